@@ -1,0 +1,141 @@
+// Package errorcode is the catalogue of WhatsApp's and the service's errors, as
+// data: number, status, condition and text patterns, each with its class, what
+// may be retried, and one line of advice.
+package errorcode
+
+import (
+	_ "embed"
+	"encoding/csv"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+//go:embed codes.csv
+var codes string
+
+// Row is one entry of the catalogue.
+type Row struct {
+	// Code is a bare number, or a key with a prefix: "http:401", "1msg:queued",
+	// "net:dial", "d360:key".
+	Code string
+
+	// Title is a short name; Class says who must act; Retry what a sender may
+	// do; Advice is one line.
+	Title, Class, Retry, Advice string
+}
+
+// Number returns the WhatsApp code of the row, 0 if its key is not a number.
+func (r Row) Number() int {
+	n, err := strconv.Atoi(r.Code)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+type pattern struct {
+	text   string
+	target string
+}
+
+type catalogue struct {
+	rows     map[string]Row
+	patterns []pattern // longest first
+}
+
+// load reads the embedded file once, on first use.
+var load = sync.OnceValue(func() catalogue {
+	records, err := csv.NewReader(strings.NewReader(codes)).ReadAll()
+	if err != nil {
+		panic("errorcode: the embedded catalogue is damaged: " + err.Error())
+	}
+	c := catalogue{rows: make(map[string]Row, len(records))}
+	for _, record := range records[1:] {
+		row := Row{record[0], record[1], record[2], record[3], record[4]}
+		if text, ok := strings.CutPrefix(row.Code, "text:"); ok {
+			c.patterns = append(c.patterns, pattern{fold(text), strings.TrimPrefix(row.Title, "maps to ")})
+			continue
+		}
+		c.rows[row.Code] = row
+	}
+	slices.SortStableFunc(c.patterns, func(a, b pattern) int { return len(b.text) - len(a.text) })
+	return c
+})
+
+// Lookup returns the row with that key.
+func Lookup(key string) (Row, bool) {
+	row, ok := load().rows[key]
+	return row, ok
+}
+
+// LookupNumber returns the row of a WhatsApp code. A number that is not listed
+// gets a row by its range, with the retry class "unknown".
+func LookupNumber(code int) (Row, bool) {
+	if row, ok := Lookup(strconv.Itoa(code)); ok {
+		return row, true
+	}
+	class := ""
+	switch {
+	case code >= 200 && code <= 299:
+		row, ok := Lookup("200")
+		row.Code = strconv.Itoa(code)
+		return row, ok
+	case code >= 132000 && code <= 132999:
+		class = "template"
+	case code >= 133000 && code <= 133999:
+		class = "registration"
+	case code >= 138000 && code <= 138999:
+		class = "call"
+	case code >= 139100 && code <= 139199:
+		class = "block"
+	case code >= 139000 && code <= 139999:
+		class = "flow"
+	default:
+		return Row{}, false
+	}
+	return Row{Code: strconv.Itoa(code), Class: class, Retry: "unknown"}, true
+}
+
+// bracketed is a code that a text quotes, such as "(#131056)" or "(138000)".
+var bracketed = regexp.MustCompile(`\(#?([0-9]{1,7})\)`)
+
+// MatchText returns the row that a human text stands for: a known code in
+// brackets, else the longest pattern that it contains.
+func MatchText(text string) (Row, bool) {
+	if text == "" {
+		return Row{}, false
+	}
+	c := load()
+	for _, found := range bracketed.FindAllStringSubmatch(text, -1) {
+		if row, ok := c.rows[found[1]]; ok {
+			return row, true
+		}
+	}
+	folded := fold(text)
+	for _, p := range c.patterns {
+		if strings.Contains(folded, p.text) {
+			row, ok := c.rows[p.target]
+			return row, ok
+		}
+	}
+	return Row{}, false
+}
+
+// All returns every row that is not a text pattern, in no order.
+func All() []Row {
+	rows := make([]Row, 0, len(load().rows))
+	for _, row := range load().rows {
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// fold makes spellings alike: case, typographic apostrophes and dashes, runs of
+// white space.
+func fold(text string) string {
+	text = strings.NewReplacer("’", "'", "‘", "'", "–", "-", "—", "-", "\u2011", "-").Replace(strings.ToLower(text))
+	return strings.Join(strings.Fields(text), " ")
+}

@@ -1,0 +1,214 @@
+package transport
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"sync"
+)
+
+// tokenLayer puts the token on a copy of the request and takes it out of
+// everything that comes back, so that no layer above ever sees it.
+type tokenLayer struct {
+	next   http.RoundTripper
+	token  string
+	bearer bool
+	scrub  *Scrubber
+}
+
+func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
+	sent := req.Clone(req.Context())
+
+	// net/http repeats a POST by itself when it carries such a key, or when it
+	// can rewind the body; the retry layer owns that decision.
+	sent.Header.Del("Idempotency-Key")
+	sent.Header.Del("X-Idempotency-Key")
+	sent.GetBody = nil
+
+	// Exactly one token: the service prefers the query over the header.
+	query := sent.URL.Query()
+	query.Del("token")
+	sent.Header.Del("Authorization")
+	if l.bearer {
+		sent.Header.Set("Authorization", "Bearer "+l.token)
+	} else {
+		query.Set("token", l.token)
+	}
+	sent.URL.RawQuery = query.Encode()
+
+	proof, _ := req.Context().Value(evidenceKey{}).(*evidence)
+	if proof == nil {
+		proof = &evidence{}
+	}
+	network := &watched{}
+	ctx := httptrace.WithClientTrace(quiet{sent.Context()}, network.trace())
+	resp, err := l.next.RoundTrip(sent.WithContext(ctx))
+	_, standard := l.next.(*http.Transport)
+	proof.add(network, err, standard)
+
+	if err == nil && resp == nil {
+		err = errors.New("the network end returned neither a reply nor an error")
+	}
+	if err == nil {
+		err = buffer(resp)
+	}
+	if err != nil {
+		if resp != nil && resp.Body != nil {
+			resp.Body.Close()
+		}
+		return nil, l.scrub.Error(err)
+	}
+	l.scrubReply(resp)
+	resp.Request = req
+	return resp, nil
+}
+
+func (l *tokenLayer) scrubReply(resp *http.Response) {
+	for name, values := range resp.Header {
+		for i, value := range values {
+			if clean := l.scrub.Text(value); clean != value {
+				resp.Header[name][i] = clean
+			}
+		}
+	}
+	resp.Status = l.scrub.Text(resp.Status)
+	body, ok := resp.Body.(*buffered)
+	if !ok {
+		return
+	}
+	data, _ := io.ReadAll(body)
+	resp.Body = &buffered{*bytes.NewReader(l.scrub.Bytes(data))}
+}
+
+// evidence collects, over the network calls of one attempt, whether anything
+// may have been written.
+type evidence struct {
+	mu    sync.Mutex
+	calls int
+	dirty bool
+}
+
+type evidenceKey struct{}
+
+// add records one network call. It is clean only with proof: a connection was
+// asked for, none was ever handed out, and either the network end is net/http's
+// own transport or the error is that of the lookup, dial or handshake.
+func (e *evidence) add(w *watched, err error, standard bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.calls++
+	asked, got, failure := w.state()
+	clean := err != nil && asked && !got && (standard || (failure != nil && errors.Is(err, failure)) || dialFailure(err))
+	if !clean {
+		e.dirty = true
+	}
+}
+
+// unsent reports whether it is proven that nothing was written. An attempt that
+// never came to the network layer proves nothing: a middleware may have sent it
+// another way.
+func (e *evidence) unsent() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.calls > 0 && !e.dirty
+}
+
+// watched follows one network call by the trace that net/http offers.
+type watched struct {
+	mu         sync.Mutex
+	asked, got bool
+	failure    error
+}
+
+func (w *watched) state() (asked, got bool, failure error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.asked, w.got, w.failure
+}
+
+func (w *watched) note(set func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	set()
+}
+
+func (w *watched) trace() *httptrace.ClientTrace {
+	return &httptrace.ClientTrace{
+		GetConn:      func(string) { w.note(func() { w.asked = true }) },
+		GotConn:      func(httptrace.GotConnInfo) { w.note(func() { w.got = true }) },
+		WroteHeaders: func() { w.note(func() { w.got = true }) },
+		DNSDone: func(i httptrace.DNSDoneInfo) {
+			w.note(func() {
+				if i.Err != nil {
+					w.failure = i.Err
+				}
+			})
+		},
+		ConnectDone: func(_, _ string, err error) {
+			w.note(func() {
+				if err != nil {
+					w.failure = err
+				}
+			})
+		},
+		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
+			w.note(func() {
+				if err != nil {
+					w.failure = err
+				}
+			})
+		},
+	}
+}
+
+func dialFailure(err error) bool {
+	var op *net.OpError
+	if errors.As(err, &op) && op.Op == "dial" {
+		return true
+	}
+	var dns *net.DNSError
+	return errors.As(err, &dns) || untrusted(err)
+}
+
+// untrusted reports a certificate that was not accepted, which comes before
+// anything is written.
+func untrusted(err error) bool {
+	var (
+		verification *tls.CertificateVerificationError
+		header       tls.RecordHeaderError
+		authority    x509.UnknownAuthorityError
+		host         x509.HostnameError
+		invalid      x509.CertificateInvalidError
+	)
+	return errors.As(err, &verification) || errors.As(err, &header) ||
+		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
+}
+
+// quiet hides from the caller's own trace the header fields that are written:
+// one of them is the token, or the path that holds it.
+type quiet struct{ context.Context }
+
+func (q quiet) Value(key any) any {
+	value := q.Context.Value(key)
+	if trace, ok := value.(*httptrace.ClientTrace); ok && trace.WroteHeaderField != nil {
+		silent := *trace
+		silent.WroteHeaderField = nil
+		return &silent
+	}
+	return value
+}
+
+// RedactURL returns the address without query, user and fragment, for texts.
+func RedactURL(u *url.URL) string {
+	if u == nil {
+		return ""
+	}
+	return (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path}).String()
+}

@@ -1,0 +1,317 @@
+package chatapi
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"reflect"
+	"regexp"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/errorcode"
+	"github.com/chatapi-go/chatapi/internal/transport"
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// Message is something to send: [Text], [File], [Buttons], [Template] and the
+// other kinds, as values or pointers. The interface is sealed; [Custom] sends
+// what this version has no type for.
+type Message interface {
+	// encode checks the message's own limits and returns its request without
+	// the recipient.
+	encode() (encoded, error)
+}
+
+// encoded is a message as a request.
+type encoded struct {
+	operation string
+	body      any    // marshals to a JSON object without recipient and quotedMsgId
+	category  string // of a template, if the caller named it
+}
+
+// Sender is what a bot needs of a [Client]: a fake with this one method stands
+// in for it in tests.
+type Sender interface {
+	Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error)
+}
+
+var _ Sender = (*Client)(nil)
+
+// SendOption changes one send. It is a function on [SendOptions], so that a
+// fake of your own can read what was asked for.
+type SendOption func(*SendOptions)
+
+// SendOptions is what the send options set.
+type SendOptions struct {
+	// QuotedID is the message to reply to.
+	QuotedID string
+}
+
+// ReplyTo quotes the message with that id. A reaction names its target itself
+// and takes no quote.
+func ReplyTo(messageID string) SendOption {
+	return func(o *SendOptions) { o.QuotedID = messageID }
+}
+
+// Prepared is a message checked and encoded for one channel and recipient, but
+// not sent. It is plain JSON without the token: an outbox stores it, a dry run
+// shows it, and any process with a client for the same channel sends it.
+type Prepared struct {
+	Channel   ChannelID `json:"channel"`
+	Operation string    `json:"operation"`
+	To        Recipient `json:"to"`
+
+	// Body is the request's body.
+	Body json.RawMessage `json:"body"`
+
+	// Category is a template's category, where the caller named it; quotes and
+	// bills need it.
+	Category string `json:"category,omitempty"`
+}
+
+// Attempt is one try to send one message. It is what is known when the outcome
+// is not.
+type Attempt struct {
+	// ID is unique to this try.
+	ID        string    `json:"id"`
+	Channel   ChannelID `json:"channel"`
+	To        Recipient `json:"to"`
+	Operation string    `json:"operation"`
+
+	// Fingerprint is a hash of what was sent, to tell two attempts at the same
+	// message from two messages.
+	Fingerprint string    `json:"fingerprint"`
+	Started     time.Time `json:"started"`
+}
+
+// Receipt says that the service has taken a message. That is not delivery: a
+// [StatusEvent] tells what became of it.
+type Receipt struct {
+	// ID is the message id that statuses refer to. It is empty when the
+	// service took the message without naming one, and when it is queued.
+	ID string
+
+	// Queued is set when the service has put the message in its queue. Do not
+	// send it again. JobID is the queue's id, for support only: no endpoint
+	// resolves it, and it is not a message id.
+	Queued bool
+	JobID  string
+
+	// Attempt is the try that was accepted.
+	Attempt Attempt
+
+	// Raw is the service's reply.
+	Raw json.RawMessage
+}
+
+// Send checks the message, sends it to the recipient and returns the service's
+// receipt: accepted, which is not yet delivered. It is [Client.Prepare] and
+// [Client.SendPrepared].
+//
+// Free-form messages need an open service window ([ErrWindowClosed] otherwise);
+// a [Template] does not. A wrong field is [ErrInvalid], found before anything
+// is sent. The send goes out at most once: after [ErrOutcomeUnknown] it may or
+// may not have, so look before repeating it. Every error is an [*Error]. Safe
+// for concurrent use; two concurrent sends may arrive in either order.
+func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error) {
+	p, err := c.Prepare(to, m, opts...)
+	if err != nil {
+		return nil, err
+	}
+	return c.SendPrepared(ctx, p)
+}
+
+// Prepare checks and encodes a message without sending it, and without touching
+// the network. The error is an [*Error] of kind [ErrInvalid] (or [ErrTooLarge])
+// with the Field that is wrong.
+func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared, error) {
+	fail := func(err error) (*Prepared, error) {
+		var e *Error
+		if c != nil && errors.As(err, &e) {
+			e.Op, e.Channel = orElse(e.Op, "prepare"), c.channel
+		}
+		return nil, err
+	}
+	if c == nil {
+		return fail(invalid("client", "is nil"))
+	}
+	if err := to.check(); err != nil {
+		return fail(err)
+	}
+	m, err := pointed(m)
+	if err != nil {
+		return fail(err)
+	}
+	content, err := m.encode()
+	if err != nil {
+		return fail(err)
+	}
+	var options SendOptions
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&options)
+		}
+	}
+	body, err := wire.Marshal(content.body)
+	if err != nil {
+		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
+	}
+	head := map[string]string{}
+	name, value := to.member()
+	head[name] = value
+	if options.QuotedID != "" {
+		if content.operation == "sendReaction" {
+			return fail(invalid("ReplyTo", "does not go with a reaction, which names its message itself"))
+		}
+		head["quotedMsgId"] = options.QuotedID
+	}
+	front, err := json.Marshal(head)
+	if err != nil {
+		return fail(invalid("recipient", "cannot be written as JSON: "+err.Error()))
+	}
+	return &Prepared{Channel: c.channel, Operation: content.operation, To: to, Body: splice(front, body), Category: content.category}, nil
+}
+
+// pointed returns the value behind a pointer to a message, so that kinds have
+// to handle values only.
+func pointed(m Message) (Message, error) {
+	v := reflect.ValueOf(m)
+	switch {
+	case !v.IsValid():
+		return nil, invalid("message", "is nil")
+	case v.Kind() != reflect.Pointer:
+		return m, nil
+	case v.IsNil():
+		return nil, invalid("message", "is a nil pointer")
+	}
+	value, ok := v.Elem().Interface().(Message)
+	if !ok {
+		return m, nil
+	}
+	return value, nil
+}
+
+// splice joins two JSON objects without decoding them.
+func splice(front, back []byte) json.RawMessage {
+	back = bytes.TrimSpace(back)
+	if len(back) <= 2 {
+		return front
+	}
+	joined := make([]byte, 0, len(front)+len(back))
+	joined = append(joined, front[:len(front)-1]...)
+	joined = append(joined, ',')
+	return append(joined, back[1:]...)
+}
+
+var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
+
+// SendPrepared sends a prepared message, once. The client must be one for the
+// same channel, else the error is [ErrWrongChannel]. Each call is a new
+// attempt: calling it twice sends twice. Errors are those of [Client.Send].
+func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
+	fail := func(e *Error) (*Receipt, error) {
+		e.Op = "send prepared"
+		if c != nil {
+			e.Channel = c.channel
+		}
+		return nil, e
+	}
+	switch {
+	case c == nil:
+		return fail(invalid("client", "is nil"))
+	case p == nil:
+		return fail(invalid("prepared message", "is nil"))
+	case p.Channel != c.channel:
+		return fail(&Error{Kind: ErrWrongChannel, Field: "prepared message", Retry: RetryFix,
+			Reason:   "was made for channel " + clip(string(p.Channel), 64),
+			Sentence: "The message was prepared for another channel.",
+			Advice:   "send it with that channel's client"})
+	case !operationPattern.MatchString(p.Operation):
+		return fail(invalid("prepared message", "names no operation"))
+	case !isObject(p.Body) || !json.Valid(p.Body):
+		return fail(invalid("prepared message", "has a body that is no JSON object"))
+	}
+	sum := sha256.Sum256(append([]byte(p.Operation+"\n"), p.Body...))
+	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
+		Fingerprint: hex.EncodeToString(sum[:16]), Started: time.Now()}
+
+	reply, err := c.exchange(ctx, request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true})
+	if err != nil {
+		var e *Error
+		if errors.As(err, &e) {
+			e.Attempt = &attempt
+		}
+		return nil, err
+	}
+	receipt, refused := c.sendReply(p.Operation, reply)
+	if refused != nil {
+		refused.Attempt = &attempt
+		return nil, refused
+	}
+	receipt.Attempt = attempt
+	return receipt, nil
+}
+
+// sendReply reads the reply to a send, in the contract's order. What is neither
+// a clear yes nor a clear no is an open outcome.
+func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
+	found, body, object := readComplaint(reply.Body)
+	switch {
+	case reply.Status == http.StatusServiceUnavailable && c.trust503:
+		fallthrough
+	case reply.Status >= 300 && reply.Status < 500 && reply.Status != http.StatusRequestTimeout, reply.Status == http.StatusNotImplemented:
+		if object {
+			found.add(body.Message)
+			found.add(body.Code)
+		} else {
+			found.addText(plainText(reply.Body))
+		}
+		return nil, c.refused(op, reply, found, "")
+	case reply.Status < 200 || reply.Status >= 300:
+		if object {
+			found.add(body.Message)
+		} else {
+			found.addText(plainText(reply.Body))
+		}
+		return nil, c.openOutcome(op, reply, found, ErrUnavailable)
+	case !object:
+		found.addText("the reply is not what the service writes: " + plainText(reply.Body))
+		return nil, c.openOutcome(op, reply, found, ErrUnavailable)
+	}
+	accepted := body.Sent.Set && body.Sent.Value
+	switch {
+	case found.found() && (accepted || body.JobID != ""):
+		found.addText("the reply says both yes and no")
+		return nil, c.openOutcome(op, reply, found, ErrRefused)
+	case found.found():
+		found.add(body.Message)
+		found.add(body.Code)
+		return nil, c.refused(op, reply, found, "1msg:response-error")
+	case body.JobID != "":
+		return &Receipt{Queued: true, JobID: string(body.JobID), Raw: bytes.Clone(reply.Body)}, nil
+	case accepted:
+		return &Receipt{ID: string(body.ID), Raw: bytes.Clone(reply.Body)}, nil
+	}
+	found.add(body.Message)
+	found.add(body.Code)
+	if !body.Sent.Set && (body.ID != "" || !found.found()) {
+		found.addText("the reply says neither yes nor no")
+		return nil, c.openOutcome(op, reply, found, ErrUnavailable)
+	}
+	return nil, c.refused(op, reply, found, "1msg:sent-false")
+}
+
+// openOutcome is the error of a send that was answered, but not with a yes or
+// a no; cause is the kind that the same answer to a read would have.
+func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint, cause Kind) *Error {
+	e := c.refused(op, reply, found, "")
+	row, _ := errorcode.Lookup("http:500")
+	e.Kind, e.Retry, e.cause = ErrOutcomeUnknown, RetryUnknown, cause
+	e.Advice = row.Advice
+	e.Sentence = c.sentence(e)
+	return e
+}

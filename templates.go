@@ -1,0 +1,5 @@
+package chatapi
+
+// TemplatesService lists, creates and removes message templates. See
+// [Client.Templates].
+type TemplatesService service
