@@ -205,9 +205,8 @@ func (e *Error) Is(target error) bool {
 	return ok && e != nil && e.Kind == k
 }
 
-// Unwrap returns what lies beneath: the transport's error, the context's error,
-// or the kind that a reply would have had if the outcome were not open. It is
-// nil for most refusals.
+// Unwrap returns what lies beneath, such as the transport's or the context's
+// error. It is nil for most refusals.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil

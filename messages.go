@@ -277,16 +277,16 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		} else {
 			found.addText(plainText(reply.Body))
 		}
-		return nil, c.openOutcome(op, reply, found, ErrUnavailable)
+		return nil, c.openOutcome(op, reply, found)
 	case !object:
 		found.addText("the reply is not what the service writes: " + plainText(reply.Body))
-		return nil, c.openOutcome(op, reply, found, ErrUnavailable)
+		return nil, c.openOutcome(op, reply, found)
 	}
 	accepted := body.Sent.Set && body.Sent.Value
 	switch {
 	case found.found() && (accepted || body.JobID != ""):
 		found.addText("the reply says both yes and no")
-		return nil, c.openOutcome(op, reply, found, ErrRefused)
+		return nil, c.openOutcome(op, reply, found)
 	case found.found():
 		found.add(body.Message)
 		found.add(body.Code)
@@ -300,17 +300,18 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 	found.add(body.Code)
 	if !body.Sent.Set && (body.ID != "" || !found.found()) {
 		found.addText("the reply says neither yes nor no")
-		return nil, c.openOutcome(op, reply, found, ErrUnavailable)
+		return nil, c.openOutcome(op, reply, found)
 	}
 	return nil, c.refused(op, reply, found, "1msg:sent-false")
 }
 
 // openOutcome is the error of a send that was answered, but not with a yes or
-// a no; cause is the kind that the same answer to a read would have.
-func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint, cause Kind) *Error {
+// a no. It matches no other kind: who retries on ErrUnavailable must not double
+// a send.
+func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint) *Error {
 	e := c.refused(op, reply, found, "")
 	row, _ := errorcode.Lookup("http:500")
-	e.Kind, e.Retry, e.cause = ErrOutcomeUnknown, RetryUnknown, cause
+	e.Kind, e.Retry, e.cause = ErrOutcomeUnknown, RetryUnknown, nil
 	e.Advice = row.Advice
 	e.Sentence = c.sentence(e)
 	return e
