@@ -446,6 +446,14 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 	return nil
 }
 
+// decode reads a reply that call has kept as raw JSON.
+func (c *Client) decode(op string, raw json.RawMessage, out any) error {
+	if err := decodeReply(raw, out); err != nil {
+		return c.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, err)
+	}
+	return nil
+}
+
 // exchange sends a request and returns whatever was answered. The error, an
 // *Error, is a failure to encode or to get any answer.
 func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, error) {

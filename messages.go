@@ -31,6 +31,9 @@ type encoded struct {
 	operation string
 	body      any    // marshals to a JSON object without recipient and quotedMsgId
 	category  string // of a template, if the caller named it
+
+	// quotes is set when body names a quotedMsgId of its own.
+	quotes bool
 }
 
 // Sender is what a bot needs of a [Client]: a fake with this one method stands
@@ -164,8 +167,8 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 	name, value := to.member()
 	head[name] = value
 	if options.QuotedID != "" {
-		if content.operation == "sendReaction" {
-			return fail(invalid("ReplyTo", "does not go with a reaction, which names its message itself"))
+		if content.quotes {
+			return fail(invalid("ReplyTo", "does not go with a message that names its target itself, such as a reaction"))
 		}
 		head["quotedMsgId"] = options.QuotedID
 	}
