@@ -183,6 +183,10 @@ func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle Eve
 		case hopeless(err):
 			return err
 		default:
+			var theirs *handlerError
+			if errors.As(err, &theirs) {
+				err = theirs.err
+			}
 			report(err)
 			pause = min(2*pause, max(time.Minute, every))
 		}
