@@ -42,7 +42,7 @@ func TestParseWebhookContract(t *testing.T) {
 				assert.False(t, e.Info().Lenient)
 				assert.Zero(t, e.Info().Received, "parsing knows no clock")
 			}
-			golden := filepath.Join("testdata/webhooks", name)
+			golden := filepath.Join("testdata/webhooks", strings.TrimSuffix(name, ".json")+".golden")
 			got := render(t, events)
 			if *update {
 				require.NoError(t, os.WriteFile(golden, got, 0o644))
