@@ -30,6 +30,8 @@ import (
 // service refused it for now (429), or when it is proven that nothing was
 // written. When neither holds, the error is [ErrOutcomeUnknown].
 type Client struct {
+	// Messages reads the history and marks messages as read.
+	Messages *MessagesService
 	// Templates lists, creates, checks and removes message templates.
 	Templates *TemplatesService
 	// Webhooks reads and changes the addresses that events are delivered to.
@@ -237,6 +239,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 		Logger:     c.logger,
 	})}
 	common := service{client}
+	client.Messages = (*MessagesService)(&common)
 	client.Templates = (*TemplatesService)(&common)
 	client.Webhooks = (*WebhooksService)(&common)
 	client.Channel = (*ChannelService)(&common)
@@ -442,6 +445,14 @@ func (c *Client) call(ctx context.Context, r request, out any) error {
 	}
 	if err := decodeReply(reply.Body, out); err != nil {
 		return c.notJSON(r.op, reply, err)
+	}
+	return nil
+}
+
+// decode reads a reply that call has kept as raw JSON.
+func (c *Client) decode(op string, raw json.RawMessage, out any) error {
+	if err := decodeReply(raw, out); err != nil {
+		return c.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, err)
 	}
 	return nil
 }

@@ -3,8 +3,6 @@ package chatapi
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -31,6 +29,9 @@ type encoded struct {
 	operation string
 	body      any    // marshals to a JSON object without recipient and quotedMsgId
 	category  string // of a template, if the caller named it
+
+	// quotes is set when body names a quotedMsgId of its own.
+	quotes bool
 }
 
 // Sender is what a bot needs of a [Client]: a fake with this one method stands
@@ -82,8 +83,8 @@ type Attempt struct {
 	To        Recipient `json:"to"`
 	Operation string    `json:"operation"`
 
-	// Fingerprint is a hash of what was sent, to tell two attempts at the same
-	// message from two messages.
+	// Fingerprint is a hash of the request, and of the text that the history
+	// will show of it: two attempts at the same message have the same.
 	Fingerprint string    `json:"fingerprint"`
 	Started     time.Time `json:"started"`
 }
@@ -164,8 +165,8 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 	name, value := to.member()
 	head[name] = value
 	if options.QuotedID != "" {
-		if content.operation == "sendReaction" {
-			return fail(invalid("ReplyTo", "does not go with a reaction, which names its message itself"))
+		if content.quotes {
+			return fail(invalid("ReplyTo", "does not go with a message that names its target itself, such as a reaction"))
 		}
 		head["quotedMsgId"] = options.QuotedID
 	}
@@ -235,9 +236,8 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 	case !isObject(p.Body) || !json.Valid(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
-	sum := sha256.Sum256(append([]byte(p.Operation+"\n"), p.Body...))
 	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
-		Fingerprint: hex.EncodeToString(sum[:16]), Started: time.Now()}
+		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
 	reply, err := c.exchange(ctx, request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true})
 	if err != nil {

@@ -381,8 +381,8 @@ func (c *Client) notJSON(op string, reply *transport.Reply, cause error) error {
 		Sentence: fmt.Sprintf("%s did not answer like Chat API.", c.base.Host),
 		Advice:   "check the API URL, and whether a proxy answers in the service's place"}
 	if looksLikeHTML(reply.Body) {
-		e.Reason = "the reply is an HTML page"
-		e.cause = nil
+		e.Kind, e.Retry, e.cause = ErrNotFound, RetryFix, nil
+		e.Reason = "the reply is " + plainText(reply.Body)
 	}
 	return e
 }

@@ -20,10 +20,11 @@ import (
 const Redacted = "[redacted]"
 
 // Scrubber finds the token in any spelling that software gives it on the way
-// into a text.
+// into a text. It keeps it in closures, which no verb of fmt prints, so that a
+// printed Scrubber, or whatever holds one, does not show it.
 type Scrubber struct {
-	replacer *strings.Replacer
-	forms    [][]byte
+	text func(string) string
+	in   func([]byte) bool
 }
 
 // shortest is the length under which a value is too short to be searched for:
@@ -32,9 +33,8 @@ const shortest = 4
 
 // NewScrubber returns a Scrubber for the token.
 func NewScrubber(token string) *Scrubber {
-	s := &Scrubber{}
 	if len(token) < shortest {
-		return s
+		return &Scrubber{text: func(text string) string { return text }, in: func([]byte) bool { return false }}
 	}
 	quoted, _ := json.Marshal(token)
 	forms := []string{
@@ -51,33 +51,31 @@ func NewScrubber(token string) *Scrubber {
 	var pairs []string
 	for _, form := range forms {
 		pairs = append(pairs, form, Redacted)
-		s.forms = append(s.forms, []byte(form))
 	}
-	s.replacer = strings.NewReplacer(pairs...)
-	return s
+	return &Scrubber{
+		text: strings.NewReplacer(pairs...).Replace,
+		in: func(data []byte) bool {
+			return slices.ContainsFunc(forms, func(form string) bool { return bytes.Contains(data, []byte(form)) })
+		},
+	}
 }
 
 // Text returns text without the token.
-func (s *Scrubber) Text(text string) string {
-	if s.replacer == nil {
-		return text
-	}
-	return s.replacer.Replace(text)
-}
+func (s *Scrubber) Text(text string) string { return s.text(text) }
 
 // Bytes returns data without the token; data itself if it holds none.
 func (s *Scrubber) Bytes(data []byte) []byte {
-	if !slices.ContainsFunc(s.forms, func(form []byte) bool { return bytes.Contains(data, form) }) {
+	if !s.in(data) {
 		return data
 	}
-	return []byte(s.replacer.Replace(string(data)))
+	return []byte(s.text(string(data)))
 }
 
 // Error returns err if nothing in its tree shows the token, and otherwise a new
 // error that keeps the scrubbed text, Timeout and the well-known sentinels, but
 // nothing to unwrap.
 func (s *Scrubber) Error(err error) error {
-	if err == nil || s.replacer == nil || !s.shows(err) {
+	if err == nil || !s.shows(err) {
 		return err
 	}
 	clean := &scrubbed{text: s.Text(err.Error())}

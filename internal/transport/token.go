@@ -18,7 +18,7 @@ import (
 // everything that comes back, so that no layer above ever sees it.
 type tokenLayer struct {
 	next   http.RoundTripper
-	token  string
+	token  func() string // a closure, so that no verb of fmt prints it
 	bearer bool
 	scrub  *Scrubber
 }
@@ -37,9 +37,9 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	query.Del("token")
 	sent.Header.Del("Authorization")
 	if l.bearer {
-		sent.Header.Set("Authorization", "Bearer "+l.token)
+		sent.Header.Set("Authorization", "Bearer "+l.token())
 	} else {
-		query.Set("token", l.token)
+		query.Set("token", l.token())
 	}
 	sent.URL.RawQuery = query.Encode()
 

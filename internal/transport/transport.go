@@ -104,14 +104,16 @@ type Transport struct {
 
 // New returns a Transport for a complete Config.
 func New(c Config) *Transport {
-	t := &Transport{config: c, scrub: NewScrubber(c.Token)}
+	token := c.Token
+	c.Token = "" // kept in closures only, which nothing prints
+	t := &Transport{config: c, scrub: NewScrubber(token)}
 	seed := c.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.jitter = rand.New(rand.NewPCG(seed, 0x5eed))
 
-	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: c.Token, bearer: c.Bearer, scrub: t.scrub})
+	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: func() string { return token }, bearer: c.Bearer, scrub: t.scrub})
 	for i := len(c.Middleware) - 1; i >= 0; i-- {
 		if wrapped := c.Middleware[i](chain); wrapped != nil {
 			chain = wrapped

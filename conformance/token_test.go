@@ -1,0 +1,246 @@
+package conformance_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jarcoal/httpmock"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/httptrace/otelhttptrace"
+	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// secret has every character that some writer escapes.
+const secret = `tok-3f9A/+z=&"sEcReT%<>'`
+
+func spellings() []string {
+	quoted, _ := json.Marshal(secret)
+	return []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.ToLower(url.QueryEscape(secret)),
+		strings.Trim(string(quoted), `"`), strings.ReplaceAll(secret, "/", `\/`), "sEcReT"}
+}
+
+// A way is one way in which a call can fail.
+type way struct {
+	name string
+	// address is the API URL; the fake host when empty.
+	address string
+	options []chatapi.Option
+	context func(context.Context) (context.Context, context.CancelFunc)
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// leaky is an error that hides what it knows from its text.
+type leaky struct {
+	Address string
+	Request http.Request
+}
+
+func (e *leaky) Error() string { return "failed somewhere" }
+
+func network(f roundTripper) []chatapi.Option {
+	return []chatapi.Option{chatapi.WithHTTPClient(&http.Client{Transport: f})}
+}
+
+func ways(t *testing.T) []way {
+	var all []way
+	serve := func(name string, tls bool, handler http.HandlerFunc, opts ...chatapi.Option) {
+		server := httptest.NewUnstartedServer(handler)
+		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+		if tls {
+			server.StartTLS()
+		} else {
+			server.Start()
+		}
+		t.Cleanup(server.Close)
+		all = append(all, way{name: name, address: server.URL + "/ABC1", options: opts})
+	}
+	for _, status := range []int{200, 301, 400, 401, 403, 404, 413, 422, 429, 500, 501, 502, 503, 504} {
+		for _, form := range []string{`{"error":%q,"message":"x"}`, `{"sent":false,"message":%q}`, `{"response":{"error":{"message":%q}}}`, `plain %s`, `<html><title>%s</title></html>`} {
+			serve(fmt.Sprintf("server %d %.12s", status, form), false, func(w http.ResponseWriter, r *http.Request) {
+				echo := "Wrong token " + secret + " / " + r.URL.RequestURI() + " " + r.Header.Get("Authorization")
+				w.Header().Set("Location", "https://elsewhere.test"+r.URL.RequestURI())
+				w.Header().Set("X-Request", echo)
+				if status == 429 {
+					w.Header().Set("Retry-After", "3600")
+				}
+				w.WriteHeader(status)
+				fmt.Fprintf(w, form, echo)
+			})
+		}
+	}
+	serve("server cuts", false, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	serve("server cuts the body", false, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Length", "1000")
+		fmt.Fprint(w, r.URL.RequestURI())
+	})
+	serve("untrusted certificate", true, func(http.ResponseWriter, *http.Request) {})
+	serve("bearer", false, func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(401)
+		fmt.Fprint(w, r.Header.Get("Authorization"))
+	}, chatapi.WithBearerToken())
+
+	all = append(all,
+		way{name: "refused dial", address: "http://127.0.0.1:1/ABC1"},
+		way{name: "no such host", address: "https://nowhere.invalid/ABC1", options: network(func(r *http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("lookup for %s: %w", r.URL, &net.DNSError{Err: "no such host", Name: "nowhere.invalid", IsNotFound: true})
+		})},
+		way{name: "text", options: network(func(r *http.Request) (*http.Response, error) { return nil, errors.New(r.URL.String()) })},
+		way{name: "url.Error", options: network(func(r *http.Request) (*http.Response, error) {
+			return nil, &url.Error{Op: "Post", URL: r.URL.String(), Err: io.ErrUnexpectedEOF}
+		})},
+		way{name: "hidden", options: network(func(r *http.Request) (*http.Response, error) {
+			return nil, fmt.Errorf("outer: %w", &leaky{Address: r.URL.String(), Request: *r})
+		})},
+		way{name: "joined", options: network(func(r *http.Request) (*http.Response, error) {
+			return nil, errors.Join(io.EOF, &leaky{Address: r.Header.Get("Authorization") + r.URL.RawQuery})
+		})},
+		way{name: "reply and error", options: network(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(r.URL.String())), Request: r}, errors.New(r.URL.String())
+		})},
+		way{name: "neither", options: network(func(*http.Request) (*http.Response, error) { return nil, nil })},
+		way{name: "mock without a responder", options: []chatapi.Option{chatapi.WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()})}},
+		way{name: "middleware", options: append(network(func(r *http.Request) (*http.Response, error) {
+			return nil, &leaky{Address: r.URL.String(), Request: *r}
+		}),
+			chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+				return roundTripper(func(r *http.Request) (*http.Response, error) {
+					resp, err := next.RoundTrip(r)
+					return resp, fmt.Errorf("%s %v %#v: %w", r.URL, r.Header, r, err)
+				})
+			}))},
+		way{name: "slow", options: append(network(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, fmt.Errorf("%s: %w", r.URL, r.Context().Err())
+		}), chatapi.WithTimeout(time.Millisecond))},
+		way{name: "canceled", options: network(func(r *http.Request) (*http.Response, error) {
+			<-r.Context().Done()
+			return nil, fmt.Errorf("%s: %w", r.URL, context.Cause(r.Context()))
+		}), context: func(ctx context.Context) (context.Context, context.CancelFunc) {
+			return context.WithTimeout(ctx, time.Millisecond)
+		}},
+	)
+	return all
+}
+
+// Every call, in every way to fail, traced by OpenTelemetry and logged: neither
+// the errors with all that they unwrap to, nor logs, spans, JSON or any verb of
+// fmt shows the token.
+func TestTokenIsNowhere(t *testing.T) {
+	failures, all := 0, ways(t)
+	for _, w := range all {
+		t.Run(w.name, func(t *testing.T) {
+			spans := tracetest.NewInMemoryExporter()
+			provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+			out := &lockedBuilder{}
+			logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+			if w.address == "" {
+				w.address = "https://api.test/ABC1"
+			}
+			opts := append([]chatapi.Option{
+				chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+					return otelhttp.NewTransport(next, otelhttp.WithTracerProvider(provider),
+						otelhttp.WithClientTrace(func(ctx context.Context) *httptrace.ClientTrace {
+							return otelhttptrace.NewClientTrace(ctx, otelhttptrace.WithTracerProvider(provider))
+						}))
+				}),
+				chatapi.WithLogger(logger),
+				chatapi.WithRetry(chatapi.Retry{Attempts: 2, MinWait: time.Microsecond, MaxWait: time.Millisecond}),
+			}, w.options...)
+			client, err := chatapi.New(w.address, secret, opts...)
+			require.NoError(t, err)
+			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+				fmt.Fprintf(out, verb+verb, client, *client)
+			}
+			logger.Info("client", "client", client, "value", struct{ C *chatapi.Client }{client})
+
+			for name, call := range calls() {
+				ctx, cancel := t.Context(), context.CancelFunc(func() {})
+				if w.context != nil {
+					ctx, cancel = w.context(ctx)
+				}
+				err := call(ctx, client)
+				cancel()
+				if err == nil {
+					continue
+				}
+				failures++
+				logger.Error("failed", "call", name, "err", err)
+				tell(out, err)
+			}
+			for _, span := range spans.GetSpans() {
+				fmt.Fprintf(out, "%+v %#v", span, span)
+			}
+			require.NotEmpty(t, spans.GetSpans(), "the tracer saw nothing: this test would prove nothing")
+			for _, spelling := range spellings() {
+				if at := strings.Index(out.String(), spelling); at >= 0 {
+					text := out.String()
+					t.Fatalf("shows the token as %s: …%s…", spelling, text[max(0, at-300):min(len(text), at+80)])
+				}
+			}
+		})
+	}
+	assert.Greater(t, failures, len(all)*len(calls())*8/10, "most calls must have failed")
+}
+
+// tell writes an error, and everything that can be got at through it.
+func tell(out io.Writer, err error) {
+	if err == nil {
+		return
+	}
+	data, _ := json.Marshal(err)
+	fmt.Fprintf(out, "%v %+v %#v %q %s\n", err, err, err, err, data)
+	var api *chatapi.Error
+	if errors.As(err, &api) {
+		fmt.Fprintf(out, "%s %s %s %s %+v\n", api.Raw, api.Reason, api.Sentence, api.Advice, api.Attempt)
+	}
+	var address *url.Error
+	if errors.As(err, &address) {
+		fmt.Fprintf(out, "%s %#v\n", address.URL, address)
+	}
+	switch inner := err.(type) {
+	case interface{ Unwrap() error }:
+		tell(out, inner.Unwrap())
+	case interface{ Unwrap() []error }:
+		for _, e := range inner.Unwrap() {
+			tell(out, e)
+		}
+	}
+}
+
+type lockedBuilder struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *lockedBuilder) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuilder) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}

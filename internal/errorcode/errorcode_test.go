@@ -1,0 +1,58 @@
+package errorcode_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"github.com/chatapi-go/chatapi/internal/errorcode"
+)
+
+func TestEveryRowIsUsable(t *testing.T) {
+	rows := errorcode.All()
+	assert.Greater(t, len(rows), 240)
+	classes := strings.Fields(`window template media request unsupported flow call block recipient marketing rate_limit
+		auth account billing policy channel registration server`)
+	for _, row := range rows {
+		assert.Contains(t, classes, row.Class, row.Code)
+		assert.NotEmpty(t, row.Title, row.Code)
+		assert.NotEmpty(t, row.Advice, row.Code)
+		if !strings.HasPrefix(row.Retry, "wait:") {
+			assert.Contains(t, []string{"no", "fix", "backoff", "template", "unknown"}, row.Retry, row.Code)
+		}
+	}
+}
+
+func TestMatchText(t *testing.T) {
+	for text, code := range map[string]int{
+		"User’s number is part of an experiment":                  130472,
+		"the  PAIR rate limit hit":                                131056, // contains the pattern of 130429
+		"Rate limit hit":                                          130429,
+		"Spam rate limit hit":                                     131048,
+		"(#131056) slow down":                                     131056,
+		"Calling not enabled (138000)":                            138000,
+		"Dialog window is closed":                                 131047,
+		"body: Param text cannot have new-line/tab characters":    132012,
+		"a code nobody knows (#999999) and Message undeliverable": 131026,
+	} {
+		row, ok := errorcode.MatchText(text)
+		assert.True(t, ok, text)
+		assert.Equal(t, code, row.Number(), text)
+	}
+	for _, text := range []string{"", "empty body", "(12)"} {
+		_, ok := errorcode.MatchText(text)
+		assert.False(t, ok, text)
+	}
+}
+
+func TestUnlistedNumbersAreReadByRange(t *testing.T) {
+	for code, class := range map[int]string{132999: "template", 133999: "registration", 138999: "call", 139199: "block", 139999: "flow", 250: "auth"} {
+		row, ok := errorcode.LookupNumber(code)
+		assert.True(t, ok, code)
+		assert.Equal(t, class, row.Class, code)
+		assert.Equal(t, code, row.Number(), code)
+	}
+	_, ok := errorcode.LookupNumber(987654)
+	assert.False(t, ok)
+}

@@ -1,0 +1,234 @@
+package chatapi
+
+import (
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"path"
+	"reflect"
+	"strings"
+	"unicode"
+)
+
+// Media is a file to send: a public link, the id of an uploaded file, or the
+// bytes themselves. Make one with [MediaURL], [MediaID], [MediaBytes] or
+// [ReadMedia]; the zero Media is refused by every message that needs a file.
+// Its text form never shows the bytes.
+type Media struct {
+	link     string
+	id       string
+	kind     ContentType // with id
+	data     []byte
+	inline   bool // data is meant, even if it is empty
+	name     string
+	mimeType string
+}
+
+// MaxInlineMedia bounds the files that are sent as bytes: 16 MiB, WhatsApp's
+// own limit for audio and video (from general Cloud API knowledge; the contract
+// names none). Documents up to 100 MB go by [MediaURL].
+const MaxInlineMedia = 16 << 20
+
+// maxURL bounds addresses; signed ones of object stores reach 2,000 characters.
+const maxURL = 8192
+
+// MediaURL returns the file behind a public http or https link. The service
+// fetches it when the message is sent, so the link has to live that long.
+func MediaURL(link string) Media { return Media{link: strings.TrimSpace(link)} }
+
+// MediaID returns a file that was uploaded before. The id is digits, and text.
+// The service wants to be told what it is: [TypeImage], [TypeVideo],
+// [TypeAudio], [TypeDocument] or, for a sticker, [TypeSticker].
+func MediaID(id string, kind ContentType) Media {
+	return Media{id: strings.TrimSpace(id), kind: kind}
+}
+
+// MediaBytes returns the file with that content, up to [MaxInlineMedia]. It
+// travels inside the request. The name, of which only the last path element is
+// used, gives the customer's file name and helps to tell the type; the type is
+// sniffed from the content otherwise. The data is not copied, so leave it alone
+// until the message is sent.
+func MediaBytes(name string, data []byte) Media {
+	return Media{inline: true, data: data, name: baseName(name)}
+}
+
+// ReadMedia reads r to its end, once, and returns what [MediaBytes] would. More
+// than [MaxInlineMedia] is [ErrTooLarge], nothing at all is [ErrInvalid], and a
+// reader that fails is [ErrMedia] with its error beneath. It does not close r.
+func ReadMedia(name string, r io.Reader) (Media, error) {
+	if v := reflect.ValueOf(r); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return Media{}, within("read media", invalid("r", "is nil"))
+	}
+	data, err := io.ReadAll(io.LimitReader(r, MaxInlineMedia+1))
+	switch {
+	case err != nil:
+		return Media{}, &Error{Op: "read media", Kind: ErrMedia, Retry: RetryFix, Reason: err.Error(), cause: err,
+			Sentence: "The file could not be read."}
+	case len(data) == 0:
+		return Media{}, within("read media", invalid("r", "is empty"))
+	case len(data) > MaxInlineMedia:
+		return Media{}, within("read media", tooLarge("r"))
+	}
+	return MediaBytes(name, data), nil
+}
+
+// WithMIMEType returns the same file with its type given instead of sniffed,
+// such as "audio/ogg". It counts for bytes only: of links and ids the service
+// knows the type itself.
+func (m Media) WithMIMEType(mimeType string) Media {
+	m.mimeType = strings.TrimSpace(mimeType)
+	return m
+}
+
+// String returns what the file is, without its bytes and without the query of
+// a link, which may be a signature.
+func (m Media) String() string {
+	switch {
+	case m.inline:
+		return fmt.Sprintf("%s, %d bytes", m.contentType(), len(m.data))
+	case m.id != "":
+		return fmt.Sprintf("%s %s", orElse(string(m.kind), "media"), m.id)
+	case m.link != "":
+		return redactQuery(m.link)
+	}
+	return "no media"
+}
+
+// GoString is String, so that %#v shows no bytes.
+func (m Media) GoString() string { return m.String() }
+
+// LogValue is String.
+func (m Media) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
+// check reports what is wrong with the file itself; field is its place in the
+// message.
+func (m Media) check(c *checker, field string) {
+	switch {
+	case m.inline && len(m.data) == 0:
+		c.fail(field, "has no bytes")
+	case m.inline && len(m.data) > MaxInlineMedia:
+		c.failWith(tooLarge(field))
+	case m.inline:
+		kind, sub, ok := strings.Cut(m.contentType(), "/")
+		c.that(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is no MIME type such as image/png")
+	case m.id != "":
+		c.that(isWord(m.id), field, "has the id "+quote(m.id)+", which is no media id")
+	default:
+		c.that(m.link != "", field, "is missing; use MediaURL, MediaID, MediaBytes or ReadMedia")
+		c.url(field, m.link)
+	}
+}
+
+// dataURI returns the bytes in the form the service takes them in.
+func (m Media) dataURI() string {
+	head := "data:" + m.contentType() + ";base64,"
+	uri := make([]byte, 0, len(head)+base64.StdEncoding.EncodedLen(len(m.data)))
+	uri = append(uri, head...)
+	return string(base64.StdEncoding.AppendEncode(uri, m.data))
+}
+
+// contentType returns the MIME type without parameters: the given one, that of
+// the name where the content only tells the container, or the sniffed one.
+func (m Media) contentType() string {
+	given, _, _ := strings.Cut(m.mimeType, ";")
+	if given = strings.TrimSpace(given); given != "" {
+		return strings.ToLower(given)
+	}
+	sniffed, _, _ := strings.Cut(http.DetectContentType(m.data), ";")
+	switch sniffed {
+	case "application/octet-stream", "application/zip", "application/ogg", "text/plain", "video/mp4":
+		if named, ok := mimeTypes[strings.ToLower(path.Ext(m.name))]; ok {
+			return named
+		}
+	}
+	if sniffed == "application/ogg" {
+		return "audio/ogg"
+	}
+	return sniffed
+}
+
+// fileName returns the name the customer sees, as far as the media knows one.
+func (m Media) fileName() string {
+	switch {
+	case m.inline && m.name != "":
+		return m.name
+	case m.inline:
+		if ext, ok := extensions[m.contentType()]; ok {
+			return "file" + ext
+		}
+	case m.link != "":
+		if u, err := url.Parse(m.link); err == nil && path.Ext(u.Path) != "" {
+			return path.Base(u.Path)
+		}
+	}
+	return ""
+}
+
+// object returns the file as Meta's own objects name it: by link or by id.
+// Bytes have no such form.
+func (m Media) object(name string) map[string]string {
+	o := map[string]string{}
+	if m.id != "" {
+		o["id"] = m.id
+	} else {
+		o["link"] = m.link
+	}
+	if name != "" {
+		o["filename"] = name
+	}
+	return o
+}
+
+// mimeTypes are the types that content alone does not tell; those that WhatsApp
+// takes, so that the result is the same on every machine.
+var mimeTypes = map[string]string{
+	".txt": "text/plain", ".csv": "text/csv", ".pdf": "application/pdf",
+	".doc": "application/msword", ".xls": "application/vnd.ms-excel", ".ppt": "application/vnd.ms-powerpoint",
+	".docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+	".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+	".pptx": "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+	".ogg":  "audio/ogg", ".oga": "audio/ogg", ".opus": "audio/ogg",
+	".aac": "audio/aac", ".amr": "audio/amr", ".mp3": "audio/mpeg", ".m4a": "audio/mp4",
+	".mp4": "video/mp4", ".3gp": "video/3gpp",
+}
+
+// extensions names files that came without a name.
+var extensions = map[string]string{
+	"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif",
+	"video/mp4": ".mp4", "video/3gpp": ".3gp",
+	"audio/ogg": ".ogg", "audio/aac": ".aac", "audio/amr": ".amr", "audio/mpeg": ".mp3", "audio/mp4": ".m4a",
+	"application/pdf": ".pdf", "text/plain": ".txt", "text/csv": ".csv",
+}
+
+// baseName drops the directories that os.File.Name and old browsers give.
+func baseName(name string) string {
+	name = strings.TrimSpace(name)
+	return name[strings.LastIndexAny(name, `/\`)+1:]
+}
+
+// isVoiceName reports whether a file of that name can be a voice note.
+func isVoiceName(name string) bool {
+	return mimeTypes[strings.ToLower(path.Ext(name))] == "audio/ogg"
+}
+
+func isToken(s string) bool {
+	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return r <= ' ' || r > '~' || strings.ContainsRune(`/;,"=()<>@:\?[]`, r)
+	})
+}
+
+// isWord reports whether s can be an id: one printable word.
+func isWord(s string) bool {
+	return s != "" && len(s) <= 512 && !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsSpace(r) || !unicode.IsPrint(r) || r == unicode.ReplacementChar
+	})
+}
+
+func tooLarge(field string) *Error {
+	e := invalid(field, fmt.Sprintf("is over %d MiB", MaxInlineMedia>>20))
+	e.Kind, e.Advice = ErrTooLarge, "give a link with MediaURL"
+	return e
+}

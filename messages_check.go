@@ -1,0 +1,113 @@
+package chatapi
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+// checker keeps the first thing that is wrong with a message. The contract does
+// not say in which unit its limits count, so they are Unicode characters, the
+// most generous reading: what passes may still be refused, but nothing that
+// the service takes is refused here.
+type checker struct{ first *Error }
+
+// err returns the first problem.
+func (c *checker) err() error {
+	if c.first == nil {
+		return nil // a typed nil would not equal nil
+	}
+	return c.first
+}
+
+func (c *checker) failWith(e *Error) {
+	if c.first == nil {
+		c.first = e
+	}
+}
+
+// fail notes a problem, as the rest of a sentence that begins with the field.
+func (c *checker) fail(field, problem string) { c.failWith(invalid(field, problem)) }
+
+// that notes the problem unless ok.
+func (c *checker) that(ok bool, field, problem string) {
+	if !ok {
+		c.fail(field, problem)
+	}
+}
+
+// text checks a text that has to be there.
+func (c *checker) text(field, value string, limit int) {
+	if strings.TrimSpace(value) == "" {
+		c.fail(field, "is empty")
+		return
+	}
+	c.optional(field, value, limit)
+}
+
+// optional checks a text that may be empty.
+func (c *checker) optional(field, value string, limit int) {
+	if !utf8.ValidString(value) {
+		c.fail(field, "is not valid UTF-8")
+		return
+	}
+	if len(value) <= limit {
+		return
+	}
+	if n := utf8.RuneCountInString(value); n > limit {
+		c.fail(field, fmt.Sprintf("has %d characters; at most %d are allowed", n, limit))
+	}
+}
+
+// count checks the length of a list; unit is what it holds.
+func (c *checker) count(field string, n, least, most int, unit string) {
+	if n < least || n > most {
+		c.fail(field, fmt.Sprintf("has %d %s; it must be %s", n, unit, between(least, most)))
+	}
+}
+
+// url checks an address that the service, or the customer, will open.
+func (c *checker) url(field, address string) {
+	u, err := url.Parse(address)
+	switch {
+	case strings.HasPrefix(strings.ToLower(address), "data:"):
+		c.fail(field, "is a data URI; give the bytes with MediaBytes")
+	case len(address) > maxURL:
+		c.fail(field, fmt.Sprintf("is an address of %d bytes; at most %d are allowed", len(address), maxURL))
+	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !isAddress(address):
+		c.fail(field, fmt.Sprintf("is %s, which is no http or https address", quote(redactQuery(address))))
+	}
+}
+
+// isAddress reports whether text has only characters that one may paste into
+// a browser; url.Parse is happier than the service.
+func isAddress(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
+}
+
+func between(least, most int) string {
+	if least == most {
+		return strconv.Itoa(least)
+	}
+	return fmt.Sprintf("%d to %d", least, most)
+}
+
+// at names an element of a list, such as "Sections[1].Rows".
+func at(list string, index int, member string) string {
+	place := list + "[" + strconv.Itoa(index) + "]"
+	if member != "" {
+		place += "." + member
+	}
+	return place
+}
+
+// quote shows a wrong value in an error, cut short.
+func quote(value string) string { return strconv.Quote(clip(value, 64)) }
+
+// within names the operation of a local check outside of Prepare.
+func within(op string, e *Error) *Error {
+	e.Op = op
+	return e
+}

@@ -1,0 +1,343 @@
+package chatapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"path"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// Text is a plain text message. It needs an open service window.
+type Text struct {
+	// Body is 1 to 4096 characters (contract, "Limits"; documented). WhatsApp
+	// shows *bold*, _italic_, ~struck~ and ```fixed``` its own way.
+	Body string
+}
+
+func (m Text) encode() (encoded, error) {
+	var c checker
+	c.text("Body", m.Body, 4096)
+	return encoded{operation: "sendMessage", body: struct {
+		Body string `json:"body"`
+	}{m.Body}}, c.err()
+}
+
+// File is an image, video, audio or document, with an optional caption. It
+// needs an open service window.
+type File struct {
+	// Media is the file itself.
+	Media Media
+
+	// Name is the file name with its extension, which the service requires and
+	// the customer of a document sees. Where it is empty, the name of the
+	// media or the last part of its link is used. An uploaded file needs none.
+	Name string
+
+	// Caption is up to 1024 characters (contract, "Limits"; documented).
+	Caption string
+
+	// Voice makes an audio/ogg file a voice note, with a waveform and without
+	// a caption.
+	Voice bool
+}
+
+func (m File) encode() (encoded, error) {
+	var c checker
+	m.Media.check(&c, "Media")
+	c.optional("Name", m.Name, 240)
+	c.that(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
+		"Name", "holds a slash or a control character; give the file name alone")
+	c.optional("Caption", m.Caption, 1024)
+
+	var body struct {
+		Body      string      `json:"body,omitempty"`
+		MediaID   string      `json:"mediaId,omitempty"`
+		MediaType ContentType `json:"mediaType,omitempty"`
+		Filename  string      `json:"filename,omitempty"`
+		Caption   string      `json:"caption,omitempty"`
+		Voice     bool        `json:"voice,omitzero"`
+	}
+	body.Filename, body.Caption, body.Voice = strings.TrimSpace(m.Name), m.Caption, m.Voice
+	switch media := m.Media; {
+	case media.id != "":
+		body.MediaID, body.MediaType = media.id, media.kind
+		switch media.kind {
+		case TypeImage, TypeVideo, TypeAudio, TypeDocument:
+		default:
+			c.fail("Media", "is "+quote(string(media.kind))+"; an uploaded file is TypeImage, TypeVideo, TypeAudio or TypeDocument")
+		}
+		c.that(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
+	default:
+		body.Filename = orElse(body.Filename, media.fileName())
+		c.that(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
+		c.that(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
+		voice := isVoiceName(body.Filename)
+		if media.inline {
+			voice = media.contentType() == "audio/ogg"
+		}
+		c.that(!m.Voice || voice, "Voice", "goes with audio/ogg only")
+	}
+	c.that(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note")
+	if err := c.err(); err != nil {
+		return encoded{}, err
+	}
+	switch { // last, since writing out 16 MiB is work
+	case m.Media.inline:
+		body.Body = m.Media.dataURI()
+	case m.Media.link != "":
+		body.Body = m.Media.link
+	}
+	return encoded{operation: "sendFile", body: body}, nil
+}
+
+// Location is a point on the map. It needs an open service window.
+type Location struct {
+	// Latitude is -90 to 90 degrees, Longitude -180 to 180.
+	Latitude, Longitude float64
+
+	// Name and Address describe the place. WhatsApp shows the address only
+	// below a name, so an address alone is refused.
+	Name, Address string
+}
+
+func (m Location) encode() (encoded, error) {
+	var c checker
+	c.that(m != Location{}, "Latitude", "and everything else is 0")
+	c.that(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
+	c.that(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
+	c.optional("Name", m.Name, 1000) // no limit is documented; these keep nonsense out
+	c.optional("Address", m.Address, 1000)
+	c.that(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
+	return encoded{operation: "sendLocation", body: struct {
+		Lat     string `json:"lat"`
+		Lng     string `json:"lng"`
+		Name    string `json:"name,omitempty"`
+		Address string `json:"address,omitempty"`
+	}{degrees(m.Latitude), degrees(m.Longitude), m.Name, m.Address}}, c.err()
+}
+
+// degrees writes a coordinate without an exponent; the service takes it as
+// text.
+func degrees(d float64) string {
+	if d == 0 {
+		d = 0 // not -0
+	}
+	return strconv.FormatFloat(d, 'f', -1, 64)
+}
+
+// Contacts is one or more address-book cards. It needs an open service window.
+type Contacts struct {
+	Cards []ContactCard
+}
+
+// ContactCard is one person or company. Only the name is required.
+type ContactCard struct {
+	Name      ContactName      `json:"name"`
+	Phones    []ContactPhone   `json:"phones,omitempty"`
+	Emails    []ContactEmail   `json:"emails,omitempty"`
+	Org       ContactOrg       `json:"org,omitzero"`
+	URLs      []ContactURL     `json:"urls,omitempty"`
+	Addresses []ContactAddress `json:"addresses,omitempty"`
+
+	// Birthday is a date such as "1990-12-31".
+	Birthday string `json:"birthday,omitempty"`
+}
+
+// ContactName is a name in parts. WhatsApp requires the formatted name and one
+// part more: Formatted is made from the parts where it is empty, and is sent as
+// the first name where it is alone.
+type ContactName struct {
+	Formatted string `json:"formatted_name"`
+	First     string `json:"first_name,omitempty"`
+	Middle    string `json:"middle_name,omitempty"`
+	Last      string `json:"last_name,omitempty"`
+	Prefix    string `json:"prefix,omitempty"`
+	Suffix    string `json:"suffix,omitempty"`
+}
+
+// ContactPhone is a phone number, with the plus sign by custom.
+type ContactPhone struct {
+	Number string `json:"phone"`
+
+	// Type is CELL, MAIN, IPHONE, HOME or WORK; it may be empty.
+	Type string `json:"type,omitempty"`
+
+	// WhatsAppID is the number in digits when it is on WhatsApp; the card then
+	// has a button to write to it.
+	WhatsAppID string `json:"wa_id,omitempty"`
+}
+
+// ContactEmail is an address for mail; Type is HOME or WORK, or empty.
+type ContactEmail struct {
+	Address string `json:"email"`
+	Type    string `json:"type,omitempty"`
+}
+
+// ContactOrg is where a person works.
+type ContactOrg struct {
+	Company    string `json:"company,omitempty"`
+	Department string `json:"department,omitempty"`
+	Title      string `json:"title,omitempty"`
+}
+
+// ContactURL is a page; Type is HOME or WORK, or empty.
+type ContactURL struct {
+	URL  string `json:"url"`
+	Type string `json:"type,omitempty"`
+}
+
+// ContactAddress is a postal address; Type is HOME or WORK, or empty.
+type ContactAddress struct {
+	Street      string `json:"street,omitempty"`
+	City        string `json:"city,omitempty"`
+	State       string `json:"state,omitempty"`
+	Zip         string `json:"zip,omitempty"`
+	Country     string `json:"country,omitempty"`
+	CountryCode string `json:"country_code,omitempty"`
+	Type        string `json:"type,omitempty"`
+}
+
+// maxCards is Meta's limit; the contract names none.
+const maxCards = 257
+
+func (m Contacts) encode() (encoded, error) {
+	var c checker
+	c.count("Cards", len(m.Cards), 1, maxCards, "cards")
+	cards := make([]ContactCard, len(m.Cards))
+	for i, card := range m.Cards {
+		cards[i] = card.complete()
+		cards[i].check(&c, at("Cards", i, ""))
+	}
+	return encoded{operation: "sendContact", body: struct {
+		Contacts []ContactCard `json:"contacts"`
+	}{cards}}, c.err()
+}
+
+// complete fills in what WhatsApp requires of a name.
+func (card ContactCard) complete() ContactCard {
+	n := &card.Name
+	parts := strings.Join(strings.Fields(strings.Join([]string{n.Prefix, n.First, n.Middle, n.Last, n.Suffix}, " ")), " ")
+	if n.Formatted == "" {
+		n.Formatted = parts
+	}
+	if parts == "" {
+		n.First = n.Formatted
+	}
+	return card
+}
+
+func (card ContactCard) check(c *checker, place string) {
+	const limit = 1000 // none is documented; this keeps nonsense out
+	n := card.Name
+	c.text(place+".Name", n.Formatted, limit)
+	for _, part := range []string{n.First, n.Middle, n.Last, n.Prefix, n.Suffix} {
+		c.optional(place+".Name", part, limit)
+	}
+	for i, p := range card.Phones {
+		c.text(at(place+".Phones", i, "Number"), p.Number, limit)
+		c.optional(at(place+".Phones", i, "Type"), p.Type, limit)
+		c.that(p.WhatsAppID == "" || phonePattern.MatchString(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
+	}
+	for i, e := range card.Emails {
+		c.text(at(place+".Emails", i, "Address"), e.Address, limit)
+		c.optional(at(place+".Emails", i, "Type"), e.Type, limit)
+	}
+	for i, u := range card.URLs {
+		c.text(at(place+".URLs", i, "URL"), u.URL, maxURL)
+		c.optional(at(place+".URLs", i, "Type"), u.Type, limit)
+	}
+	for i, a := range card.Addresses {
+		c.that(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty")
+		for _, part := range []string{a.Street, a.City, a.State, a.Zip, a.Country, a.CountryCode, a.Type} {
+			c.optional(at(place+".Addresses", i, ""), part, limit)
+		}
+	}
+	for _, part := range []string{card.Org.Company, card.Org.Department, card.Org.Title} {
+		c.optional(place+".Org", part, limit)
+	}
+	if card.Birthday != "" {
+		_, err := time.Parse(time.DateOnly, card.Birthday)
+		c.that(err == nil, place+".Birthday", "is "+quote(card.Birthday)+"; it must be a date such as 1990-12-31")
+	}
+}
+
+// Reaction puts an emoji on a message, or takes it away. It needs an open
+// service window, and no [ReplyTo].
+type Reaction struct {
+	// MessageID is the message to react to.
+	MessageID string
+
+	// Emoji is one emoji; empty removes the reaction.
+	Emoji string
+}
+
+func (m Reaction) encode() (encoded, error) {
+	var c checker
+	c.text("MessageID", m.MessageID, 512)
+	c.that(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
+	return encoded{operation: "sendReaction", quotes: true, body: struct {
+		Body        string `json:"body"`
+		QuotedMsgID string `json:"quotedMsgId"`
+	}{m.Emoji, m.MessageID}}, c.err()
+}
+
+// isEmoji keeps out what is plainly not an emoji. It does not count them: which
+// sequences are one emoji changes with every Unicode.
+func isEmoji(text string) bool {
+	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 16 {
+		return false
+	}
+	symbol := text == ""
+	for _, r := range text {
+		if unicode.IsLetter(r) || unicode.IsSpace(r) || unicode.IsControl(r) {
+			return false
+		}
+		symbol = symbol || r > unicode.MaxASCII
+	}
+	return symbol
+}
+
+// Custom sends an operation of the service that this version has no type for.
+type Custom struct {
+	// Operation is the path of the operation, such as "sendPoll".
+	Operation string
+
+	// Body is the JSON object to send, without the recipient, which the send
+	// adds, and without the token. It may name a "quotedMsgId" itself; then
+	// [ReplyTo] is refused.
+	Body json.RawMessage
+}
+
+func (m Custom) encode() (encoded, error) {
+	var c checker
+	c.that(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
+	c.that(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
+	if err := c.err(); err != nil {
+		return encoded{}, err
+	}
+	var members map[string]json.RawMessage
+	if !isObject(m.Body) {
+		return encoded{}, invalid("Body", "is not a JSON object")
+	}
+	if err := wire.Unmarshal(m.Body, &members); err != nil {
+		return encoded{}, invalid("Body", "is not a JSON object: "+clip(err.Error(), 200))
+	}
+	for name := range members {
+		for _, reserved := range []string{"phone", "chatId", "bsuid", "username"} {
+			c.that(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); the send adds it")
+		}
+		c.that(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
+	}
+	_, quotes := members["quotedMsgId"]
+	return encoded{operation: m.Operation, body: m.Body, quotes: quotes}, c.err()
+}
+
+// maxCustom leaves room for a file of MaxInlineMedia in base64.
+const maxCustom = 24 << 20
