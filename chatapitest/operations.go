@@ -88,11 +88,7 @@ func texts(names ...string) check {
 	return part(shape{members: members})
 }
 
-var operations []operation
-
-func init() {
-	operations = slices.Concat(messageOperations(), otherOperations())
-}
+var operations = slices.Concat(messageOperations(), otherOperations())
 
 const (
 	get   = http.MethodGet
