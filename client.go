@@ -30,6 +30,8 @@ import (
 // service refused it for now (429), or when it is proven that nothing was
 // written. When neither holds, the error is [ErrOutcomeUnknown].
 type Client struct {
+	// Messages reads the history and marks messages as read.
+	Messages *MessagesService
 	// Templates lists, creates, checks and removes message templates.
 	Templates *TemplatesService
 	// Webhooks reads and changes the addresses that events are delivered to.
@@ -237,6 +239,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 		Logger:     c.logger,
 	})}
 	common := service{client}
+	client.Messages = (*MessagesService)(&common)
 	client.Templates = (*TemplatesService)(&common)
 	client.Webhooks = (*WebhooksService)(&common)
 	client.Channel = (*ChannelService)(&common)

@@ -55,7 +55,8 @@ type EventInfo struct {
 	// or broken UTF-8 allowed.
 	Lenient bool
 
-	// Raw is the element as it arrived. Do not change it.
+	// Raw is the element as it arrived. Do not change it: the events of one
+	// body share its bytes.
 	Raw json.RawMessage
 }
 
@@ -138,7 +139,7 @@ type StatusError struct {
 	// Kind is the sentinel the code or the text stands for; empty if unknown.
 	Kind Kind
 
-	// Retry says whether the message may be sent again.
+	// Retry says whether the message may be sent again; empty if unknown.
 	Retry RetryClass
 
 	// Advice says what to do, in one sentence; empty if unknown.
@@ -153,10 +154,12 @@ type CallEvent struct {
 	// ID is the call's id ("wacid…").
 	ID string
 
-	// Event is "connect" or "terminate"; empty when Status is set.
+	// Event is "connect" or "terminate"; empty for the progress of a call that
+	// the business began, which only has a Status.
 	Event string
 
-	// Status is the progress of a call the business began, such as "RINGING".
+	// Status is that progress, such as "RINGING" or "ACCEPTED"; with the event
+	// "terminate" it is how the call ended, such as "COMPLETED".
 	Status string
 
 	From, To Contact
@@ -166,12 +169,19 @@ type CallEvent struct {
 
 	// SDPType and SDP are the session description, if one came.
 	SDPType, SDP string
+
+	// Started, Ended and Duration are those of a call that was answered and is
+	// over; zero otherwise.
+	Started, Ended time.Time
+	Duration       time.Duration
+
+	// CallbackData is what the business attached when it began the call.
+	CallbackData string
 }
 
-// Key returns "call/", the call id and the step.
-func (e *CallEvent) Key() string {
-	return keyOf("call", e.Raw, e.ID, e.Event+e.Status)
-}
+// Key returns "call/", the call id and the event, or the status where there is
+// no event.
+func (e *CallEvent) Key() string { return keyOf("call", e.Raw, e.ID, orElse(e.Event, e.Status)) }
 
 // UnknownEvent is an element that this version has no type for. Its bytes are
 // in Raw; nothing is dropped.
@@ -217,7 +227,8 @@ type Content struct {
 	// Media is the file of an image, video, audio, voice, document or sticker.
 	Media *ReceivedMedia
 
-	// Location is the place of a location message.
+	// Location is the place of a location message; nil if the service's text
+	// for it was not readable.
 	Location *ReceivedLocation
 
 	// Contacts is the shared contact cards, as raw JSON or vCard text: the

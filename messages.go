@@ -3,8 +3,6 @@ package chatapi
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
@@ -85,8 +83,8 @@ type Attempt struct {
 	To        Recipient `json:"to"`
 	Operation string    `json:"operation"`
 
-	// Fingerprint is a hash of what was sent, to tell two attempts at the same
-	// message from two messages.
+	// Fingerprint is a hash of the request, and of the text that the history
+	// will show of it: two attempts at the same message have the same.
 	Fingerprint string    `json:"fingerprint"`
 	Started     time.Time `json:"started"`
 }
@@ -238,9 +236,8 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 	case !isObject(p.Body) || !json.Valid(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
-	sum := sha256.Sum256(append([]byte(p.Operation+"\n"), p.Body...))
 	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
-		Fingerprint: hex.EncodeToString(sum[:16]), Started: time.Now()}
+		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
 	reply, err := c.exchange(ctx, request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true})
 	if err != nil {

@@ -245,7 +245,7 @@ func (r Recipient) check() error {
 	case RecipientChat:
 		name, suffix, ok := strings.Cut(r.value, "@")
 		switch {
-		case !ok || name == "" || suffix == "" || strings.ContainsAny(r.value, " \t\r\n"):
+		case !ok || name == "" || suffix == "" || strings.ContainsFunc(r.value, func(c rune) bool { return c <= ' ' || c > '~' }):
 			return invalid("recipient", fmt.Sprintf("%q is no chat id, such as 12025550143@c.us or 120363000000000001@g.us", clip(r.value, 64)))
 		case strings.HasSuffix(r.value, suffixHidden):
 			return invalid("recipient", fmt.Sprintf("%q would be cut to digits by the service; use BSUID with the contact's business-scoped id", clip(r.value, 64)))

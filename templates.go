@@ -1,5 +1,463 @@
 package chatapi
 
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
 // TemplatesService lists, creates and removes message templates. See
 // [Client.Templates].
 type TemplatesService service
+
+// TemplateInfo is a template as the service holds it.
+type TemplateInfo struct {
+	ID, Name, Language string
+
+	// Namespace is the account's; empty where the service does not tell it.
+	Namespace string
+
+	// Category is "MARKETING", "UTILITY" or "AUTHENTICATION"; old templates
+	// have others. Upper case, whatever the service wrote.
+	Category string
+
+	Status TemplateStatus
+
+	// Reason says why a template was rejected; empty if it was not.
+	Reason string
+
+	// Components are the template's parts. They are empty where the service
+	// does not list them.
+	Components []Component
+
+	// Raw is the template as the service wrote it.
+	Raw json.RawMessage
+}
+
+// TemplateStatus is where a template stands; upper case, whatever the service
+// wrote. The set is open.
+type TemplateStatus string
+
+// The known statuses. Only an approved template can be sent.
+const (
+	TemplateApproved        TemplateStatus = "APPROVED"
+	TemplatePending         TemplateStatus = "PENDING"
+	TemplateInAppeal        TemplateStatus = "IN_APPEAL"
+	TemplateRejected        TemplateStatus = "REJECTED"
+	TemplatePaused          TemplateStatus = "PAUSED"
+	TemplateDisabled        TemplateStatus = "DISABLED"
+	TemplateFlagged         TemplateStatus = "FLAGGED"
+	TemplateLocked          TemplateStatus = "LOCKED"
+	TemplateArchived        TemplateStatus = "ARCHIVED"
+	TemplateLimitExceeded   TemplateStatus = "LIMIT_EXCEEDED"
+	TemplatePendingDeletion TemplateStatus = "PENDING_DELETION"
+	TemplateDeleted         TemplateStatus = "DELETED"
+)
+
+// usable reports whether a template of this status can be sent; a flagged one
+// still can.
+func (s TemplateStatus) usable() bool {
+	switch s {
+	case TemplateApproved, TemplateFlagged, "REINSTATED", "UNLOCKED", "UNARCHIVED":
+		return true
+	}
+	return false
+}
+
+// over reports whether waiting will not make a template of this status usable.
+func (s TemplateStatus) over() bool {
+	switch s {
+	case TemplateRejected, TemplatePaused, TemplateDisabled, TemplateLocked, TemplateArchived,
+		TemplateLimitExceeded, TemplatePendingDeletion, TemplateDeleted:
+		return true
+	}
+	return false
+}
+
+// UnmarshalJSON reads a template in any of the forms the service has used:
+// components as an array or as JSON text, the language as text or object, the
+// namespace under three names. A list of TemplateInfo can be stored and read
+// back.
+func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
+	var in struct {
+		ID         wire.Text       `json:"id"`
+		Name       wire.Text       `json:"name"`
+		Language   json.RawMessage `json:"language"`
+		Category   wire.Text       `json:"category"`
+		Status     wire.Text       `json:"status"`
+		Reason     wire.Text       `json:"rejected_reason"`
+		Components json.RawMessage `json:"components"`
+		Namespace1 wire.Text       `json:"namespace"`
+		Namespace2 wire.Text       `json:"message_template_namespace"`
+		Namespace3 wire.Text       `json:"messageTemplateNamespace"`
+	}
+	if err := wire.UnmarshalLenient(data, &in); err != nil {
+		return err
+	}
+	*t = TemplateInfo{
+		ID: string(in.ID), Name: string(in.Name),
+		Namespace: orElse(string(in.Namespace1), orElse(string(in.Namespace2), string(in.Namespace3))),
+		Category:  strings.ToUpper(strings.TrimSpace(string(in.Category))),
+		Status:    TemplateStatus(strings.ToUpper(strings.TrimSpace(string(in.Status)))),
+		Raw:       bytes.Clone(data),
+	}
+	if reason := strings.TrimSpace(string(in.Reason)); !strings.EqualFold(reason, "NONE") {
+		t.Reason = reason
+	}
+	if isObject(in.Language) {
+		var language struct {
+			Code wire.Text `json:"code"`
+		}
+		if err := wire.UnmarshalLenient(in.Language, &language); err != nil {
+			return fmt.Errorf("language: %w", err)
+		}
+		t.Language = string(language.Code)
+	} else if len(in.Language) > 0 {
+		var language wire.Text
+		if err := language.UnmarshalJSON(in.Language); err != nil {
+			return fmt.Errorf("language: %w", err)
+		}
+		t.Language = string(language)
+	}
+	components := bytes.TrimSpace(in.Components)
+	if len(components) > 0 && components[0] == '"' {
+		var text string
+		if err := json.Unmarshal(components, &text); err != nil {
+			return fmt.Errorf("components: %w", err)
+		}
+		components = []byte(strings.TrimSpace(text))
+	}
+	if len(components) == 0 {
+		return nil
+	}
+	if err := wire.UnmarshalLenient(components, &t.Components); err != nil {
+		return fmt.Errorf("components: %w", err)
+	}
+	return nil
+}
+
+// MarshalJSON writes the template as the service wrote it, or as it would.
+func (t TemplateInfo) MarshalJSON() ([]byte, error) {
+	if len(t.Raw) > 0 {
+		return t.Raw, nil
+	}
+	return json.Marshal(struct {
+		ID         string         `json:"id,omitempty"`
+		Name       string         `json:"name"`
+		Language   string         `json:"language"`
+		Namespace  string         `json:"namespace,omitempty"`
+		Category   string         `json:"category,omitempty"`
+		Status     TemplateStatus `json:"status,omitempty"`
+		Reason     string         `json:"rejected_reason,omitempty"`
+		Components []Component    `json:"components,omitempty"`
+	}{t.ID, t.Name, t.Language, t.Namespace, t.Category, t.Status, t.Reason, t.Components})
+}
+
+// templatesPage is how many templates one request asks for.
+const templatesPage = 100
+
+// All yields every template of the channel, in the service's order. It stops
+// at the first error, which it yields with a nil template.
+//
+// Channels hosted by Meta ignore the offset and repeat the same page for ever
+// (contract, "Templates"); All ends when a page holds nothing new. The calls
+// change nothing and are retried. A second loop over the result asks anew.
+func (s *TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, error] {
+	return func(yield func(*TemplateInfo, error) bool) {
+		seen := map[string]bool{}
+		for offset := 0; ; {
+			page, total, err := s.page(ctx, offset)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			before := len(seen)
+			for _, t := range page {
+				key := t.key()
+				if seen[key] {
+					continue
+				}
+				seen[key] = true
+				if !yield(t, nil) {
+					return
+				}
+			}
+			offset += len(page)
+			// A short page is no proof of the end, since a limit may be ignored
+			// too, nor is the total, which may be the page's. Both together are.
+			if len(seen) == before || len(page) < templatesPage && total > 0 && total <= len(seen) {
+				return
+			}
+		}
+	}
+}
+
+// key tells templates of one channel apart.
+func (t *TemplateInfo) key() string {
+	switch {
+	case t.ID != "":
+		return "id/" + t.ID
+	case t.Name != "":
+		return "name/" + t.Name + "/" + t.Language
+	}
+	return "raw/" + string(t.Raw)
+}
+
+// page asks for the templates from offset on. total is what the service says
+// there are; 0 if it does not.
+func (s *TemplatesService) page(ctx context.Context, offset int) (page []*TemplateInfo, total int, err error) {
+	client := s.of()
+	query := url.Values{"limit": {strconv.Itoa(templatesPage)}, "offset": {strconv.Itoa(offset)}}
+	var raw json.RawMessage
+	if err := client.call(ctx, request{op: "listTemplates", method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
+		return nil, 0, err
+	}
+	list := raw
+	if isObject(raw) {
+		var object struct {
+			Total     wire.Text       `json:"total"`
+			Templates json.RawMessage `json:"templates"`
+		}
+		if err := client.decode("listTemplates", raw, &object); err != nil {
+			return nil, 0, err
+		}
+		total, _ = strconv.Atoi(string(object.Total))
+		list = object.Templates
+	}
+	if err := client.decode("listTemplates", list, &page); err != nil {
+		return nil, 0, err
+	}
+	page = slices.DeleteFunc(page, func(t *TemplateInfo) bool { return t == nil })
+	return page, total, nil
+}
+
+// of returns the client, nil for a service that was not made with New.
+func (s *TemplatesService) of() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
+}
+
+// fail puts the operation and the channel on a local error.
+func (s *TemplatesService) fail(op string, e *Error) error {
+	e.Op = op
+	if c := s.of(); c != nil {
+		e.Channel = c.channel
+	}
+	return e
+}
+
+// Get returns the template of that name in exactly that language. The error is
+// [ErrNotFound] with the languages that do exist, since WhatsApp does not fall
+// back from "en" to "en_US". It reads the whole list: there is no operation for
+// one template. A namespace that the service left out is filled in from the
+// other templates, if they agree.
+func (s *TemplatesService) Get(ctx context.Context, name, language string) (*TemplateInfo, error) {
+	const op = "get template"
+	switch {
+	case name == "":
+		return nil, s.fail(op, invalid("name", "is empty"))
+	case language == "":
+		return nil, s.fail(op, invalid("language", "is empty; give the approved one, such as en or pt_BR"))
+	}
+	var found *TemplateInfo
+	var languages, namespaces []string
+	for t, err := range s.All(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		if t.Namespace != "" && !slices.Contains(namespaces, t.Namespace) {
+			namespaces = append(namespaces, t.Namespace)
+		}
+		if t.Name != name {
+			continue
+		}
+		languages = append(languages, t.Language)
+		if t.Language == language && found == nil {
+			found = t
+		}
+		if found != nil && found.Namespace != "" {
+			return found, nil
+		}
+	}
+	if found == nil {
+		return nil, s.fail(op, noTemplate(name, language, languages))
+	}
+	if len(namespaces) == 1 {
+		found.Namespace = namespaces[0]
+	}
+	return found, nil
+}
+
+// noTemplate says what exists instead.
+func noTemplate(name, language string, languages []string) *Error {
+	e := &Error{Kind: ErrNotFound, Retry: RetryFix}
+	if len(languages) == 0 {
+		e.Reason = fmt.Sprintf("no template is named %s", quote(name))
+		e.Sentence = fmt.Sprintf("There is no template named %s.", quote(name))
+		e.Advice = "look at the spelling; names are lower case with underscores"
+		return e
+	}
+	slices.Sort(languages)
+	e.Reason = fmt.Sprintf("template %s exists in %s, but not in %s", quote(name), strings.Join(languages, ", "), quote(language))
+	e.Sentence = fmt.Sprintf("The template %s is not available in the language %s.", quote(name), quote(language))
+	e.Advice = "use a language that exists"
+	fold := func(l string) string { return strings.ToLower(strings.ReplaceAll(l, "-", "_")) }
+	for _, exists := range languages {
+		short, _, _ := strings.Cut(fold(exists), "_")
+		asked, _, _ := strings.Cut(fold(language), "_")
+		if short == asked {
+			e.Advice = fmt.Sprintf("use %q: WhatsApp takes no other spelling or region for it", exists)
+			break
+		}
+	}
+	return e
+}
+
+// Create submits a template for approval and returns it as far as the service
+// tells: its status is [TemplatePending] unless told otherwise.
+// [TemplatesService.WaitApproved] waits for the decision. A draft that WhatsApp
+// would refuse is [ErrInvalid] with the place. It is submitted at most once:
+// after [ErrOutcomeUnknown], look with [TemplatesService.Get].
+func (s *TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
+	const op = "addTemplate"
+	var c checker
+	draft.check(&c)
+	if c.first != nil {
+		return nil, s.fail(op, c.first)
+	}
+	client := s.of()
+	var raw json.RawMessage
+	if err := client.call(ctx, request{op: op, method: http.MethodPost, path: op, body: draft, once: true}, &raw); err != nil {
+		var e *Error
+		if errors.As(err, &e) && e.Kind == ErrOutcomeUnknown {
+			e.Sentence = "It is not known whether the template was submitted."
+			e.Advice = "look whether it is in the list before submitting it again"
+		}
+		return nil, err
+	}
+	info := &TemplateInfo{Name: draft.Name, Language: draft.Language, Category: strings.ToUpper(draft.Category),
+		Status: TemplatePending, Components: slices.Clone(draft.Components), Raw: raw}
+	var told TemplateInfo // the reply is not documented; take what is there
+	if isObject(raw) && told.UnmarshalJSON(raw) == nil {
+		info.ID, info.Namespace, info.Reason = told.ID, told.Namespace, told.Reason
+		info.Category = orElse(told.Category, info.Category)
+		info.Status = TemplateStatus(orElse(string(told.Status), string(info.Status)))
+	}
+	return info, nil
+}
+
+// Remove deletes the templates of that name in every language, for good: the
+// service has no way to remove one of them. WhatsApp keeps the name reserved
+// for some weeks.
+func (s *TemplatesService) Remove(ctx context.Context, name string) error {
+	const op = "removeTemplate"
+	if name == "" {
+		return s.fail(op, invalid("name", "is empty"))
+	}
+	body := struct {
+		Name string `json:"name"`
+	}{name}
+	return s.of().call(ctx, request{op: op, method: http.MethodPost, path: op, body: body}, nil)
+}
+
+const (
+	firstLook   = time.Second
+	slowestLook = time.Minute
+
+	// missingLooks is how often a template may be missing from the list: one
+	// that was just created need not be in it yet.
+	missingLooks = 4
+)
+
+// WaitApproved looks at once, and then again after 1 s, 2 s and so on up to once
+// a minute, until the template can be sent, which it returns. WhatsApp decides
+// within minutes as a rule, and within a day or two at worst; the context says
+// how long to wait.
+//
+// A rejection is [ErrTemplateRejected] with the Reason. A template that is
+// paused, disabled or being deleted is [ErrTemplate]. When the context ends
+// first the error matches ErrTemplate and the context's error, and says where
+// the template stood. One that is in no list for 7 s is [ErrNotFound]. Once it
+// has been seen, failures of the service are waited out.
+func (s *TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
+	const op = "wait for template"
+	var last *TemplateInfo
+	for look, wait := 1, firstLook; ; look, wait = look+1, min(2*wait, slowestLook) {
+		t, err := s.Get(ctx, name, language)
+		pause := wait
+		switch {
+		case err == nil:
+			last = t
+			if t.Status.usable() {
+				return t, nil
+			}
+			if t.Status.over() {
+				return nil, s.fail(op, notApproved(t))
+			}
+		case ctx == nil:
+			return nil, err
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrNotFound) && look < missingLooks:
+		case last != nil && waitable(err):
+			var e *Error
+			if errors.As(err, &e) {
+				pause = max(pause, e.RetryAfter)
+			}
+		default:
+			return nil, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, s.fail(op, stillWaiting(name, last, ctx))
+		}
+	}
+}
+
+// waitable reports a failure that says nothing about the template.
+func waitable(err error) bool {
+	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRateLimited)
+}
+
+// notApproved is the error of a template that will not become usable.
+func notApproved(t *TemplateInfo) *Error {
+	e := &Error{Kind: ErrTemplate, Retry: RetryFix,
+		Reason:   fmt.Sprintf("template %s (%s) is %s", quote(t.Name), t.Language, t.Status),
+		Sentence: fmt.Sprintf("The template %s cannot be used: it is %s.", quote(t.Name), strings.ToLower(string(t.Status))),
+		Advice:   "look at it in the WhatsApp Manager"}
+	if t.Status == TemplateRejected {
+		e.Kind = ErrTemplateRejected
+		e.Reason = orElse(t.Reason, "no reason given")
+		e.Sentence = fmt.Sprintf("WhatsApp did not approve the template %s: %s.", quote(t.Name), e.Reason)
+		e.Advice = "change the text or the category and submit it under a new name"
+	} else if t.Reason != "" {
+		e.Reason += ": " + t.Reason
+	}
+	return e
+}
+
+func stillWaiting(name string, last *TemplateInfo, ctx context.Context) *Error {
+	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err(),
+		Reason:   fmt.Sprintf("template %s was not seen before the context ended", quote(name)),
+		Sentence: fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name)),
+		Advice:   "wait again later; the decision is not lost"}
+	if last != nil {
+		e.Reason = fmt.Sprintf("template %s (%s) was still %s when the context ended", quote(name), last.Language, orElse(string(last.Status), "undecided"))
+	}
+	return e
+}

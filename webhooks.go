@@ -1,5 +1,244 @@
 package chatapi
 
-// WebhooksService reads and changes the channel's webhook addresses. See
-// [Client.Webhooks].
-type WebhooksService service
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// ParseWebhook returns the events in the body of a webhook request, in the
+// order in which the body holds them. It is pure: no clock, no network, and
+// safe for concurrent use. [WebhookHandler] calls it for you.
+//
+// Nothing is lost. Scalars are read loosely (a number may be a text, a flag 0
+// or 1, a time empty); a message, status or body of a kind that this version
+// does not know is an event with its bytes in [EventInfo.Raw].
+//
+// Events and an error may come together:
+//
+//   - A *[ParseError] lists the elements that could not be read, each with its
+//     place and its bytes; the events of all others are returned beside it.
+//   - An *[Error] of kind [ErrInvalid] says that the body is not one JSON
+//     object: empty, cut off, no JSON, nested deeper than 10,000 levels, or
+//     followed by more text. There are no events then.
+//
+// Both match [ErrInvalid], and neither is mended by trying again. A body that
+// is readable only with duplicate names or broken UTF-8 allowed is read so, and
+// the events concerned have [EventInfo.Lenient] set. At most 100,000 elements
+// of a body are read; the rest is one element of the ParseError.
+func ParseWebhook(body []byte) ([]Event, error) {
+	read := readWebhook(bytes.Clone(body))
+	return read.events, read.err
+}
+
+// ParseError lists the elements of a webhook's body that could not be read.
+// The elements around them were: see [ParseWebhook].
+type ParseError struct {
+	Elements []ElementError
+}
+
+// ElementError is one element that could not be read.
+type ElementError struct {
+	// Path is the element's place in the body, such as "messages[2]", or
+	// "ack" for a whole array that is none.
+	Path string
+
+	// Err says what is wrong with it, without quoting what it holds.
+	Err error
+
+	// Raw is the element as it arrived. Do not change it.
+	Raw json.RawMessage
+}
+
+// Error returns one line that names the first elements, and how many there are.
+// It quotes nothing of the body.
+func (e *ParseError) Error() string {
+	if e == nil || len(e.Elements) == 0 {
+		return "chatapi: parse webhook: no unreadable element"
+	}
+	const shown = 3
+	var b strings.Builder
+	fmt.Fprintf(&b, "chatapi: parse webhook: %d unreadable: ", len(e.Elements))
+	for i, element := range e.Elements[:min(shown, len(e.Elements))] {
+		if i > 0 {
+			b.WriteString("; ")
+		}
+		fmt.Fprintf(&b, "%s: %v", element.Path, element.Err)
+	}
+	if more := len(e.Elements) - shown; more > 0 {
+		fmt.Fprintf(&b, "; and %d more", more)
+	}
+	return b.String()
+}
+
+// Is reports whether target is [ErrInvalid].
+func (e *ParseError) Is(target error) bool { return target == ErrInvalid }
+
+// maxElements bounds what one body costs. The largest real ones have about a
+// thousand elements.
+const maxElements = 100_000
+
+// webhook is what was read from a body.
+type webhook struct {
+	events []Event
+
+	// channels are the channels that the body names; more than one only if it
+	// names itself twice.
+	channels []ChannelID
+
+	// err is an *Error when the body is not one JSON object, a *ParseError when
+	// elements of it were unreadable.
+	err error
+}
+
+// readWebhook reads a body. The events refer to its bytes.
+func readWebhook(body []byte) webhook {
+	lenient, err := wire.Check(body)
+	root := wire.Root(body)
+	if err == nil && !root.IsObject() {
+		err = errors.New("it is " + root.Kind())
+	}
+	if err != nil {
+		return webhook{err: &Error{Op: "parse webhook", Kind: ErrInvalid, Field: "body", Retry: RetryNo,
+			Reason:   "is not one JSON object: " + clip(err.Error(), 200),
+			Sentence: "The webhook's body is not one JSON object.",
+			Advice:   "check what sends to this address, and whether a proxy cuts bodies off"}}
+	}
+	p := parser{lenient: lenient}
+	p.body(root)
+	read := webhook{events: p.events, channels: p.channels}
+	if len(p.bad) > 0 {
+		read.err = &ParseError{Elements: p.bad}
+	}
+	return read
+}
+
+// parser collects what the parts of one body yield.
+type parser struct {
+	channel  ChannelID
+	channels []ChannelID
+	lenient  bool // some part of the body is readable only leniently
+
+	elements int
+	events   []Event
+	bad      []ElementError
+}
+
+// member is a member of the body's root that a format knows.
+type member struct {
+	name  string
+	value wire.Value
+}
+
+// body reads a whole body: the calls envelope, or any mix of the arrays that
+// the formats have at their root. A name that occurs twice is read twice.
+func (p *parser) body(root wire.Value) {
+	var kind string
+	var found [8]member // the usual number stays off the heap
+	known := found[:0]
+	for members := root.Object(); members.Next(); {
+		switch string(members.Name) {
+		case "type":
+			kind, _ = members.Value.Text()
+		case "instanceId":
+			p.named(members.Value)
+		case "messages", "ack", "statuses", "errors", "calls", "entry", "value":
+			known = append(known, member{string(members.Name), members.Value})
+		}
+	}
+	recognized := false
+	if kind == "calls" {
+		recognized = p.callsBody(known)
+	} else {
+		recognized = p.normalizedBody(known)
+	}
+	if !recognized {
+		p.unknown("body", kind, root)
+	}
+}
+
+// named notes the channel that the body claims to be from.
+func (p *parser) named(v wire.Value) {
+	id, err := v.Text()
+	if err != nil {
+		p.unreadable("instanceId", err, v)
+		return
+	}
+	if id != "" {
+		p.channel = ChannelID(id)
+		p.channels = append(p.channels, p.channel)
+	}
+}
+
+// list reads the objects of an array; a bad one costs none of its siblings.
+func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) error) {
+	if v.IsNull() {
+		return
+	}
+	if !v.IsArray() {
+		p.unreadable(path, errors.New("want an array, got "+v.Kind()), v)
+		return
+	}
+	elements := v.Array()
+	for i := 0; ; i++ {
+		if p.elements >= maxElements {
+			if rest := elements.Rest(); len(rest) > 0 {
+				p.unreadable(fmt.Sprintf("%s[%d]", path, i),
+					fmt.Errorf("it and what follows were not read: a body has at most %d elements", maxElements), rest)
+			}
+			return
+		}
+		if !elements.Next() {
+			return
+		}
+		p.elements++
+		var err error
+		if elements.Value.IsObject() {
+			err = read(p, elements.Value)
+		} else {
+			err = errors.New("want an object, got " + elements.Value.Kind())
+		}
+		if err != nil {
+			p.unreadable(fmt.Sprintf("%s[%d]", path, i), err, elements.Value)
+		}
+	}
+}
+
+func (p *parser) add(e Event) { p.events = append(p.events, e) }
+
+func (p *parser) unreadable(path string, err error, raw []byte) {
+	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
+}
+
+// unknown keeps an element that no format fits.
+func (p *parser) unknown(place, kind string, v wire.Value) {
+	p.add(&UnknownEvent{EventInfo: p.info(joinWire(place, kind), v)})
+}
+
+// info returns what every event of the body has.
+func (p *parser) info(wireName string, v wire.Value) EventInfo {
+	return EventInfo{Channel: p.channel, Wire: wireName, Raw: json.RawMessage(v), Lenient: p.lenient && !wire.Strict(v)}
+}
+
+func joinWire(place, kind string) string {
+	if kind == "" {
+		return place
+	}
+	return place + "." + kind
+}
+
+// fields reads the scalar members of one element and remembers the first that
+// is none.
+type fields struct{ err error }
+
+func (f *fields) text(m *wire.Object) string {
+	text, err := m.Value.Text()
+	if err != nil && f.err == nil {
+		f.err = fmt.Errorf("%s: %w", m.Name, err)
+	}
+	return text
+}

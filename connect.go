@@ -1,0 +1,206 @@
+package chatapi
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// ConnectOptions says what [Client.Connect] does besides checking. The zero
+// value checks and changes nothing.
+type ConnectOptions struct {
+	// WebhookURL, if given, is added to the channel's webhook addresses. The
+	// ones that are there stay: other programs, and the vendor's own inbox,
+	// live in the same list.
+	WebhookURL string
+}
+
+// Connection is what [Client.Connect] found out. Print it for an operator.
+type Connection struct {
+	Channel ChannelID
+
+	// Phone is the channel's own number in digits.
+	Phone string
+
+	// Status is the channel's state, such as "connected".
+	Status string
+
+	// Templates is how many message templates there are, counting each
+	// language; Approved how many of them can be sent.
+	Templates, Approved int
+
+	// Webhooks is the list of addresses after the call.
+	Webhooks []string
+
+	// Steps is what was done, in order; the last one has the error, if any.
+	Steps []Step
+}
+
+// Step is one step of [Client.Connect].
+type Step struct {
+	// Name is "channel", "profile", "templates" or "webhooks".
+	Name string
+
+	// Sentence tells an operator the result.
+	Sentence string
+
+	// Err is nil for a step that succeeded.
+	Err error
+}
+
+// String returns one sentence for an operator: "Connection successfully
+// established: channel ABC100000001, +1 202 555 0100, 12 templates, 2 webhooks",
+// or what is wrong.
+func (c *Connection) String() string {
+	if c == nil || len(c.Steps) == 0 {
+		return "Not connected."
+	}
+	if last := c.Steps[len(c.Steps)-1]; last.Err != nil {
+		return "Not connected: " + last.Sentence
+	}
+	return fmt.Sprintf("Connection successfully established: channel %s, %s, %s, %s", c.Channel,
+		orElse(spacedPhone(c.Phone), "number unknown"), count(c.Templates, "template"), count(len(c.Webhooks), "webhook"))
+}
+
+// Connect is the button of a helpdesk's channel form: it checks address and
+// token against the service, reads the channel's state, number and templates,
+// and adds the webhook address if one is given. It is idempotent, and safe to
+// press twice.
+//
+// It always returns a Connection, beside an error too: its Steps tell how far
+// it came. The error is that of the failed step, an [*Error] whose Sentence is
+// for the operator: [ErrUnauthorized] for a wrong token, [ErrWrongChannel] for
+// the token of another channel, [ErrBlocked] for a blocked subscription or a
+// channel that is not connected, [ErrUnreachable] for a host that does not
+// answer, [ErrNotFound] for a wrong URL.
+func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection, error) {
+	connection := &Connection{}
+	if c != nil {
+		connection.Channel = c.channel
+	}
+	steps := []struct {
+		name string
+		run  func(context.Context, *Connection) (string, error)
+	}{
+		{"channel", c.connectChannel},
+		{"profile", c.connectProfile},
+		{"templates", c.connectTemplates},
+		{"webhooks", func(ctx context.Context, conn *Connection) (string, error) {
+			return c.connectWebhooks(ctx, conn, opts.WebhookURL)
+		}},
+	}
+	for _, step := range steps {
+		sentence, err := step.run(ctx, connection)
+		if err != nil {
+			sentence = operatorSentence(err)
+		}
+		connection.Steps = append(connection.Steps, Step{step.name, sentence, err})
+		if err != nil {
+			return connection, err
+		}
+	}
+	return connection, nil
+}
+
+func (c *Client) connectChannel(ctx context.Context, conn *Connection) (string, error) {
+	if c == nil || c.transport == nil {
+		return "", invalid("client", "is nil or was not made with New")
+	}
+	status, err := c.Channel.Status(ctx)
+	if err != nil {
+		return "", err
+	}
+	conn.Status = status.Status
+	switch state := strings.ToLower(status.Status); state {
+	case "disconnected", "uninitialized", "unregistered":
+		return "", &Error{Op: "connect", Channel: c.channel, HTTPStatus: 200, Kind: ErrBlocked, Retry: RetryFix,
+			Reason:   "the channel is " + state,
+			Sentence: fmt.Sprintf("Channel %s is %s.", c.channel, state),
+			Advice:   "finish the connection of the number in the Chat API cabinet",
+			Raw:      capped(status.Raw)}
+	case "connecting":
+		return "", &Error{Op: "connect", Channel: c.channel, HTTPStatus: 200, Kind: ErrUnavailable, Retry: RetryBackoff,
+			Reason:   "the channel is still connecting",
+			Sentence: fmt.Sprintf("Channel %s is still connecting.", c.channel),
+			Advice:   "try again in a minute",
+			Raw:      capped(status.Raw)}
+	}
+	return fmt.Sprintf("Channel %s is %s.", c.channel, orElse(status.Status, "there")), nil
+}
+
+func (c *Client) connectProfile(ctx context.Context, conn *Connection) (string, error) {
+	profile, err := c.Profile.Get(ctx)
+	if err != nil {
+		return "", err
+	}
+	conn.Phone = profile.Phone
+	if profile.Phone == "" {
+		return "The profile names no number.", nil
+	}
+	return fmt.Sprintf("Its number is %s.", spacedPhone(profile.Phone)), nil
+}
+
+func (c *Client) connectTemplates(ctx context.Context, conn *Connection) (string, error) {
+	for info, err := range c.Templates.All(ctx) {
+		if err != nil {
+			return "", err
+		}
+		conn.Templates++
+		if info.Status == TemplateApproved {
+			conn.Approved++
+		}
+	}
+	return fmt.Sprintf("It has %s, %d approved.", count(conn.Templates, "template"), conn.Approved), nil
+}
+
+func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, address string) (string, error) {
+	if address != "" {
+		if err := c.Webhooks.Add(ctx, address); err != nil {
+			return "", err
+		}
+	}
+	list, err := c.Webhooks.List(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, webhook := range list {
+		conn.Webhooks = append(conn.Webhooks, webhook.URL)
+	}
+	if address == "" {
+		return fmt.Sprintf("Events go to %s.", count(len(list), "address")), nil
+	}
+	return fmt.Sprintf("Events go to %s, this one among them.", count(len(list), "address")), nil
+}
+
+// operatorSentence returns the sentence of an error for people.
+func operatorSentence(err error) string {
+	var e *Error
+	if errors.As(err, &e) && e.Sentence != "" {
+		return e.Sentence
+	}
+	return err.Error()
+}
+
+// spacedPhone writes a North American number in groups, as people read it, and
+// any other with its plus.
+func spacedPhone(digits string) string {
+	switch {
+	case digits == "":
+		return ""
+	case len(digits) == 11 && digits[0] == '1':
+		return "+1 " + digits[1:4] + " " + digits[4:7] + " " + digits[7:]
+	}
+	return "+" + digits
+}
+
+// count writes a number with its noun.
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	if strings.HasSuffix(noun, "s") {
+		return fmt.Sprintf("%d %ses", n, noun)
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

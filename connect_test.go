@@ -1,0 +1,139 @@
+package chatapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// channel answers the calls of Connect; answers replaces single replies.
+type channel struct {
+	webhooks []string
+	answers  map[string]*http.Response
+}
+
+func (c *channel) RoundTrip(r *http.Request) (*http.Response, error) {
+	if resp := c.answers[r.URL.Path]; resp != nil {
+		return resp, nil
+	}
+	switch r.Method + r.URL.Path {
+	case "GET/ABC1/status":
+		return reply(200, `{"status":"connected","accountStatus":"authenticated"}`), nil
+	case "GET/ABC1/me":
+		return reply(200, `{"phone":"12025550100","about":"Open 9-18","websites":["https://www.example.com"]}`), nil
+	case "GET/ABC1/templates":
+		return reply(200, `{"total":2,"templates":[{"id":"1","name":"a","language":"en","status":"approved","components":[]},{"id":"2","name":"b","language":"en","status":"PENDING","components":[]}]}`), nil
+	case "GET/ABC1/webhook":
+		data, err := json.Marshal(map[string]any{"webhookUrl": c.webhooks})
+		return reply(200, string(data)), err
+	case "POST/ABC1/webhook":
+		data, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		var many struct {
+			URLs []string `json:"webhookUrl"`
+		}
+		var one struct {
+			URL string `json:"webhookUrl"`
+		}
+		if json.Unmarshal(data, &many) == nil {
+			c.webhooks = many.URLs
+		} else if json.Unmarshal(data, &one) == nil {
+			c.webhooks = []string{one.URL}
+		}
+		return reply(200, `{"set":true}`), nil
+	}
+	return reply(404, `{"error":"Method not found"}`), nil
+}
+
+func connecting(t *testing.T, network http.RoundTripper) *chatapi.Client {
+	t.Helper()
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+		chatapi.WithHTTPClient(&http.Client{Transport: network}))
+	require.NoError(t, err)
+	return client
+}
+
+func TestConnect(t *testing.T) {
+	service := &channel{webhooks: []string{"https://vendor.example/inbox"}}
+	client := connecting(t, service)
+	for range 2 { // pressing the button twice changes nothing more
+		conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/hooks/ABC1/s3cret"})
+		require.NoError(t, err)
+		assert.Equal(t, "Connection successfully established: channel ABC1, +1 202 555 0100, 2 templates, 2 webhooks", conn.String())
+		assert.Equal(t, []string{"https://vendor.example/inbox", "https://desk.example/hooks/ABC1/s3cret"}, conn.Webhooks)
+		assert.Equal(t, 1, conn.Approved)
+		var names []string
+		for _, step := range conn.Steps {
+			names = append(names, step.Name)
+			assert.NoError(t, step.Err)
+			assert.NotEmpty(t, step.Sentence)
+		}
+		assert.Equal(t, []string{"channel", "profile", "templates", "webhooks"}, names)
+	}
+	before := service.webhooks
+	conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{})
+	require.NoError(t, err)
+	assert.Equal(t, before, conn.Webhooks, "without an address nothing is changed")
+}
+
+// Each trouble has a sentence of its own.
+func TestConnectSaysWhatIsWrong(t *testing.T) {
+	at := func(path string, status int, body string) http.RoundTripper {
+		return &channel{answers: map[string]*http.Response{"/ABC1/" + path: reply(status, body)}}
+	}
+	sentences := map[string]string{}
+	for _, tc := range []struct {
+		name    string
+		network http.RoundTripper
+		steps   int
+		kind    chatapi.Kind
+		says    string
+	}{
+		{"wrong token", at("status", 401, `{"error":"invalid or expired token"}`), 1, chatapi.ErrUnauthorized,
+			"Not connected: The token of channel ABC1 is wrong or has expired."},
+		{"token of another channel", at("status", 401, `{"error":"Wrong token \"x\" for channel \"ABC1\". Please provide token as a GET parameter."}`), 1, chatapi.ErrWrongChannel,
+			"Not connected: The token does not belong to channel ABC1."},
+		{"blocked subscription", at("status", 403, "Channel subscription is blocked"), 1, chatapi.ErrBlocked,
+			"Not connected: Channel ABC1 is blocked or restricted: Channel subscription is blocked."},
+		{"unreachable host", http.DefaultTransport, 1, chatapi.ErrUnreachable, "Not connected: 127.0.0.1:1 could not be reached."},
+		{"wrong URL", at("status", 404, `{"error":"Method not found"}`), 1, chatapi.ErrNotFound,
+			"Not connected: There is no Chat API channel at https://api.test/ABC1."},
+		{"a web page", at("status", 200, "<html><title>Welcome</title></html>"), 1, chatapi.ErrNotFound,
+			"Not connected: api.test did not answer like Chat API."},
+		{"not connected", at("status", 200, `{"status":"disconnected"}`), 1, chatapi.ErrBlocked, "Not connected: Channel ABC1 is disconnected."},
+		{"still connecting", at("status", 200, `{"status":"connecting"}`), 1, chatapi.ErrUnavailable, "Not connected: Channel ABC1 is still connecting."},
+		{"templates fail", at("templates", 200, `{"response":{"error":"no account"}}`), 3, chatapi.ErrRefused, "Not connected: The service refused: no account"},
+		{"no room for a webhook", &channel{webhooks: []string{"https://a.example", "https://b.example", "https://c.example", "https://d.example", "https://e.example"}}, 4, chatapi.ErrInvalid, ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client := connecting(t, tc.network)
+			if tc.name == "unreachable host" {
+				var err error
+				client, err = chatapi.New("http://127.0.0.1:1/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+				require.NoError(t, err)
+			}
+			conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/s3cret"})
+			assert.ErrorIs(t, err, tc.kind)
+			require.Len(t, conn.Steps, tc.steps)
+			assert.Equal(t, err, conn.Steps[tc.steps-1].Err)
+			if tc.says != "" {
+				assert.Equal(t, tc.says, conn.String())
+			}
+			assert.Empty(t, sentences[conn.String()], "this sentence is another trouble's")
+			sentences[conn.String()] = tc.name
+		})
+	}
+	var none *chatapi.Client
+	conn, err := none.Connect(context.Background(), chatapi.ConnectOptions{})
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	assert.Contains(t, conn.String(), "Not connected")
+}

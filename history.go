@@ -1,0 +1,262 @@
+package chatapi
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// MessagesService reads the channel's history and marks messages as read. See
+// [Client.Messages]; sending is [Client.Send].
+type MessagesService service
+
+// HistoryFilter narrows [MessagesService.All]. The zero value is everything,
+// from the oldest message on.
+type HistoryFilter struct {
+	// Chat, if given, is the only chat to read: "12025550143@c.us".
+	Chat string
+
+	// After is the number of the last message already seen
+	// ([EventInfo.Number]); 0 starts at the oldest.
+	After int64
+
+	// From and To bound the messages' times, both included, in whole seconds.
+	From, To time.Time
+}
+
+// pageRows is how many rows a page of history has; it is the service's default.
+const pageRows = 100
+
+// All yields the stored messages, oldest first, as [*MessageEvent] and
+// [*EchoEvent]; the history holds no statuses. A row that cannot be read is an
+// [*UnknownEvent] with its bytes. It reads page by page while the loop runs,
+// yields until the first error and then ends. To go on later, keep the Number
+// of the last event and give it as After: numbers grow over the whole channel,
+// so they skip within a chat.
+//
+// A channel without history storage is [ErrHistoryOff]. A service that repeats
+// its rows ends the loop instead of keeping it busy. Reads are retried.
+func (s *MessagesService) All(ctx context.Context, filter HistoryFilter) iter.Seq2[Event, error] {
+	return func(yield func(Event, error) bool) {
+		cursor := filter.After
+		for first := true; ; first = false {
+			page, err := s.page(ctx, filter, cursor, first)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			reached := cursor
+			for _, ev := range page {
+				number := ev.Info().Number
+				if number != 0 && number <= cursor {
+					continue // an overlap, or a cursor that was ignored
+				}
+				reached = max(reached, number)
+				if !filter.within(ev) {
+					continue
+				}
+				if !yield(ev, nil) {
+					return
+				}
+			}
+			if len(page) < pageRows || reached == cursor {
+				return
+			}
+			cursor = reached
+		}
+	}
+}
+
+// within applies the time bounds to rows that have a time, since the service
+// may ignore them.
+func (f HistoryFilter) within(ev Event) bool {
+	at := ev.Info().Time
+	return at.IsZero() ||
+		(f.From.IsZero() || !at.Before(f.From.Truncate(time.Second))) && (f.To.IsZero() || !at.After(f.To))
+}
+
+// page reads the rows above a cursor, in ascending order.
+func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
+	const op = "listMessages"
+	query := url.Values{"limit": {strconv.Itoa(pageRows)}, "lastMessageNumber": {strconv.FormatInt(max(cursor, 0), 10)}}
+	if filter.Chat != "" {
+		query.Set("chatId", filter.Chat)
+	}
+	if !filter.From.IsZero() {
+		query.Set("min_time", strconv.FormatInt(filter.From.Unix(), 10))
+	}
+	if !filter.To.IsZero() {
+		query.Set("max_time", strconv.FormatInt(filter.To.Unix(), 10))
+	}
+	var reply struct {
+		Messages []json.RawMessage `json:"messages"`
+		Data     []json.RawMessage `json:"data"`
+		Notice   wire.Text         `json:"notice"`
+	}
+	if err := s.client.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &reply); err != nil {
+		return nil, err
+	}
+	rows := reply.Messages
+	if rows == nil {
+		rows = reply.Data
+	}
+	if len(rows) == 0 && reply.Notice != "" && first {
+		return nil, &Error{Op: op, Channel: s.client.channel, HTTPStatus: http.StatusOK, Kind: ErrHistoryOff, Retry: RetryFix,
+			Reason:   clip(string(reply.Notice), 300),
+			Sentence: "This channel keeps no message history.",
+			Advice:   "have history storage switched on for the channel, or receive messages by webhook"}
+	}
+	events := make([]Event, 0, len(rows))
+	for _, row := range rows {
+		ev, err := historyRow(s.client.channel, row)
+		if err != nil {
+			ev = &UnknownEvent{EventInfo: EventInfo{Channel: s.client.channel, Wire: "message", Raw: row}}
+		}
+		events = append(events, ev)
+	}
+	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Info().Number, b.Info().Number) })
+	return events, nil
+}
+
+// PollOptions says how [MessagesService.Poll] runs.
+type PollOptions struct {
+	// After is the number of the last message already handled; 0 begins with
+	// the oldest stored one.
+	After int64
+
+	// Every is the pause between looks; 0 is 5 seconds.
+	Every time.Duration
+
+	// Saved is told the number of each message that was handled, so that the
+	// next run can go on after it. An error from it ends Poll.
+	Saved func(ctx context.Context, after int64) error
+
+	// Errors is told what went wrong and will be tried again: a handler's
+	// error, or a service that did not answer.
+	Errors func(ctx context.Context, err error)
+}
+
+// Poll hands new messages to the handler, one at a time and in order, until the
+// context ends: for programs without a public address. It takes the same
+// handler as a webhook, but statuses do not come this way, because the history
+// has none.
+//
+// An event whose handler failed is handed over again after a pause, and the
+// ones behind it wait. A failure that is [ErrOutcomeUnknown] is reported and
+// not repeated, since repeating could send twice. After a crash the last event
+// may come again: deduplicate by Event.Key. The error is the context's, that of
+// Saved, or one that waiting does not mend, such as [ErrUnauthorized] and
+// [ErrHistoryOff].
+func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
+	if handle == nil {
+		return within("poll", invalid("handler", "is nil"))
+	}
+	every := opts.Every
+	if every <= 0 {
+		every = 5 * time.Second
+	}
+	report := func(err error) {
+		if opts.Errors != nil {
+			opts.Errors(ctx, err)
+		}
+	}
+	cursor, pause := opts.After, every
+	for {
+		err := s.pollOnce(ctx, &cursor, opts, handle, report)
+		var saving *savingError
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.As(err, &saving):
+			return saving.err
+		case err == nil:
+			pause = every
+		case hopeless(err):
+			return err
+		default:
+			var theirs *handlerError
+			if errors.As(err, &theirs) {
+				err = theirs.err
+			}
+			report(err)
+			pause = min(2*pause, max(time.Minute, every))
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
+	}
+}
+
+// savingError tells an error of PollOptions.Saved from one of the handler.
+type savingError struct{ err error }
+
+func (e *savingError) Error() string { return e.err.Error() }
+
+// handlerError is an error of the handler, which may hold any kind of error
+// and is never a reason to stop.
+type handlerError struct{ err error }
+
+func (e *handlerError) Error() string { return e.err.Error() }
+
+func hopeless(err error) bool {
+	var theirs *handlerError
+	if errors.As(err, &theirs) {
+		return false
+	}
+	for _, kind := range []Kind{ErrUnauthorized, ErrWrongChannel, ErrHistoryOff, ErrNotFound, ErrInvalid} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *MessagesService) pollOnce(ctx context.Context, cursor *int64, opts PollOptions, handle EventHandler, report func(error)) error {
+	for ev, err := range s.All(ctx, HistoryFilter{After: *cursor}) {
+		if err != nil {
+			return err
+		}
+		ev.Info().Received = time.Now()
+		if err := handle(ctx, ev); err != nil {
+			if !errors.Is(err, ErrOutcomeUnknown) {
+				return &handlerError{err}
+			}
+			report(err)
+		}
+		*cursor = max(*cursor, ev.Info().Number)
+		if opts.Saved != nil {
+			if err := opts.Saved(ctx, *cursor); err != nil {
+				return &savingError{err}
+			}
+		}
+	}
+	return nil
+}
+
+// MarkRead shows a customer's message as read. With typing, the customer also
+// sees that an answer is being written, for at most 25 seconds or until it
+// comes. It may be repeated without harm and is retried.
+func (s *MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
+	const op = "createReadMessage"
+	if messageID == "" {
+		return within(op, invalid("messageID", "is empty"))
+	}
+	body := struct {
+		MessageID string `json:"messageId"`
+		Typing    bool   `json:"typingIndicator,omitempty"`
+	}{messageID, typing}
+	return s.client.call(ctx, request{op: op, method: http.MethodPost, path: "readMessage", body: body}, nil)
+}

@@ -1,0 +1,116 @@
+package chatapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+func TestParseRecipientByTheContractsRules(t *testing.T) {
+	for input, want := range map[string]chatapi.Recipient{
+		"12025550143":                  chatapi.Phone("12025550143"),
+		" +1 (202) 555-01.43 ":         chatapi.Phone("12025550143"),
+		"1.202.555.0143":               chatapi.Phone("12025550143"),
+		"44.2055501":                   chatapi.Phone("442055501"), // looks like a BSUID to a bare pattern
+		"12025550143@c.us":             chatapi.Chat("12025550143@c.us"),
+		"120363000000000001@g.us":      chatapi.Chat("120363000000000001@g.us"),
+		"news@broadcast":               chatapi.Chat("news@broadcast"),
+		"US.1000000000000001":          chatapi.BSUID("US.1000000000000001"),
+		"US.1000000000000001@lid":      chatapi.BSUID("US.1000000000000001"),
+		"@sample.person":               chatapi.Username("sample.person"),
+		"phone:12025550143":            chatapi.Phone("12025550143"),
+		"username:sample.person":       chatapi.Username("sample.person"),
+		"bsuid:US.1000000000000001":    chatapi.BSUID("US.1000000000000001"),
+		"chat:120363000000000001@g.us": chatapi.Chat("120363000000000001@g.us"),
+		"bsuid-as-phone:US.1":          chatapi.BSUIDAsPhone("US.1"),
+	} {
+		got, err := chatapi.ParseRecipient(input)
+		require.NoError(t, err, input)
+		assert.Equal(t, want, got, input)
+	}
+	for _, input := range []string{"", "  ", "hello", "12345", "1234567890123456", "@", "@bad name", "1@2@lid", "100000000000001@lid",
+		"a@", "@c.us@", "12025550143 @c.us", "phone:", "phone:US.1000000000000001", "username:", "chat:12025550143", strings.Repeat("1", 1<<20)} {
+		got, err := chatapi.ParseRecipient(input)
+		assert.True(t, got.IsZero(), "%.40q gave %v", input, got)
+		wrongField(t, err, chatapi.ErrInvalid, "recipient")
+		assert.Less(t, len(err.Error()), 400)
+	}
+}
+
+func TestWrongRecipientsAreRefusedBySends(t *testing.T) {
+	for _, to := range []chatapi.Recipient{
+		{}, chatapi.Phone(""), chatapi.Phone("12345"), chatapi.Phone("+1-800-FLOWERS"), chatapi.Phone("US.1000000000000001"),
+		chatapi.Chat(""), chatapi.Chat("12025550143"), chatapi.Chat("100000000000001@lid"), chatapi.Chat("a b@c.us"),
+		chatapi.BSUID(""), chatapi.BSUID("12025550143"), chatapi.BSUIDAsPhone("x"),
+		chatapi.Username(""), chatapi.Username("a b"), chatapi.Username(strings.Repeat("a", 129)),
+	} {
+		_, err := offline(t).Prepare(to, chatapi.Text{Body: "Hello"})
+		wrongField(t, err, chatapi.ErrInvalid, "recipient")
+	}
+}
+
+func TestOnePersonHasOneKey(t *testing.T) {
+	assert.Equal(t, chatapi.Phone("+1 202 555 0143").Key(), chatapi.Chat("12025550143@c.us").Key())
+	assert.Equal(t, chatapi.BSUID("US.1").Key(), chatapi.BSUIDAsPhone("US.1").Key())
+	assert.NotEqual(t, chatapi.Phone("12025550143").Key(), chatapi.Chat("12025550143@g.us").Key())
+	assert.Empty(t, chatapi.Recipient{}.Key())
+	assert.True(t, chatapi.Chat("120363000000000001@g.us").IsGroup())
+	assert.False(t, chatapi.Chat("12025550143@c.us").IsGroup())
+	assert.Equal(t, chatapi.RecipientBSUID, chatapi.BSUIDAsPhone("US.1").Kind())
+}
+
+func TestRecipientsSurviveStorageAndHideInLogs(t *testing.T) {
+	for _, r := range []chatapi.Recipient{
+		{}, ann, annsChat, chatapi.BSUID("US.1000000000000001"), chatapi.BSUIDAsPhone("US.1000000000000001"), chatapi.Username("sample.person"),
+	} {
+		data, err := json.Marshal(map[string]chatapi.Recipient{"to": r})
+		require.NoError(t, err)
+		var back map[string]chatapi.Recipient
+		require.NoError(t, json.Unmarshal(data, &back))
+		assert.Equal(t, r, back["to"])
+	}
+	var b strings.Builder
+	slog.New(slog.NewTextHandler(&b, nil)).Info("sent", "to", ann, "chat", annsChat)
+	assert.NotContains(t, b.String(), "2025550143")
+	assert.Contains(t, b.String(), "phone:*********43")
+	assert.Equal(t, "+12025550143", fmt.Sprint(ann))
+	assert.Equal(t, "@sample.person", chatapi.Username("sample.person").String())
+
+	var r chatapi.Recipient
+	assert.ErrorIs(t, r.UnmarshalText([]byte("nobody")), chatapi.ErrInvalid)
+}
+
+func FuzzParseRecipient(f *testing.F) {
+	for _, seed := range []string{"", "12025550143", "+1 (202) 555-0143", "12025550143@c.us", "120363000000000001@g.us", "US.1000000000000001@lid",
+		"@sample.person", "phone:12025550143", "bsuid-as-phone:US.1", "1.202.555.0143", "\xff@c.us", "a:b:c"} {
+		f.Add(seed)
+	}
+	client := offline(f)
+	f.Fuzz(func(t *testing.T, text string) {
+		r, err := chatapi.ParseRecipient(text)
+		if err != nil {
+			require.ErrorIs(t, err, chatapi.ErrInvalid)
+			require.True(t, r.IsZero())
+			return
+		}
+		p, err := client.Prepare(r, chatapi.Text{Body: "Hello"})
+		require.NoError(t, err, "a parsed recipient can be sent to")
+		var body map[string]string
+		require.NoError(t, json.Unmarshal(p.Body, &body))
+		require.Len(t, body, 2, "one recipient and the text")
+		require.Contains(t, []string{body["phone"], body["chatId"], body["bsuid"], body["username"]}, r.Value(), "sent as it is")
+
+		stored, err := r.MarshalText()
+		require.NoError(t, err)
+		again, err := chatapi.ParseRecipient(string(stored))
+		require.NoError(t, err, "%q", stored)
+		require.Equal(t, r, again, "the stored form reads back")
+	})
+}

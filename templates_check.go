@@ -1,0 +1,334 @@
+package chatapi
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Use returns a message with this template: its name, language, namespace and
+// category, and the values in the order a reader meets the variables, which is
+// header text, body, then the ends of URLs. The variables of the body are
+// numbered, or named in the order of first use. The wrong number of values is
+// found by [TemplateInfo.Check]; headers of media and other buttons are set on
+// the result.
+func (t *TemplateInfo) Use(values ...string) Template {
+	if t == nil {
+		return Template{}
+	}
+	m := Template{Name: t.Name, Language: t.Language, Namespace: t.Namespace, Category: t.Category}
+	next := func() (value string, ok bool) {
+		if len(values) == 0 {
+			return "", false
+		}
+		value, values = values[0], values[1:]
+		return value, true
+	}
+	if names := variables(t.headerText()); len(names) > 0 {
+		if value, ok := next(); ok {
+			m.Header = HeaderText(value)
+			if hasNames(names) {
+				m.Header.name = names[0]
+			}
+		}
+	}
+	body := variables(t.part(ComponentBody).Text)
+	named := hasNames(body)
+	for _, name := range body {
+		value, ok := next()
+		if !ok {
+			break
+		}
+		p := Param{Text: value}
+		if named {
+			p.Name = name
+		}
+		m.Body = append(m.Body, p)
+	}
+	for i, b := range t.part(ComponentButtons).Buttons {
+		if !b.needsURL() {
+			continue
+		}
+		if value, ok := next(); ok {
+			m.Buttons = append(m.Buttons, URLButton(i, value))
+		}
+	}
+	m.Body = append(m.Body, Params(values...)...) // too many, for Check to find
+	return m
+}
+
+// part returns the component of that type; empty if there is none.
+func (t *TemplateInfo) part(kind ComponentType) Component {
+	for _, c := range t.Components {
+		if c.Type == kind {
+			return c
+		}
+	}
+	return Component{}
+}
+
+// headerText returns the text of a text header.
+func (t *TemplateInfo) headerText() string {
+	if h := t.part(ComponentHeader); h.Format == FormatText || h.Format == "" {
+		return h.Text
+	}
+	return ""
+}
+
+// needsURL reports whether the button takes a URLButton.
+func (b TemplateButton) needsURL() bool {
+	return b.Type == ButtonTypeOTP || b.Type == ButtonTypeURL && len(variables(b.URL)) > 0
+}
+
+// Check compares a message with the approved template before it is sent:
+// status, name, language, kind of header, number and names of the values, kind
+// and position of the buttons. Where they differ the error is [ErrTemplate] with
+// the Field; values that no template takes are [ErrInvalid], as in a send. It
+// calls nobody. What the list did not tell, such as components, is not compared.
+func (t *TemplateInfo) Check(m Template) error {
+	if t == nil {
+		return within("check template", invalid("template info", "is nil"))
+	}
+	if t.Status != "" && !t.Status.usable() {
+		e := misfit("Status", fmt.Sprintf("is %s; only an approved template can be sent", t.Status))
+		e.Advice = "wait for it with Templates.WaitApproved"
+		if t.Status.over() {
+			e = notApproved(t)
+		}
+		return within("check template", e)
+	}
+	return t.fits("check template", m)
+}
+
+// fits is Check without the status.
+func (t *TemplateInfo) fits(op string, m Template) error {
+	var c checker
+	m.check(&c)
+	if m.Name != t.Name {
+		c.failWith(misfit("Name", fmt.Sprintf("is %s, but the template is %s", quote(m.Name), quote(t.Name))))
+	}
+	if m.Language != t.Language {
+		c.failWith(misfit("Language", fmt.Sprintf("is %s, but the template is in %s; WhatsApp takes no other spelling or region", quote(m.Language), quote(t.Language))))
+	}
+	if m.Namespace != "" && t.Namespace != "" && m.Namespace != t.Namespace {
+		c.failWith(misfit("Namespace", "is not the one of the template"))
+	}
+	if len(t.Components) > 0 {
+		t.fitHeader(&c, m)
+		t.fitBody(&c, m)
+		t.fitButtons(&c, m)
+	}
+	if c.first != nil {
+		return within(op, c.first)
+	}
+	return nil
+}
+
+// misfit is the error of a value that is fine by itself but not for this
+// template.
+func misfit(field, problem string) *Error {
+	e := invalid(field, problem)
+	e.Kind = ErrTemplate
+	return e
+}
+
+func (t *TemplateInfo) fitHeader(c *checker, m Template) {
+	header := t.part(ComponentHeader)
+	names := variables(t.headerText())
+	format := header.Format
+	if format == "" && header.Text != "" {
+		format = FormatText
+	}
+	given := HeaderFormat(strings.ToUpper(string(m.Header.kind)))
+	var problem string
+	switch {
+	case header.Type == "" && given != "":
+		problem = "is given, but the template has none"
+	case format == FormatText && len(names) == 0 && given != "":
+		problem = "is given, but the template's header has no variable"
+	case format == FormatText && len(names) > 0 && given != FormatText:
+		problem = "is missing; the template's header has the variable {{" + names[0] + "}}: use HeaderText"
+	case format == FormatText && len(names) > 0 && hasNames(names) && m.Header.name != names[0]:
+		problem = "is not for {{" + names[0] + "}}: use HeaderNamedText"
+	case format == FormatText && len(names) > 0 && !hasNames(names) && m.Header.name != "":
+		problem = "has a name, but the template numbers its variables: use HeaderText"
+	case header.Type != "" && format != FormatText && given == "":
+		problem = "is missing; the template needs " + article(strings.ToLower(string(format)))
+	case header.Type != "" && format != FormatText && given != format:
+		problem = fmt.Sprintf("is %s, but the template needs %s", article(string(m.Header.kind)), article(strings.ToLower(string(format))))
+	default:
+		return
+	}
+	c.failWith(misfit("Header", problem))
+}
+
+func (t *TemplateInfo) fitBody(c *checker, m Template) {
+	names := variables(t.part(ComponentBody).Text)
+	if !hasNames(names) {
+		for i, p := range m.Body {
+			if p.Name != "" {
+				c.failWith(misfit(at("Body", i, "Name"), "is "+quote(p.Name)+", but the template numbers its variables: use Params"))
+			}
+		}
+		if len(m.Body) != len(names) {
+			c.failWith(misfit("Body", fmt.Sprintf("has %s, but the template has %s", plural(len(m.Body), "value"), plural(len(names), "variable"))))
+		}
+		return
+	}
+	for i, p := range m.Body {
+		switch {
+		case p.Name == "":
+			c.failWith(misfit(at("Body", i, "Name"), "is empty, but the template names its variables: use NamedParams"))
+		case !slices.Contains(names, p.Name):
+			c.failWith(misfit(at("Body", i, "Name"), fmt.Sprintf("is %s; the template has %s", quote(p.Name), strings.Join(names, ", "))))
+		}
+	}
+	for _, name := range names {
+		if !slices.ContainsFunc(m.Body, func(p Param) bool { return p.Name == name }) {
+			c.failWith(misfit("Body", "has no value for {{"+name+"}}"))
+		}
+	}
+}
+
+func (t *TemplateInfo) fitButtons(c *checker, m Template) {
+	buttons := t.part(ComponentButtons).Buttons
+	for i, p := range m.Buttons {
+		field := at("Buttons", i, "")
+		if p.Index < 0 || p.Index >= len(buttons) {
+			c.failWith(misfit(field, fmt.Sprintf("is for button %d, but the template has %s", p.Index, plural(len(buttons), "button"))))
+			continue
+		}
+		b := buttons[p.Index]
+		switch {
+		case !slices.Contains(b.takes(), p.kind):
+			c.failWith(misfit(field, fmt.Sprintf("is a %s value, but button %d of the template is %s", p.kind, p.Index, b.Type)))
+		case p.kind == buttonURL && !b.needsURL():
+			c.failWith(misfit(field, fmt.Sprintf("is given, but the URL of button %d has no variable", p.Index)))
+		}
+	}
+	for i, b := range buttons {
+		given := slices.ContainsFunc(m.Buttons, func(p ButtonParam) bool { return p.Index == i })
+		switch {
+		case given:
+		case b.needsURL():
+			c.failWith(misfit("Buttons", fmt.Sprintf("has no value for the URL of button %d (%s): use URLButton", i, quote(b.Text))))
+		case b.Type == ButtonTypeCopyCode:
+			c.failWith(misfit("Buttons", fmt.Sprintf("has no code for button %d: use CopyCodeButton", i)))
+		}
+	}
+}
+
+// takes returns the kinds of value that a button can have.
+func (b TemplateButton) takes() []string {
+	switch b.Type {
+	case ButtonTypeURL, ButtonTypeOTP:
+		return []string{buttonURL}
+	case ButtonTypeQuickReply:
+		return []string{buttonQuickReply}
+	case ButtonTypeCopyCode:
+		return []string{buttonCopyCode}
+	case ButtonTypeFlow:
+		return []string{buttonFlow}
+	}
+	return nil
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// Preview is a template as the customer will see it.
+type Preview struct {
+	// Header is the text of a text header, or what stands in its place, such
+	// as "[image] https://example.com/a.jpg".
+	Header string
+
+	// Body and Footer have their values put in.
+	Body, Footer string
+
+	// Buttons are in the template's order.
+	Buttons []PreviewButton
+}
+
+// PreviewButton is one button of a [Preview].
+type PreviewButton struct {
+	Type ButtonType
+	Text string
+
+	// URL is where a URL button leads, its value put in.
+	URL string
+}
+
+// String returns the preview as lines of text.
+func (p Preview) String() string {
+	var lines []string
+	for _, line := range []string{p.Header, p.Body, p.Footer} {
+		if line != "" {
+			lines = append(lines, line)
+		}
+	}
+	for _, b := range p.Buttons {
+		line := "[" + orElse(b.Text, strings.ToLower(string(b.Type))) + "]"
+		if b.URL != "" {
+			line += " " + b.URL
+		}
+		lines = append(lines, line)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Preview renders what the customer will see. A message that does not fit the
+// template is refused as by [TemplateInfo.Check], except that the template need
+// not be approved yet.
+func (t *TemplateInfo) Preview(m Template) (Preview, error) {
+	const op = "preview template"
+	if t == nil {
+		return Preview{}, within(op, invalid("template info", "is nil"))
+	}
+	if err := t.fits(op, m); err != nil {
+		return Preview{}, err
+	}
+	if len(t.Components) == 0 {
+		return Preview{}, within(op, misfit("Components", "are not known; the service did not list them"))
+	}
+	p := Preview{Header: t.previewHeader(m.Header), Body: fill(t.part(ComponentBody).Text, m.Body), Footer: t.part(ComponentFooter).Text}
+	for i, b := range t.part(ComponentButtons).Buttons {
+		shown := PreviewButton{Type: b.Type, Text: b.Text, URL: b.URL}
+		for _, given := range m.Buttons {
+			if given.Index == i && given.kind == buttonURL {
+				shown.URL = variable.ReplaceAllLiteralString(b.URL, given.value)
+			}
+		}
+		p.Buttons = append(p.Buttons, shown)
+	}
+	return p, nil
+}
+
+func (t *TemplateInfo) previewHeader(h Header) string {
+	switch h.kind {
+	case "":
+		return t.headerText()
+	case headerText:
+		return variable.ReplaceAllLiteralString(t.headerText(), h.text)
+	case headerLocation:
+		return "[location] " + h.location.Name
+	}
+	return "[" + string(h.kind) + "] " + h.media.String()
+}
+
+// fill puts the values into a text.
+func fill(text string, params []Param) string {
+	names := variables(text)
+	return variable.ReplaceAllStringFunc(text, func(found string) string {
+		name := variable.FindStringSubmatch(found)[1]
+		for i, p := range params {
+			if p.Name == name || p.Name == "" && i == slices.Index(names, name) {
+				return p.Text
+			}
+		}
+		return found
+	})
+}

@@ -1,0 +1,154 @@
+package chatapi
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads the calls envelope (contract, "calls (type calls)"): Meta's
+// call objects, passed through. Their nesting was never observed, so they are
+// looked for at the root, in "value" and in "entry[].changes[].value".
+
+// callsBody reads a body whose type is "calls". It is false if there is nothing
+// of a call in it.
+func (p *parser) callsBody(known []member) (recognized bool) {
+	for _, m := range known {
+		switch m.name {
+		case "calls", "statuses", "errors":
+			p.callList(m.name, m.name, m.value)
+			recognized = true
+		case "value":
+			recognized = p.callValue("value", m.value) || recognized
+		case "entry":
+			recognized = p.callEntries(m.value) || recognized
+		}
+	}
+	if !recognized {
+		return false
+	}
+	for _, m := range known {
+		if m.name == "messages" || m.name == "ack" {
+			p.normalizedBody([]member{m})
+		}
+	}
+	return true
+}
+
+func (p *parser) callEntries(v wire.Value) (recognized bool) {
+	entries := v.Array()
+	for i := 0; entries.Next(); i++ {
+		changes := entries.Value.Get("changes").Array()
+		for j := 0; changes.Next(); j++ {
+			path := fmt.Sprintf("entry[%d].changes[%d].value", i, j)
+			recognized = p.callValue(path, changes.Value.Get("value")) || recognized
+		}
+	}
+	return recognized
+}
+
+func (p *parser) callValue(path string, v wire.Value) (recognized bool) {
+	for m := v.Object(); m.Next(); {
+		switch name := string(m.Name); name {
+		case "calls", "statuses", "errors":
+			p.callList(name, path+"."+name, m.Value)
+			recognized = true
+		}
+	}
+	return recognized
+}
+
+func (p *parser) callList(name, path string, v wire.Value) {
+	switch name {
+	case "calls":
+		p.list(path, v, (*parser).call)
+	case "statuses":
+		p.list(path, v, (*parser).callStatus)
+	case "errors":
+		p.list(path, v, (*parser).unknownError)
+	}
+}
+
+// call reads one element of "calls".
+func (p *parser) call(v wire.Value) error {
+	e, at, err := readCall(v)
+	if err != nil {
+		return err
+	}
+	e.EventInfo = p.info(joinWire("call", e.Event), v)
+	e.Time = at
+	p.add(e)
+	return nil
+}
+
+// callStatus reads one element of the "statuses" of a calls body: the progress
+// of a call that the business began.
+func (p *parser) callStatus(v wire.Value) error {
+	e, at, err := readCall(v)
+	if err != nil {
+		return err
+	}
+	e.EventInfo = p.info(joinWire("call.status", e.Status), v)
+	e.Time = at
+	p.add(e)
+	return nil
+}
+
+func readCall(v wire.Value) (*CallEvent, time.Time, error) {
+	var f fields
+	var at time.Time
+	e := &CallEvent{}
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id":
+			e.ID = f.text(&m)
+		case "event":
+			e.Event = f.text(&m)
+		case "status":
+			e.Status = f.text(&m)
+		case "direction":
+			e.Direction = f.text(&m)
+		case "timestamp":
+			at = timeOf(f.text(&m))
+		case "from":
+			setPhone(&e.From, f.text(&m))
+		case "from_user_id":
+			e.From.BSUID = f.text(&m)
+		case "to", "recipient_id":
+			setPhone(&e.To, f.text(&m))
+		case "to_user_id", "recipient_user_id":
+			e.To.BSUID = f.text(&m)
+		case "session":
+			e.SDPType, _ = m.Value.Get("sdp_type").Text()
+			e.SDP, _ = m.Value.Get("sdp").Text()
+		case "start_time":
+			e.Started = timeOf(f.text(&m))
+		case "end_time":
+			e.Ended = timeOf(f.text(&m))
+		case "duration":
+			if seconds, ok := m.Value.Int(); ok && seconds > 0 && seconds < int64(maxCall/time.Second) {
+				e.Duration = time.Duration(seconds) * time.Second
+			}
+		case "biz_opaque_callback_data":
+			e.CallbackData = f.text(&m)
+		}
+	}
+	return e, at, f.err
+}
+
+// maxCall is more than any call lasts, and keeps a damaged number from
+// overflowing.
+const maxCall = 365 * 24 * time.Hour
+
+// setPhone takes what stands where Meta puts a phone number. A person who hides
+// the number may have a BSUID there.
+func setPhone(c *Contact, id string) {
+	switch {
+	case id == "":
+	case bsuidPattern.MatchString(id) && !isDigits(id):
+		c.BSUID = orElse(c.BSUID, id)
+	default:
+		c.Phone = id
+	}
+}

@@ -1,0 +1,313 @@
+package chatapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// maxWebhooks is how many addresses a channel takes (contract, "Limits";
+// documented).
+const maxWebhooks = 5
+
+// WebhooksService reads and changes the list of addresses that a channel's
+// events are delivered to; see [Client.Webhooks]. Every address of the list
+// gets every event.
+//
+// The service only replaces the whole list, which other consumers share, the
+// vendor's own inbox among them. Add, Remove and Enable therefore read it,
+// change it and write it back; an address that they do not know is written as
+// it was. That is not atomic: two programs that change the list at the same
+// moment can undo each other, so change it from one place. All calls may be
+// repeated without harm and are retried. Errors are [*Error]; none of them
+// quotes an address, because addresses hold secrets. Safe for concurrent use.
+type WebhooksService service
+
+// WebhookURL is one address of the list.
+type WebhookURL struct {
+	URL string
+
+	// Status is what the service says of the address, such as "disabled" after
+	// too many failed deliveries; empty if it said nothing. The set is open
+	// and not documented.
+	Status string
+}
+
+// Disabled reports whether the service has stopped delivering to the address.
+// [WebhooksService.Enable] starts it again.
+func (w WebhookURL) Disabled() bool { return strings.EqualFold(w.Status, "disabled") }
+
+// LogValue is the host and the status: path and query often hold a secret.
+func (w WebhookURL) LogValue() slog.Value {
+	host := ""
+	if u, err := url.Parse(strings.TrimSpace(w.URL)); err == nil {
+		host = u.Host
+	}
+	return slog.GroupValue(slog.String("host", host), slog.String("status", w.Status))
+}
+
+// List returns the channel's addresses as the service has them, at most five.
+func (s *WebhooksService) List(ctx context.Context) ([]WebhookURL, error) {
+	const op = "getWebhook"
+	client := s.owner()
+	var reply struct {
+		URLs     json.RawMessage `json:"webhookUrl"`
+		Statuses json.RawMessage `json:"webhookStatuses"`
+	}
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "webhook"}, &reply); err != nil {
+		return nil, err
+	}
+	list, err := readWebhookList(wire.Root(reply.URLs))
+	if err != nil {
+		// Guessing "none" here would make Add delete the others.
+		return nil, &Error{Op: op, Channel: client.channel, Kind: ErrUnavailable, Retry: RetryNo,
+			Reason:   "the list of webhook addresses is not readable: " + err.Error(),
+			Sentence: "The service's list of webhook addresses could not be read.",
+			Advice:   "nothing was changed; Webhooks.Replace writes a list of your own"}
+	}
+	setWebhookStatuses(list, wire.Root(reply.Statuses))
+	return list, nil
+}
+
+// Add makes sure that the channel delivers to address, beside those that it
+// delivers to already. An address that is there stays as it is; one that is
+// there but disabled is enabled. Addresses are compared after trimming spaces
+// and one trailing slash.
+//
+// The address must be https (http only on loopback), else the error is
+// [ErrInvalid]; so it is when the list is full with five others.
+func (s *WebhooksService) Add(ctx context.Context, address string) error {
+	const op = "addWebhook"
+	address, err := s.checked(op, address)
+	if err != nil {
+		return err
+	}
+	list, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	if i := indexWebhook(list, address); i >= 0 {
+		if !list[i].Disabled() {
+			return nil
+		}
+	} else {
+		list = append(list, WebhookURL{URL: address})
+	}
+	return s.write(ctx, op, list)
+}
+
+// Remove stops delivery to address and leaves the others as they are. It
+// changes nothing if the address is not in the list.
+func (s *WebhooksService) Remove(ctx context.Context, address string) error {
+	list, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	kept := slices.DeleteFunc(list, func(w WebhookURL) bool { return sameWebhook(w.URL, address) })
+	if len(kept) == len(list) {
+		return nil
+	}
+	if len(kept) == 0 {
+		return s.Clear(ctx)
+	}
+	return s.write(ctx, "removeWebhook", kept)
+}
+
+// Replace makes addresses the whole list. Every other consumer is cut off, the
+// vendor's inbox included: use Add and Remove where the list is shared. One to
+// five addresses; [WebhooksService.Clear] sets none.
+func (s *WebhooksService) Replace(ctx context.Context, addresses ...string) error {
+	const op = "setWebhook"
+	if len(addresses) == 0 {
+		return s.refuse(op, invalid("address", "is missing; Clear sets an empty list"))
+	}
+	var list []WebhookURL
+	for _, given := range addresses {
+		address, err := s.checked(op, given)
+		if err != nil {
+			return err
+		}
+		if indexWebhook(list, address) < 0 {
+			list = append(list, WebhookURL{URL: address})
+		}
+	}
+	return s.write(ctx, op, list)
+}
+
+// Clear empties the list. Every consumer is cut off, the vendor's inbox
+// included.
+func (s *WebhooksService) Clear(ctx context.Context) error {
+	return s.post(ctx, "clearWebhooks", "settings", "")
+}
+
+// Enable writes the list back as it is, which makes the service deliver again
+// to the addresses that it has disabled (contract, "Webhooks and settings").
+// It does nothing when the list is empty.
+func (s *WebhooksService) Enable(ctx context.Context) error {
+	list, err := s.List(ctx)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	return s.write(ctx, "enableWebhooks", list)
+}
+
+func (s *WebhooksService) owner() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
+}
+
+// refuse completes the error of a local check.
+func (s *WebhooksService) refuse(op string, e *Error) error {
+	e.Op = op
+	if client := s.owner(); client != nil {
+		e.Channel = client.channel
+	}
+	return e
+}
+
+// checked returns the address as it is written, or why it cannot be.
+func (s *WebhooksService) checked(op, address string) (string, error) {
+	address = strings.TrimSpace(address)
+	u, err := url.Parse(address)
+	problem := ""
+	switch {
+	case address == "":
+		problem = "is empty"
+	case err != nil || u.Scheme == "" || u.Hostname() == "" || strings.ContainsAny(address, " \t\r\n\"<>"):
+		problem = "is not a complete address, such as https://desk.example/hooks/secret"
+	case u.Scheme != "https" && u.Scheme != "http":
+		problem = "must begin with https://"
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		problem = "uses http, which would show the customers' messages to everyone on the way; use https"
+	case u.Fragment != "":
+		problem = "has a fragment (#…), which no server ever sees"
+	}
+	if problem != "" {
+		return "", s.refuse(op, invalid("address", problem))
+	}
+	return address, nil
+}
+
+// write makes list the whole list.
+func (s *WebhooksService) write(ctx context.Context, op string, list []WebhookURL) error {
+	if len(list) > maxWebhooks {
+		e := invalid("address", "is one too many: a channel takes at most 5 webhook addresses")
+		e.Advice = "remove one that is no longer used, with Webhooks.Remove"
+		return s.refuse(op, e)
+	}
+	if len(list) == 1 {
+		return s.post(ctx, op, "webhook", list[0].URL)
+	}
+	urls := make([]string, len(list))
+	for i, w := range list {
+		urls[i] = w.URL
+	}
+	return s.post(ctx, op, "webhook", urls)
+}
+
+func (s *WebhooksService) post(ctx context.Context, op, path string, urls any) error {
+	client := s.owner()
+	var reply struct {
+		Set     wire.Bool `json:"set"`
+		Message wire.Text `json:"message"`
+	}
+	body := map[string]any{"webhookUrl": urls}
+	if err := client.call(ctx, request{op: op, method: http.MethodPost, path: path, body: body}, &reply); err != nil {
+		return err
+	}
+	if reply.Set.Set && !reply.Set.Value {
+		return &Error{Op: op, Channel: client.channel, Kind: ErrRefused, Retry: RetryUnknown,
+			Reason:   orElse(clip(string(reply.Message), 300), "the service answered set: false"),
+			Sentence: "The service did not take the list of webhook addresses."}
+	}
+	return nil
+}
+
+// readWebhookList reads the forms in which the service gives the list: an
+// array, one text, several in one text, null.
+func readWebhookList(v wire.Value) ([]WebhookURL, error) {
+	var list []WebhookURL
+	add := func(address string) {
+		if address = strings.TrimSpace(address); address != "" {
+			list = append(list, WebhookURL{URL: address})
+		}
+	}
+	switch {
+	case len(v) == 0:
+		return nil, errors.New("the reply has no webhookUrl")
+	case v.IsNull():
+	case v.IsString():
+		text, _ := v.Text()
+		for _, address := range splitWebhooks(text) {
+			add(address)
+		}
+	case v.IsArray():
+		for elements := v.Array(); elements.Next(); {
+			switch element := elements.Value; {
+			case element.IsNull():
+			case element.IsString():
+				text, _ := element.Text()
+				add(text)
+			default:
+				return nil, errors.New("it holds " + element.Kind())
+			}
+		}
+	default:
+		return nil, errors.New("it is " + v.Kind())
+	}
+	return list, nil
+}
+
+// splitWebhooks cuts comma-separated addresses apart. A comma inside an address
+// is not followed by a scheme.
+func splitWebhooks(text string) (addresses []string) {
+	for _, part := range strings.Split(text, ",") {
+		scheme, _, absolute := strings.Cut(strings.ToLower(strings.TrimSpace(part)), "://")
+		if absolute && (scheme == "https" || scheme == "http") || len(addresses) == 0 {
+			addresses = append(addresses, part)
+		} else {
+			addresses[len(addresses)-1] += "," + part
+		}
+	}
+	return addresses
+}
+
+// setWebhookStatuses reads "webhookStatuses", whose form is not documented: an
+// array of {url, status} as the contract's sample has it, or an object with the
+// addresses as names.
+func setWebhookStatuses(list []WebhookURL, v wire.Value) {
+	set := func(address, status string) {
+		if i := indexWebhook(list, address); i >= 0 && address != "" {
+			list[i].Status = status
+		}
+	}
+	for elements := v.Array(); elements.Next(); {
+		address, _ := elements.Value.Get("url").Text()
+		status, _ := elements.Value.Get("status").Text()
+		set(address, status)
+	}
+	for members := v.Object(); members.Next(); {
+		if status, err := members.Value.Text(); err == nil {
+			set(string(members.Name), status)
+		}
+	}
+}
+
+func indexWebhook(list []WebhookURL, address string) int {
+	return slices.IndexFunc(list, func(w WebhookURL) bool { return sameWebhook(w.URL, address) })
+}
+
+func sameWebhook(a, b string) bool { return trimWebhook(a) == trimWebhook(b) }
+
+func trimWebhook(address string) string {
+	return strings.TrimSuffix(strings.TrimSpace(address), "/")
+}

@@ -1,0 +1,435 @@
+package chatapi
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads the service's own format (contract, "Envelope (normalized)"),
+// which webhooks and the history share.
+
+// normalizedBody reads the arrays that a body may hold side by side. It is
+// false if there are none.
+func (p *parser) normalizedBody(known []member) (recognized bool) {
+	for _, m := range known {
+		switch m.name {
+		case "messages":
+			p.list(m.name, m.value, (*parser).message)
+		case "ack":
+			if m.value.IsObject() { // contract: one consumer's tests have it so
+				p.elements++
+				if err := p.ack(m.value); err != nil {
+					p.unreadable(m.name, err, m.value)
+				}
+				break
+			}
+			p.list(m.name, m.value, (*parser).ack)
+		case "statuses":
+			p.list(m.name, m.value, (*parser).unknownStatus)
+		case "errors":
+			p.list(m.name, m.value, (*parser).unknownError)
+		default:
+			continue
+		}
+		recognized = true
+	}
+	return recognized
+}
+
+func (p *parser) unknownStatus(v wire.Value) error {
+	kind, _ := v.Get("status").Text()
+	p.unknown("status", kind, v)
+	return nil
+}
+
+func (p *parser) unknownError(v wire.Value) error {
+	p.unknown("error", "", v)
+	return nil
+}
+
+// historyRow returns the event of one row of the history, which is a message or
+// an echo in the normalized format. A row that is no JSON object, or has an
+// object or array where a scalar belongs, is an error.
+func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
+	lenient, err := wire.Check(row)
+	if err != nil {
+		return nil, err
+	}
+	v := wire.Root(row)
+	if !v.IsObject() {
+		return nil, errors.New("want an object, got " + v.Kind())
+	}
+	p := parser{channel: channel, lenient: lenient}
+	if err := p.message(v); err != nil {
+		return nil, err
+	}
+	return p.events[0], nil
+}
+
+// normalizedKinds are the documented types, with the name that EventInfo.Wire
+// gets, so that a usual message costs no joining.
+var normalizedKinds = map[string]struct {
+	wire string
+	kind ContentType
+}{
+	"chat":                  {"message.chat", TypeText},
+	"text":                  {"message.text", TypeText},
+	"image":                 {"message.image", TypeImage},
+	"video":                 {"message.video", TypeVideo},
+	"audio":                 {"message.audio", TypeAudio},
+	"voice":                 {"message.voice", TypeVoice},
+	"ptt":                   {"message.ptt", TypeVoice},
+	"document":              {"message.document", TypeDocument},
+	"sticker":               {"message.sticker", TypeSticker},
+	"location":              {"message.location", TypeLocation},
+	"contact":               {"message.contact", TypeContacts},
+	"contacts":              {"message.contacts", TypeContacts},
+	"vcard":                 {"message.vcard", TypeContacts},
+	"button":                {"message.button", TypeButton},
+	"interactive":           {"message.interactive", TypeInteractive},
+	"reaction":              {"message.reaction", TypeReaction},
+	"request_welcome":       {"message.request_welcome", TypeRequestWelcome},
+	"call_permission_reply": {"message.call_permission_reply", TypeCallPermission},
+}
+
+// normalizedMessage is an element of "messages" as it is written.
+type normalizedMessage struct {
+	fields
+	id, kind, chat, author, sender string
+	bsuid, username                string
+	caption, quoted, time          string
+	body, fromMe, meta, referral   wire.Value
+	number                         int64
+	forwarded, normalized          bool
+}
+
+// readNormalized collects the members, in whatever order they come.
+func readNormalized(v wire.Value) (in normalizedMessage) {
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id":
+			in.id = in.text(&m)
+		case "type":
+			in.kind = in.text(&m)
+		case "body":
+			in.body = m.Value
+			in.normalized = in.normalized || m.Value.IsString()
+		case "caption":
+			in.caption = in.text(&m)
+		case "chatId":
+			in.chat, in.normalized = in.text(&m), true
+		case "author":
+			in.author, in.normalized = in.text(&m), true
+		case "authorBsuid":
+			in.bsuid, in.normalized = in.text(&m), true
+		case "authorUserName":
+			in.username = in.text(&m)
+		case "senderName":
+			in.sender, in.normalized = in.text(&m), true
+		case "fromMe":
+			in.fromMe, in.normalized = m.Value, true
+		case "time":
+			in.time, in.normalized = in.text(&m), true
+		case "self", "chatName":
+			in.normalized = true
+		case "isForwarded":
+			in.forwarded, _ = m.Value.Bool()
+		case "quotedMsgId":
+			in.quoted = in.text(&m)
+		case "messageNumber":
+			in.number, _ = m.Value.Int()
+		case "meta", "metadata":
+			if m.Value.IsObject() {
+				in.meta = m.Value
+			}
+		case "referral":
+			in.referral = m.Value
+		}
+	}
+	return in
+}
+
+// message reads one element of "messages". What is not in the normalized format
+// is kept as unknown.
+func (p *parser) message(v wire.Value) error {
+	in := readNormalized(v)
+	if !in.normalized {
+		p.unknown("message", in.kind, v)
+		return nil
+	}
+	known, ok := normalizedKinds[in.kind]
+	if !ok {
+		known.wire, known.kind = joinWire("message", in.kind), TypeOther
+	}
+	content := in.content(known.kind)
+	if in.err != nil {
+		return in.err
+	}
+	info := p.info(known.wire, v)
+	info.Time = timeOf(in.time)
+	info.Number = in.number
+	switch ours, readable := in.outgoing(); {
+	case !readable: // neither may a bot answer it, nor may it be dropped
+		p.add(&UnknownEvent{EventInfo: info})
+	case ours:
+		p.add(&EchoEvent{EventInfo: info, To: contactOf(in.chat), Content: content})
+	default:
+		p.add(&MessageEvent{EventInfo: info, From: in.from(), Content: content})
+	}
+	return nil
+}
+
+// timeOf returns the zero time for anything but Unix seconds.
+func timeOf(text string) time.Time {
+	at, err := wire.ParseTime(text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// outgoing tells whether the business sent the message. Where fromMe is absent,
+// the ids of the years until 2021 tell it.
+func (in *normalizedMessage) outgoing() (ours, readable bool) {
+	if ours, set := in.fromMe.Bool(); set {
+		return ours, true
+	}
+	if text, err := in.fromMe.Text(); err != nil || strings.TrimSpace(text) != "" {
+		return false, false
+	}
+	return strings.HasPrefix(in.id, "true_"), true
+}
+
+// from returns the sender; in a group that is not the chat.
+func (in *normalizedMessage) from() Contact {
+	id := in.author
+	if id == "" && !strings.HasSuffix(in.chat, suffixGroup) {
+		id = in.chat
+	}
+	c := contactOf(id)
+	c.BSUID = orElse(in.bsuid, c.BSUID)
+	c.Username = in.username
+	c.Name = in.sender
+	return c
+}
+
+// contactOf returns what a chat id tells about a person.
+func contactOf(chat string) Contact {
+	c := Contact{Chat: chat}
+	if digits, ok := strings.CutSuffix(chat, suffixPerson); ok && isDigits(digits) {
+		c.Phone = digits
+	} else if user, ok := strings.CutSuffix(chat, suffixHidden); ok && bsuidPattern.MatchString(user) {
+		c.BSUID = user
+	}
+	return c
+}
+
+func isDigits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}
+
+// content reads what the message says. Only for types whose form the contract
+// leaves open may the body be more than a scalar.
+func (in *normalizedMessage) content(kind ContentType) Content {
+	c := Content{ID: in.id, Type: kind, Chat: in.chat, QuotedID: in.quoted, Forwarded: in.forwarded}
+	body := ""
+	switch text, err := in.body.Text(); {
+	case err == nil:
+		body = text
+	case kind != TypeContacts && kind != TypeLocation && kind != TypeOther && in.err == nil:
+		in.err = errors.New("body: " + err.Error())
+	}
+	switch kind {
+	case TypeImage, TypeVideo, TypeAudio, TypeVoice, TypeDocument, TypeSticker:
+		c.Media, c.Text = &ReceivedMedia{}, orElse(in.caption, body)
+		if isLink(body) {
+			c.Media.URL, c.Text = body, in.caption
+		}
+	case TypeOther:
+		c.Text = body
+		if in.kind != "" && isLink(body) { // a file of a kind to come
+			c.Media, c.Text = &ReceivedMedia{URL: body}, in.caption
+		}
+	case TypeLocation:
+		c.Location, c.Text = locationOf(in.body), in.caption
+	case TypeContacts:
+		if !in.body.IsNull() {
+			c.Contacts = json.RawMessage(in.body)
+		}
+		c.Text = in.caption
+	case TypeButton, TypeInteractive:
+		c.Text = body
+		reply := Reply{Title: body}
+		readReply(in.meta, &reply)
+		c.Text = orElse(c.Text, reply.Title)
+		c.Reply = &reply
+	case TypeReaction:
+		c.Text = body
+		c.Reaction = &ReceivedReaction{MessageID: in.quoted, Emoji: body}
+	default:
+		c.Text = body
+	}
+	if c.Referral = referralOf(in.referral); c.Referral == nil {
+		c.Referral = referralOf(in.meta.Get("referral"))
+	}
+	return c
+}
+
+func isLink(text string) bool {
+	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
+}
+
+// locationOf reads latitude and longitude from one text, "38.8977;-77.0365"; a
+// comma or a space may stand between them too. The object that Meta writes is
+// read as well. It is nil if there is no place on earth in it.
+func locationOf(body wire.Value) *ReceivedLocation {
+	var place ReceivedLocation
+	var okLat, okLong bool
+	if body.IsObject() {
+		place.Latitude, okLat = body.Get("latitude").Float()
+		place.Longitude, okLong = body.Get("longitude").Float()
+		place.Name, _ = body.Get("name").Text()
+		place.Address, _ = body.Get("address").Text()
+	} else {
+		text, _ := body.Text()
+		var parts []string
+		if strings.Contains(text, ";") {
+			parts = strings.Split(text, ";")
+		} else {
+			parts = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		}
+		if len(parts) != 2 {
+			return nil
+		}
+		place.Latitude, okLat = coordinate(parts[0])
+		place.Longitude, okLong = coordinate(parts[1])
+	}
+	if !okLat || !okLong || !(place.Latitude >= -90 && place.Latitude <= 90) || !(place.Longitude >= -180 && place.Longitude <= 180) {
+		return nil
+	}
+	return &place
+}
+
+func coordinate(text string) (float64, bool) {
+	f, err := strconv.ParseFloat(strings.Replace(strings.TrimSpace(text), ",", ".", 1), 64)
+	return f, err == nil
+}
+
+// readReply looks for the id of a button or row. Its place in "meta" is not
+// documented, so Meta's own nesting is read, and its parts without it.
+func readReply(meta wire.Value, reply *Reply) {
+	readChoice(meta, reply)
+	for _, v := range []wire.Value{meta, meta.Get("interactive")} {
+		for _, name := range []string{"button_reply", "list_reply", "button"} {
+			readChoice(v.Get(name), reply)
+		}
+	}
+}
+
+func readChoice(v wire.Value, reply *Reply) {
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id", "payload":
+			reply.ID, _ = m.Value.Text()
+		case "title", "text":
+			if text, _ := m.Value.Text(); reply.Title == "" {
+				reply.Title = text
+			}
+		case "description":
+			reply.Description, _ = m.Value.Text()
+		}
+	}
+}
+
+// referralOf reads the ad or post that a chat began from, as Meta writes it;
+// nil if there is none.
+func referralOf(v wire.Value) *Referral {
+	if !v.IsObject() {
+		return nil
+	}
+	var r Referral
+	for m := v.Object(); m.Next(); {
+		text, _ := m.Value.Text()
+		switch string(m.Name) {
+		case "source_type":
+			r.SourceType = text
+		case "source_id":
+			r.SourceID = text
+		case "source_url":
+			r.SourceURL = text
+		case "headline":
+			r.Headline = text
+		case "body":
+			r.Body = text
+		case "ctwa_clid":
+			r.ClickID = text
+		}
+	}
+	if r == (Referral{}) {
+		return nil
+	}
+	return &r
+}
+
+// ack reads one element of "ack". An element without a status is unknown.
+func (p *parser) ack(v wire.Value) error {
+	var f fields
+	var at string
+	e := StatusEvent{}
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id":
+			e.MessageID = f.text(&m)
+		case "status":
+			e.Status = Status(f.text(&m))
+		case "chatId":
+			e.To.Chat = f.text(&m)
+		case "phone":
+			e.To.Phone = f.text(&m)
+		case "bsuid":
+			e.To.BSUID = f.text(&m)
+		case "userName":
+			e.To.Username = f.text(&m)
+		case "category":
+			e.Category = f.text(&m)
+		case "time", "timestamp": // never seen in traffic; read if it ever comes
+			at, _ = m.Value.Text()
+		case "error", "errors":
+			e.Errors = append(e.Errors, statusErrors(m.Value)...)
+		}
+	}
+	if f.err != nil {
+		return f.err
+	}
+	if e.Status == "" {
+		p.unknown("ack", "", v)
+		return nil
+	}
+	fromChat := contactOf(e.To.Chat)
+	e.To.Phone, e.To.BSUID = orElse(e.To.Phone, fromChat.Phone), orElse(e.To.BSUID, fromChat.BSUID)
+	name := ""
+	switch e.Status {
+	case StatusSent:
+		name = "ack.sent"
+	case StatusDelivered:
+		name = "ack.delivered"
+	case StatusRead:
+		name = "ack.read"
+	case StatusFailed:
+		name = "ack.failed"
+	default:
+		name = joinWire("ack", string(e.Status))
+	}
+	if e.Status == statusViewed {
+		e.Status = StatusRead
+	}
+	e.EventInfo = p.info(name, v)
+	e.Time = timeOf(at)
+	p.add(&e)
+	return nil
+}
