@@ -30,6 +30,12 @@ type Account struct {
 	// [AnchorFirstInbound], Chat API's published rule.
 	Anchor Anchor
 
+	// EntryPointLength is how long a free entry point lasts. Zero is the
+	// published length: 24 hours, and 72 since 2023-03-01. (A change of Meta's
+	// page in late September 2026 says up to 7 days; its effective date is not
+	// known.)
+	EntryPointLength time.Duration
+
 	// Rates are the prices. Nil is [EmbeddedRates] in USD.
 	Rates *Rates
 
@@ -138,6 +144,14 @@ func (l *Ledger) prepare(a Account) (*account, *Error) {
 	ready.timeline = newTimeline(a.Model, ready.anchor, ready.zone)
 	if len(ready.timeline) == 0 {
 		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(a.Model), 32)))
+	}
+	if a.EntryPointLength < 0 || a.EntryPointLength > 365*day24 {
+		return nil, invalid("EntryPointLength", "is not between 0 and a year")
+	}
+	for i := range ready.timeline {
+		if r := &ready.timeline[i].rules; r.entry > 0 && a.EntryPointLength > 0 {
+			r.entry = a.EntryPointLength
+		}
 	}
 	if ready.Rates == nil {
 		rates, err := EmbeddedRates("USD")
@@ -275,7 +289,7 @@ func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
 	if at.IsZero() {
 		at = receipt.Attempt.Started
 	}
-	return l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel, Contact: contactOf(receipt.Attempt.To),
+	return l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel, Contact: contactFor(receipt.Attempt.To),
 		MessageID: receipt.ID, Category: category})
 }
 

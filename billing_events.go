@@ -1,11 +1,13 @@
 package chatapi
 
+import "reflect"
+
 // How the SDK's own events and sends become activities.
 
 // activityOf returns what an event means for windows and bills; its Kind is
 // empty if nothing.
 func activityOf(event Event) (Activity, error) {
-	if event == nil || event.Info() == nil {
+	if v := reflect.ValueOf(event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return Activity{}, invalid("Event", "is nil")
 	}
 	info := event.Info()
@@ -28,8 +30,9 @@ func activityOf(event Event) (Activity, error) {
 		a.MessageID, a.Contact, a.Category = e.MessageID, e.To, e.Category
 		switch e.Status {
 		case StatusSent:
-			a.Kind = ActivityOutbound
-			a.Category = "" // the sender names it; see below for why not the status
+			// Who sent it names the category; what the status calls a free-form
+			// message, such as "service", would look like a template's.
+			a.Kind, a.Category = ActivityOutbound, ""
 		case StatusDelivered:
 			a.Kind = ActivityDelivered
 		case StatusRead, StatusPlayed:
@@ -53,8 +56,8 @@ func threadOf(person Contact, chat string) Contact {
 	return person
 }
 
-// contactOf returns the contact with that one name.
-func contactOf(r Recipient) Contact {
+// contactFor returns the contact with that one name.
+func contactFor(r Recipient) Contact {
 	switch r.Kind() {
 	case RecipientPhone:
 		return Contact{Phone: r.Value()}
@@ -64,4 +67,23 @@ func contactOf(r Recipient) Contact {
 		return Contact{Username: r.Value()}
 	}
 	return Contact{Chat: r.Value()}
+}
+
+// messageCategory returns what a sent message counts as: empty for free-form.
+func messageCategory(m Message) (string, error) {
+	m, err := pointed(m)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := m.(File); ok {
+		return "", nil // encoding would write the whole file out
+	}
+	content, err := m.encode()
+	if err != nil {
+		return "", err
+	}
+	if content.operation == "sendTemplate" {
+		return orElse(content.category, CategoryTemplate), nil
+	}
+	return "", nil
 }

@@ -298,7 +298,11 @@ type Gap struct {
 
 // Error names market, category, currency and day.
 func (g *Gap) Error() string {
-	return fmt.Sprintf("no %s price for %s in %s on %s", g.Currency, g.Category, g.Market, g.Day)
+	market := g.Market
+	if market == "" {
+		market = "an unknown market"
+	}
+	return fmt.Sprintf("no %s price for %s in %s on %s", g.Currency, g.Category, market, g.Day)
 }
 
 // Is reports whether target is [ErrNoPrice].
