@@ -1,0 +1,213 @@
+package chatapi_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// listServer answers GET /webhook with a fixed body and keeps what is written.
+type listServer struct {
+	reply, set string
+	written    []string // "path body"
+	reads      int
+}
+
+func (s *listServer) RoundTrip(r *http.Request) (*http.Response, error) {
+	path := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	answer := func(body string) (*http.Response, error) {
+		return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body)), Request: r}, nil
+	}
+	switch {
+	case r.Method == http.MethodGet && path == "webhook":
+		s.reads++
+		return answer(s.reply)
+	case r.Method == http.MethodPost && (path == "webhook" || path == "settings"):
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return nil, err
+		}
+		s.written = append(s.written, path+" "+string(body))
+		if s.set != "" {
+			return answer(s.set)
+		}
+		return answer(`{"set":true,"message":"ok"}`)
+	}
+	return nil, fmt.Errorf("unexpected %s %s", r.Method, r.URL.Path)
+}
+
+func (s *listServer) client(t *testing.T) *chatapi.Client {
+	t.Helper()
+	client, err := chatapi.New("https://api.example.com/ABC100000001", "token-0123456789",
+		chatapi.WithHTTPClient(&http.Client{Transport: s}), chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+	require.NoError(t, err)
+	return client
+}
+
+const (
+	hookA = "https://hooks.example.com/wa"
+	hookB = "https://crm.example.com/in"
+	hookC = "https://desk.example.com/hooks/ABC100000001/s3cret"
+)
+
+func TestWebhooksList(t *testing.T) {
+	for reply, want := range map[string][]chatapi.WebhookURL{
+		string(readFile(t, "testdata/contract/response-webhook-one.json")):        {{URL: hookA}},
+		string(readFile(t, "testdata/contract/response-webhook-list.json")):       {{URL: hookA}, {URL: hookB, Status: "disabled"}},
+		string(readFile(t, "testdata/contract/response-webhook-comma-text.json")): {{URL: hookA}, {URL: hookB}},
+		`{"webhookUrl":null}`:                                   nil,
+		`{"webhookUrl":""}`:                                     nil,
+		`{"webhookUrl":[]}`:                                     nil,
+		`{"webhookUrl":[null,""," ` + hookA + ` "]}`:            {{URL: hookA}},
+		`{"webhookUrl":"` + hookA + `?tags=a,b,` + hookB + `"}`: {{URL: hookA + "?tags=a,b"}, {URL: hookB}},
+		`{"webhookUrl":["` + hookA + `"],"webhookStatuses":{"` + hookA + `/":"enabled"}}`:  {{URL: hookA, Status: "enabled"}},
+		`{"webhookUrl":["` + hookA + `"],"webhookStatuses":true}`:                          {{URL: hookA}},
+		`{"webhookUrl":["` + hookA + `"],"webhookStatuses":[1,{"url":{}},{"status":"x"}]}`: {{URL: hookA}},
+	} {
+		t.Run(reply, func(t *testing.T) {
+			got, err := (&listServer{reply: reply}).client(t).Webhooks.List(t.Context())
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+		})
+	}
+	assert.True(t, chatapi.WebhookURL{Status: "DISABLED"}.Disabled())
+	assert.False(t, chatapi.WebhookURL{}.Disabled())
+}
+
+// A list that cannot be read must not be taken for an empty one: writing it
+// back would cut the others off.
+func TestWebhooksUnreadableList(t *testing.T) {
+	for _, reply := range []string{`{}`, `{"webhookUrl":5}`, `{"webhookUrl":{"a":1}}`, `{"webhookUrl":[{"href":"x"}]}`, `[]`, `<html>`, `{"error":"no"}`, ``} {
+		t.Run(reply, func(t *testing.T) {
+			server := &listServer{reply: reply}
+			client := server.client(t)
+			for _, call := range []func() error{
+				func() error { return client.Webhooks.Add(t.Context(), hookC) },
+				func() error { return client.Webhooks.Remove(t.Context(), hookC) },
+				func() error { return client.Webhooks.Enable(t.Context()) },
+			} {
+				var e *chatapi.Error
+				require.ErrorAs(t, call(), &e)
+				assert.NotEmpty(t, e.Sentence)
+			}
+			assert.Empty(t, server.written)
+		})
+	}
+}
+
+func TestWebhooksChange(t *testing.T) {
+	list := func(urls ...string) string {
+		data, _ := json.Marshal(map[string]any{"webhookUrl": urls})
+		return string(data)
+	}
+	ctx := t.Context()
+	for _, c := range []struct {
+		name, reply string
+		do          func(*chatapi.WebhooksService) error
+		want        string // nothing written if empty
+	}{
+		{"add to none", `{"webhookUrl":""}`, func(s *chatapi.WebhooksService) error { return s.Add(ctx, " "+hookC+" ") }, `webhook {"webhookUrl":"` + hookC + `"}`},
+		{"add to one", list(hookA), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookC)},
+		{"add to two", `{"webhookUrl":"` + hookA + `, ` + hookB + `/"}`, func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookB+"/", hookC)},
+		{"add again", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
+		{"add again with a slash", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC+"/") }, ""},
+		{"add what is there with a slash", list(hookC + "/"), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
+		{"add what is disabled", string(readFile(t, "testdata/contract/response-webhook-list.json")),
+			func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookB) }, "webhook " + list(hookA, hookB)},
+		{"add on loopback", list(), func(s *chatapi.WebhooksService) error { return s.Add(ctx, "http://127.0.0.1:8080/s") }, `webhook {"webhookUrl":"http://127.0.0.1:8080/s"}`},
+		{"add keeps odd ones", list("ftp://old example", hookA), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("ftp://old example", hookA, hookC)},
+		{"remove one of two", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC+"/") }, `webhook {"webhookUrl":"` + hookA + `"}`},
+		{"remove the last", list(hookC), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC) }, `settings {"webhookUrl":""}`},
+		{"remove what is not there", list(hookA), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC) }, ""},
+		{"remove nothing", list(hookA), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, "") }, ""},
+		{"replace", list(hookA), func(s *chatapi.WebhooksService) error { return s.Replace(ctx, hookB, hookC, hookB+"/") }, "webhook " + list(hookB, hookC)},
+		{"clear", list(hookA), func(s *chatapi.WebhooksService) error { return s.Clear(ctx) }, `settings {"webhookUrl":""}`},
+		{"enable", string(readFile(t, "testdata/contract/response-webhook-list.json")), func(s *chatapi.WebhooksService) error { return s.Enable(ctx) }, "webhook " + list(hookA, hookB)},
+		{"enable none", list(), func(s *chatapi.WebhooksService) error { return s.Enable(ctx) }, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			server := &listServer{reply: c.reply}
+			require.NoError(t, c.do(server.client(t).Webhooks))
+			if c.want == "" {
+				assert.Empty(t, server.written)
+				return
+			}
+			require.Len(t, server.written, 1)
+			path, body, _ := strings.Cut(server.written[0], " ")
+			wantPath, wantBody, _ := strings.Cut(c.want, " ")
+			assert.Equal(t, wantPath, path)
+			assert.JSONEq(t, wantBody, body)
+		})
+	}
+}
+
+func TestWebhooksRefused(t *testing.T) {
+	server := &listServer{reply: `{"webhookUrl":["https://a.example","https://b.example","https://c.example","https://d.example","https://e.example"]}`}
+	client := server.client(t)
+	ctx := t.Context()
+	for name, call := range map[string]func() error{
+		"a sixth": func() error { return client.Webhooks.Add(ctx, hookC) },
+		"six at once": func() error {
+			return client.Webhooks.Replace(ctx, hookA, hookB, hookC, "https://x.example", "https://y.example", "https://z.example")
+		},
+		"none":           func() error { return client.Webhooks.Replace(ctx) },
+		"empty":          func() error { return client.Webhooks.Add(ctx, "") },
+		"spaces":         func() error { return client.Webhooks.Replace(ctx, hookA, "  ") },
+		"http":           func() error { return client.Webhooks.Add(ctx, "http://desk.example/secret-in-url") },
+		"ftp":            func() error { return client.Webhooks.Add(ctx, "ftp://desk.example/secret-in-url") },
+		"no scheme":      func() error { return client.Webhooks.Add(ctx, "desk.example/secret-in-url") },
+		"no host":        func() error { return client.Webhooks.Add(ctx, "https:///secret-in-url") },
+		"a fragment":     func() error { return client.Webhooks.Add(ctx, "https://desk.example/#secret-in-url") },
+		"a space inside": func() error { return client.Webhooks.Add(ctx, "https://desk.example/secret-in-url x") },
+		"a control sign": func() error { return client.Webhooks.Add(ctx, "https://desk.example/\x00secret-in-url") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var e *chatapi.Error
+			require.ErrorAs(t, call(), &e)
+			assert.Equal(t, chatapi.ErrInvalid, e.Kind)
+			assert.Equal(t, "address", e.Field)
+			assert.NotEmpty(t, e.Op)
+			assert.NotContains(t, e.Error(), "secret-in-url")
+		})
+	}
+	assert.Empty(t, server.written)
+
+	t.Run("the service does not take it", func(t *testing.T) {
+		server := &listServer{reply: `{"webhookUrl":""}`, set: `{"set":false,"message":"no permission"}`}
+		err := server.client(t).Webhooks.Add(ctx, hookC)
+		assert.ErrorIs(t, err, chatapi.ErrRefused)
+		assert.ErrorContains(t, err, "no permission")
+	})
+	t.Run("nil", func(t *testing.T) {
+		for _, service := range []*chatapi.WebhooksService{nil, {}} {
+			_, err := service.List(ctx)
+			assert.ErrorIs(t, err, chatapi.ErrInvalid)
+			assert.ErrorIs(t, service.Add(ctx, hookA), chatapi.ErrInvalid)
+			assert.ErrorIs(t, service.Remove(ctx, hookA), chatapi.ErrInvalid)
+			assert.ErrorIs(t, service.Replace(ctx, hookA), chatapi.ErrInvalid)
+			assert.ErrorIs(t, service.Clear(ctx), chatapi.ErrInvalid)
+			assert.ErrorIs(t, service.Enable(ctx), chatapi.ErrInvalid)
+		}
+		var none context.Context
+		_, err := client.Webhooks.List(none)
+		assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	})
+}
+
+func TestWebhookURLLog(t *testing.T) {
+	var log bytes.Buffer
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "webhook", chatapi.WebhookURL{URL: hookC, Status: "disabled"})
+	assert.NotContains(t, log.String(), "s3cret")
+	assert.Contains(t, log.String(), "webhook.host=desk.example.com webhook.status=disabled")
+}
