@@ -97,6 +97,7 @@ func runOnFake(ctx context.Context, out *printer) error {
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(step.title), err)
 		}
+		api.Settle() // until the statuses of what was sent are in
 	}
 	return api.Err()
 }
@@ -159,6 +160,7 @@ func (s *shop) talk(context.Context) error {
 	other.ClicksAd(chatapi.Referral{Headline: "Autumn sale"}, "What does shipping cost?")
 	other.Reads()
 
+	s.api.Settle()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out.line("statuses", "%d sent, %d delivered, %d read", s.statuses[chatapi.StatusSent], s.statuses[chatapi.StatusDelivered], s.statuses[chatapi.StatusRead])
