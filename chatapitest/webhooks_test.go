@@ -358,8 +358,12 @@ func TestGolden(t *testing.T) {
 		quirks []chatapitest.Quirk
 		act    func(api *chatapitest.API, c *chatapitest.Customer, message string) (id, quoted string)
 	}{
-		{"webhook-message-text.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) { return c.Says("Hello"), "" }},
-		{"webhook-message-text-int-flags.json", []chatapitest.Quirk{chatapitest.IntFlags}, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) { return c.Says("Hello"), "" }},
+		{"webhook-message-text.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) {
+			return c.Says("Hello"), ""
+		}},
+		{"webhook-message-text-int-flags.json", []chatapitest.Quirk{chatapitest.IntFlags}, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) {
+			return c.Says("Hello"), ""
+		}},
 		{"webhook-message-image.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) {
 			return c.Sends(chatapitest.File{URL: "https://media.example.com/in/1.jpg", Name: "1.jpg", Caption: "My receipt"}), ""
 		}},
@@ -369,10 +373,16 @@ func TestGolden(t *testing.T) {
 		{"webhook-message-location.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) {
 			return c.SharesLocation(38.8977, -77.0365), ""
 		}},
-		{"webhook-message-reaction.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, id string) (string, string) { return c.Reacts("", "👍"), id }},
-		{"webhook-message-reply.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, id string) (string, string) { return c.Replies(id, "Yes"), id }},
+		{"webhook-message-reaction.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, id string) (string, string) {
+			return c.Reacts("", "👍"), id
+		}},
+		{"webhook-message-reply.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, id string) (string, string) {
+			return c.Replies(id, "Yes"), id
+		}},
 		{"webhook-message-request-welcome.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) { return c.OpensChat(), "" }},
-		{"webhook-message-interactive.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, id string) (string, string) { return c.Picks("b-1"), id }},
+		{"webhook-message-interactive.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, id string) (string, string) {
+			return c.Picks("b-1"), id
+		}},
 		{"webhook-message-button.json", nil, func(_ *chatapitest.API, c *chatapitest.Customer, _ string) (string, string) {
 			id := c.LastReceived().ID
 			return c.Taps("Yes"), id
