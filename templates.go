@@ -177,7 +177,7 @@ func (s *TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, err
 	return func(yield func(*TemplateInfo, error) bool) {
 		seen := map[string]bool{}
 		for offset := 0; ; {
-			page, total, err := s.page(ctx, offset)
+			page, err := s.page(ctx, offset)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -193,12 +193,12 @@ func (s *TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, err
 					return
 				}
 			}
-			offset += len(page)
-			// A short page is no proof of the end, since a limit may be ignored
-			// too, nor is the total, which may be the page's. Both together are.
-			if len(seen) == before || len(page) < templatesPage && total > 0 && total <= len(seen) {
+			// Neither a short page nor the total proves the end: the limit may be
+			// ignored too, and the total may be the page's.
+			if len(seen) == before {
 				return
 			}
+			offset += len(page)
 		}
 	}
 }
@@ -214,32 +214,30 @@ func (t *TemplateInfo) key() string {
 	return "raw/" + string(t.Raw)
 }
 
-// page asks for the templates from offset on. total is what the service says
-// there are; 0 if it does not.
-func (s *TemplatesService) page(ctx context.Context, offset int) (page []*TemplateInfo, total int, err error) {
+// page asks for the templates from offset on.
+func (s *TemplatesService) page(ctx context.Context, offset int) ([]*TemplateInfo, error) {
+	const op = "listTemplates"
 	client := s.of()
 	query := url.Values{"limit": {strconv.Itoa(templatesPage)}, "offset": {strconv.Itoa(offset)}}
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: "listTemplates", method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
-		return nil, 0, err
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
+		return nil, err
 	}
 	list := raw
 	if isObject(raw) {
 		var object struct {
-			Total     wire.Text       `json:"total"`
 			Templates json.RawMessage `json:"templates"`
 		}
-		if err := client.decode("listTemplates", raw, &object); err != nil {
-			return nil, 0, err
+		if err := client.decode(op, raw, &object); err != nil {
+			return nil, err
 		}
-		total, _ = strconv.Atoi(string(object.Total))
 		list = object.Templates
 	}
-	if err := client.decode("listTemplates", list, &page); err != nil {
-		return nil, 0, err
+	var page []*TemplateInfo
+	if err := client.decode(op, list, &page); err != nil {
+		return nil, err
 	}
-	page = slices.DeleteFunc(page, func(t *TemplateInfo) bool { return t == nil })
-	return page, total, nil
+	return slices.DeleteFunc(page, func(t *TemplateInfo) bool { return t == nil }), nil
 }
 
 // of returns the client, nil for a service that was not made with New.
@@ -424,7 +422,7 @@ func (s *TemplatesService) WaitApproved(ctx context.Context, name, language stri
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, s.fail(op, stillWaiting(name, last, ctx))
+			return nil, s.fail(op, stillWaiting(ctx, name, last))
 		}
 	}
 }
@@ -451,7 +449,7 @@ func notApproved(t *TemplateInfo) *Error {
 	return e
 }
 
-func stillWaiting(name string, last *TemplateInfo, ctx context.Context) *Error {
+func stillWaiting(ctx context.Context, name string, last *TemplateInfo) *Error {
 	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err(),
 		Reason:   fmt.Sprintf("template %s was not seen before the context ended", quote(name)),
 		Sentence: fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name)),

@@ -1,0 +1,651 @@
+package chatapi_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// serving returns a client whose service answers the n-th call, from 0, as told.
+func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *chatapi.Client {
+	t.Helper()
+	n := -1
+	network := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+		n++
+		return answer(n, r), nil
+	})}
+	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken, chatapi.WithHTTPClient(network), chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+	require.NoError(t, err)
+	return client
+}
+
+// always answers every call with the same 200.
+func always(body string) func(int, *http.Request) *http.Response {
+	return func(int, *http.Request) *http.Response { return reply(200, body) }
+}
+
+// listed returns a reply that lists templates, each as "name/language/STATUS".
+func listed(templates ...string) string {
+	var rows []string
+	for _, t := range templates {
+		part := strings.Split(t, "/")
+		rows = append(rows, fmt.Sprintf(`{"name":%q,"language":%q,"status":%q}`, part[0], part[1], part[2]))
+	}
+	return `{"templates":[` + strings.Join(rows, ",") + `]}`
+}
+
+// collect runs All to its end.
+func collect(ctx context.Context, client *chatapi.Client) (names []string, err error) {
+	for t, e := range client.Templates.All(ctx) {
+		if e != nil {
+			return names, e
+		}
+		names = append(names, t.Name+"/"+t.Language)
+	}
+	return names, nil
+}
+
+func TestTemplatesComeInEveryForm(t *testing.T) {
+	read := func(name string) []*chatapi.TemplateInfo {
+		var list []*chatapi.TemplateInfo
+		for info, err := range serving(t, always(string(contract(t, name)))).Templates.All(t.Context()) {
+			require.NoError(t, err)
+			list = append(list, info)
+		}
+		return list
+	}
+	const namespace = "00000000_0000_4000_8000_000000000001"
+
+	list := read("response-templates.json")
+	require.Len(t, list, 2)
+	assert.Equal(t, "100000000000031", list[0].ID)
+	assert.Equal(t, chatapi.TemplateApproved, list[0].Status, "lower case on the wire")
+	assert.Equal(t, "UTILITY", list[0].Category)
+	assert.Equal(t, namespace, list[0].Namespace)
+	assert.Empty(t, list[0].Reason, "NONE is no reason")
+	assert.Equal(t, []chatapi.Component{{Type: chatapi.ComponentBody, Text: "Hello {{1}}"}}, list[0].Components)
+	assert.Equal(t, "pt_BR", list[1].Language)
+	assert.Equal(t, chatapi.TemplatePending, list[1].Status)
+	assert.Contains(t, string(list[1].Raw), `"spring_sale"`)
+
+	list = read("response-templates-string-components.json")
+	require.Len(t, list, 1)
+	assert.Equal(t, "en", list[0].Language, "an object on the wire")
+	assert.Equal(t, namespace, list[0].Namespace, "under its second name")
+	assert.Equal(t, []chatapi.Component{{Type: chatapi.ComponentBody, Text: "Hello {{1}}"}}, list[0].Components)
+
+	list = read("response-templates-bare-array.json")
+	require.Len(t, list, 1)
+	assert.Empty(t, list[0].Components)
+
+	for wire, want := range map[string]chatapi.TemplateInfo{
+		`{"name":7,"messageTemplateNamespace":"n","rejected_reason":"TAG_CONTENT_MISMATCH","status":" rejected "}`: {Name: "7", Namespace: "n", Reason: "TAG_CONTENT_MISMATCH", Status: "REJECTED"},
+		`{"name":"a","language":null,"components":null,"category":null,"namespace":null}`:                          {Name: "a"},
+		`{"name":"a","components":"","status":"shiny"}`:                                                            {Name: "a", Status: "SHINY"},
+	} {
+		var got chatapi.TemplateInfo
+		require.NoError(t, json.Unmarshal([]byte(wire), &got))
+		want.Raw = json.RawMessage(wire)
+		assert.Equal(t, want, got)
+	}
+}
+
+func TestAllSurvivesEveryKindOfPaging(t *testing.T) {
+	const many = 250
+	row := func(i int) string { return fmt.Sprintf(`{"id":"%d","name":"t%d","language":"en"}`, i, i) }
+	rows := func(from, to int) string {
+		var list []string
+		for i := from; i < min(to, many); i++ {
+			list = append(list, row(i))
+		}
+		return "[" + strings.Join(list, ",") + "]"
+	}
+	object := func(total any, rows string) string { return fmt.Sprintf(`{"total":%v,"templates":%s}`, total, rows) }
+	for name, tc := range map[string]struct {
+		answer       func(limit, offset int) string
+		want, atMost int
+	}{
+		"pages as asked":           {func(l, o int) string { return object(many, rows(o, o+l)) }, many, 4},
+		"pages without total":      {func(l, o int) string { return `{"templates":` + rows(o, o+l) + `}` }, many, 4},
+		"bare arrays":              {func(l, o int) string { return rows(o, o+l) }, many, 4},
+		"smaller pages":            {func(l, o int) string { return rows(o, o+20) }, many, 14},
+		"total is the page's":      {func(l, o int) string { return object(min(l, max(many-o, 0)), rows(o, o+l)) }, many, 4},
+		"total is far too small":   {func(l, o int) string { return object(1, rows(o, o+20)) }, many, 14},
+		"total as text":            {func(l, o int) string { return object(`"250"`, rows(o, o+l)) }, many, 4},
+		"offset ignored":           {func(l, o int) string { return object(many, rows(0, l)) }, 100, 2},
+		"offset and limit ignored": {func(l, o int) string { return object(many, rows(0, many)) }, many, 2},
+		"pages overlap":            {func(l, o int) string { return rows(max(0, o-1), o+l-1) }, many, 5},
+		"empty":                    {func(l, o int) string { return object(0, "[]") }, 0, 1},
+		"null":                     {func(l, o int) string { return object(0, "null") }, 0, 1},
+		"null rows":                {func(l, o int) string { return `[null,` + row(1) + `]` }, 1, 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calls := 0
+			client := serving(t, func(_ int, r *http.Request) *http.Response {
+				calls++
+				limit, err := strconv.Atoi(r.URL.Query().Get("limit"))
+				require.NoError(t, err)
+				offset, err := strconv.Atoi(r.URL.Query().Get("offset"))
+				require.NoError(t, err)
+				return reply(200, tc.answer(limit, offset))
+			})
+			names, err := collect(t.Context(), client)
+			require.NoError(t, err)
+			assert.Len(t, names, tc.want)
+			assert.LessOrEqual(t, calls, tc.atMost)
+
+			calls = 0
+			for range client.Templates.All(t.Context()) {
+				break
+			}
+			assert.Equal(t, 1, calls, "who stops early asks no further")
+		})
+	}
+}
+
+func TestAllEndsAtTheFirstError(t *testing.T) {
+	client := serving(t, func(n int, _ *http.Request) *http.Response {
+		if n == 0 {
+			return reply(200, listed("a/en/APPROVED", "b/en/APPROVED"))
+		}
+		return reply(401, `{"error":"unauthorized"}`)
+	})
+	got := []string{}
+	for info, err := range client.Templates.All(t.Context()) {
+		if err != nil {
+			assert.Nil(t, info)
+			assert.ErrorIs(t, err, chatapi.ErrUnauthorized)
+			got = append(got, "error")
+			continue
+		}
+		got = append(got, info.Name)
+	}
+	assert.Equal(t, []string{"a", "b", "error"}, got)
+}
+
+func TestDamagedListsAreErrors(t *testing.T) {
+	for _, body := range []string{``, `{}`, `"text"`, `{"templates":{}}`, `[1]`, `[{"name":["a"]}]`, `[{"language":[]}]`, `[{"language":{"code":{}}}]`,
+		`[{"components":"[{"}]`, `[{"components":{}}]`, `[{"components":[1]}]`, `[{"components":[{"buttons":[7]}]}]`, `[{"components":[{"text":{}}]}]`,
+		`[{"name":"a"}`, `<html>`, `{"error":{"message":"No account","code":100}}`, `{"message":"gone"}`} {
+		names, err := collect(t.Context(), serving(t, always(body)))
+		assert.Empty(t, names, body)
+		var e *chatapi.Error
+		require.ErrorAs(t, err, &e, body)
+		assert.NotEmpty(t, e.Sentence, body)
+		assert.Equal(t, chatapi.ChannelID("ABC100000001"), e.Channel)
+	}
+}
+
+func TestNobodysTemplates(t *testing.T) {
+	var none *chatapi.TemplatesService
+	_, err := collectFrom(none.All(t.Context()))
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	_, err = none.Get(t.Context(), "a", "en")
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	_, err = none.Create(t.Context(), draft())
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	assert.ErrorIs(t, none.Remove(t.Context(), "a"), chatapi.ErrInvalid)
+	_, err = none.WaitApproved(t.Context(), "a", "en")
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+
+	var noContext context.Context
+	_, err = offline(t).Templates.WaitApproved(noContext, "a", "en")
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	for range none.All(noContext) {
+		break
+	}
+}
+
+func collectFrom(all func(func(*chatapi.TemplateInfo, error) bool)) (n int, err error) {
+	for _, e := range all {
+		if e != nil {
+			return n, e
+		}
+		n++
+	}
+	return n, nil
+}
+
+func TestGetNamesTheLanguagesThatExist(t *testing.T) {
+	client := serving(t, always(listed("order_update/pt_BR/APPROVED", "order_update/en_US/APPROVED", "other/en/APPROVED")))
+	info, err := client.Templates.Get(t.Context(), "order_update", "en_US")
+	require.NoError(t, err)
+	assert.Equal(t, "en_US", info.Language)
+
+	for language, parts := range map[string][]string{
+		"en":    {"exists in en_US, pt_BR", `not in "en"`, `use "en_US"`},
+		"en-us": {`use "en_US"`},
+		"de":    {"exists in en_US, pt_BR", "use a language that exists"},
+	} {
+		_, err = client.Templates.Get(t.Context(), "order_update", language)
+		require.ErrorIs(t, err, chatapi.ErrNotFound)
+		for _, part := range parts {
+			assert.ErrorContains(t, err, part)
+		}
+	}
+	_, err = client.Templates.Get(t.Context(), "Order_Update", "en")
+	require.ErrorIs(t, err, chatapi.ErrNotFound)
+	assert.ErrorContains(t, err, `no template is named "Order_Update"`)
+
+	_, err = client.Templates.Get(t.Context(), "", "en")
+	wrongField(t, err, chatapi.ErrInvalid, "name")
+	_, err = client.Templates.Get(t.Context(), "a", "")
+	wrongField(t, err, chatapi.ErrInvalid, "language")
+}
+
+func TestGetBorrowsAMissingNamespaceWhenAllAgree(t *testing.T) {
+	for list, want := range map[string]string{
+		`[{"name":"a","language":"en"},{"name":"b","namespace":"n1"},{"name":"c","namespace":"n1"}]`: "n1",
+		`[{"name":"a","language":"en"},{"name":"b","namespace":"n1"},{"name":"c","namespace":"n2"}]`: "",
+		`[{"name":"b","namespace":"n1"},{"name":"a","language":"en","namespace":"n2"}]`:              "n2",
+		`[{"name":"a","language":"en"}]`: "",
+	} {
+		info, err := serving(t, always(list)).Templates.Get(t.Context(), "a", "en")
+		require.NoError(t, err)
+		assert.Equal(t, want, info.Namespace, list)
+	}
+}
+
+// draft is the contract's example of a template to create.
+func draft() chatapi.TemplateDraft {
+	return chatapi.TemplateDraft{Name: "order_update", Category: "UTILITY", Language: "en", Components: []chatapi.Component{
+		{Type: chatapi.ComponentHeader, Format: chatapi.FormatText, Text: "Order {{1}}", Example: []string{"1001"}},
+		{Type: chatapi.ComponentBody, Text: "Hello {{1}}, order {{2}} left the store.", Example: []string{"Pat", "1001"}},
+		{Type: chatapi.ComponentFooter, Text: "Example Ltd"},
+		{Type: chatapi.ComponentButtons, Buttons: []chatapi.TemplateButton{
+			{Type: chatapi.ButtonTypeURL, Text: "Track", URL: "https://shop.example.com/t/{{1}}", Example: "1001"},
+			{Type: chatapi.ButtonTypeQuickReply, Text: "Thanks"},
+		}},
+	}}
+}
+
+func TestCreateAndRemove(t *testing.T) {
+	for body, want := range map[string]chatapi.TemplateInfo{
+		`{"id":"31","status":"approved","category":"MARKETING"}`: {ID: "31", Status: chatapi.TemplateApproved, Category: "MARKETING"},
+		`{"result":"success"}`: {Status: chatapi.TemplatePending, Category: "UTILITY"},
+		`"ok"`:                 {Status: chatapi.TemplatePending, Category: "UTILITY"},
+	} {
+		client := serving(t, func(_ int, r *http.Request) *http.Response {
+			assert.Equal(t, "POST /ABC100000001/addTemplate", r.Method+" "+r.URL.Path)
+			sent, err := io.ReadAll(r.Body)
+			require.NoError(t, err)
+			assert.JSONEq(t, string(contract(t, "request-add-template.json")), string(sent))
+			return reply(200, body)
+		})
+		info, err := client.Templates.Create(t.Context(), draft())
+		require.NoError(t, err)
+		want.Name, want.Language, want.Components, want.Raw = "order_update", "en", draft().Components, json.RawMessage(body)
+		assert.Equal(t, &want, info)
+	}
+
+	client := serving(t, func(_ int, r *http.Request) *http.Response {
+		assert.Equal(t, "POST /ABC100000001/removeTemplate", r.Method+" "+r.URL.Path)
+		sent, err := io.ReadAll(r.Body)
+		require.NoError(t, err)
+		assert.JSONEq(t, string(contract(t, "request-remove-template.json")), string(sent))
+		return reply(200, `{"result":"success"}`)
+	})
+	assert.NoError(t, client.Templates.Remove(t.Context(), "order_update"))
+	wrongField(t, client.Templates.Remove(t.Context(), ""), chatapi.ErrInvalid, "name")
+
+	refusing := serving(t, always(string(contract(t, "response-wrapped-upstream-error-graph.json"))))
+	_, err := refusing.Templates.Create(t.Context(), draft())
+	assert.ErrorContains(t, err, "The template is missing in this language.")
+	assert.Error(t, refusing.Templates.Remove(t.Context(), "order_update"))
+}
+
+func TestCreateIsNotRepeated(t *testing.T) {
+	calls := 0
+	network := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		calls++
+		return nil, io.ErrUnexpectedEOF
+	})}
+	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken, chatapi.WithHTTPClient(network))
+	require.NoError(t, err)
+	_, err = client.Templates.Create(t.Context(), draft())
+	var e *chatapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.ErrorIs(t, err, chatapi.ErrOutcomeUnknown)
+	assert.Contains(t, e.Sentence, "template")
+	assert.Equal(t, 1, calls)
+}
+
+func TestWrongDraftsNameTheField(t *testing.T) {
+	for name, tc := range map[string]struct {
+		field  string
+		change func(d *chatapi.TemplateDraft)
+	}{
+		"name":                {"Name", func(d *chatapi.TemplateDraft) { d.Name = "Order update" }},
+		"endless name":        {"Name", func(d *chatapi.TemplateDraft) { d.Name = strings.Repeat("a", 513) }},
+		"category":            {"Category", func(d *chatapi.TemplateDraft) { d.Category = "" }},
+		"language":            {"Language", func(d *chatapi.TemplateDraft) { d.Language = "" }},
+		"nothing":             {"Components", func(d *chatapi.TemplateDraft) { d.Components = nil }},
+		"no body":             {"Components", func(d *chatapi.TemplateDraft) { d.Components = d.Components[2:] }},
+		"two bodies":          {"Components[4].Type", func(d *chatapi.TemplateDraft) { d.Components = append(d.Components, d.Components[1]) }},
+		"no type":             {"Components[0].Type", func(d *chatapi.TemplateDraft) { d.Components[0].Type = "" }},
+		"no format":           {"Components[0].Format", func(d *chatapi.TemplateDraft) { d.Components[0].Format = "" }},
+		"long header":         {"Components[0].Text", func(d *chatapi.TemplateDraft) { d.Components[0].Text = runes(61) }},
+		"header of two":       {"Components[0].Text", func(d *chatapi.TemplateDraft) { d.Components[0].Text = "{{1}} {{2}}" }},
+		"image with text":     {"Components[0].Text", func(d *chatapi.TemplateDraft) { d.Components[0].Format = chatapi.FormatImage }},
+		"header sans example": {"Components[0].Example", func(d *chatapi.TemplateDraft) { d.Components[0].Example = nil }},
+		"empty body":          {"Components[1].Text", func(d *chatapi.TemplateDraft) { d.Components[1].Text = "" }},
+		"long body":           {"Components[1].Text", func(d *chatapi.TemplateDraft) { d.Components[1].Text = runes(1025) }},
+		"gap":                 {"Components[1].Text", func(d *chatapi.TemplateDraft) { d.Components[1].Text = "Hello {{1}} and {{3}}." }},
+		"from zero":           {"Components[1].Text", func(d *chatapi.TemplateDraft) { d.Components[1].Text = "Hello {{0}} and {{1}}." }},
+		"mixed":               {"Components[1].Text", func(d *chatapi.TemplateDraft) { d.Components[1].Text = "Hello {{1}} and {{name}}." }},
+		"one example short":   {"Components[1].Example", func(d *chatapi.TemplateDraft) { d.Components[1].Example = []string{"Pat"} }},
+		"empty example":       {"Components[1].Example[1]", func(d *chatapi.TemplateDraft) { d.Components[1].Example[1] = " " }},
+		"footer variable":     {"Components[2].Text", func(d *chatapi.TemplateDraft) { d.Components[2].Text = "{{1}}" }},
+		"long footer":         {"Components[2].Text", func(d *chatapi.TemplateDraft) { d.Components[2].Text = runes(61) }},
+		"no buttons":          {"Components[3].Buttons", func(d *chatapi.TemplateDraft) { d.Components[3].Buttons = nil }},
+		"button type":         {"Components[3].Buttons[1].Type", func(d *chatapi.TemplateDraft) { d.Components[3].Buttons[1].Type = "" }},
+		"button text":         {"Components[3].Buttons[1].Text", func(d *chatapi.TemplateDraft) { d.Components[3].Buttons[1].Text = "" }},
+		"long button text":    {"Components[3].Buttons[0].Text", func(d *chatapi.TemplateDraft) { d.Components[3].Buttons[0].Text = runes(26) }},
+		"button URL":          {"Components[3].Buttons[0].URL", func(d *chatapi.TemplateDraft) { d.Components[3].Buttons[0].URL = "shop.example.com" }},
+		"variable not at end": {"Components[3].Buttons[0].URL", func(d *chatapi.TemplateDraft) {
+			d.Components[3].Buttons[0].URL = "https://shop.example.com/{{1}}/t"
+		}},
+		"URL sans example": {"Components[3].Buttons[0].Example", func(d *chatapi.TemplateDraft) { d.Components[3].Buttons[0].Example = "" }},
+		"phone": {"Components[3].Buttons[1].Phone", func(d *chatapi.TemplateDraft) {
+			d.Components[3].Buttons[1] = chatapi.TemplateButton{Type: chatapi.ButtonTypePhoneNumber, Text: "Call", Phone: "911"}
+		}},
+		"code": {"Components[3].Buttons[1].Example", func(d *chatapi.TemplateDraft) {
+			d.Components[3].Buttons[1] = chatapi.TemplateButton{Type: chatapi.ButtonTypeCopyCode}
+		}},
+		"one card": {"Components[4].Cards", func(d *chatapi.TemplateDraft) {
+			d.Components = append(d.Components, chatapi.Component{Type: chatapi.ComponentCarousel, Cards: make([][]chatapi.Component, 1)})
+		}},
+		"card header": {"Components[4].Cards[1][0].Format", func(d *chatapi.TemplateDraft) {
+			cards := [][]chatapi.Component{{{Type: chatapi.ComponentBody, Text: "A"}}, {{Type: chatapi.ComponentHeader}}}
+			d.Components = append(d.Components, chatapi.Component{Type: chatapi.ComponentCarousel, Cards: cards})
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := draft()
+			tc.change(&d)
+			_, err := offline(t).Templates.Create(t.Context(), d)
+			e := wrongField(t, err, chatapi.ErrInvalid, tc.field)
+			assert.Equal(t, "addTemplate", e.Op)
+		})
+	}
+}
+
+func TestComponentsRoundTrip(t *testing.T) {
+	for _, wire := range []string{
+		`{"type":"BODY","text":"Hello {{name}}, {{what}}.","example":{"body_text_named_params":[{"param_name":"name","example":"Pat"},{"param_name":"what","example":"hi"}]}}`,
+		`{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::aW"]}}`,
+		`{"type":"HEADER","format":"TEXT","text":"Order {{number}}","example":{"header_text_named_params":[{"param_name":"number","example":"1"}]}}`,
+		`{"type":"BODY","text":"a","example":{"body_text":[["1"],["2"]]}}`,
+		`{"type":"BODY","text":"a","example":["x"]}`,
+		`{"type":"BODY","add_security_recommendation":true}`,
+		`{"type":"BUTTONS","buttons":[{"type":"COPY_CODE","example":"SPRING25"},{"type":"PHONE_NUMBER","text":"Call","phone_number":"+12025550188"}]}`,
+		`{"type":"BUTTONS","buttons":[{"type":"FLOW","text":"Book","flow_id":"21","example":{"a":1}}]}`,
+		`{"type":"CAROUSEL","cards":[{"components":[{"type":"HEADER","format":"PRODUCT"}]},{"components":[]}]}`,
+		`{"type":"SHINY","text":"a","number":12345678901234567890}`,
+	} {
+		var c chatapi.Component
+		require.NoError(t, json.Unmarshal([]byte(wire), &c), wire)
+		back, err := json.Marshal(c)
+		require.NoError(t, err)
+		var again chatapi.Component
+		require.NoError(t, json.Unmarshal(back, &again))
+		assert.Equal(t, c, again)
+		assert.JSONEq(t, wire, string(back))
+	}
+}
+
+func TestWaitApprovedLooksLessAndLessOften(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		start := time.Now()
+		var looks []time.Duration
+		client := serving(t, func(int, *http.Request) *http.Response {
+			took := time.Since(start)
+			if len(looks) == 0 || looks[len(looks)-1] != took {
+				looks = append(looks, took)
+			}
+			switch {
+			case took < time.Second:
+				return reply(200, listed("other/en/APPROVED")) // not in the list yet
+			case took < 10*time.Second:
+				return reply(200, listed("order_update/en/pending"))
+			case took < time.Minute:
+				return reply(503, "busy")
+			case took < 5*time.Minute:
+				return reply(200, listed("order_update/en/in_appeal"))
+			}
+			return reply(200, listed("order_update/en/approved"))
+		})
+		info, err := client.Templates.WaitApproved(t.Context(), "order_update", "en")
+		require.NoError(t, err)
+		assert.Equal(t, chatapi.TemplateApproved, info.Status)
+		assert.Equal(t, []time.Duration{0, 1e9, 3e9, 7e9, 15e9, 31e9, 63e9, 123e9, 183e9, 243e9, 303e9}, looks)
+	})
+}
+
+func TestWaitApprovedEnds(t *testing.T) {
+	for name, tc := range map[string]struct {
+		answer func(int, *http.Request) *http.Response
+		kind   chatapi.Kind
+		text   string
+		after  time.Duration
+	}{
+		"rejected": {always(`[{"name":"a","language":"en","status":"REJECTED","rejected_reason":"ABUSIVE_CONTENT"}]`),
+			chatapi.ErrTemplateRejected, "ABUSIVE_CONTENT", 0},
+		"rejected in silence": {always(listed("a/en/rejected")), chatapi.ErrTemplateRejected, "no reason given", 0},
+		"paused":              {always(listed("a/en/PAUSED")), chatapi.ErrTemplate, "PAUSED", 0},
+		"disabled":            {always(listed("a/en/disabled")), chatapi.ErrTemplate, "DISABLED", 0},
+		"never there":         {always(listed("a/en_US/APPROVED")), chatapi.ErrNotFound, "en_US", 7 * time.Second},
+		"wrong token":         {func(int, *http.Request) *http.Response { return reply(401, `{"error":"unauthorized"}`) }, chatapi.ErrUnauthorized, "", 0},
+		"down from the start": {func(int, *http.Request) *http.Response { return reply(500, "") }, chatapi.ErrUnavailable, "", 0},
+		"undecided":           {always(listed("a/en/PENDING")), chatapi.ErrTemplate, "was still PENDING", 10 * time.Minute},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := context.WithTimeout(t.Context(), 10*time.Minute)
+				defer cancel()
+				start := time.Now()
+				info, err := serving(t, tc.answer).Templates.WaitApproved(ctx, "a", "en")
+				assert.Nil(t, info)
+				require.ErrorIs(t, err, tc.kind)
+				assert.ErrorContains(t, err, tc.text)
+				assert.Equal(t, tc.after, time.Since(start))
+				if tc.after == 10*time.Minute {
+					assert.ErrorIs(t, err, context.DeadlineExceeded)
+				}
+			})
+		})
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := offline(t).Templates.WaitApproved(ctx, "a", "en")
+	assert.ErrorIs(t, err, context.Canceled)
+}
+
+// approved returns the contract's example as an approved template, with a
+// second text for the body.
+func approved(t testing.TB, body string) *chatapi.TemplateInfo {
+	t.Helper()
+	d := draft()
+	d.Components[1].Text = body
+	return &chatapi.TemplateInfo{Name: d.Name, Language: d.Language, Namespace: "n1", Category: d.Category, Status: chatapi.TemplateApproved, Components: d.Components}
+}
+
+func TestUseFillsInWhatThereIs(t *testing.T) {
+	info := approved(t, "Hello {{2}}, order {{1}} left the store.")
+	m := info.Use("1001", "1001", "Pat", "1001?x=1")
+	assert.Equal(t, chatapi.Template{Name: "order_update", Language: "en", Namespace: "n1", Category: "UTILITY",
+		Header: chatapi.HeaderText("1001"), Body: chatapi.Params("1001", "Pat"), Buttons: []chatapi.ButtonParam{chatapi.URLButton(0, "1001?x=1")}}, m)
+	require.NoError(t, info.Check(m))
+
+	p, err := offline(t).Prepare(ann, m)
+	require.NoError(t, err)
+	assert.Equal(t, "UTILITY", p.Category)
+	assert.NotContains(t, string(p.Body), "UTILITY", "the category is not sent")
+
+	preview, err := info.Preview(m)
+	require.NoError(t, err)
+	assert.Equal(t, "Order 1001\nHello Pat, order 1001 left the store.\nExample Ltd\n[Track] https://shop.example.com/t/1001?x=1\n[Thanks]", preview.String())
+
+	wrongField(t, info.Check(info.Use("1001", "1001", "Pat")), chatapi.ErrTemplate, "Buttons")
+	wrongField(t, info.Check(info.Use("1001", "1001")), chatapi.ErrTemplate, "Body")
+	wrongField(t, info.Check(info.Use()), chatapi.ErrTemplate, "Header")
+	wrongField(t, info.Check(info.Use("1", "2", "3", "4", "5")), chatapi.ErrTemplate, "Body")
+
+	named := approved(t, "Hello {{customer}}, order {{order}} of {{customer}}.")
+	named.Components[0].Text = "Order {{order}}"
+	m = named.Use("1001", "Pat", "1001", "x")
+	require.NoError(t, named.Check(m))
+	assert.Equal(t, chatapi.HeaderNamedText("order", "1001"), m.Header)
+	assert.ElementsMatch(t, chatapi.NamedParams(map[string]string{"order": "1001", "customer": "Pat"}), m.Body)
+	preview, err = named.Preview(m)
+	require.NoError(t, err)
+	assert.Equal(t, "Hello Pat, order 1001 of Pat.", preview.Body)
+}
+
+func TestCheckNamesThePlace(t *testing.T) {
+	image := chatapi.HeaderImage(chatapi.MediaURL("https://files.example.com/h.jpg"))
+	for name, tc := range map[string]struct {
+		field  string
+		change func(info *chatapi.TemplateInfo, m *chatapi.Template)
+	}{
+		"name":        {"Name", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Name = "other" }},
+		"language":    {"Language", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Language = "en_US" }},
+		"namespace":   {"Namespace", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Namespace = "n2" }},
+		"pending":     {"Status", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Status = chatapi.TemplatePending }},
+		"few values":  {"Body", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Body = m.Body[1:] }},
+		"many values": {"Body", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Body = chatapi.Params("1", "2", "3") }},
+		"names for numbers": {"Body[0].Name", func(_ *chatapi.TemplateInfo, m *chatapi.Template) {
+			m.Body = chatapi.NamedParams(map[string]string{"1": "a", "2": "b"})
+		}},
+		"numbers for names": {"Body[0].Name", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components[1].Text = "{{a}} {{b}}" }},
+		"wrong name": {"Body[1].Name", func(info *chatapi.TemplateInfo, m *chatapi.Template) {
+			info.Components[1].Text = "{{a}} {{b}}"
+			m.Body = chatapi.NamedParams(map[string]string{"a": "1", "c": "2"})
+		}},
+		"missing name": {"Body", func(info *chatapi.TemplateInfo, m *chatapi.Template) {
+			info.Components[1].Text = "{{a}} {{b}}"
+			m.Body = chatapi.NamedParams(map[string]string{"a": "1"})
+		}},
+		"no header value": {"Header", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Header = chatapi.Header{} }},
+		"image for text":  {"Header", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Header = image }},
+		"text for image":  {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components[0].Format = chatapi.FormatImage }},
+		"nothing for image": {"Header", func(info *chatapi.TemplateInfo, m *chatapi.Template) {
+			info.Components[0].Format = chatapi.FormatImage
+			m.Header = chatapi.Header{}
+		}},
+		"header of fixed text": {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components[0].Text = "Order" }},
+		"header where is none": {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components = info.Components[1:] }},
+		"named header":         {"Header", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Header = chatapi.HeaderNamedText("a", "1") }},
+		"unnamed header":       {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components[0].Text = "Order {{a}}" }},
+		"no button value":      {"Buttons", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Buttons = nil }},
+		"button out of range":  {"Buttons[0]", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Buttons[0].Index = 2 }},
+		"button of other kind": {"Buttons[0]", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Buttons[0].Index = 1 }},
+		"button of fixed URL": {"Buttons[0]", func(info *chatapi.TemplateInfo, _ *chatapi.Template) {
+			info.Components[3].Buttons[0].URL = "https://shop.example.com"
+		}},
+		"no code": {"Buttons", func(info *chatapi.TemplateInfo, _ *chatapi.Template) {
+			info.Components[3].Buttons[1].Type = chatapi.ButtonTypeCopyCode
+		}},
+		"buttons where is none": {"Buttons[0]", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components = info.Components[:3] }},
+	} {
+		t.Run(name, func(t *testing.T) {
+			info := approved(t, "Hello {{1}}, order {{2}} left the store.")
+			m := info.Use("1001", "Pat", "1001", "1001")
+			require.NoError(t, info.Check(m))
+			tc.change(info, &m)
+			wrongField(t, info.Check(m), chatapi.ErrTemplate, tc.field)
+			_, err := info.Preview(m)
+			if tc.field == "Status" {
+				assert.NoError(t, err, "a preview is for drafts too")
+			} else {
+				wrongField(t, err, chatapi.ErrTemplate, tc.field)
+			}
+		})
+	}
+	info := approved(t, "Hello {{1}}, order {{2}} left the store.")
+	wrongField(t, info.Check(info.Use("1001", "Pat\nE.", "1001", "1001")), chatapi.ErrInvalid, "Body[0]")
+	info.Status, info.Reason = chatapi.TemplateRejected, "ABUSIVE_CONTENT"
+	assert.ErrorIs(t, info.Check(info.Use("1001", "Pat", "1001", "1001")), chatapi.ErrTemplateRejected)
+}
+
+func TestWhatIsNotKnownIsNotChecked(t *testing.T) {
+	info := &chatapi.TemplateInfo{Name: "a", Language: "en"}
+	m := info.Use("Ann")
+	assert.NoError(t, info.Check(m))
+	_, err := info.Preview(m)
+	wrongField(t, err, chatapi.ErrTemplate, "Components")
+
+	var none *chatapi.TemplateInfo
+	assert.Equal(t, chatapi.Template{}, none.Use("Ann"))
+	assert.ErrorIs(t, none.Check(m), chatapi.ErrInvalid)
+	_, err = none.Preview(m)
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+}
+
+func TestTemplateValuesOnTheWire(t *testing.T) {
+	place := chatapi.Location{Latitude: 38.8977, Longitude: -77.0365, Name: "Demo point", Address: "1 Example Street"}
+	for want, m := range map[string]chatapi.Template{
+		`[{"type":"header","parameters":[{"type":"text","text":"1001"}]}]`:                          {Header: chatapi.HeaderText("1001")},
+		`[{"type":"header","parameters":[{"type":"text","text":"1001","parameter_name":"order"}]}]`: {Header: chatapi.HeaderNamedText("order", "1001")},
+		`[{"type":"header","parameters":[{"type":"video","video":{"id":"12"}}]}]`:                   {Header: chatapi.HeaderVideo(chatapi.MediaID("12", chatapi.TypeVideo))},
+		`[{"type":"header","parameters":[{"type":"document","document":{"id":"12","filename":"a.pdf"}}]}]`: {
+			Header: chatapi.HeaderDocument(chatapi.MediaID("12", chatapi.TypeDocument), "a.pdf")},
+		`[{"type":"header","parameters":[{"type":"location","location":{"latitude":"38.8977","longitude":"-77.0365","name":"Demo point","address":"1 Example Street"}}]}]`: {
+			Header: chatapi.HeaderLocation(place)},
+		`[{"type":"body","parameters":[{"type":"text","text":"a","parameter_name":"x"},{"type":"text","text":"b","parameter_name":"y"}]}]`: {
+			Body: chatapi.NamedParams(map[string]string{"y": "b", "x": "a"})},
+		`[{"type":"body","parameters":[{"type":"currency","currency":{"fallback_value":"$10.50","currency_code":"USD","amount_1000":10500}},` +
+			`{"type":"date_time","date_time":{"fallback_value":"1 October"}}]}]`: {
+			Body: []chatapi.Param{chatapi.CurrencyParam("$10.50", "USD", 10500), chatapi.DateTimeParam("1 October")}},
+		`[{"type":"button","sub_type":"quick_reply","index":0,"parameters":[{"type":"payload","payload":"yes"}]},` +
+			`{"type":"button","sub_type":"copy_code","index":2,"parameters":[{"type":"coupon_code","coupon_code":"SPRING25"}]},` +
+			`{"type":"button","sub_type":"flow","index":1,"parameters":[{"type":"action","action":{"flow_token":"tok","flow_action_data":{"day":"Monday"}}}]}]`: {
+			Buttons: []chatapi.ButtonParam{chatapi.QuickReplyButton(0, "yes"), chatapi.CopyCodeButton(2, "SPRING25"), chatapi.FlowButton(1, "tok", map[string]any{"day": "Monday"})}},
+		`null`: {},
+	} {
+		m.Name, m.Language = "a", "en"
+		p, err := offline(t).Prepare(ann, m)
+		require.NoError(t, err)
+		var body struct{ Params json.RawMessage }
+		require.NoError(t, json.Unmarshal(p.Body, &body))
+		got := string(body.Params)
+		if got == "" {
+			got = "null"
+		}
+		assert.JSONEq(t, want, got)
+	}
+}
+
+func FuzzTemplateInfo(f *testing.F) {
+	f.Add(contract(f, "response-templates-bare-array.json"))
+	f.Add([]byte(`{"name":"a","language":{"code":"en"},"components":"[{\"type\":\"BODY\",\"text\":\"Hello {{1}} {{name}}\"}]"}`))
+	add, err := json.Marshal(draft())
+	require.NoError(f, err)
+	f.Add(add)
+	f.Fuzz(func(t *testing.T, data []byte) {
+		var info chatapi.TemplateInfo
+		if json.Unmarshal(data, &info) != nil {
+			return
+		}
+		m := info.Use("a", "b", "c")
+		if _, err := info.Preview(m); err != nil {
+			require.NotEmpty(t, err.Error())
+		}
+		stored, err := json.Marshal(chatapi.TemplateInfo{Name: info.Name, Components: info.Components})
+		require.NoError(t, err)
+		var again chatapi.TemplateInfo
+		require.NoError(t, json.Unmarshal(stored, &again), "%s", stored)
+	})
+}
