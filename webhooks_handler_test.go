@@ -497,7 +497,7 @@ func FuzzWebhookHandler(f *testing.F) {
 	f.Add("POST", "/hooks/ABC1/s1", "application/json", "", body)
 	f.Add("GET", "/hooks/%zz/s1", "text/plain", "gzip", []byte("{"))
 	f.Add("POST", "/?secret=s1&%", "", "identity", []byte(`{"instanceId":"ABC2","ack":{}}`))
-	f.Add("POST", "//", ";;", " ", bytes.Repeat([]byte("["), 20_000))
+	f.Add("POST", "//", ";;", " ", []byte("[[["))
 	f.Fuzz(func(t *testing.T, method, target, contentType, encoding string, body []byte) {
 		address, err := url.Parse(target)
 		if err != nil {
