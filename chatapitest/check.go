@@ -1,0 +1,288 @@
+package chatapitest
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"unicode/utf8"
+)
+
+// This file says what a request body may hold. The fake is stricter than it has
+// to be: a member that the contract does not know is refused, because a
+// misspelt one is otherwise found by nobody.
+
+// object is a decoded JSON object. Numbers are json.Number.
+type object map[string]any
+
+// text returns a member that is a text or a number, as text.
+func (o object) text(name string) string {
+	switch v := o[name].(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+func (o object) has(name string) bool { _, ok := o[name]; return ok }
+
+func (o object) object(name string) object { return asObject(o[name]) }
+
+func (o object) list(name string) []any { v, _ := o[name].([]any); return v }
+
+func (o object) flag(name string) bool { v, _ := o[name].(bool); return v }
+
+func asObject(v any) object {
+	switch v := v.(type) {
+	case map[string]any:
+		return v
+	case object:
+		return v
+	}
+	return nil
+}
+
+// decode reads one JSON value.
+func decode(data []byte) (any, error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	var v any
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("more than one value")
+	}
+	return v, nil
+}
+
+// decodeObject reads a JSON object.
+func decodeObject(data []byte) (object, error) {
+	v, err := decode(data)
+	if err != nil {
+		return nil, err
+	}
+	o, ok := v.(map[string]any)
+	if !ok {
+		return nil, errors.New("not an object")
+	}
+	return o, nil
+}
+
+// check returns what is wrong with a value, as the end of a sentence that
+// begins with its name; empty if nothing is.
+type check func(v any) string
+
+// shape is what an object may hold.
+type shape struct {
+	members map[string]check
+
+	// need lists what must be there: each entry is one member, or several with
+	// a bar between them of which one must be there ("sections|buttons").
+	need []string
+
+	// loose takes members that it does not name.
+	loose bool
+}
+
+// fault returns what is wrong with an object.
+func (s shape) fault(o object) string {
+	for _, name := range slices.Sorted(keys(o)) {
+		test, known := s.members[name]
+		if !known {
+			if s.loose {
+				continue
+			}
+			return fmt.Sprintf("%q is not a known field", name)
+		}
+		if test == nil {
+			continue
+		}
+		if problem := test(o[name]); problem != "" {
+			return name + " " + problem
+		}
+	}
+	for _, names := range s.need {
+		if !slices.ContainsFunc(strings.Split(names, "|"), o.has) {
+			return strings.ReplaceAll(names, "|", " or ") + " is required"
+		}
+	}
+	return ""
+}
+
+func keys(o object) func(func(string) bool) {
+	return func(yield func(string) bool) {
+		for name := range o {
+			if !yield(name) {
+				return
+			}
+		}
+	}
+}
+
+// anyText takes a text of any length, text one of least to most characters.
+func anyText(v any) string { return text(0, 0)(v) }
+
+func text(least, most int) check {
+	return func(v any) string {
+		s, ok := v.(string)
+		switch n := utf8.RuneCountInString(s); {
+		case !ok:
+			return "must be a text"
+		case n < least:
+			return "must not be empty"
+		case most > 0 && n > most:
+			return fmt.Sprintf("is too long: %d of at most %d characters", n, most)
+		}
+		return ""
+	}
+}
+
+// id takes a text that is not empty.
+func id(v any) string { return text(1, 0)(v) }
+
+func oneOf(values ...string) check {
+	return func(v any) string {
+		if s, ok := v.(string); !ok || !slices.Contains(values, s) {
+			return "must be one of " + strings.Join(values, ", ")
+		}
+		return ""
+	}
+}
+
+func flag(v any) string {
+	if _, ok := v.(bool); !ok {
+		return "must be true or false"
+	}
+	return ""
+}
+
+func integer(least, most int64) check {
+	return func(v any) string {
+		n, ok := v.(json.Number)
+		i, err := n.Int64()
+		if !ok || err != nil || i < least || i > most {
+			return fmt.Sprintf("must be a number from %d to %d", least, most)
+		}
+		return ""
+	}
+}
+
+// index takes the position of a button or card: a number or its text.
+func index(v any) string {
+	switch v := v.(type) {
+	case json.Number:
+		return integer(0, 99)(v)
+	case string:
+		if indexPattern.MatchString(v) {
+			return ""
+		}
+	}
+	return "must be a number"
+}
+
+// coordinate takes a decimal number written as text.
+func coordinate(most float64) check {
+	return func(v any) string {
+		s, ok := v.(string)
+		if !ok {
+			return "must be a text"
+		}
+		n, err := json.Number(s).Float64()
+		if err != nil || n < -most || n > most {
+			return fmt.Sprintf("must be a decimal number from -%g to %g", most, most)
+		}
+		return ""
+	}
+}
+
+// link takes an absolute address of the web.
+func link(v any) string {
+	s, ok := v.(string)
+	if !ok {
+		return "must be a text"
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return "must be an http or https address"
+	}
+	return ""
+}
+
+// linkOrData takes an address or a base64 data URI.
+func linkOrData(v any) string {
+	if s, ok := v.(string); ok && dataPattern.MatchString(s) {
+		if _, _, err := dataURI(s); err != nil {
+			return "is not base64"
+		}
+		return ""
+	}
+	return link(v)
+}
+
+func anyObject(v any) string { return part(shape{loose: true})(v) }
+
+func part(s shape) check {
+	return func(v any) string {
+		o := asObject(v)
+		if o == nil {
+			return "must be an object"
+		}
+		if problem := s.fault(o); problem != "" {
+			return "is wrong: " + problem
+		}
+		return ""
+	}
+}
+
+func list(least, most int, item check) check {
+	return func(v any) string {
+		items, ok := v.([]any)
+		switch {
+		case !ok:
+			return "must be an array"
+		case len(items) < least:
+			return fmt.Sprintf("must have at least %d", least)
+		case most > 0 && len(items) > most:
+			return fmt.Sprintf("has %d of at most %d", len(items), most)
+		}
+		for i, v := range items {
+			if problem := item(v); problem != "" {
+				return fmt.Sprintf("[%d] %s", i, problem)
+			}
+		}
+		return ""
+	}
+}
+
+// either takes what one of the checks takes.
+func either(checks ...check) check {
+	return func(v any) (problem string) {
+		for _, c := range checks {
+			if problem = c(v); problem == "" {
+				return ""
+			}
+		}
+		return problem
+	}
+}
+
+var (
+	channelPattern  = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
+	phonePattern    = regexp.MustCompile(`^[0-9]{6,15}$`)
+	bsuidPattern    = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_-]{1,15}\.[A-Za-z0-9._:-]+$`)
+	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
+	wamidPattern    = regexp.MustCompile(`^wamid\..+$`)
+	indexPattern    = regexp.MustCompile(`^[0-9]{1,2}$`)
+	dataPattern     = regexp.MustCompile(`^data:[a-z]+/[A-Za-z0-9.+-]+(;[a-z]+=[^;,]*)*;base64,`)
+	mediaIDPattern  = regexp.MustCompile(`^[0-9]{1,32}$`)
+	datePattern     = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+	monthPattern    = regexp.MustCompile(`^\d{2}\.\d{4}$`)
+)

@@ -1,0 +1,2 @@
+// Package chatapitest is a fake Chat API.
+package chatapitest

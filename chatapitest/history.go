@@ -1,0 +1,252 @@
+package chatapitest
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// message is a row of the history, in either direction.
+type message struct {
+	number       int64
+	id, typ      string
+	body         *string
+	caption      *string
+	fromMe, self bool
+	at           time.Time
+	author       string
+	sender       string
+	quoted       string
+	meta         object
+	thread       *thread
+	from         *Customer // nil for the channel's own
+
+	category string
+	mmLite   bool
+	read     bool // by the customer, or by the business
+}
+
+// store numbers a message and puts it into the history; mu is held.
+func (a *API) store(m *message) {
+	m.number = int64(len(a.history) + 1)
+	a.history = append(a.history, m)
+}
+
+func (a *API) message(id string) *message {
+	for _, m := range slices.Backward(a.history) {
+		if m.id == id {
+			return m
+		}
+	}
+	return nil
+}
+
+func (m *message) chatName() string {
+	switch {
+	case m.thread.group != nil:
+		return m.thread.group.subject
+	case m.thread.customer.name != "":
+		return m.thread.customer.name
+	}
+	return m.thread.chat
+}
+
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// row is a message as GET /messages tells it.
+type row struct {
+	Number    int64   `json:"messageNumber"`
+	ID        string  `json:"id"`
+	Body      *string `json:"body"`
+	FromMe    any     `json:"fromMe"`
+	Self      any     `json:"self"`
+	Forwarded any     `json:"isForwarded"`
+	Author    string  `json:"author"`
+	Time      int64   `json:"time"`
+	Chat      string  `json:"chatId"`
+	Type      string  `json:"type"`
+	Sender    string  `json:"senderName"`
+	ChatName  string  `json:"chatName"`
+	Caption   *string `json:"caption"`
+	Quoted    *string `json:"quotedMsgId"`
+	Meta      object  `json:"meta"`
+}
+
+func (a *API) row(m *message) row {
+	name := m.chatName()
+	if c := m.thread.customer; c != nil && c.phone != "" {
+		name = c.phone
+	}
+	r := row{Number: m.number, ID: m.id, Body: m.body, FromMe: bit(m.fromMe), Self: bit(m.self), Forwarded: 0, Author: m.author,
+		Time: m.at.Unix(), Chat: m.thread.chat, Type: m.typ, Sender: m.sender, ChatName: name, Caption: m.caption,
+		Quoted: optional(m.quoted), Meta: m.meta}
+	if a.quirks[BoolHistory] {
+		r.FromMe, r.Forwarded = m.fromMe, false
+	}
+	return r
+}
+
+func bit(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+func listMessages(a *API, r *request) answer {
+	if a.quirks[NoHistory] {
+		return reply(http.StatusOK, object{"messages": []any{}, "notice": "Message history is not stored for this channel"})
+	}
+	q := r.query
+	for _, name := range []string{"limit", "lastMessageNumber", "firstMessageNumber", "min_time", "max_time"} {
+		if text := q.Get(name); text != "" {
+			if _, err := strconv.ParseInt(text, 10, 64); err != nil {
+				return refuse("%s must be a number", name)
+			}
+		}
+	}
+	limit := queryInt(q, "limit", 100)
+	newest := false
+	switch last := q.Get("last"); last {
+	case "", "false", "0":
+	case "true":
+		newest = true
+	default: // old code passed a count
+		n, err := strconv.Atoi(last)
+		if err != nil || n < 0 {
+			return refuse("last must be true or false")
+		}
+		newest, limit = true, n
+	}
+	after, before := queryInt(q, "lastMessageNumber", 0), queryInt(q, "firstMessageNumber", 0)
+	from, to := queryInt(q, "min_time", 0), queryInt(q, "max_time", 0)
+	var rows []row
+	for _, m := range a.history {
+		switch seconds := int(m.at.Unix()); {
+		case q.Get("chatId") != "" && m.thread.chat != q.Get("chatId"),
+			q.Get("msgId") != "" && m.id != q.Get("msgId"),
+			!newest && after > 0 && m.number <= int64(after),
+			!newest && before > 0 && m.number >= int64(before),
+			from > 0 && seconds < from, to > 0 && seconds > to:
+			continue
+		}
+		rows = append(rows, a.row(m))
+	}
+	if newest || before > 0 {
+		slices.Reverse(rows)
+	}
+	if limit > 0 && len(rows) > limit {
+		rows = rows[:limit]
+	}
+	if rows == nil {
+		rows = []row{}
+	}
+	return reply(http.StatusOK, object{"messages": rows})
+}
+
+func queryInt(q url.Values, name string, otherwise int) int {
+	n, err := strconv.Atoi(q.Get(name))
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+func readMessage(a *API, r *request) answer {
+	id := r.body.text("messageId")
+	if id == "" {
+		id = r.body.text("msgId")
+	}
+	m := a.message(id)
+	if m == nil || m.fromMe {
+		return upstream(131009, "Parameter value is not valid", fmt.Sprintf("there is no message %q from a customer", id))
+	}
+	m.read = true
+	return reply(http.StatusOK, object{"result": "success"})
+}
+
+// webhookRow is a message as a normalized webhook tells it.
+type webhookRow struct {
+	ID         string  `json:"id"`
+	Type       string  `json:"type"`
+	Body       *string `json:"body"`
+	Self       any     `json:"self"`
+	FromMe     any     `json:"fromMe"`
+	Time       any     `json:"time"`
+	Author     string  `json:"author"`
+	BSUID      *string `json:"authorBsuid"`
+	Username   *string `json:"authorUserName"`
+	Chat       string  `json:"chatId"`
+	ChatName   string  `json:"chatName"`
+	SenderName string  `json:"senderName"`
+	Caption    *string `json:"caption"`
+	Forwarded  any     `json:"isForwarded"`
+	Quoted     *string `json:"quotedMsgId"`
+	Meta       object  `json:"meta,omitempty"`
+}
+
+// ack is a status as a normalized webhook tells it: it has no time.
+type ack struct {
+	ID       string  `json:"id"`
+	Chat     string  `json:"chatId"`
+	Phone    *string `json:"phone"`
+	BSUID    *string `json:"bsuid"`
+	Username *string `json:"userName"`
+	Status   string  `json:"status"`
+	Category string  `json:"category"`
+	MMLite   bool    `json:"mmLite,omitempty"`
+}
+
+// failedAck is one that says why; observed with a text and no code.
+type failedAck struct {
+	ID     string  `json:"id"`
+	Chat   string  `json:"chatId"`
+	Phone  *string `json:"phone"`
+	BSUID  *string `json:"bsuid"`
+	Status string  `json:"status"`
+	Error  string  `json:"error"`
+}
+
+// rowBody is the webhook of a message.
+func (a *API) rowBody(m *message) cause {
+	w := webhookRow{ID: m.id, Type: m.typ, Body: m.body, Self: bit(m.self), FromMe: m.fromMe, Time: strconv.FormatInt(m.at.Unix(), 10),
+		Author: m.author, Chat: m.thread.chat, ChatName: m.chatName(), SenderName: m.sender, Caption: m.caption,
+		Forwarded: false, Quoted: optional(m.quoted), Meta: m.meta}
+	if m.from != nil {
+		w.BSUID, w.Username = optional(m.from.bsuid), optional(m.from.username)
+	}
+	switch {
+	case a.quirks[IntFlags]:
+		w.FromMe, w.Forwarded, w.Time = bit(m.fromMe), 0, m.at.Unix()
+	case a.quirks[TextFlags]:
+		w.Self, w.FromMe, w.Forwarded = strconv.Itoa(bit(m.self)), strconv.Itoa(bit(m.fromMe)), "0"
+	}
+	return a.envelope("messages", w)
+}
+
+// ackBody is the webhook of a status; it is empty while the setting
+// ackNotificationsOn is off.
+func (a *API) ackBody(m *message, status chatapi.Status, failure string) cause {
+	if !a.settings["ackNotificationsOn"] {
+		return cause{}
+	}
+	var phone, bsuid, username *string
+	if c := m.thread.customer; c != nil {
+		phone, bsuid, username = optional(c.phone), optional(c.bsuid), optional(c.username)
+	}
+	if status == chatapi.StatusFailed {
+		return a.envelope("ack", failedAck{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: failure})
+	}
+	return a.envelope("ack", ack{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
+		Category: m.category, MMLite: m.mmLite})
+}

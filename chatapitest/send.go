@@ -1,0 +1,379 @@
+package chatapitest
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// This file sends: it finds the recipient, looks at the service window, and
+// turns what was sent into what the customer sees.
+
+// thread is the chat with one person or group.
+type thread struct {
+	chat     string
+	customer *Customer // nil for a group
+	group    *group    // nil for a person
+
+	// lastIn is when somebody but the business wrote last; it opens the window.
+	lastIn time.Time
+}
+
+// window is how long after a customer's message free-form may be sent.
+const window = 24 * time.Hour
+
+func (a *API) open(t *thread) bool {
+	return !t.lastIn.IsZero() && a.now().Before(t.lastIn.Add(window))
+}
+
+// sending is the content of one send.
+type sending struct {
+	typ      string // the type of its row in the history
+	body     string
+	caption  string
+	category string // of its acks
+	received Received
+	template bool // may leave when the window is closed
+	mmLite   bool
+}
+
+// recipients are the members that name whom a message goes to.
+var recipients = map[string]check{
+	"phone":    either(matches(phonePattern, "must be 6 to 15 digits, or a BSUID"), matches(bsuidPattern, "must be 6 to 15 digits, or a BSUID")),
+	"chatId":   text(3, 0),
+	"bsuid":    matches(bsuidPattern, "must be a BSUID such as US.1000000000000001"),
+	"username": matches(usernamePattern, "must be 1 to 128 letters, digits, dots, dashes or underscores"),
+}
+
+func matches(pattern interface{ MatchString(string) bool }, problem string) check {
+	return func(v any) string {
+		s, ok := v.(string)
+		if n, isNumber := v.(json.Number); isNumber {
+			s, ok = n.String(), true
+		}
+		if !ok || !pattern.MatchString(s) {
+			return problem
+		}
+		return ""
+	}
+}
+
+// recipientOf reads the recipient of a body, for the log.
+func recipientOf(body object) chatapi.Recipient {
+	switch {
+	case body.has("chatId"):
+		return chatapi.Chat(body.text("chatId"))
+	case body.has("bsuid"):
+		return chatapi.BSUID(body.text("bsuid"))
+	case body.has("username"):
+		return chatapi.Username(body.text("username"))
+	case bsuidPattern.MatchString(body.text("phone")):
+		return chatapi.BSUIDAsPhone(body.text("phone"))
+	case body.has("phone"):
+		return chatapi.Phone(body.text("phone"))
+	case body.has("to"):
+		return chatapi.Phone(body.text("to"))
+	}
+	return chatapi.Recipient{}
+}
+
+// find returns the chat that a body names; mu is held.
+func (a *API) find(body object) (*thread, *answer) {
+	var named []string
+	for _, name := range []string{"phone", "chatId", "bsuid", "username"} {
+		if body.has(name) {
+			named = append(named, name)
+		}
+	}
+	fail := func(got answer) (*thread, *answer) { return nil, &got }
+	switch len(named) {
+	case 0:
+		return fail(refuse("phone or chatId is required"))
+	case 1:
+	default:
+		return fail(refuse("give one recipient, not %s", strings.Join(named, " and ")))
+	}
+	value := body.text(named[0])
+	name, suffix, _ := strings.Cut(value, "@")
+	switch {
+	case named[0] == "phone" && bsuidPattern.MatchString(value):
+		return a.customerByBSUID(value).thread, nil
+	case named[0] == "phone":
+		return a.customerByPhone(value).thread, nil
+	case named[0] == "bsuid" && a.quirks[NoBSUID]:
+		return fail(refuse("BSUID routing is disabled"))
+	case named[0] == "bsuid":
+		return a.customerByBSUID(value).thread, nil
+	case named[0] == "username" && a.quirks[NoUsername]:
+		return fail(refuse("username routing is disabled"))
+	case named[0] == "username", suffix == "username":
+		for _, c := range a.customers {
+			if strings.EqualFold(c.username, strings.TrimSuffix(value, "@username")) {
+				return c.thread, nil
+			}
+		}
+		return fail(refuse("Username is not found"))
+	case suffix == "c.us" && phonePattern.MatchString(name):
+		return a.customerByPhone(name).thread, nil
+	case suffix == "g.us" && a.threads[value] != nil:
+		return a.threads[value], nil
+	case suffix == "g.us":
+		return fail(a.notSent("Group unknown", 131041, "The group was deleted or the channel is not its member."))
+	case suffix == "lid":
+		// Observed: the service cuts such an id to its digits and fails.
+		return fail(a.notSent("Message undeliverable", 131026, "Message undeliverable."))
+	}
+	return fail(refuse("Wrong chatId %q", value))
+}
+
+// notSent is the refusal of a send: 200 with sent false, or 400 by a quirk.
+// With a code it carries a Graph error as well.
+func (a *API) notSent(message string, code int, details string) answer {
+	body := object{"message": message}
+	if code != 0 {
+		body["message"] = fmt.Sprintf("(#%d) %s", code, message)
+		body["error"] = object{"code": code, "message": fmt.Sprintf("(#%d) %s", code, message), "type": "OAuthException",
+			"error_data": object{"messaging_product": "whatsapp", "details": details}}
+	}
+	if a.quirks[Refuse400] {
+		return reply(http.StatusBadRequest, body)
+	}
+	body["sent"] = a.sent(false)
+	return reply(http.StatusOK, body)
+}
+
+func (a *API) sent(yes bool) any {
+	if a.quirks[TextSent] {
+		return fmt.Sprint(yes)
+	}
+	return yes
+}
+
+// sender makes an operation out of a function that reads its content.
+func sender(read func(*API, *request) (sending, *answer)) func(*API, *request) answer {
+	return func(a *API, r *request) answer {
+		to, refused := a.find(r.body)
+		if refused != nil {
+			return *refused
+		}
+		r.to = to
+		content, refused := read(a, r)
+		if refused != nil {
+			return *refused
+		}
+		if !content.template && !a.open(to) {
+			return a.notSent("Dialog window is closed", 0, "")
+		}
+		m := a.accept(r, to, content)
+		body := object{"sent": a.sent(true), "message": "Sent to " + to.chat, "description": "Message has been sent to the provider"}
+		if !a.quirks[NoID] {
+			body["id"] = m.id
+		}
+		return reply(http.StatusOK, body)
+	}
+}
+
+// accept takes a message: into the history, to the customer, and its webhooks.
+func (a *API) accept(r *request, to *thread, content sending) *message {
+	m := &message{
+		id: a.id("wamid.FAKE"), typ: content.typ, body: &content.body, fromMe: true, self: true, at: a.now(),
+		author: a.phone + "@c.us", sender: a.phone + "@c.us", thread: to, quoted: r.body.text("quotedMsgId"),
+		category: cmp.Or(content.category, "service"), mmLite: content.mmLite,
+	}
+	if content.caption != "" {
+		m.caption = &content.caption
+	}
+	a.store(m)
+	got := content.received
+	got.ID, got.At, got.Operation, got.Body = m.id, m.at, r.op.path, slices.Clone(r.raw)
+	got.Quoted = m.quoted
+	if !a.quirks[NoEchoes] {
+		r.caused = append(r.caused, a.rowBody(m))
+	}
+	if to.group != nil {
+		to.group.received = append(to.group.received, &got)
+		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusSent, ""), a.ackBody(m, chatapi.StatusDelivered, ""))
+		return m
+	}
+	c := to.customer
+	failure := cmp.Or(r.failure, c.unreachable)
+	switch {
+	case failure != "":
+		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusFailed, failure))
+		return m
+	case c.offline:
+		c.waiting = append(c.waiting, &got)
+		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusSent, ""))
+		return m
+	case a.quirks[StatusesReversed]:
+		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusDelivered, ""), a.ackBody(m, chatapi.StatusSent, ""))
+	default:
+		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusSent, ""), a.ackBody(m, chatapi.StatusDelivered, ""))
+	}
+	c.received = append(c.received, &got)
+	return m
+}
+
+// plain reads a send whose text is its body.
+func plain(typ string) func(*API, *request) (sending, *answer) {
+	return func(_ *API, r *request) (sending, *answer) {
+		body := r.body.text("body")
+		return sending{typ: typ, body: body, received: Received{Text: body, Header: headerText(r.body), Footer: r.body.text("footer")}}, nil
+	}
+}
+
+func headerText(body object) string {
+	if s := body.text("header"); s != "" {
+		return s
+	}
+	return cmp.Or(body.object("header").text("text"), body.text("title"))
+}
+
+func readButtons(a *API, r *request) (sending, *answer) {
+	s, _ := plain("interactive")(a, r)
+	for _, v := range append(slices.Clone(r.body.list("sections")), r.body.list("buttons")...) {
+		button := asObject(v)
+		if reply := button.object("reply"); reply != nil {
+			button = reply
+		}
+		s.received.Buttons = append(s.received.Buttons, Button{ID: button.text("id"), Title: button.text("title"), kind: "button_reply"})
+	}
+	if len(s.received.Buttons) > 3 {
+		bad := refuse("sections has %d of at most 3", len(s.received.Buttons))
+		return s, &bad
+	}
+	for i, b := range s.received.Buttons {
+		for _, other := range s.received.Buttons[:i] {
+			if b.ID == other.ID || b.Title == other.Title {
+				bad := a.notSent("Parameter value is not valid", 131009, "Button ids and titles must be unique.")
+				return s, &bad
+			}
+		}
+	}
+	return s, nil
+}
+
+func readList(a *API, r *request) (sending, *answer) {
+	s, _ := plain("interactive")(a, r)
+	s.received.Label = cmp.Or(r.body.text("buttonText"), r.body.text("action"))
+	sections := r.body.list("sections")
+	seen := map[string]bool{}
+	for _, v := range sections {
+		section := asObject(v)
+		if len(sections) > 1 && section.text("title") == "" {
+			bad := a.notSent("Parameter value is not valid", 131009, "Sections need a title when there is more than one.")
+			return s, &bad
+		}
+		for _, v := range section.list("rows") {
+			row := asObject(v)
+			if seen[row.text("id")] {
+				bad := a.notSent("Parameter value is not valid", 131009, "Row ids must be unique.")
+				return s, &bad
+			}
+			seen[row.text("id")] = true
+			s.received.Rows = append(s.received.Rows, Row{ID: row.text("id"), Title: row.text("title"),
+				Description: row.text("description"), Section: section.text("title")})
+		}
+	}
+	if len(s.received.Rows) > 10 {
+		bad := a.notSent("Parameter value is not valid", 131009, "A list has at most 10 rows in all.")
+		return s, &bad
+	}
+	return s, nil
+}
+
+func readCTA(a *API, r *request) (sending, *answer) {
+	s, _ := plain("interactive")(a, r)
+	s.received.Buttons = []Button{{Title: r.body.text("displayText"), URL: r.body.text("url")}}
+	return s, nil
+}
+
+func readReaction(_ *API, r *request) (sending, *answer) {
+	return sending{typ: "reaction", body: r.body.text("body"), received: Received{Text: r.body.text("body")}}, nil
+}
+
+func readLocation(_ *API, r *request) (sending, *answer) {
+	place := r.body.text("lat") + ";" + r.body.text("lng")
+	return sending{typ: "location", body: place, received: Received{
+		Text: cmp.Or(r.body.text("name"), place), Location: place, Footer: r.body.text("address")}}, nil
+}
+
+func readContact(_ *API, r *request) (sending, *answer) {
+	var names []string
+	cards := r.body.list("contacts")
+	if simple := r.body.object("contact"); simple != nil {
+		cards = append(slices.Clone(cards), simple)
+	}
+	for _, v := range cards {
+		card := asObject(v)
+		names = append(names, cmp.Or(card.text("name"), card.object("name").text("formatted_name")))
+	}
+	text := strings.Join(names, ", ")
+	return sending{typ: "vcard", body: text, received: Received{Text: text}}, nil
+}
+
+func readFile(a *API, r *request) (sending, *answer) {
+	b := r.body
+	var bad answer
+	file := &ReceivedFile{Name: b.text("filename"), Type: chatapi.ContentType(b.text("mediaType"))}
+	switch id := b.text("mediaId"); {
+	case id != "" && b.has("body"):
+		bad = refuse("give body or mediaId, not both")
+		return sending{}, &bad
+	case id != "" && !b.has("mediaType"):
+		bad = refuse("mediaType is required with mediaId")
+		return sending{}, &bad
+	case id != "":
+		stored := a.media[id]
+		if stored == nil {
+			bad = a.notSent("Parameter value is not valid", 131009, "The media id does not exist.")
+			return sending{}, &bad
+		}
+		file.ID, file.URL, file.MIMEType, file.Data = id, stored.url, stored.mime, stored.data
+	case !b.has("filename"):
+		bad = refuse("filename is required with body")
+		return sending{}, &bad
+	default:
+		stored, refused := a.keep(b.text("body"), file.Name)
+		if refused != nil {
+			return sending{}, refused
+		}
+		file.URL, file.MIMEType, file.Data = stored.url, stored.mime, stored.data
+	}
+	if file.Type == "" {
+		file.Type = kindOfFile(file.MIMEType, cmp.Or(file.Name, path.Base(file.URL)))
+	}
+	if b.flag("voice") {
+		if file.Type != chatapi.TypeAudio {
+			bad = refuse("voice needs an audio file")
+			return sending{}, &bad
+		}
+		file.Type = chatapi.TypeVoice
+	}
+	caption := b.text("caption")
+	return sending{typ: string(file.Type), body: file.URL, caption: caption, received: Received{Text: caption, File: file}}, nil
+}
+
+func readSticker(a *API, r *request) (sending, *answer) {
+	if r.body.has("link") == r.body.has("mediaId") {
+		bad := refuse("give link or mediaId, one of them")
+		return sending{}, &bad
+	}
+	file := &ReceivedFile{Type: chatapi.TypeSticker, ID: r.body.text("mediaId"), URL: r.body.text("link"), MIMEType: "image/webp"}
+	if file.ID != "" {
+		stored := a.media[file.ID]
+		if stored == nil {
+			bad := a.notSent("Parameter value is not valid", 131009, "The media id does not exist.")
+			return sending{}, &bad
+		}
+		file.URL, file.Data = stored.url, stored.data
+	}
+	return sending{typ: "sticker", body: file.URL, received: Received{File: file}}, nil
+}

@@ -1,0 +1,350 @@
+package chatapitest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/url"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// This file carries a request to its operation and the answer back, in memory
+// or over a socket.
+
+// request is one call of the API.
+type request struct {
+	op        *operation
+	method    string
+	path      string // below the channel
+	params    map[string]string
+	query     url.Values // without the token
+	raw       []byte
+	body      object
+	recipient chatapi.Recipient
+	to        *thread
+
+	// depth counts the deliveries that led to this request one after another:
+	// 0 for a request from outside, 1 for the answer of a bot to a customer.
+	depth int
+
+	// failure is the text of a failed status that a Fault asks for.
+	failure string
+
+	// caused are the webhooks that go out once the reply has.
+	caused []cause
+}
+
+// answer is what a request is answered with.
+type answer struct {
+	status  int
+	content string
+	body    []byte
+	header  http.Header
+
+	// What a Fault makes of it.
+	delay time.Duration
+	cut   bool
+	drop  bool
+	dial  bool
+}
+
+// reply returns an answer that is JSON.
+func reply(status int, v any) answer {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return answer{status: http.StatusInternalServerError, content: "text/plain", body: []byte(err.Error())}
+	}
+	return answer{status: status, content: "application/json", body: body}
+}
+
+// refuse is a 400 with the text.
+func refuse(format string, args ...any) answer {
+	return reply(http.StatusBadRequest, object{"error": fmt.Sprintf(format, args...)})
+}
+
+func (a answer) httpHeader() http.Header {
+	header := http.Header{}
+	header.Set("Content-Type", a.content)
+	for name, values := range a.header {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	return header
+}
+
+// memory is the API as a transport.
+type memory struct{ api *API }
+
+func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
+	var body []byte
+	if r.Body != nil {
+		var err error
+		body, err = io.ReadAll(r.Body)
+		r.Body.Close()
+		if err != nil {
+			return nil, err
+		}
+	}
+	ctx := r.Context()
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	// A network end reports its steps, by which a client tells a failed dial
+	// from a lost reply.
+	trace := httptrace.ContextClientTrace(ctx)
+	if trace == nil {
+		trace = &httptrace.ClientTrace{}
+	}
+	if trace.GetConn != nil {
+		trace.GetConn(r.URL.Host)
+	}
+	a := m.api
+	host := cmp.Or(r.URL.Host, r.Host)
+	if host == mediaHost {
+		return a.download(r)
+	}
+	if !a.at(host) {
+		err := &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
+		if trace.DNSDone != nil {
+			trace.DNSDone(httptrace.DNSDoneInfo{Err: err})
+		}
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
+	}
+	depth, _ := ctx.Value(depthKey{a}).(int)
+	if depth == 0 && a.insideHandler() {
+		depth = a.depthNow()
+	}
+	got, caused := a.answer(r.Method, r.URL, r.Header, body, depth)
+	if got.dial {
+		err := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+		if trace.ConnectDone != nil {
+			trace.ConnectDone("tcp", host, err)
+		}
+		return nil, err
+	}
+	if trace.GotConn != nil {
+		trace.GotConn(httptrace.GotConnInfo{Reused: true})
+	}
+	if trace.WroteRequest != nil {
+		trace.WroteRequest(httptrace.WroteRequestInfo{})
+	}
+	if a.quirks[StatusesFirst] {
+		a.send(caused)
+		a.settle()
+	} else {
+		defer a.send(caused)
+	}
+	if err := wait(ctx, got.delay); err != nil {
+		return nil, err
+	}
+	if got.drop {
+		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+	}
+	if trace.GotFirstResponseByte != nil {
+		trace.GotFirstResponseByte()
+	}
+	return got.response(r), nil
+}
+
+// at reports whether the fake answers at that host.
+func (a *API) at(host string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.hosts[host] && !a.closed
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return ctx.Err()
+	}
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}
+
+// ServeHTTP serves the fake, for a server of your own; [API.Listen] brings one.
+// A [Fault] that fails the dial cuts the connection here.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if name, ok := strings.CutPrefix(r.URL.Path, "/media/"); ok {
+		a.serveMedia(w, r, name)
+		return
+	}
+	body, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	if err != nil {
+		return
+	}
+	if len(body) > maxRequest {
+		http.Error(w, "Request Entity Too Large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	got, caused := a.answer(r.Method, r.URL, r.Header, body, 0)
+	if a.quirks[StatusesFirst] {
+		a.send(caused) // and no waiting: the caller may be a webhook handler
+	} else {
+		defer a.send(caused)
+	}
+	if wait(r.Context(), got.delay) != nil || got.drop || got.dial {
+		panic(http.ErrAbortHandler) // net/http's way to drop a connection
+	}
+	header := w.Header()
+	for name, values := range got.httpHeader() {
+		header[name] = values
+	}
+	header.Set("Content-Length", fmt.Sprint(len(got.body)))
+	w.WriteHeader(got.status)
+	if got.cut {
+		got.body = got.body[:len(got.body)/2] // too short: the server closes the connection
+	}
+	_, _ = w.Write(got.body)
+	_ = http.NewResponseController(w).Flush()
+}
+
+// maxRequest bounds a request body; a data URI of the largest document fits.
+const maxRequest = 160 << 20
+
+// answer carries out a request and logs it.
+func (a *API) answer(method string, address *url.URL, header http.Header, raw []byte, depth int) (answer, []cause) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+
+	channel, path, _ := strings.Cut(strings.TrimPrefix(address.Path, "/"), "/")
+	r := &request{method: method, path: path, query: address.Query(), raw: raw, depth: depth}
+	token := cmp.Or(r.query.Get("token"), bodyToken(raw), bearer(header))
+	r.query.Del("token")
+	r.op, r.params = route(method, path)
+	var broken error
+	if r.op != nil && r.op.body != nil {
+		r.body, broken = readBody(header.Get("Content-Type"), raw, r.op)
+		delete(r.body, "token")
+		r.recipient = recipientOf(r.body)
+	}
+
+	carryOut := func() answer {
+		switch {
+		case a.blocked != "":
+			return answer{status: http.StatusForbidden, content: "text/plain; charset=utf-8", body: []byte(a.blocked)}
+		case token == "":
+			return reply(http.StatusUnauthorized, object{"error": "unauthorized"})
+		}
+		owner, other := a.tokens[token]
+		switch {
+		case token != a.Token && !other, token == a.Token && a.expired:
+			return reply(http.StatusUnauthorized, object{"error": "invalid or expired token"})
+		case other && owner != channel, !other && channel != a.channel:
+			return reply(http.StatusUnauthorized, object{"error": fmt.Sprintf(
+				"Wrong token %q for channel %q. Please provide token as a GET parameter.", token, channel)})
+		case r.op == nil, other:
+			return reply(http.StatusNotFound, object{"error": "Method not found"})
+		case broken != nil:
+			return refuse("the body cannot be read: %v", broken)
+		}
+		if r.op.body != nil {
+			if problem := r.op.body.fault(r.body); problem != "" {
+				return refuse("%s", problem)
+			}
+		}
+		return r.op.do(a, r)
+	}
+
+	entry := Call{At: a.now(), Method: method, Path: path, Query: r.query, Recipient: r.recipient, Body: bytes.Clone(raw)}
+	if r.op != nil {
+		entry.Operation, entry.ID = r.op.path, r.op.id
+	}
+	got := a.fail(entry, r, carryOut)
+	entry.Status, entry.Reply, entry.Lost = got.status, bytes.Clone(got.body), got.drop || got.dial
+	if got.dial {
+		entry.Status, entry.Reply = 0, nil
+	}
+	if got.drop {
+		entry.Status = 0
+	}
+	a.calls = append(a.calls, entry)
+	for i := range r.caused {
+		r.caused[i].depth = depth
+	}
+	return got, r.caused
+}
+
+// bearer returns the token of the header, which one in query or body beats.
+func bearer(header http.Header) string {
+	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}
+
+// bodyToken returns the token of a JSON body (user code since 2022).
+func bodyToken(raw []byte) string {
+	if !bytes.Contains(raw, []byte(`"token"`)) {
+		return ""
+	}
+	o, _ := decodeObject(raw)
+	return o.text("token")
+}
+
+// readBody decodes JSON, or a form where the service takes one.
+func readBody(content string, raw []byte, op *operation) (object, error) {
+	if strings.HasPrefix(content, "application/x-www-form-urlencoded") && op.form {
+		values, err := url.ParseQuery(string(raw))
+		if err != nil {
+			return nil, err
+		}
+		o := object{}
+		for name := range values {
+			o[name] = values.Get(name)
+		}
+		return o, nil
+	}
+	if len(bytes.TrimSpace(raw)) == 0 {
+		return nil, errors.New("it is empty")
+	}
+	return decodeObject(raw)
+}
+
+// route finds the operation of a path, and the values of its {parameters}.
+func route(method, path string) (*operation, map[string]string) {
+	path = strings.Trim(path, "/")
+	for i := range operations {
+		op := &operations[i]
+		if op.method != method {
+			continue
+		}
+		if params, ok := match(op.path, path); ok {
+			return op, params
+		}
+	}
+	return nil, nil
+}
+
+func match(pattern, path string) (map[string]string, bool) {
+	want, have := strings.Split(pattern, "/"), strings.Split(path, "/")
+	if len(want) != len(have) {
+		return nil, false
+	}
+	params := map[string]string{}
+	for i, part := range want {
+		switch {
+		case strings.HasPrefix(part, "{") && have[i] != "":
+			params[strings.Trim(part, "{}")] = have[i]
+		case part != have[i]:
+			return nil, false
+		}
+	}
+	return params, true
+}
