@@ -185,7 +185,7 @@ func Start(opts ...Option) (*API, error) {
 		a.Token = fmt.Sprintf("faketoken%016x", a.random.Uint64())
 	}
 	if !o.at.IsZero() {
-		a.offset = o.at.Sub(time.Now())
+		a.offset = time.Until(o.at)
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.Transport = &memory{a}
