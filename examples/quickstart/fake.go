@@ -76,7 +76,7 @@ func runOnFake(ctx context.Context, out *printer) error {
 		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()}, Model: chatapi.ModelCBP2022,
 		Used: []chatapi.Usage{{Month: s.month(), Units: 998}},
 	})
-	address, closeWebhook, err := s.listen()
+	address, closeWebhook, err := s.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -97,13 +97,14 @@ func runOnFake(ctx context.Context, out *printer) error {
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(step.title), err)
 		}
+		api.Settle() // until the statuses of what was sent are in
 	}
 	return api.Err()
 }
 
 // listen receives webhooks over HTTP on a loopback port.
-func (s *shop) listen() (address string, stop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (s *shop) listen(ctx context.Context) (address string, stop func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}
@@ -159,6 +160,7 @@ func (s *shop) talk(context.Context) error {
 	other.ClicksAd(chatapi.Referral{Headline: "Autumn sale"}, "What does shipping cost?")
 	other.Reads()
 
+	s.api.Settle()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.out.line("statuses", "%d sent, %d delivered, %d read", s.statuses[chatapi.StatusSent], s.statuses[chatapi.StatusDelivered], s.statuses[chatapi.StatusRead])
