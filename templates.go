@@ -422,7 +422,7 @@ func (s *TemplatesService) WaitApproved(ctx context.Context, name, language stri
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, s.fail(op, stillWaiting(name, last, ctx))
+			return nil, s.fail(op, stillWaiting(ctx, name, last))
 		}
 	}
 }
@@ -449,7 +449,7 @@ func notApproved(t *TemplateInfo) *Error {
 	return e
 }
 
-func stillWaiting(name string, last *TemplateInfo, ctx context.Context) *Error {
+func stillWaiting(ctx context.Context, name string, last *TemplateInfo) *Error {
 	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err(),
 		Reason:   fmt.Sprintf("template %s was not seen before the context ended", quote(name)),
 		Sentence: fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name)),

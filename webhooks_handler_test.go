@@ -96,7 +96,7 @@ func TestWebhookHandlerAnswers(t *testing.T) {
 		{"a wrapped retry later", on("message/a", fmt.Errorf("busy: %w", chatapi.RetryLater(time.Second, errBroken))), 503, all[:1], errBroken},
 		{"a panic", func(chatapi.Event) error { panic(errBroken) }, 500, all[:1], errBroken},
 		{"a panic without an error", func(chatapi.Event) error { panic("no") }, 500, all[:1], nil},
-		{"a nil pointer", func(chatapi.Event) error { var e *chatapi.MessageEvent; _ = e.Text; return nil }, 500, all[:1], nil},
+		{"a nil pointer", func(chatapi.Event) error { return errors.New(map[string]*chatapi.MessageEvent{}["none"].Text) }, 500, all[:1], nil},
 		{"a rate limit", on("message/a", &chatapi.Error{Kind: chatapi.ErrRateLimited}), 500, all[:1], chatapi.ErrRateLimited},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWebhookHandlerAnswers(t *testing.T) {
 				require.Len(t, h.errors, 1)
 				assert.ErrorIs(t, h.errors[0], c.report)
 			}
-			assert.Equal(t, c.status != 200, len(h.errors) > 0 && c.report != chatapi.ErrOutcomeUnknown)
+			assert.Equal(t, c.status != 200, len(h.errors) > 0 && !errors.Is(c.report, chatapi.ErrOutcomeUnknown))
 		})
 	}
 }
@@ -497,7 +497,7 @@ func FuzzWebhookHandler(f *testing.F) {
 	f.Add("POST", "/hooks/ABC1/s1", "application/json", "", body)
 	f.Add("GET", "/hooks/%zz/s1", "text/plain", "gzip", []byte("{"))
 	f.Add("POST", "/?secret=s1&%", "", "identity", []byte(`{"instanceId":"ABC2","ack":{}}`))
-	f.Add("POST", "//", ";;", " ", bytes.Repeat([]byte("["), 20_000))
+	f.Add("POST", "//", ";;", " ", []byte("[[["))
 	f.Fuzz(func(t *testing.T, method, target, contentType, encoding string, body []byte) {
 		address, err := url.Parse(target)
 		if err != nil {

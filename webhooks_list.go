@@ -204,30 +204,45 @@ func (s *WebhooksService) write(ctx context.Context, op string, list []WebhookUR
 		e.Advice = "remove one that is no longer used, with Webhooks.Remove"
 		return s.refuse(op, e)
 	}
-	if len(list) == 1 {
-		return s.post(ctx, op, "webhook", list[0].URL)
-	}
 	urls := make([]string, len(list))
 	for i, w := range list {
 		urls[i] = w.URL
 	}
-	return s.post(ctx, op, "webhook", urls)
+	return s.post(ctx, op, "webhook", urls...)
 }
 
-func (s *WebhooksService) post(ctx context.Context, op, path string, urls any) error {
+// post writes the list. "set" tells whether the call changed something
+// (contract, SetWebhookResponse), so false is a refusal only if the list is not
+// the wanted one afterwards.
+func (s *WebhooksService) post(ctx context.Context, op, path string, urls ...string) error {
 	client := s.owner()
 	var reply struct {
-		Set     wire.Bool `json:"set"`
-		Message wire.Text `json:"message"`
+		Set     wire.Bool       `json:"set"`
+		Message json.RawMessage `json:"message"` // the address, the addresses, or a reason
 	}
-	body := map[string]any{"webhookUrl": urls}
+	var value any = urls
+	if len(urls) == 1 {
+		value = urls[0]
+	}
+	body := map[string]any{"webhookUrl": value}
 	if err := client.call(ctx, request{op: op, method: http.MethodPost, path: path, body: body}, &reply); err != nil {
 		return err
 	}
-	if reply.Set.Set && !reply.Set.Value {
-		return &Error{Op: op, Channel: client.channel, Kind: ErrRefused, Retry: RetryUnknown,
-			Reason:   orElse(clip(string(reply.Message), 300), "the service answered set: false"),
-			Sentence: "The service did not take the list of webhook addresses."}
+	if !reply.Set.Set || reply.Set.Value {
+		return nil
+	}
+	list, err := s.List(ctx)
+	if err != nil {
+		return err
+	}
+	for _, address := range urls {
+		if address != "" && indexWebhook(list, address) < 0 {
+			var found complaint
+			found.add(reply.Message)
+			return &Error{Op: op, Channel: client.channel, HTTPStatus: http.StatusOK, Kind: ErrRefused, Retry: RetryUnknown,
+				Reason:   clip(orElse(found.text(), "the service answered set: false"), 300),
+				Sentence: "The service did not take the list of webhook addresses."}
+		}
 	}
 	return nil
 }

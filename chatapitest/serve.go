@@ -142,7 +142,7 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.send(caused)
 		a.settle()
 	} else {
-		defer a.send(caused)
+		defer a.sendLater(caused)()
 	}
 	if err := wait(ctx, got.delay); err != nil {
 		return nil, err
@@ -196,7 +196,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.quirks[StatusesFirst] {
 		a.send(caused) // and no waiting: the caller may be a webhook handler
 	} else {
-		defer a.send(caused)
+		defer a.sendLater(caused)()
 	}
 	if wait(r.Context(), got.delay) != nil || got.drop || got.dial {
 		panic(http.ErrAbortHandler) // net/http's way to drop a connection

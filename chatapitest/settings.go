@@ -84,7 +84,7 @@ func setWebhook(a *API, r *request) answer {
 	}
 	changed := !slices.Equal(urls, a.hookURLs()) || slices.ContainsFunc(a.hooks, func(h *hook) bool { return h.disabled })
 	a.replaceHooks(urls, false)
-	return reply(http.StatusOK, object{"set": changed, "message": oneOrMany(urls)})
+	return reply(http.StatusOK, object{"set": changed, "message": strings.Join(urls, ", ")})
 }
 
 // replaceHooks replaces the list. A disabled address stays so only when keep is

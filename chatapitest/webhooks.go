@@ -61,6 +61,7 @@ type delivery struct {
 type outbox struct {
 	queue   []*delivery
 	running bool
+	due     int // answers on their way whose webhooks follow
 	current *delivery
 	socket  bool          // current goes out over a real connection
 	idle    chan struct{} // closed when the queue is done; nil if nobody waits
@@ -154,7 +155,7 @@ func (a *API) settle() {
 	}
 	for {
 		a.mu.Lock()
-		if !a.outbox.running {
+		if !a.outbox.running && a.outbox.due == 0 {
 			a.mu.Unlock()
 			return
 		}
@@ -216,6 +217,29 @@ func (a *API) send(causes []cause) {
 	}
 }
 
+// sendLater promises webhooks, which [API.Settle] then waits for, and returns
+// what keeps the promise: they leave after the answer that they follow.
+func (a *API) sendLater(causes []cause) (send func()) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.outbox.due++
+	return func() {
+		a.send(causes)
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		a.outbox.due--
+		a.outbox.rest()
+	}
+}
+
+// rest wakes those who wait for the outbox, once there is nothing to wait for.
+func (o *outbox) rest() {
+	if !o.running && o.due == 0 && o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
+}
+
 // abandon gives up everything that is queued; mu is held.
 func (a *API) abandon(problem string) {
 	for _, d := range a.outbox.queue {
@@ -249,10 +273,7 @@ func (a *API) begin() *delivery {
 	o := &a.outbox
 	if len(o.queue) == 0 {
 		o.running = false
-		if o.idle != nil {
-			close(o.idle)
-			o.idle = nil
-		}
+		o.rest()
 		return nil
 	}
 	o.current, o.queue = o.queue[0], o.queue[1:]

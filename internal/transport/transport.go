@@ -290,7 +290,7 @@ func permanent(err error) bool {
 // repeats method and address, which Error says better.
 func bare(err error) error {
 	var wrapped *url.Error
-	if errors.As(err, &wrapped) && error(wrapped) == err {
+	if errors.As(err, &wrapped) && error(wrapped) == err { //nolint:errorlint // only the outermost is removed
 		return wrapped.Err
 	}
 	return err

@@ -164,11 +164,14 @@ type Object struct {
 // Next goes to the next member; it is false after the last.
 func (o *Object) Next() bool {
 	rest := next(o.rest)
-	if len(rest) == 0 || rest[0] != '"' {
+	end := 0
+	if len(rest) > 0 && rest[0] == '"' {
+		end = stringEnd(rest)
+	}
+	if end < 2 {
 		o.rest = nil
 		return false
 	}
-	end := stringEnd(rest)
 	o.Name = rest[1 : end-1]
 	if bytes.IndexByte(o.Name, '\\') >= 0 {
 		o.Name = []byte(unquote(rest[:end]))

@@ -1,0 +1,38 @@
+# For people. What must hold before a change lands is .ci/run.
+.PHONY: all test race lint bench fuzz quickstart ci
+
+all: lint test
+
+test: ## every test of every module in the workspace
+	go test work
+
+race:
+	go test -race ./...
+
+lint: bin/golangci-lint
+	gofmt -l .
+	go vet work
+	bin/golangci-lint run ./...
+	cd conformance && ../bin/golangci-lint run ./...
+	cd examples && ../bin/golangci-lint run ./...
+
+bin/golangci-lint: tools/go.mod
+	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+bench:
+	go test -run '^$$' -bench . -benchmem ./...
+
+FUZZTIME ?= 30s
+fuzz: ## every fuzz target of the root module in turn
+	@for package in $$(go list ./...); do \
+		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			echo "$$package $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+		done; \
+	done
+
+quickstart:
+	go run ./examples/quickstart
+
+ci:
+	bash .ci/run

@@ -1,0 +1,375 @@
+package chatapi
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Account is one WhatsApp Business account (WABA): it owns numbers, pays, and
+// has its own month and free tier.
+type Account struct {
+	// ID names the account on bills.
+	ID string
+
+	// Timezone is the account's time zone, in which months begin, prices
+	// change and the free tier starts anew. Nil is UTC.
+	Timezone *time.Location
+
+	// Numbers are the account's channels. One account of a ledger may leave
+	// them empty: it gets every channel that no other account names.
+	Numbers []ChannelID
+
+	// Model forces one set of rules whatever the date; its prices are then the
+	// last ones with its categories. Empty takes the rules in force.
+	Model Model
+
+	// Anchor says from where a conversation of [ModelCBP2022] runs. Empty is
+	// [AnchorFirstInbound], Chat API's published rule.
+	Anchor Anchor
+
+	// EntryPointLength is how long a free entry point lasts. Zero is the
+	// published length: 24 hours, and 72 since 2023-03-01. (A change of Meta's
+	// page in late September 2026 says up to 7 days; its effective date is not
+	// known.)
+	EntryPointLength time.Duration
+
+	// Rates are the prices. Nil is [EmbeddedRates] in USD.
+	Rates *Rates
+
+	// Used is what of the free tier was used in a month before the first
+	// recorded activity.
+	Used []Usage
+}
+
+// Usage is how much was used before the ledger began to record.
+type Usage struct {
+	Month YearMonth
+
+	// Number is the channel, for the free tier per number of [ModelPMP2026];
+	// empty for the one that the numbers of an account share.
+	Number ChannelID
+
+	// Units is the number of conversations or messages.
+	Units int
+}
+
+// YearMonth is a calendar month, in the time zone of each account.
+type YearMonth struct {
+	Year  int
+	Month time.Month
+}
+
+// Month returns that calendar month, for [Ledger.Bill].
+func Month(year int, month time.Month) YearMonth { return YearMonth{year, month} }
+
+// String returns the month as "October 2026".
+func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
+
+// account is an [Account] made ready.
+type account struct {
+	Account
+	zone     *time.Location
+	anchor   Anchor
+	timeline timeline
+	used     map[tierKey]int
+}
+
+// tierKey is what shares a free tier in a month; number is empty for an account.
+type tierKey struct {
+	month  YearMonth
+	number ChannelID
+}
+
+// month returns the calendar month of an instant in the account's time zone.
+func (a *account) month(instant int64) YearMonth {
+	t := a.time(instant)
+	return YearMonth{t.Year(), t.Month()}
+}
+
+func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
+
+// Ledger turns activities into service windows, conversations and bills. It
+// keeps facts, not sums: the same activities give the same bill in whatever
+// order, and however often, they arrive. It knows no clock and does no I/O. A
+// Ledger is safe for concurrent use.
+type Ledger struct {
+	err       error // what is wrong with the accounts
+	accounts  []*account
+	byChannel map[ChannelID]*account
+	rest      *account // gets the channels that no account names
+
+	mu    sync.Mutex
+	pairs map[pairKey]*pair
+}
+
+type pairKey struct {
+	channel ChannelID
+	contact string
+}
+
+// NewLedger returns an empty ledger for the accounts. A wrong account (an
+// unknown model, a number that two accounts claim) makes every method that
+// returns an error return [ErrInvalid].
+func NewLedger(first Account, more ...Account) *Ledger {
+	l := &Ledger{byChannel: map[ChannelID]*account{}, pairs: map[pairKey]*pair{}}
+	for i, a := range append([]Account{first}, more...) {
+		ready, err := l.prepare(a)
+		if err != nil {
+			err.Field = fmt.Sprintf("Account[%d].%s", i, err.Field)
+			err.Sentence = "The " + err.Field + " " + err.Reason + "."
+			l.err = err
+			break
+		}
+		l.accounts = append(l.accounts, ready)
+	}
+	return l
+}
+
+// prepare checks an account and enters its numbers.
+func (l *Ledger) prepare(a Account) (*account, *Error) {
+	ready := &account{Account: a, zone: a.Timezone, anchor: a.Anchor, used: map[tierKey]int{}}
+	ready.Numbers = slices.Clone(a.Numbers)
+	if ready.zone == nil {
+		ready.zone = time.UTC
+	}
+	if ready.anchor == "" {
+		ready.anchor = AnchorFirstInbound
+	}
+	if ready.anchor != AnchorFirstInbound && ready.anchor != AnchorFirstDelivered {
+		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(a.Anchor), 32)))
+	}
+	ready.timeline = newTimeline(a.Model, ready.anchor, ready.zone)
+	if len(ready.timeline) == 0 {
+		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(a.Model), 32)))
+	}
+	if a.EntryPointLength < 0 || a.EntryPointLength > 365*day24 {
+		return nil, invalid("EntryPointLength", "is not between 0 and a year")
+	}
+	for i := range ready.timeline {
+		if r := &ready.timeline[i].rules; r.entry > 0 && a.EntryPointLength > 0 {
+			r.entry = a.EntryPointLength
+		}
+	}
+	if ready.Rates == nil {
+		rates, err := EmbeddedRates("USD")
+		if err != nil {
+			return nil, invalid("Rates", err.Error())
+		}
+		ready.Rates = rates
+	}
+	for i, used := range a.Used {
+		if used.Units < 0 || used.Month.Month < time.January || used.Month.Month > time.December {
+			return nil, invalid(fmt.Sprintf("Used[%d]", i), "is negative or names no month")
+		}
+		ready.used[tierKey{used.Month, used.Number}] += used.Units
+	}
+	if len(a.Numbers) == 0 {
+		if l.rest != nil {
+			return nil, invalid("Numbers", "are missing; only one account may leave them out")
+		}
+		l.rest = ready
+	}
+	for i, number := range a.Numbers {
+		field := fmt.Sprintf("Numbers[%d]", i)
+		if number == "" {
+			return nil, invalid(field, "is empty")
+		}
+		if l.byChannel[number] != nil {
+			return nil, invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
+		}
+		l.byChannel[number] = ready
+	}
+	return ready, nil
+}
+
+// Record takes one activity. Recording it again, or later than others, changes
+// nothing but what is true. It returns [ErrNoTime] without any instant and
+// [ErrInvalid], with the field, for an activity that cannot be placed; the
+// ledger is then unchanged.
+func (l *Ledger) Record(a Activity) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	owner := l.byChannel[a.Channel]
+	if owner == nil {
+		owner = l.rest
+	}
+	switch {
+	case a.Channel == "":
+		return invalid("Activity.Channel", "is missing")
+	case owner == nil:
+		return invalid("Activity.Channel", fmt.Sprintf("%q belongs to no account of the ledger", clip(string(a.Channel), 64)))
+	}
+	contact := a.Contact.Recipient()
+	if contact.IsZero() {
+		return invalid("Activity.Contact", "names nobody")
+	}
+	at := stampOf(a.At, a.Observed)
+	if at.rank == unknown {
+		return &Error{Op: "Record", Channel: a.Channel, Kind: ErrNoTime, Retry: RetryFix,
+			Reason:   fmt.Sprintf("the %s activity of message %q has neither At nor Observed", a.Kind, clip(a.MessageID, 128)),
+			Sentence: "A billing activity carries no instant.",
+			Advice:   "set Observed to the time of receipt where the wire has no time"}
+	}
+	for _, t := range []time.Time{a.At, a.Observed} {
+		if !t.IsZero() && (t.Year() < minYear || t.Year() > maxYear) {
+			return invalid("Activity.At", fmt.Sprintf("is in the year %d", t.Year()))
+		}
+	}
+	switch a.Kind {
+	case ActivityInbound:
+	case ActivityOutbound, ActivityDelivered, ActivityRead, ActivityFailed:
+		if a.MessageID == "" {
+			return invalid("Activity.MessageID", "is missing; it joins a message with its statuses")
+		}
+	default:
+		return invalid("Activity.Kind", fmt.Sprintf("%q is none of inbound, outbound, delivered, read, failed", clip(string(a.Kind), 32)))
+	}
+
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.pair(owner, a.Channel, contact)
+	if a.Kind == ActivityInbound {
+		p.addInbound(inbound{id: a.MessageID, at: at, entry: a.EntryPoint})
+	} else {
+		p.addMessage(a.Kind, a.MessageID, at, normalCategory(a.Category))
+	}
+	return nil
+}
+
+// usable reports what is wrong with the ledger itself.
+func (l *Ledger) usable() error {
+	if l == nil || l.byChannel == nil {
+		return invalid("Ledger", "was not made with NewLedger")
+	}
+	return l.err
+}
+
+// pair returns the facts of a number and contact, new ones if need be.
+func (l *Ledger) pair(owner *account, channel ChannelID, contact Recipient) *pair {
+	key := pairKey{channel, contact.Key()}
+	p := l.pairs[key]
+	if p == nil {
+		p = &pair{account: owner, channel: channel, contact: contact, key: key.contact}
+		l.pairs[key] = p
+	}
+	return p
+}
+
+// RecordEvent takes what a webhook or the history reported: customers' messages
+// and calls, echoes of the business's own messages, and statuses. Other events
+// have no bearing and are passed over. Errors are those of [Ledger.Record].
+func (l *Ledger) RecordEvent(event Event) error {
+	activity, err := activityOf(event)
+	if err != nil || activity.Kind == "" {
+		return err
+	}
+	return l.Record(activity)
+}
+
+// RecordSend takes a message that the service accepted at that instant. The
+// category of a [Template] is its Category, or else told by its status. The
+// zero instant stands for the attempt's start. A receipt without a message id,
+// as queued sends have, is [ErrInvalid]: no status can be joined with it, and
+// what its status reports is recorded by [Ledger.RecordEvent] alone.
+func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
+	if receipt == nil {
+		return invalid("Receipt", "is nil")
+	}
+	if receipt.ID == "" {
+		return invalid("Receipt.ID", "is empty, so no status can be joined with the send")
+	}
+	category, err := messageCategory(m)
+	if err != nil {
+		return err
+	}
+	if at.IsZero() {
+		at = receipt.Attempt.Started
+	}
+	return l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel, Contact: contactFor(receipt.Attempt.To),
+		MessageID: receipt.ID, Category: category})
+}
+
+// Load records activities until the first error, of theirs or of the ledger.
+func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
+	if activities == nil {
+		return invalid("activities", "are nil")
+	}
+	for activity, err := range activities {
+		if err != nil {
+			return err
+		}
+		if err := l.Record(activity); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ServiceWindow returns the customer's service window, from the latest recorded
+// message; the zero Window if there is none. Ask it with [Window.Open].
+func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
+	if l.usable() != nil {
+		return Window{}
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.pairs[pairKey{channel, customer.Key()}]
+	if p == nil {
+		return Window{}
+	}
+	last, ok := p.lastInbound()
+	if !ok {
+		return Window{}
+	}
+	return WindowFrom(p.account.time(last))
+}
+
+// Conversations returns the customer's conversations and free entry point
+// windows, oldest first, with what each costs. Ask for open ones with
+// [Conversation.Open]. The error is that of [Ledger.Bill]; missing prices leave
+// the conversations complete but for the amount.
+func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Conversation, error) {
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.pairs[pairKey{channel, customer.Key()}]
+	if p == nil {
+		return nil, nil
+	}
+	var found []Conversation
+	var gaps []*Gap
+	months := map[YearMonth]bool{}
+	for _, u := range p.current() {
+		month := p.account.month(u.opened)
+		if u.kind == unitMessage || months[month] {
+			continue
+		}
+		months[month] = true
+		bill := l.billAccount(p.account, month)
+		gaps = append(gaps, bill.gaps...)
+		for _, c := range bill.conversations {
+			if c.Channel == p.channel && c.Contact == p.contact {
+				found = append(found, c)
+			}
+		}
+	}
+	slices.SortStableFunc(found, func(a, b Conversation) int { return a.OpenedAt.Compare(b.OpenedAt) })
+	if len(gaps) > 0 {
+		return found, noPrice("Conversations", gaps)
+	}
+	return found, nil
+}
+
+// current returns the pair's units, folded anew if a fact came in.
+func (p *pair) current() []unit {
+	if p.stale {
+		p.units, p.stale = p.fold(), false
+	}
+	return p.units
+}

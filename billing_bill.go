@@ -1,0 +1,264 @@
+package chatapi
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/ratecard"
+)
+
+// Charge is what one conversation or message costs, and why.
+type Charge struct {
+	// Account is the [Account.ID] that pays; Channel and Contact are the two
+	// sides.
+	Account string
+	Channel ChannelID
+	Contact Recipient
+
+	// MessageID is the message, where messages are billed; empty for a
+	// conversation.
+	MessageID string
+
+	// Category is what it is billed as.
+	Category string
+
+	// Market is Meta's pricing region of the contact; empty if it is unknown,
+	// as for groups.
+	Market string
+
+	// Model is the set of rules that decided.
+	Model Model
+
+	// At is when the conversation opened or the message was delivered, in the
+	// account's time zone. It decides month, rules and price.
+	At time.Time
+
+	// Amount is the cost: zero when Free, and when Missing.
+	Amount Money
+
+	// Free says why it costs nothing; empty if it is charged.
+	Free FreeReason
+
+	// Missing is set when it is charged, but no card has the price: the bill
+	// lists it under Gaps.
+	Missing bool
+
+	// Price is the card's price that was charged, and what it is worth.
+	Price Price
+
+	// Why is the reason in words.
+	Why string
+}
+
+// Bill is what one month costs all accounts of a ledger.
+type Bill struct {
+	Month YearMonth
+
+	// Conversations are those opened in the month, and the free entry point
+	// windows, in order of opening.
+	Conversations []Conversation
+
+	// Charges are all conversations and messages of the month, free ones too,
+	// in order of opening or delivery.
+	Charges []Charge
+
+	// Totals are the sums of Charges, one for each currency. Currencies are
+	// never added.
+	Totals []Money
+
+	// Gaps are the prices that no card has; the totals are short of them.
+	Gaps []Gap
+}
+
+// Bill returns the month's bill. With a price missing it returns the bill, whose
+// Gaps say what is not in the totals, together with an [ErrNoPrice] error; every
+// other error comes without a bill.
+func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	if month.Month < time.January || month.Month > time.December {
+		return nil, invalid("month", fmt.Sprintf("has no month %d", int(month.Month)))
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+
+	bill := &Bill{Month: month}
+	var gaps []*Gap
+	totals := map[string]Money{}
+	for _, a := range l.accounts {
+		part := l.billAccount(a, month)
+		bill.Conversations = append(bill.Conversations, part.conversations...)
+		bill.Charges = append(bill.Charges, part.charges...)
+		gaps = append(gaps, part.gaps...)
+		sum := totals[a.Rates.currency]
+		sum.Currency = a.Rates.currency
+		for _, charge := range part.charges {
+			var err error
+			if sum, err = sum.Add(charge.Amount); err != nil {
+				return nil, err
+			}
+		}
+		totals[sum.Currency] = sum
+	}
+	for _, sum := range totals {
+		bill.Totals = append(bill.Totals, sum)
+	}
+	slices.SortFunc(bill.Totals, func(a, b Money) int { return cmp.Compare(a.Currency, b.Currency) })
+	slices.SortStableFunc(bill.Conversations, func(a, b Conversation) int { return a.OpenedAt.Compare(b.OpenedAt) })
+	slices.SortStableFunc(bill.Charges, func(a, b Charge) int { return a.At.Compare(b.At) })
+	for _, gap := range gaps {
+		bill.Gaps = append(bill.Gaps, *gap)
+	}
+	if len(gaps) > 0 {
+		return bill, noPrice("Bill", gaps)
+	}
+	return bill, nil
+}
+
+// accountBill is one account's part of a bill.
+type accountBill struct {
+	conversations []Conversation
+	charges       []Charge
+	gaps          []*Gap
+}
+
+// billAccount bills one account's month: free tiers go to the units in order of
+// opening over all numbers, then number, then contact.
+func (l *Ledger) billAccount(a *account, month YearMonth) accountBill {
+	var units []unit
+	for _, p := range l.pairs {
+		if p.account != a {
+			continue
+		}
+		for _, u := range p.current() {
+			if a.month(u.opened) == month {
+				units = append(units, u)
+			}
+		}
+	}
+	slices.SortFunc(units, func(x, y unit) int {
+		return cmp.Or(cmp.Compare(x.opened, y.opened), cmp.Compare(x.pair.channel, y.pair.channel),
+			cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
+	})
+	m := &meter{account: a, month: month, used: map[tierKey]int{}, gaps: map[Gap]*Gap{}}
+	for _, u := range units {
+		m.unit(u)
+	}
+	return m.bill
+}
+
+// meter charges an account's units one after the other.
+type meter struct {
+	account *account
+	month   YearMonth
+	used    map[tierKey]int
+	gaps    map[Gap]*Gap // by all but day and units
+	bill    accountBill
+}
+
+func (m *meter) unit(u unit) {
+	charge := m.charge(u)
+	if u.kind != unitWindow {
+		m.bill.charges = append(m.bill.charges, charge)
+	}
+	if u.kind == unitMessage {
+		return
+	}
+	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: u.category, Model: u.rules.model,
+		OpenedAt: charge.At, ExpiresAt: m.account.time(u.expires), Charge: charge}
+	if u.closed != 0 {
+		c.ClosedAt = m.account.time(u.closed)
+	}
+	m.bill.conversations = append(m.bill.conversations, c)
+}
+
+// charge decides what one unit costs, and spends the free tier.
+func (m *meter) charge(u unit) Charge {
+	a, at := m.account, m.account.time(u.opened)
+	c := Charge{Account: a.ID, Channel: u.pair.channel, Contact: u.pair.contact, MessageID: u.message, Category: u.category,
+		Model: u.rules.model, At: at, Amount: Money{Currency: a.Rates.currency}, Free: u.free}
+	day := ratecard.DayOf(at.Year(), int(at.Month()), at.Day())
+	c.Market = marketOf(u.pair.contact, day)
+	switch {
+	case u.free == FreeEntryPoint:
+		c.Why = freeWords[u.free]
+		if u.kind != unitMessage {
+			c.Why += ", free until " + a.time(u.expires).Format(minuteForm)
+		}
+		return c
+	case u.free != "":
+		c.Why = freeWords[u.free]
+		return c
+	case u.rules.covers(u.category):
+		key := tierKey{month: m.month}
+		if u.rules.scope == perNumber {
+			key.number = c.Channel
+		}
+		if used := a.used[key] + m.used[key]; used < u.rules.free {
+			m.used[key]++
+			c.Free = u.rules.reason
+			c.Why = fmt.Sprintf("number %s of %s free this month", grouped(used+1), grouped(u.rules.free))
+			return c
+		}
+	}
+	price, market, ok := a.price(c.Market, u.pair.contact, u.category, u.rules.era, day)
+	if !ok {
+		c.Missing = true
+		c.Why = "the price is missing: " + cmp.Or(c.Market, "unknown market")
+		m.gap(c, day)
+		return c
+	}
+	c.Market, c.Price, c.Amount = market, price, price.Amount
+	c.Why = fmt.Sprintf("%s, price since %s", market, price.Since)
+	switch {
+	case price.Estimate:
+		c.Why += " (estimate: newer card lacks it)"
+	case price.Status != "":
+		c.Why += " (" + price.Status + ")"
+	}
+	return c
+}
+
+// gap lists a missing price once for each market and category.
+func (m *meter) gap(c Charge, day ratecard.Day) {
+	key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
+	gap := m.gaps[key]
+	if gap == nil {
+		gap = &Gap{key.Account, key.Market, key.Category, key.Currency, day.String(), 0}
+		m.gaps[key] = gap
+		m.bill.gaps = append(m.bill.gaps, gap)
+	}
+	gap.Units++
+}
+
+// price looks the price up. Under a forced model the day can lie after the last
+// card with its categories; a market that got its own price only since is then
+// looked up as it was called on that card's last day.
+func (a *account) price(market string, contact Recipient, category string, in era, day ratecard.Day) (Price, string, bool) {
+	if price, ok := a.Rates.find(market, category, in, day); ok {
+		return price, market, true
+	}
+	if int(in)+1 >= len(eraStarts) || day < eraStarts[in+1] {
+		return Price{}, market, false
+	}
+	market = marketOf(contact, eraStarts[in+1]-1)
+	price, ok := a.Rates.find(market, category, in, day)
+	return price, market, ok
+}
+
+// marketOf returns the pricing market of a contact on a day: by phone number,
+// or by the country that a BSUID begins with. It is empty for groups,
+// usernames and other chats, which tell no country.
+func marketOf(contact Recipient, day ratecard.Day) string {
+	if digits, ok := strings.CutPrefix(contact.Key(), string(RecipientPhone)+":"); ok {
+		return ratecard.MarketOfPhone(digits, day)
+	}
+	if country, _, ok := strings.Cut(contact.Value(), "."); ok && contact.Kind() == RecipientBSUID && len(country) == 2 {
+		return ratecard.MarketOfCountry(country, day)
+	}
+	return ""
+}

@@ -1,0 +1,89 @@
+package chatapi
+
+import "reflect"
+
+// How the SDK's own events and sends become activities.
+
+// activityOf returns what an event means for windows and bills; its Kind is
+// empty if nothing.
+func activityOf(event Event) (Activity, error) {
+	if v := reflect.ValueOf(event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
+		return Activity{}, invalid("Event", "is nil")
+	}
+	info := event.Info()
+	a := Activity{At: info.Time, Observed: info.Received, Channel: info.Channel}
+	switch e := event.(type) {
+	case *MessageEvent:
+		a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, threadOf(e.From, e.Chat)
+		if e.Referral != nil {
+			a.EntryPoint = EntryPoint(e.Referral.SourceType)
+		}
+	case *CallEvent:
+		// A call of the customer opens the service window as a message does
+		// (Meta; medium: the date since when was not found).
+		if e.Direction == "USER_INITIATED" && e.Event == "connect" {
+			a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, e.From
+		}
+	case *EchoEvent:
+		a.Kind, a.MessageID, a.Contact = ActivityOutbound, e.ID, threadOf(e.To, e.Chat)
+	case *StatusEvent:
+		a.MessageID, a.Contact, a.Category = e.MessageID, e.To, e.Category
+		switch e.Status {
+		case StatusSent:
+			// Who sent it names the category; what the status calls a free-form
+			// message, such as "service", would look like a template's.
+			a.Kind, a.Category = ActivityOutbound, ""
+		case StatusDelivered:
+			a.Kind = ActivityDelivered
+		case StatusRead, StatusPlayed:
+			a.Kind = ActivityRead
+		case StatusFailed:
+			a.Kind = ActivityFailed
+		}
+	}
+	return a, nil
+}
+
+// threadOf names who a message was exchanged with: in a group the group, since
+// that is what has a window and is sent to.
+func threadOf(person Contact, chat string) Contact {
+	if group := Chat(chat); group.IsGroup() {
+		return Contact{Chat: chat}
+	}
+	if person.Recipient().IsZero() && chat != "" {
+		return Contact{Chat: chat}
+	}
+	return person
+}
+
+// contactFor returns the contact with that one name.
+func contactFor(r Recipient) Contact {
+	switch r.Kind() {
+	case RecipientPhone:
+		return Contact{Phone: r.Value()}
+	case RecipientBSUID:
+		return Contact{BSUID: r.Value()}
+	case RecipientUsername:
+		return Contact{Username: r.Value()}
+	}
+	return Contact{Chat: r.Value()}
+}
+
+// messageCategory returns what a sent message counts as: empty for free-form.
+func messageCategory(m Message) (string, error) {
+	m, err := pointed(m)
+	if err != nil {
+		return "", err
+	}
+	if _, ok := m.(File); ok {
+		return "", nil // encoding would write the whole file out
+	}
+	content, err := m.encode()
+	if err != nil {
+		return "", err
+	}
+	if content.operation == "sendTemplate" {
+		return orElse(content.category, CategoryTemplate), nil
+	}
+	return "", nil
+}

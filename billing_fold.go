@@ -1,0 +1,271 @@
+package chatapi
+
+import (
+	"slices"
+	"sort"
+)
+
+// unit is one line that a fold yields: a conversation, a message billed by
+// itself, or a free entry point window.
+type unit struct {
+	pair     *pair
+	kind     unitKind
+	rules    *rules
+	category string
+	message  string // id of a message billed by itself
+	opened   int64
+	expires  int64      // of conversations and windows
+	closed   int64      // by a free entry point; 0 if not
+	free     FreeReason // as far as the pair alone decides; tiers come later
+	seq      int        // order within the pair at equal instants
+}
+
+type unitKind uint8
+
+const (
+	unitConversation unitKind = iota
+	unitMessage
+	unitWindow
+)
+
+// openAt reports whether the conversation or window covers an instant.
+func (u *unit) openAt(instant int64) bool {
+	return u.kind != unitMessage && u.opened <= instant && instant < u.expires && (u.closed == 0 || instant < u.closed)
+}
+
+// fold turns the facts of one pair into units. The messages of the business act
+// in order of their delivery, each under the rules in force at that instant.
+func (p *pair) fold() []unit {
+	inbounds, messages := p.inOrder()
+	w := &walk{pair: p, inbounds: inbounds, covered: minNanos}
+	for _, in := range inbounds {
+		if in.entry != "" {
+			w.clicks = append(w.clicks, in)
+		}
+	}
+	for _, m := range messages {
+		w.deliver(m)
+	}
+	for i := range w.units {
+		w.units[i].seq = i
+	}
+	return w.units
+}
+
+// walk is the state of a fold.
+type walk struct {
+	pair     *pair
+	inbounds []inbound
+	clicks   []inbound // entry points that no message has settled yet
+	units    []unit
+	live     []int // of units: conversations and windows that may still be open
+
+	// Of Chat API's anchor: how many inbounds have been looked at, the windows
+	// they started, and the end of everything opened or started so far.
+	seen    int
+	windows []anchored
+	covered int64
+}
+
+// anchored is a window of 24 hours from a customer's message under Chat API's
+// anchor. It becomes a conversation when the business answers.
+type anchored struct {
+	start    int64
+	answered bool
+	void     bool // another conversation took its place
+}
+
+func (a anchored) covers(instant int64) bool {
+	return a.start <= instant && instant < a.start+int64(day24)
+}
+
+// deliver lets one delivered message act.
+func (w *walk) deliver(m *message) {
+	now, rules := m.delivered.nanos, w.pair.account.timeline.at(m.delivered.nanos)
+	w.startWindows(now)
+	w.live = slices.DeleteFunc(w.live, func(i int) bool { return !w.units[i].openAt(now) })
+	entry := w.settle(m, rules)
+	switch rules.model {
+	case ModelNBP:
+		w.notification(m, rules)
+	case ModelCBP2022:
+		w.initiated(m, rules, entry)
+	case ModelCBP2023, ModelCBP2024:
+		w.conversation(m, rules, entry)
+	default:
+		w.perMessage(m, rules, entry)
+	}
+}
+
+// settle spends every click that the message comes after, and reports whether
+// one of them was answered in time, by the instant of sending.
+func (w *walk) settle(m *message, r *rules) (entry bool) {
+	sent := m.sentAt()
+	w.clicks = slices.DeleteFunc(w.clicks, func(click inbound) bool {
+		if click.at.nanos > sent {
+			return false
+		}
+		if sent < click.at.nanos+int64(day24) && slices.Contains(r.sources, click.entry) {
+			entry = true
+		}
+		return true
+	})
+	return entry && r.entry > 0
+}
+
+// reply reports whether the service window was open when the message was sent.
+// A customer's message at that very instant counts.
+func (w *walk) reply(m *message) bool {
+	sent := m.sentAt()
+	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > sent })
+	return i > 0 && sent < w.inbounds[i-1].at.nanos+int64(day24)
+}
+
+// notification bills under the model until 2022-01-31.
+func (w *walk) notification(m *message, r *rules) {
+	category, free := m.template(), FreeReason("")
+	if category == "" {
+		category, free = CategorySession, FreeCareWindow
+	} else if w.reply(m) {
+		free = FreeCareWindow
+	}
+	w.add(unit{kind: unitMessage, rules: r, category: category, message: m.id, opened: m.delivered.nanos, free: free})
+}
+
+// initiated bills under the model of 2022: one open conversation at most, and
+// every message rides it.
+func (w *walk) initiated(m *message, r *rules, entry bool) {
+	now := m.delivered.nanos
+	if w.open(now, "") {
+		return
+	}
+	answers := w.windowAt(m.sentAt())
+	switch {
+	case entry:
+		if answers != nil && !answers.answered {
+			answers.void = true
+		}
+		w.openEntry(now, r)
+		return
+	case answers != nil && answers.answered:
+		return // one more answer, delivered after the conversation ended
+	case answers != nil:
+		answers.answered = true
+		w.add(unit{rules: r, category: CategoryUserInitiated, opened: answers.start, expires: answers.start + int64(day24)})
+		return
+	}
+	category := CategoryBusinessInitiated
+	if w.reply(m) {
+		category = CategoryUserInitiated
+	}
+	w.openConversation(now, r, category)
+}
+
+// conversation bills under the models of 2023 and 2024: a template opens a
+// conversation of its category unless one is open, a free-form message one of
+// service unless any is.
+func (w *walk) conversation(m *message, r *rules, entry bool) {
+	now := m.delivered.nanos
+	switch template := m.template(); {
+	case w.open(now, CategoryReferral):
+	case entry:
+		for _, i := range w.live {
+			w.units[i].closed = now
+		}
+		w.openEntry(now, r)
+	case template != "" && !w.open(now, template):
+		w.openConversation(now, r, template)
+	case template == "" && !w.open(now, ""):
+		w.openConversation(now, r, CategoryService)
+		if r.model == ModelCBP2024 {
+			w.units[len(w.units)-1].free = FreeService
+		}
+	}
+}
+
+// perMessage bills under the models since 2025-07-01.
+func (w *walk) perMessage(m *message, r *rules, entry bool) {
+	now, category := m.delivered.nanos, m.template()
+	inEntry := w.open(now, CategoryReferral)
+	if entry && !inEntry {
+		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+		inEntry = true
+	}
+	u := unit{kind: unitMessage, rules: r, category: category, message: m.id, opened: now}
+	switch {
+	case category == CategoryUtility && w.open(now, CategoryUtility):
+		return // rides a conversation from before 2025-07-01
+	case category == "":
+		u.category = CategoryService
+		if r.model == ModelPMP2025 {
+			u.free = FreeCustomerService
+		}
+	case category == CategoryUtility && r.model == ModelPMP2025 && w.reply(m):
+		u.free = FreeCustomerService
+	}
+	if inEntry {
+		u.free = FreeEntryPoint
+	}
+	w.add(u)
+}
+
+// open reports whether a conversation or window of that category, or of any if
+// it is empty, is open.
+func (w *walk) open(now int64, category string) bool {
+	return slices.ContainsFunc(w.live, func(i int) bool {
+		u := &w.units[i]
+		return u.openAt(now) && (category == "" || u.category == category)
+	})
+}
+
+func (w *walk) openConversation(now int64, r *rules, category string) {
+	w.add(unit{rules: r, category: category, opened: now, expires: now + int64(day24)})
+}
+
+// openEntry opens the conversation of a free entry point.
+func (w *walk) openEntry(now int64, r *rules) {
+	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+}
+
+// add appends a unit. What it covers, no window of Chat API's anchor may cover
+// as well: an unanswered one that it begins in gives way.
+func (w *walk) add(u unit) {
+	u.pair = w.pair
+	w.units = append(w.units, u)
+	if u.kind == unitMessage {
+		return
+	}
+	w.live = append(w.live, len(w.units)-1)
+	w.covered = max(w.covered, u.expires)
+	for i := range w.windows {
+		if a := &w.windows[i]; !a.answered && a.covers(u.opened) {
+			a.void = true
+		}
+	}
+}
+
+// startWindows starts the windows of Chat API's anchor up to an instant: at each
+// message of the customer that nothing earlier covers.
+func (w *walk) startWindows(until int64) {
+	if w.pair.account.anchor != AnchorFirstInbound {
+		return
+	}
+	for ; w.seen < len(w.inbounds) && w.inbounds[w.seen].at.nanos <= until; w.seen++ {
+		at := w.inbounds[w.seen].at.nanos
+		if at >= w.covered && w.pair.account.timeline.at(at).model == ModelCBP2022 {
+			w.windows = append(w.windows, anchored{start: at})
+			w.covered = at + int64(day24)
+		}
+	}
+}
+
+// windowAt returns the window of Chat API's anchor that covers the instant, nil
+// if there is none or another conversation has taken its place.
+func (w *walk) windowAt(instant int64) *anchored {
+	for i := len(w.windows) - 1; i >= 0; i-- {
+		if a := &w.windows[i]; a.covers(instant) && !a.void {
+			return a
+		}
+	}
+	return nil
+}

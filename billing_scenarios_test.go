@@ -1,0 +1,249 @@
+package chatapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// scenario is one case of testdata/billing/scenarios.json.
+type scenario struct {
+	ID       string          `json:"id"`
+	Rule     string          `json:"rule"`
+	Model    chatapi.Model   `json:"model"`
+	Timezone string          `json:"waba_timezone"`
+	Events   []scenarioEvent `json:"events"`
+
+	Expect        []scenarioRow  `json:"expect"`
+	ExpectSeed    *[]scenarioRow `json:"expect_seed"`
+	ExpectWindows *[]scenarioRow `json:"expect_windows"`
+
+	Prior []struct {
+		Scope  string            `json:"scope"`
+		Month  string            `json:"month"`
+		Used   int               `json:"used"`
+		Number chatapi.ChannelID `json:"number"`
+	} `json:"prior_usage"`
+	Options struct {
+		FEPHours int `json:"fep_hours"`
+	} `json:"options"`
+	Pricing *struct {
+		Market   string `json:"market"`
+		Currency string `json:"currency"`
+		Total    string `json:"total"`
+	} `json:"pricing"`
+}
+
+type scenarioEvent struct {
+	At         time.Time            `json:"at"`
+	Observed   time.Time            `json:"observed_at"`
+	Kind       chatapi.ActivityKind `json:"kind"`
+	Contact    string               `json:"contact"`
+	Number     chatapi.ChannelID    `json:"number"`
+	Message    string               `json:"message"`
+	Category   string               `json:"template_category"`
+	EntryPoint *struct {
+		Source chatapi.EntryPoint `json:"source"`
+	} `json:"entry_point"`
+}
+
+// scenarioRow is one expected conversation, message or window.
+type scenarioRow struct {
+	Unit       string            `json:"unit"`
+	Message    string            `json:"message"`
+	Contact    string            `json:"contact"`
+	Number     chatapi.ChannelID `json:"number"`
+	Category   string            `json:"category"`
+	OpenedAt   time.Time         `json:"opened_at"`
+	ExpiresAt  *time.Time        `json:"expires_at"`
+	ClosedAt   *time.Time        `json:"closed_at"`
+	Billable   bool              `json:"billable"`
+	Charges    int               `json:"charges"`
+	FreeReason string            `json:"free_reason"`
+	Price      string            `json:"price"`
+}
+
+// String makes rows comparable whatever the zone of their instants.
+func (r scenarioRow) String() string {
+	instant := func(t *time.Time) string {
+		if t == nil {
+			return "-"
+		}
+		return t.UTC().Format(time.RFC3339Nano)
+	}
+	return fmt.Sprintf("%s %s %s %s %s opened %s expires %s closed %s billable %v charges %d %q %q", r.Unit, r.Message, r.Contact, r.Number,
+		r.Category, instant(&r.OpenedAt), instant(r.ExpiresAt), instant(r.ClosedAt), r.Billable, r.Charges, r.FreeReason, r.Price)
+}
+
+func loadScenarios(t *testing.T) []scenario {
+	t.Helper()
+	data, err := os.ReadFile("testdata/billing/scenarios.json")
+	require.NoError(t, err)
+	var file struct {
+		Schema    string     `json:"schema"`
+		Scenarios []scenario `json:"scenarios"`
+	}
+	require.NoError(t, json.Unmarshal(data, &file))
+	require.Equal(t, "waba-billing-scenario/1", file.Schema)
+	require.NotEmpty(t, file.Scenarios)
+	return file.Scenarios
+}
+
+func (s scenario) account(t *testing.T, anchor chatapi.Anchor) chatapi.Account {
+	t.Helper()
+	zone, err := time.LoadLocation(s.Timezone)
+	require.NoError(t, err)
+	account := chatapi.Account{ID: "waba1", Timezone: zone, Anchor: anchor, EntryPointLength: time.Duration(s.Options.FEPHours) * time.Hour}
+	if s.Model != "auto" {
+		account.Model = s.Model
+	}
+	for _, prior := range s.Prior {
+		month, err := time.Parse("2006-01", prior.Month)
+		require.NoError(t, err)
+		account.Used = append(account.Used, chatapi.Usage{Month: chatapi.Month(month.Year(), month.Month()), Number: prior.Number, Units: prior.Used})
+	}
+	return account
+}
+
+func (s scenario) activities() []chatapi.Activity {
+	var all []chatapi.Activity
+	for _, e := range s.Events {
+		a := chatapi.Activity{Kind: e.Kind, At: e.At, Observed: e.Observed, Channel: e.Number, Contact: chatapi.Contact{Phone: e.Contact},
+			MessageID: e.Message, Category: e.Category}
+		if e.EntryPoint != nil {
+			a.EntryPoint = e.EntryPoint.Source
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+// bills returns the bill of every month that an activity or its windows can
+// touch.
+func bills(t *testing.T, account chatapi.Account, activities []chatapi.Activity) []*chatapi.Bill {
+	t.Helper()
+	ledger := chatapi.NewLedger(account)
+	months := map[chatapi.YearMonth]bool{}
+	for _, a := range activities {
+		require.NoError(t, ledger.Record(a))
+		local := a.At.In(account.Timezone)
+		months[chatapi.Month(local.Year(), local.Month())] = true
+	}
+	var all []*chatapi.Bill
+	for month := range months {
+		bill, err := ledger.Bill(month)
+		if err != nil {
+			require.ErrorIs(t, err, chatapi.ErrNoPrice)
+		}
+		require.NotNil(t, bill)
+		all = append(all, bill)
+	}
+	slices.SortFunc(all, func(a, b *chatapi.Bill) int { return (a.Month.Year-b.Month.Year)*12 + int(a.Month.Month-b.Month.Month) })
+	return all
+}
+
+// scenarioRows writes bills in the form of the scenarios.
+func scenarioRows(all []*chatapi.Bill, priced bool) (units, windows []string) {
+	for _, bill := range all {
+		spans := map[string]chatapi.Conversation{}
+		for _, c := range bill.Conversations {
+			spans[fmt.Sprint(c.Channel, c.Contact, c.Category, c.OpenedAt.UnixNano())] = c
+			if c.Model == chatapi.ModelPMP2025 || c.Model == chatapi.ModelPMP2026 {
+				windows = append(windows, scenarioRow{Unit: "window", Contact: c.Contact.String(), Number: c.Channel, Category: c.Category,
+					OpenedAt: c.OpenedAt, ExpiresAt: &c.ExpiresAt, FreeReason: string(c.Charge.Free)}.String())
+			}
+		}
+		for _, c := range bill.Charges {
+			r := scenarioRow{Unit: "message", Message: c.MessageID, Contact: c.Contact.String(), Number: c.Channel, Category: c.Category,
+				OpenedAt: c.At, Billable: c.Free == "", FreeReason: string(c.Free)}
+			if c.MessageID == "" {
+				span := spans[fmt.Sprint(c.Channel, c.Contact, c.Category, c.At.UnixNano())]
+				r.Unit, r.ExpiresAt = "conversation", &span.ExpiresAt
+				if !span.ClosedAt.IsZero() {
+					r.ClosedAt = &span.ClosedAt
+				}
+			}
+			if r.Billable {
+				r.Charges = 1
+			}
+			if r.Billable && priced {
+				r.Price = c.Amount.Decimal()
+			}
+			units = append(units, r.String())
+		}
+	}
+	return units, windows
+}
+
+func texts(rows []scenarioRow) []string {
+	var all []string
+	for _, r := range rows {
+		all = append(all, r.String())
+	}
+	return all
+}
+
+// Every scenario under both anchors, in the order of arrival, backwards,
+// doubled, and shuffled a few times: always the same rows.
+func TestScenarios(t *testing.T) {
+	for _, s := range loadScenarios(t) {
+		t.Run(s.ID, func(t *testing.T) {
+			s.check(t, chatapi.AnchorFirstDelivered, s.Expect)
+			if s.ExpectSeed != nil {
+				s.check(t, "", *s.ExpectSeed)
+			}
+		})
+	}
+}
+
+func (s scenario) check(t *testing.T, anchor chatapi.Anchor, want []scenarioRow) {
+	t.Helper()
+	account, activities := s.account(t, anchor), s.activities()
+	for _, arrival := range arrivals(activities) {
+		all := bills(t, account, arrival)
+		units, windows := scenarioRows(all, s.Pricing != nil)
+		require.ElementsMatch(t, texts(want), units, "%s, anchor %q", s.Rule, anchor)
+		if s.ExpectWindows != nil {
+			require.ElementsMatch(t, texts(*s.ExpectWindows), windows)
+		}
+		if s.Pricing == nil {
+			continue
+		}
+		var total chatapi.Money
+		for _, bill := range all {
+			require.Len(t, bill.Totals, 1)
+			var err error
+			total, err = total.Add(bill.Totals[0])
+			require.NoError(t, err)
+			for _, c := range bill.Charges {
+				assert.Equal(t, s.Pricing.Market, c.Market)
+			}
+		}
+		wantTotal, err := chatapi.ParseMoney(s.Pricing.Total, s.Pricing.Currency)
+		require.NoError(t, err)
+		require.Equal(t, wantTotal, total)
+	}
+}
+
+// arrivals are orders in which the activities may come in.
+func arrivals(in []chatapi.Activity) [][]chatapi.Activity {
+	backwards := slices.Clone(in)
+	slices.Reverse(backwards)
+	all := [][]chatapi.Activity{in, backwards, slices.Concat(in, backwards)}
+	random := rand.New(rand.NewPCG(2022, 2))
+	for range 5 {
+		shuffled := slices.Concat(in, in)
+		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
+		all = append(all, shuffled)
+	}
+	return all
+}

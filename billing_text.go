@@ -1,0 +1,166 @@
+package chatapi
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+)
+
+const minuteForm = "2006-01-02 15:04"
+
+// freeWords says the reasons to people.
+var freeWords = map[FreeReason]string{
+	FreeEntryPoint:      "came from an ad",
+	FreeTier:            "free tier",
+	FreeService:         "service is free",
+	FreeCustomerService: "customer service",
+	FreeCareWindow:      "within 24 hours of the customer's message",
+}
+
+// String returns the bill as aligned text for people: one line for each
+// conversation or message with its cost and the reason, then the sums. It holds
+// phone numbers.
+func (b *Bill) String() string {
+	if b == nil {
+		return ""
+	}
+	var text strings.Builder
+	_ = b.WriteText(&text) // a Builder never fails
+	return text.String()
+}
+
+// WriteText writes the same as [Bill.String].
+func (b *Bill) WriteText(w io.Writer) error {
+	if b == nil || w == nil {
+		return invalid("Bill", "or its writer is nil")
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Bill for %s\n", b.Month)
+	if len(b.Charges) == 0 {
+		text.WriteString("\nNothing to charge.\n")
+	} else {
+		text.WriteByte('\n')
+		b.table().write(&text)
+	}
+	text.WriteByte('\n')
+	b.sums().write(&text)
+	_, err := io.WriteString(w, text.String())
+	return err
+}
+
+// table has a line for each charge. Which account pays is only said when there
+// are several.
+func (b *Bill) table() *table {
+	several := slices.ContainsFunc(b.Charges, func(c Charge) bool { return c.Account != b.Charges[0].Account })
+	t := &table{right: map[int]bool{}}
+	head := []string{"Opened", "Number", "Customer", "Kind", "Cost", "Why"}
+	if several {
+		head = slices.Insert(head, 1, "Account")
+	}
+	t.right[len(head)-2] = true
+	t.add(head...)
+	for _, c := range b.Charges {
+		cost := c.Amount.String()
+		switch {
+		case c.Free != "":
+			cost = "free"
+		case c.Missing:
+			cost = "?"
+		}
+		row := []string{c.At.Format(minuteForm), string(c.Channel), c.Contact.String(), words(c.Category), cost, c.Why}
+		if several {
+			row = slices.Insert(row, 1, c.Account)
+		}
+		t.add(row...)
+	}
+	return t
+}
+
+// sums counts the free units by reason and the charged ones by category.
+func (b *Bill) sums() *table {
+	t := &table{right: map[int]bool{1: true}}
+	free, charged, missing := 0, 0, 0
+	var reasons []FreeReason
+	byReason := map[FreeReason]int{}
+	for _, c := range b.Charges {
+		switch {
+		case c.Free != "":
+			free++
+			if byReason[c.Free] == 0 {
+				reasons = append(reasons, c.Free)
+			}
+			byReason[c.Free]++
+		case c.Missing:
+			missing++
+		default:
+			charged++
+		}
+	}
+	var why []string
+	for _, reason := range reasons {
+		why = append(why, fmt.Sprintf("%s %s", freeWords[reason], grouped(byReason[reason])))
+	}
+	t.add("Free", grouped(free), strings.Join(why, ", "))
+	t.add("Charged", grouped(charged))
+	if missing > 0 {
+		t.add("No price", grouped(missing), "not in the total")
+		for _, gap := range b.Gaps {
+			t.add("", "", gap.Error()+" ("+grouped(gap.Units)+")")
+		}
+	}
+	for _, total := range b.Totals {
+		t.add("Total", total.Decimal(), total.Currency)
+	}
+	return t
+}
+
+// words turns a category into words.
+func words(category string) string { return strings.ReplaceAll(category, "_", " ") }
+
+// grouped writes a count with its thousands apart: 1,000.
+func grouped(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// table is text in columns as wide as their widest cell.
+type table struct {
+	rows  [][]string
+	right map[int]bool // columns set to the right
+}
+
+func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
+
+func (t *table) write(w *strings.Builder) {
+	var widths []int
+	for _, row := range t.rows {
+		for i, cell := range row {
+			if i == len(widths) {
+				widths = append(widths, 0)
+			}
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+		}
+	}
+	for _, row := range t.rows {
+		var line strings.Builder
+		for i, cell := range row {
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+			if i > 0 {
+				line.WriteString("  ")
+			}
+			if t.right[i] {
+				line.WriteString(pad + cell)
+			} else {
+				line.WriteString(cell + pad)
+			}
+		}
+		w.WriteString(strings.TrimRight(line.String(), " "))
+		w.WriteByte('\n')
+	}
+}

@@ -1,0 +1,197 @@
+package conformance_test
+
+import (
+	"go/ast"
+	"go/doc"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// root is the repository. These tests are about the tree as a whole, which the
+// module cache of a user does not have; hence they are in this module.
+const root = ".."
+
+const module = "github.com/chatapi-go/chatapi"
+
+// packages returns the folders of the root module that users can import.
+func packages(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	require.NoError(t, filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.IsDir() {
+			return err
+		}
+		if path != root {
+			name := entry.Name()
+			if name == "internal" || name == "testdata" || strings.HasPrefix(name, ".") {
+				return filepath.SkipDir
+			}
+			if _, err := os.Stat(filepath.Join(path, "go.mod")); err == nil {
+				return filepath.SkipDir
+			}
+		}
+		if files, _ := filepath.Glob(filepath.Join(path, "*.go")); len(files) > 0 {
+			found = append(found, path)
+		}
+		return nil
+	}))
+	require.Contains(t, found, root)
+	return found
+}
+
+// TestAPINamesOnlyOwnTypes keeps the libraries below out of the API: from Go
+// 1.27 on, types of go-json-experiment are other types, and a user must not be
+// tied to the version of a library that we chose.
+func TestAPINamesOnlyOwnTypes(t *testing.T) {
+	for _, dir := range packages(t) {
+		assert.Empty(t, foreign(t, dir), "exported declarations of %s name types that are neither the SDK's nor the standard library's", dir)
+	}
+}
+
+// TestForeignIsFound shows that the check above can fail.
+func TestForeignIsFound(t *testing.T) {
+	dir := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.go"), []byte(`package a
+
+import (
+	"encoding/json"
+	"net/http"
+
+	jsonv2 "github.com/go-json-experiment/json"
+	"github.com/hashicorp/go-retryablehttp"
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+type hidden struct{ Field jsonv2.Options }
+
+type T struct {
+	private jsonv2.Options
+	Raw     json.RawMessage
+	Public  []map[string]*wire.Text
+}
+
+func (T) Do(*http.Request) (retryablehttp.Client, error) { return body(jsonv2.Options(nil)), nil }
+
+func Option(jsonv2.Options) {}
+
+func local() { var _ jsonv2.Options }
+`), 0o600))
+	assert.ElementsMatch(t, []string{"T: wire.Text", "T.Do: retryablehttp.Client", "Option: jsonv2.Options"}, foreign(t, dir))
+}
+
+// foreign lists what the exported declarations of a package name from anywhere
+// but the standard library and the packages of the SDK that users can import.
+func foreign(t *testing.T, dir string) []string {
+	t.Helper()
+	set := token.NewFileSet()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	var files []*ast.File
+	outside := map[string]bool{} // import names that must not show
+	for _, path := range paths {
+		if strings.HasSuffix(path, "_test.go") {
+			continue
+		}
+		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+		require.NoError(t, err)
+		files = append(files, file)
+		for _, spec := range file.Imports {
+			imported, _ := strconv.Unquote(spec.Path.Value)
+			first, _, _ := strings.Cut(imported, "/")
+			own := imported == module || strings.HasPrefix(imported, module+"/") && !strings.Contains(imported, "/internal/")
+			if own || !strings.Contains(first, ".") {
+				continue
+			}
+			name := regexp.MustCompile(`^go-|-go$|^v[0-9]+$`).ReplaceAllString(filepath.Base(imported), "")
+			if spec.Name != nil {
+				name = spec.Name.Name
+			}
+			outside[name] = true
+		}
+	}
+	// The package documentation holds exactly what is exported: no bodies, no
+	// unexported fields.
+	p, err := doc.NewFromFiles(set, files, module)
+	require.NoError(t, err)
+	var found []string
+	look := func(owner string, node ast.Node) {
+		if f, ok := node.(*ast.FuncDecl); ok {
+			node = f.Type
+		}
+		ast.Inspect(node, func(n ast.Node) bool {
+			selector, ok := n.(*ast.SelectorExpr)
+			if !ok {
+				return true
+			}
+			if name, ok := selector.X.(*ast.Ident); ok && outside[name.Name] {
+				found = append(found, owner+": "+name.Name+"."+selector.Sel.Name)
+			}
+			return true
+		})
+	}
+	funcs := func(owner string, list []*doc.Func) {
+		for _, f := range list {
+			look(owner+f.Name, f.Decl)
+		}
+	}
+	funcs("", p.Funcs)
+	for _, typ := range p.Types {
+		look(typ.Name, typ.Decl)
+		funcs("", typ.Funcs)
+		funcs(typ.Name+".", typ.Methods)
+	}
+	// Values are checked by their declared types; an initial value is no API.
+	values := append([]*doc.Value{}, p.Consts...)
+	values = append(values, p.Vars...)
+	for _, value := range values {
+		for _, spec := range value.Decl.Specs {
+			if s, ok := spec.(*ast.ValueSpec); ok && s.Type != nil {
+				look(s.Names[0].Name, s.Type)
+			}
+		}
+	}
+	return found
+}
+
+// TestConsumerStaysSmall builds a program that imports only the root package,
+// outside the workspace and with an empty go.sum, and counts the lines that Go
+// writes there.
+func TestConsumerStaysSmall(t *testing.T) {
+	const most = 20
+	dir := t.TempDir()
+	main, err := os.ReadFile("testdata/consumer/main.go")
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), main, 0o600))
+	goMod, err := os.ReadFile("testdata/consumer/go.mod")
+	require.NoError(t, err)
+	absolute, err := filepath.Abs(root)
+	require.NoError(t, err)
+	goMod = []byte(strings.Replace(string(goMod), "=> ../../..", "=> "+absolute, 1))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), goMod, 0o600))
+
+	build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-o", os.DevNull, ".")
+	build.Dir = dir
+	build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+	require.NoError(t, err)
+	lines := strings.Count(string(sums), "\n")
+	require.Positive(t, lines)
+	// Two more are for the SDK itself, which the replace line here saves.
+	assert.LessOrEqual(t, lines+2, most, "go.sum of a minimal consumer:\n%s", sums)
+	for _, library := range []string{"testify", "httpmock", "otel"} {
+		assert.NotContains(t, string(sums), library)
+	}
+}

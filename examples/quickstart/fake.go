@@ -1,0 +1,295 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+	"github.com/chatapi-go/chatapi/chatapitest"
+)
+
+const (
+	ann = "12025550143"
+	ben = "12025550144"
+	cid = "12025550145"
+
+	webhookSecret = "s3cret"
+
+	clock = "2 January 15:04"
+)
+
+var names = map[string]string{ann: "Ann", ben: "Ben", cid: "Cid"}
+
+// orderReady is the template that goes out when there is no open window.
+var orderReady = chatapi.TemplateDraft{
+	Name: "order_ready", Language: "en", Category: "UTILITY",
+	Components: []chatapi.Component{
+		{Type: chatapi.ComponentBody, Text: "Hello {{1}}, your order {{2}} is ready for you.", Example: []string{"Pat", "#1"}},
+		{Type: chatapi.ComponentFooter, Text: "Sample Shop"},
+	},
+}
+
+// shop is a business on the fake Chat API: a client, a bot behind a webhook,
+// and a ledger that is told everything.
+type shop struct {
+	api    *chatapitest.API
+	client *chatapi.Client
+	ledger *chatapi.Ledger
+	out    *printer
+	order  *chatapi.TemplateInfo
+
+	mu       sync.Mutex
+	statuses map[chatapi.Status]int
+}
+
+func runOnFake(ctx context.Context, out *printer) error {
+	out.printf("chatapi quickstart on the embedded fake Chat API\n(set CHATAPI_URL and CHATAPI_TOKEN for the real service)\n")
+
+	// The middle of this month, so that a day later is the same month's bill.
+	today := time.Now().UTC()
+	noon := time.Date(today.Year(), today.Month(), 15, 12, 0, 0, 0, time.UTC)
+	api, err := chatapitest.Start(chatapitest.At(noon), chatapitest.ApproveAfter(time.Second))
+	if err != nil {
+		return err
+	}
+	defer api.Close()
+	apiURL, err := api.Listen()
+	if err != nil {
+		return err
+	}
+	client, err := chatapi.New(apiURL, api.Token)
+	if err != nil {
+		return err
+	}
+	s := &shop{api: api, client: client, out: out, statuses: map[chatapi.Status]int{}}
+	// Chat API's model of 2022, whatever today's date. 998 of the month's 1,000
+	// free conversations are used, so that the story meets the end of them.
+	s.ledger = chatapi.NewLedger(chatapi.Account{
+		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()}, Model: chatapi.ModelCBP2022,
+		Used: []chatapi.Usage{{Month: s.month(), Units: 998}},
+	})
+	address, closeWebhook, err := s.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer closeWebhook()
+
+	for _, step := range []struct {
+		title string
+		run   func(context.Context) error
+	}{
+		{"Connect", func(ctx context.Context) error { return s.connect(ctx, address) }},
+		{"Have a template approved, and send it", s.template},
+		{"Talk with a customer", s.talk},
+		{"A day later", s.dayLater},
+		{"Service windows", s.windows},
+		{"The month's bill", s.bill},
+	} {
+		out.title(step.title)
+		if err := step.run(ctx); err != nil {
+			return fmt.Errorf("%s: %w", strings.ToLower(step.title), err)
+		}
+		api.Settle() // until the statuses of what was sent are in
+	}
+	return api.Err()
+}
+
+// listen receives webhooks over HTTP on a loopback port.
+func (s *shop) listen(ctx context.Context) (address string, stop func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, err
+	}
+	server := &http.Server{Handler: chatapi.NewWebhookHandler(s.handle, chatapi.WebhookSecret(webhookSecret)), ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = server.Serve(listener) }() // until stop
+	return "http://" + listener.Addr().String() + "/hooks/" + webhookSecret, func() { _ = server.Close() }, nil
+}
+
+func (s *shop) connect(ctx context.Context, webhook string) error {
+	// Somebody else's address is in the list, and stays there.
+	if err := s.client.Webhooks.Add(ctx, "https://crm.example.com/in"); err != nil {
+		return err
+	}
+	conn, err := s.client.Connect(ctx, chatapi.ConnectOptions{WebhookURL: webhook})
+	s.out.block(conn.String())
+	for _, step := range conn.Steps {
+		s.out.line(step.Name, "%s", step.Sentence)
+	}
+	return err
+}
+
+func (s *shop) template(ctx context.Context) error {
+	created, err := s.client.Templates.Create(ctx, orderReady)
+	if err != nil {
+		return err
+	}
+	s.out.line(created.Name, "%s, waiting", strings.ToLower(string(created.Status)))
+	s.order, err = s.client.Templates.WaitApproved(ctx, orderReady.Name, orderReady.Language)
+	if err != nil {
+		return err
+	}
+	s.out.line(s.order.Name, "%s", strings.ToLower(string(s.order.Status)))
+
+	message := s.order.Use("Cid", "#17")
+	preview, err := s.order.Preview(message)
+	if err != nil {
+		return err
+	}
+	s.out.line("preview", "%s (%s)", preview.Body, preview.Footer)
+	return s.send(ctx, chatapi.Phone(cid), message)
+}
+
+// talk lets two customers write: Ann on her own, Ben from an ad.
+func (s *shop) talk(context.Context) error {
+	s.api.Advance(10 * time.Minute)
+	customer := s.api.Customer(ann).Named("Ann")
+	customer.Says("Hi, is my order ready?")
+	customer.Taps("deliver")
+	customer.Reads()
+
+	s.api.Advance(10 * time.Minute)
+	other := s.api.Customer(ben).Named("Ben")
+	other.ClicksAd(chatapi.Referral{Headline: "Autumn sale"}, "What does shipping cost?")
+	other.Reads()
+
+	s.api.Settle()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.out.line("statuses", "%d sent, %d delivered, %d read", s.statuses[chatapi.StatusSent], s.statuses[chatapi.StatusDelivered], s.statuses[chatapi.StatusRead])
+	for _, status := range []chatapi.Status{chatapi.StatusSent, chatapi.StatusDelivered, chatapi.StatusRead} {
+		if s.statuses[status] == 0 {
+			return fmt.Errorf("no message came back as %s", status)
+		}
+	}
+	return nil
+}
+
+// handle is the bot. It runs behind a real HTTP webhook, and its errors make
+// the service deliver again.
+func (s *shop) handle(ctx context.Context, ev chatapi.Event) error {
+	// The ledger takes the time of receipt for statuses, which carry none. The
+	// fake's clock is ahead of this machine's, so its time is what counts here.
+	ev.Info().Received = s.api.Now()
+	if err := s.ledger.RecordEvent(ev); err != nil {
+		return err
+	}
+	switch ev := ev.(type) {
+	case *chatapi.MessageEvent:
+		return s.answer(ctx, ev)
+	case *chatapi.StatusEvent:
+		s.mu.Lock()
+		s.statuses[ev.Status]++
+		s.mu.Unlock()
+	}
+	return nil
+}
+
+func (s *shop) answer(ctx context.Context, m *chatapi.MessageEvent) error {
+	from := m.From.Recipient()
+	switch {
+	case m.Reply != nil:
+		s.out.line(m.From.Name, "taps [%s]", m.Reply.Title)
+		slip := chatapi.File{Media: chatapi.MediaBytes("slip.txt", []byte("Order 42: to be delivered today.\n")), Caption: "Your delivery slip"}
+		return s.send(ctx, from, slip)
+	case m.Referral != nil:
+		s.out.line(m.From.Name, "%s (from the %s %q)", m.Text, m.Referral.SourceType, m.Referral.Headline)
+		return s.send(ctx, from, chatapi.Text{Body: "Nothing this week."}, chatapi.ReplyTo(m.ID))
+	case m.From.Phone == ann:
+		s.out.line(m.From.Name, "%s", m.Text)
+		if err := s.send(ctx, from, chatapi.Text{Body: "Hello " + m.From.Name + ", it is!"}, chatapi.ReplyTo(m.ID)); err != nil {
+			return err
+		}
+		return s.send(ctx, from, chatapi.Buttons{Body: "How would you like to get it?", Buttons: []chatapi.Button{
+			{ID: "deliver", Title: "Deliver it"}, {ID: "pickup", Title: "I pick it up"},
+		}})
+	}
+	s.out.line(m.From.Name, "%s", m.Text)
+	return s.send(ctx, from, chatapi.Text{Body: "We are on it."})
+}
+
+// send sends a message, tells the ledger, and shows it.
+func (s *shop) send(ctx context.Context, to chatapi.Recipient, m chatapi.Message, opts ...chatapi.SendOption) error {
+	receipt, err := s.client.Send(ctx, to, m, opts...)
+	if err != nil {
+		return err
+	}
+	s.out.line("  shop", "to %s: %s", names[to.Value()], shown(m))
+	return s.ledger.RecordSend(receipt, m, s.api.Now())
+}
+
+// shown is a message in a few words.
+func shown(m chatapi.Message) string {
+	switch m := m.(type) {
+	case chatapi.Text:
+		return m.Body
+	case chatapi.Buttons:
+		var titles []string
+		for _, button := range m.Buttons {
+			titles = append(titles, "["+button.Title+"]")
+		}
+		return m.Body + " " + strings.Join(titles, " ")
+	case chatapi.File:
+		return "a file, " + m.Caption
+	case chatapi.Template:
+		return "the template " + m.Name
+	}
+	return fmt.Sprintf("%T", m)
+}
+
+// dayLater shows what a closed window does to a free-form text, and the way out.
+func (s *shop) dayLater(ctx context.Context) error {
+	s.api.Advance(25 * time.Hour)
+	_, err := s.client.Send(ctx, chatapi.Phone(ann), chatapi.Text{Body: "Were you happy with us?"})
+	var refusal *chatapi.Error
+	switch {
+	case err == nil:
+		return errors.New("a text went out although the window is closed")
+	case !errors.Is(err, chatapi.ErrWindowClosed) || !errors.As(err, &refusal):
+		return err
+	}
+	s.out.line("refused", "%s (code %d)", refusal.Sentence, refusal.Code)
+	s.out.line("way out", "%s", refusal.Advice)
+	if err := s.send(ctx, chatapi.Phone(ann), s.order.Use("Ann", "#43")); err != nil {
+		return err
+	}
+	s.api.Customer(cid).Named("Cid").Says("Thanks! Are you open tomorrow?")
+	return nil
+}
+
+func (s *shop) windows(context.Context) error {
+	now := s.api.Now()
+	for _, phone := range slices.Sorted(maps.Keys(names)) {
+		window := s.ledger.ServiceWindow(s.client.ChannelID(), chatapi.Phone(phone))
+		switch {
+		case window.Open(now):
+			s.out.line(names[phone], "open until %s", window.ExpiresAt.Format(clock))
+		case window.ExpiresAt.IsZero():
+			s.out.line(names[phone], "never wrote: templates only")
+		default:
+			s.out.line(names[phone], "closed since %s: templates only", window.ExpiresAt.Format(clock))
+		}
+	}
+	return nil
+}
+
+func (s *shop) bill(context.Context) error {
+	bill, err := s.ledger.Bill(s.month())
+	if err != nil {
+		return err
+	}
+	s.out.block(bill.String())
+	return nil
+}
+
+func (s *shop) month() chatapi.YearMonth {
+	now := s.api.Now().UTC()
+	return chatapi.Month(now.Year(), now.Month())
+}

@@ -1,0 +1,138 @@
+// Package ratecard holds WhatsApp's price lists as data: the cards that could
+// be found, where each was found, and which phone number belongs to which
+// pricing market on which day. It parses the markets; the cards have the form
+// that chatapi.ReadRates reads.
+//
+// Collected 2026-11-23 from public pages. cards.csv names a source for every
+// price; sources.csv gives that source's text and status: original (a byte copy
+// of Meta's file), copy (printed by a third party), derived (computed from a
+// reseller's price), partial (some markets only). A market or category that is
+// not in a card was not found; it is not free.
+package ratecard
+
+import (
+	_ "embed" // the data files
+	"encoding/csv"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Cards is every price: market, category, currency, price, effective_from, the
+// card it was printed on, and the id of its source.
+//
+//go:embed cards.csv
+var Cards string
+
+// Sources explains the source ids of Cards.
+//
+//go:embed sources.csv
+var Sources string
+
+//go:embed markets.csv
+var marketsCSV string
+
+// Day is a calendar day as the number yyyymmdd, which orders as days do; 0 is
+// no day.
+type Day int32
+
+// ParseDay reads "2006-01-02". Only the form is checked, and that month and day
+// are possible.
+func ParseDay(text string) (Day, error) {
+	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
+		return 0, fmt.Errorf("%q is no day of the form 2006-01-02", text)
+	}
+	var parts [3]int
+	for i, part := range strings.Split(text, "-") {
+		n, err := strconv.ParseUint(part, 10, 16)
+		if err != nil || i > 2 {
+			return 0, fmt.Errorf("%q is no day of the form 2006-01-02", text)
+		}
+		parts[i] = int(n)
+	}
+	if parts[0] == 0 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31 {
+		return 0, fmt.Errorf("%q is no day of the calendar", text)
+	}
+	return DayOf(parts[0], parts[1], parts[2]), nil
+}
+
+// DayOf returns the day with that date.
+func DayOf(year, month, day int) Day { return Day(year*10000 + month*100 + day) }
+
+// String returns the day as "2006-01-02".
+func (d Day) String() string {
+	return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100)
+}
+
+// span is the days in which a prefix or country belongs to a market; to is
+// exclusive, and 0 is without end.
+type span struct {
+	market   string
+	from, to Day
+}
+
+type markets struct {
+	byPrefix  map[string][]span
+	byCountry map[string][]span
+	longest   int
+}
+
+var loadMarkets = sync.OnceValue(func() markets {
+	m := markets{byPrefix: map[string][]span{}, byCountry: map[string][]span{}}
+	rows, err := csv.NewReader(strings.NewReader(marketsCSV)).ReadAll()
+	if err != nil {
+		panic("ratecard: markets.csv: " + err.Error()) // embedded; a test reads it
+	}
+	for _, row := range rows[1:] {
+		s := span{market: row[2], from: mustDay(row[3]), to: mustDay(row[4])}
+		m.byPrefix[row[1]] = append(m.byPrefix[row[1]], s)
+		m.byCountry[row[0]] = append(m.byCountry[row[0]], s)
+		m.longest = max(m.longest, len(row[1]))
+	}
+	return m
+})
+
+func mustDay(text string) Day {
+	if text == "" {
+		return 0
+	}
+	d, err := ParseDay(text)
+	if err != nil {
+		panic("ratecard: markets.csv: " + err.Error())
+	}
+	return d
+}
+
+// Other is the market of every number that no other market claims.
+const Other = "Other"
+
+// MarketOfPhone returns the market of a phone number in digits, country code
+// first, on that day: the longest matching prefix, else Other.
+func MarketOfPhone(digits string, day Day) string {
+	m := loadMarkets()
+	for n := min(len(digits), m.longest); n > 0; n-- {
+		if market := on(m.byPrefix[digits[:n]], day); market != "" {
+			return market
+		}
+	}
+	return Other
+}
+
+// MarketOfCountry returns the market of a two-letter country on that day, else
+// Other. Where one country has several prefixes they share a market.
+func MarketOfCountry(iso2 string, day Day) string {
+	if market := on(loadMarkets().byCountry[strings.ToUpper(iso2)], day); market != "" {
+		return market
+	}
+	return Other
+}
+
+func on(spans []span, day Day) string {
+	for _, s := range spans {
+		if day >= s.from && (s.to == 0 || day < s.to) {
+			return s.market
+		}
+	}
+	return ""
+}
