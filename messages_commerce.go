@@ -225,15 +225,3 @@ func (m PaymentRequest) encode() (encoded, error) {
 		Action      map[string]any `json:"action,omitempty"`
 	}{m.Region, m.Body, m.Interactive, m.Action}}, c.err()
 }
-
-func isCurrency(code string) bool {
-	if len(code) != 3 {
-		return false
-	}
-	for i := range 3 {
-		if code[i] < 'A' || code[i] > 'Z' {
-			return false
-		}
-	}
-	return true
-}

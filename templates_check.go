@@ -364,7 +364,7 @@ func (p parts) previewHeader(h Header) string {
 	case headerProduct:
 		return "[product] " + h.product.Product
 	}
-	return "[" + string(h.kind) + "] " + h.media.String()
+	return "[" + string(h.kind) + "] " + orElse(h.media.id, h.media.String())
 }
 
 // fill puts the values into a text.
