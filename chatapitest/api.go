@@ -191,7 +191,7 @@ func Start(opts ...Option) (*API, error) {
 		a.Token = fmt.Sprintf("faketoken%016x", a.random.Uint64())
 	}
 	if !o.at.IsZero() {
-		a.offset = o.at.Sub(time.Now())
+		a.offset = time.Until(o.at)
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.Transport = &memory{a}
@@ -225,7 +225,7 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 // lie there as well. It cannot be used inside a synctest bubble, which real
 // sockets would block. Close ends it.
 func (a *API) Listen() (apiURL string, err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(a.stopping, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("chatapitest: %w", err)
 	}

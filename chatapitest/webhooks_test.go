@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -217,7 +218,7 @@ func TestPanic(t *testing.T) {
 // TestFailNow has a handler end its goroutine, as require does.
 func TestFailNow(t *testing.T) {
 	api, _ := recorded(t)
-	api.Webhook(hookURL, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { goexit() }))
+	api.Webhook(hookURL, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { runtime.Goexit() }))
 	api.Customer(ann).Says("hi")
 	api.Customer(ann).Says("again")
 	require.Len(t, api.Undelivered(), 2)
