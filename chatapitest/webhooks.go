@@ -67,9 +67,9 @@ type outbox struct {
 	// is out: until then the queue is not done either.
 	announced int
 
-	socket  bool          // current goes out over a real connection
-	idle    chan struct{} // closed when the queue is done; nil if nobody waits
-	client  *http.Client
+	socket bool          // current goes out over a real connection
+	idle   chan struct{} // closed when the queue is done; nil if nobody waits
+	client *http.Client
 }
 
 // maxDepth is how many deliveries may lead to one another without a customer or
