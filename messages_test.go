@@ -439,6 +439,19 @@ func TestReplyToGoesWithOneTargetOnly(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+func TestTheSameMessageIsTheSameBytes(t *testing.T) {
+	m := chatapi.Template{Name: "a", Language: "en", Header: chatapi.HeaderDocument(chatapi.MediaID("12", chatapi.TypeDocument), "a.pdf"),
+		Body:    chatapi.NamedParams(map[string]string{"a": "1", "b": "2", "c": "3"}),
+		Buttons: []chatapi.ButtonParam{chatapi.FlowButton(0, "tok", map[string]any{"a": 1, "b": 2, "c": 3, "d": 4})}}
+	first, err := offline(t).Prepare(ann, m)
+	require.NoError(t, err)
+	for range 50 {
+		again, err := offline(t).Prepare(ann, m)
+		require.NoError(t, err)
+		require.Equal(t, string(first.Body), string(again.Body), "a fingerprint of it would differ")
+	}
+}
+
 func TestEmojis(t *testing.T) {
 	for _, emoji := range []string{"👍", "❤️", "👩🏽‍💻", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "1️⃣", "🇧🇷", "👨‍👩‍👧‍👦", "©️"} {
 		_, err := offline(t).Prepare(ann, chatapi.Reaction{MessageID: "wamid.1", Emoji: emoji})

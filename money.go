@@ -63,7 +63,7 @@ func isCurrency(code string) bool {
 // Decimal returns the amount alone, exact, with two to six digits after the
 // point: "0.0325", "12.00". [ParseMoney] reads it back.
 func (m Money) Decimal() string {
-	sign, magnitude := "", uint64(m.Micros) //nolint:gosec // two's complement, undone below
+	sign, magnitude := "", uint64(m.Micros) // two's complement, undone below
 	if m.Micros < 0 {
 		sign, magnitude = "-", -magnitude
 	}

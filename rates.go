@@ -144,7 +144,7 @@ func readCards(r io.Reader, source func(string) priceSource) (map[string]*Rates,
 	in.ReuseRecord = true
 	header, err := in.Read()
 	if err != nil {
-		return nil, cardError(1, err)
+		return nil, unreadableCards(err)
 	}
 	column := map[string]int{}
 	for i, name := range header {
@@ -161,9 +161,8 @@ func readCards(r io.Reader, source func(string) priceSource) (map[string]*Rates,
 		if errors.Is(err, io.EOF) {
 			break
 		}
-		line, _ := in.FieldPos(0)
 		if err != nil {
-			return nil, cardError(line, err)
+			return nil, unreadableCards(err)
 		}
 		cell := func(name string) string {
 			if i, ok := column[name]; ok {
@@ -172,7 +171,8 @@ func readCards(r io.Reader, source func(string) priceSource) (map[string]*Rates,
 			return ""
 		}
 		if err := addPrice(all, cell, source); err != nil {
-			return nil, cardError(line, err)
+			line, _ := in.FieldPos(0)
+			return nil, unreadableCards(fmt.Errorf("line %d: %w", line, err))
 		}
 	}
 	for _, rates := range all {
@@ -217,8 +217,8 @@ func addPrice(all map[string]*Rates, cell func(string) string, source func(strin
 	return nil
 }
 
-func cardError(line int, cause error) *Error {
-	e := invalid("cards", fmt.Sprintf("are unreadable at line %d: %v", line, cause))
+func unreadableCards(cause error) *Error {
+	e := invalid("cards", "are unreadable: "+cause.Error())
 	e.cause = cause
 	return e
 }
@@ -251,7 +251,7 @@ func (r *Rates) Currency() string {
 func (r *Rates) Price(market, category string, t time.Time) (Price, error) {
 	day := ratecard.DayOf(t.Year(), int(t.Month()), t.Day())
 	category = normalCategory(category)
-	if price, ok := r.find(market, category, eraOf(category, day), day); ok {
+	if price, ok := r.find(market, category, eraOf("", day), day); ok {
 		return price, nil
 	}
 	return Price{}, noPrice("Price", []*Gap{{Market: market, Category: category, Currency: r.Currency(), Day: day.String()}})

@@ -322,12 +322,17 @@ func (t *TemplateInfo) previewHeader(h Header) string {
 // fill puts the values into a text.
 func fill(text string, params []Param) string {
 	names := variables(text)
+	values := make(map[string]string, len(params))
+	for i, p := range params {
+		if p.Name != "" {
+			values[p.Name] = p.Text
+		} else if i < len(names) {
+			values[names[i]] = p.Text
+		}
+	}
 	return variable.ReplaceAllStringFunc(text, func(found string) string {
-		name := variable.FindStringSubmatch(found)[1]
-		for i, p := range params {
-			if p.Name == name || p.Name == "" && i == slices.Index(names, name) {
-				return p.Text
-			}
+		if value, ok := values[variable.FindStringSubmatch(found)[1]]; ok {
+			return value
 		}
 		return found
 	})

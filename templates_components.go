@@ -127,14 +127,14 @@ var variable = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\s*\}\}`)
 // if one of them has a name, in the order of first use.
 func variables(text string) []string {
 	var names []string
-	named := false
+	seen := map[string]bool{}
 	for _, match := range variable.FindAllStringSubmatch(text, -1) {
-		if !slices.Contains(names, match[1]) {
+		if !seen[match[1]] {
+			seen[match[1]] = true
 			names = append(names, match[1])
-			named = named || !isNumber(match[1])
 		}
 	}
-	if !named {
+	if !hasNames(names) {
 		slices.SortStableFunc(names, func(a, b string) int { return number(a) - number(b) })
 	}
 	return names

@@ -96,7 +96,7 @@ func TestWebhookHandlerAnswers(t *testing.T) {
 		{"a wrapped retry later", on("message/a", fmt.Errorf("busy: %w", chatapi.RetryLater(time.Second, errBroken))), 503, all[:1], errBroken},
 		{"a panic", func(chatapi.Event) error { panic(errBroken) }, 500, all[:1], errBroken},
 		{"a panic without an error", func(chatapi.Event) error { panic("no") }, 500, all[:1], nil},
-		{"a nil pointer", func(chatapi.Event) error { var e *chatapi.MessageEvent; _ = e.Text; return nil }, 500, all[:1], nil},
+		{"a nil pointer", func(chatapi.Event) error { return errors.New(map[string]*chatapi.MessageEvent{}["none"].Text) }, 500, all[:1], nil},
 		{"a rate limit", on("message/a", &chatapi.Error{Kind: chatapi.ErrRateLimited}), 500, all[:1], chatapi.ErrRateLimited},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -108,7 +108,7 @@ func TestWebhookHandlerAnswers(t *testing.T) {
 				require.Len(t, h.errors, 1)
 				assert.ErrorIs(t, h.errors[0], c.report)
 			}
-			assert.Equal(t, c.status != 200, len(h.errors) > 0 && c.report != chatapi.ErrOutcomeUnknown)
+			assert.Equal(t, c.status != 200, len(h.errors) > 0 && !errors.Is(c.report, chatapi.ErrOutcomeUnknown))
 		})
 	}
 }
@@ -501,7 +501,7 @@ func FuzzWebhookHandler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, contentType, encoding string, body []byte) {
 		address, err := url.Parse(target)
 		if err != nil {
-			t.Skip()
+			return // not a request target
 		}
 		r := &http.Request{Method: method, URL: address, Header: http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}},
 			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}

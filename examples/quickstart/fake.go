@@ -76,7 +76,7 @@ func runOnFake(ctx context.Context, out *printer) error {
 		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()}, Model: chatapi.ModelCBP2022,
 		Used: []chatapi.Usage{{Month: s.month(), Units: 998}},
 	})
-	address, closeWebhook, err := s.listen()
+	address, closeWebhook, err := s.listen(ctx)
 	if err != nil {
 		return err
 	}
@@ -103,8 +103,8 @@ func runOnFake(ctx context.Context, out *printer) error {
 }
 
 // listen receives webhooks over HTTP on a loopback port.
-func (s *shop) listen() (address string, stop func(), err error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+func (s *shop) listen(ctx context.Context) (address string, stop func(), err error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, err
 	}

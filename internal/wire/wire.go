@@ -29,8 +29,11 @@ func UnmarshalLenient(data []byte, out any) error {
 }
 
 // Marshal encodes without escaping HTML characters, as the service's own
-// clients do.
-func Marshal(in any) ([]byte, error) { return jsonv2.Marshal(in) }
+// clients do, and with map members in order, so that equal values are equal
+// bytes.
+func Marshal(in any) ([]byte, error) { return jsonv2.Marshal(in, ordered) }
+
+var ordered = jsonv2.Deterministic(true)
 
 // Text is a text that may come as a number, a boolean or null. Digits are kept
 // as they were written: an id never passes through a float.

@@ -1,0 +1,100 @@
+package chatapi_test
+
+import (
+	"errors"
+	"fmt"
+	"log"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// A month under Chat API's conversation model. The order in which activities
+// are recorded does not matter.
+func ExampleLedger_Bill() {
+	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1", Model: chatapi.ModelCBP2022,
+		Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}})
+	at := time.Date(2022, time.March, 10, 10, 0, 0, 0, time.UTC)
+	ann, bob := chatapi.Contact{Phone: "12025550143"}, chatapi.Contact{Phone: "12025550144"}
+	for _, activity := range []chatapi.Activity{
+		{Kind: chatapi.ActivityInbound, At: at, Channel: "ABC1", Contact: ann, EntryPoint: chatapi.EntryPointAd},
+		{Kind: chatapi.ActivityOutbound, At: at.Add(time.Minute), Channel: "ABC1", Contact: ann, MessageID: "m1"},
+		{Kind: chatapi.ActivityDelivered, At: at.Add(time.Minute), Channel: "ABC1", Contact: ann, MessageID: "m1"},
+		{Kind: chatapi.ActivityOutbound, At: at.Add(time.Hour), Channel: "ABC1", Contact: bob, MessageID: "m2", Category: chatapi.CategoryUtility},
+		{Kind: chatapi.ActivityDelivered, At: at.Add(time.Hour), Channel: "ABC1", Contact: bob, MessageID: "m2"},
+	} {
+		if err := ledger.Record(activity); err != nil {
+			log.Fatal(err)
+		}
+	}
+	bill, err := ledger.Bill(chatapi.Month(2022, time.March))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(bill)
+	// Output:
+	// Bill for March 2022
+	//
+	// Opened            Number  Customer      Kind                       Cost  Why
+	// 2022-03-10 10:01  ABC1    +12025550143  referral conversion        free  came from an ad, free until 2022-03-11 10:01
+	// 2022-03-10 11:00  ABC1    +12025550144  business initiated   0.0147 USD  North America, price since 2022-02-01 (derived)
+	//
+	// Free          1  came from an ad 1
+	// Charged       1
+	// Total    0.0147  USD
+}
+
+// A customer's message opens the service window for 24 hours.
+func ExampleLedger_ServiceWindow() {
+	ledger := chatapi.NewLedger(chatapi.Account{})
+	wrote := time.Date(2026, time.November, 2, 10, 0, 0, 0, time.UTC)
+	err := ledger.Record(chatapi.Activity{Kind: chatapi.ActivityInbound, At: wrote, Channel: "ABC1", Contact: chatapi.Contact{Phone: "12025550143"}})
+	if err != nil {
+		log.Fatal(err)
+	}
+	window := ledger.ServiceWindow("ABC1", chatapi.Phone("+1 202 555 0143"))
+	fmt.Println(window.Open(wrote.Add(23*time.Hour)), window.Left(wrote.Add(23*time.Hour)))
+	fmt.Println(window.Open(wrote.Add(24 * time.Hour)))
+	// Output:
+	// true 1h0m0s
+	// false
+}
+
+// A missing price never counts as zero: the bill comes with an error and says
+// what is not in its total.
+func ExampleGap() {
+	ledger := chatapi.NewLedger(chatapi.Account{Model: chatapi.ModelCBP2022,
+		Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}})
+	at := time.Date(2022, time.March, 10, 10, 0, 0, 0, time.UTC)
+	for _, kind := range []chatapi.ActivityKind{chatapi.ActivityOutbound, chatapi.ActivityDelivered} {
+		err := ledger.Record(chatapi.Activity{Kind: kind, At: at, Channel: "ABC1", Contact: chatapi.Contact{Phone: "97444441234"}, MessageID: "m1"})
+		if err != nil {
+			log.Fatal(err)
+		}
+	}
+	bill, err := ledger.Bill(chatapi.Month(2022, time.March))
+	var gap *chatapi.Gap
+	if errors.As(err, &gap) {
+		fmt.Println(gap)
+	}
+	fmt.Println(len(bill.Gaps), bill.Totals)
+	// Output:
+	// no USD price for business_initiated in Rest of Middle East on 2022-03-10
+	// 1 [0.00 USD]
+}
+
+func ExampleReadRates() {
+	rates, err := chatapi.ReadRates(strings.NewReader(`market,category,currency,price,effective_from
+Brazil,utility,BRL,0.0350,2026-07-01
+`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	price, err := rates.Price("Brazil", chatapi.CategoryUtility, time.Date(2026, time.October, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(price.Amount, "since", price.Since)
+	// Output: 0.035 BRL since 2026-07-01
+}

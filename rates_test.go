@@ -1,0 +1,142 @@
+package chatapi_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+func date(text string) time.Time {
+	t, err := time.Parse(time.DateOnly, text)
+	if err != nil {
+		panic(err)
+	}
+	return t
+}
+
+func TestEmbeddedPricesByDay(t *testing.T) {
+	for _, test := range []struct {
+		currency, market, category, day string
+		want, since, status             string
+		estimate                        bool
+	}{
+		{"USD", "Brazil", "business_initiated", "2022-02-01", "0.05", "2022-02-01", "derived", false},
+		{"USD", "Brazil", "user_initiated", "2023-05-31", "0.03", "2022-02-01", "derived", false},
+		{"EUR", "Brazil", "business_initiated", "2022-03-01", "0.0414", "2022-02-01", "copy", false},
+		// Announced on the card of 2023, in force since the middle of 2024.
+		{"USD", "India", "authentication", "2024-06-30", "0.0042", "2023-06-01", "derived, partial", false},
+		{"USD", "India", "authentication", "2024-07-01", "0.0014", "2024-07-01", "copy, partial", false},
+		{"USD", "Brazil", "marketing", "2025-11-10", "0.0625", "2025-10-01", "copy", false},
+		{"USD", "Brazil", "utility", "2026-04-01", "0.0068", "2026-04-01", "original", false},
+		// The card of July 2026 was found in part: Argentina is older.
+		{"USD", "Argentina", "utility", "2026-08-01", "0.026", "2026-04-01", "original", true},
+		{"USD", "Brazil", "service", "2026-10-01", "0.0068", "2026-10-01", "copy", false},
+		{"INR", "India", "marketing", "2025-12-01", "0.7846", "2025-10-01", "copy", false},
+	} {
+		rates, err := chatapi.EmbeddedRates(test.currency)
+		require.NoError(t, err)
+		price, err := rates.Price(test.market, test.category, date(test.day))
+		if !assert.NoError(t, err) {
+			continue
+		}
+		want, err := chatapi.ParseMoney(test.want, test.currency)
+		require.NoError(t, err)
+		name := test.currency + " " + test.category + " in " + test.market + " on " + test.day
+		assert.Equal(t, want, price.Amount, name)
+		assert.Equal(t, test.since, price.Since, name)
+		assert.Equal(t, test.status, price.Status, name)
+		assert.Equal(t, test.estimate, price.Estimate, name)
+		assert.NotEmpty(t, price.Source, name)
+	}
+}
+
+func TestAMissingPriceIsAnErrorThatNamesIt(t *testing.T) {
+	rates, err := chatapi.EmbeddedRates("USD")
+	require.NoError(t, err)
+	for _, test := range []struct{ market, category, day, why string }{
+		{"Brazil", "business_initiated", "2022-01-31", "no card before"},
+		{"Brazil", "business_initiated", "2023-06-01", "the category is gone"},
+		{"Brazil", "marketing", "2023-05-31", "the category did not exist"},
+		{"Other", "business_initiated", "2022-03-10", "not found for this market"},
+		{"Hungary", "marketing", "2026-06-30", "the market had no price of its own"},
+		{"Saudi Arabia", "authentication", "2025-07-10", "not carried across the change of unit"},
+		{"Atlantis", "marketing", "2026-10-01", "no such market"},
+	} {
+		_, err := rates.Price(test.market, test.category, date(test.day))
+		require.ErrorIs(t, err, chatapi.ErrNoPrice, test.why)
+		var gap *chatapi.Gap
+		require.ErrorAs(t, err, &gap, test.why)
+		assert.Equal(t, chatapi.Gap{Market: test.market, Category: test.category, Currency: "USD", Day: test.day}, *gap)
+		for _, part := range []string{test.market, test.category, "USD", test.day} {
+			assert.ErrorContains(t, err, part, test.why)
+		}
+	}
+	_, err = chatapi.EmbeddedRates("JPY")
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	assert.ErrorContains(t, err, "EUR, INR, USD")
+}
+
+func TestReadRates(t *testing.T) {
+	rates, err := chatapi.ReadRates(strings.NewReader("\ufeffmarket,category,currency,price,effective_from\n" +
+		"Brazil,Authentication-International,BRL,0.10,2025-07-01\n" +
+		"Rest of Central and Eastern Europe,utility,BRL,0.2,2025-07-01\n"))
+	require.NoError(t, err)
+	assert.Equal(t, "BRL", rates.Currency())
+	price, err := rates.Price("Brazil", "authentication_international", date("2026-01-01"))
+	require.NoError(t, err)
+	assert.Equal(t, chatapi.Price{Amount: chatapi.Money{Micros: 100_000, Currency: "BRL"}, Since: "2025-07-01"}, price)
+	_, err = rates.Price("Rest of Central & Eastern Europe", "utility", date("2026-01-01"))
+	assert.NoError(t, err)
+}
+
+func TestReadRatesRefuses(t *testing.T) {
+	const head = "market,category,currency,price,effective_from\n"
+	for text, problem := range map[string]string{
+		"":   "EOF",
+		"x":  "no column market",
+		head: "0 currencies",
+		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,EUR,0.1,2025-07-01": "2 currencies",
+		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,USD,0.2,2025-07-01": "line 3: utility in Brazil has two prices",
+		head + "Brazil,utility,USD,free,2025-07-01":                                   "line 2",
+		head + "Brazil,utility,USD,-1,2025-07-01":                                     "negative",
+		head + "Brazil,utility,USD,0.1,July":                                          "July",
+		head + "Brazil,utility,dollars,0.1,2025-07-01":                                "dollars",
+		head + ",utility,USD,0.1,2025-07-01":                                          "empty",
+		head + "Brazil,utility":                                                       "line 2",
+		head + "\"Brazil,utility,USD,0.1,2025-07-01":                                  "line",
+	} {
+		_, err := chatapi.ReadRates(strings.NewReader(text))
+		require.ErrorIs(t, err, chatapi.ErrInvalid, text)
+		assert.ErrorContains(t, err, problem, text)
+	}
+	_, err := chatapi.ReadRates(nil)
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	_, err = chatapi.ReadRates(failingReader{})
+	assert.ErrorIs(t, err, errCardFile)
+}
+
+var errCardFile = errors.New("broken")
+
+type failingReader struct{}
+
+func (failingReader) Read([]byte) (int, error) { return 0, errCardFile }
+
+func FuzzReadRates(f *testing.F) {
+	f.Add("market,category,currency,price,effective_from\nBrazil,utility,USD,0.1,2025-07-01\n")
+	f.Add("market,category,currency,price,effective_from,card,source\nBrazil,utility,USD,0.1,2025-07-01,2025-07-01,\"a,b\"\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		rates, err := chatapi.ReadRates(strings.NewReader(text))
+		if err != nil {
+			require.ErrorIs(t, err, chatapi.ErrInvalid)
+			require.Nil(t, rates)
+			return
+		}
+		require.Len(t, rates.Currency(), 3)
+	})
+}
