@@ -331,6 +331,19 @@ func TestRealPort(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrOutcomeUnknown)
 	assert.Len(t, customer.Received(), 3)
 
+	customer.Sends(chatapitest.File{Name: "a.png", Data: []byte("png")})
+	var row struct{ Messages []struct{ Body, Type string } }
+	for _, d := range api.Delivered() {
+		if strings.Contains(string(d.Body), `"image"`) {
+			require.NoError(t, json.Unmarshal(d.Body, &row))
+		}
+	}
+	require.Len(t, row.Messages, 1)
+	resp, err := http.Get(row.Messages[0].Body)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, "image/png", resp.Header.Get("Content-Type"), "the file lies on the port as well")
+
 	// An act inside a handler behind a real connection only queues as well.
 	var once sync.Once
 	talking := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
