@@ -1,3 +1,4 @@
+//nolint:bodyclose // these functions make bodies; who is answered with one closes it
 package chatapitest
 
 import (
