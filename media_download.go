@@ -259,7 +259,7 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 		resp, err := d.client.files.Get(ctx, address)
 		if err == nil && resp.StatusCode == http.StatusOK {
 			body := bufio.NewReaderSize(resp.Body, 32<<10)
-			if _, err = body.Peek(sniffLength); err == nil || err == io.EOF {
+			if _, err = body.Peek(sniffLength); err == nil || errors.Is(err, io.EOF) {
 				return body, resp, nil
 			}
 		}
