@@ -501,7 +501,7 @@ func FuzzWebhookHandler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, method, target, contentType, encoding string, body []byte) {
 		address, err := url.Parse(target)
 		if err != nil {
-			t.Skip()
+			return // not a request target
 		}
 		r := &http.Request{Method: method, URL: address, Header: http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}},
 			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}

@@ -48,6 +48,7 @@ type API struct {
 	closed   bool
 	servers  []*http.Server
 	hosts    map[string]bool
+	files    string // the address under which media lies
 
 	blocked string            // the text of a blocked subscription
 	expired bool              // Token is no longer good
@@ -64,6 +65,7 @@ type API struct {
 	customers map[string]*Customer // by phone number or BSUID
 	threads   map[string]*thread   // by chat id
 	history   []*message
+	messages  map[string]*message // the history by id
 	family    families
 
 	hooks       []*hook
@@ -91,6 +93,10 @@ type options struct {
 // At sets the fake's clock to an instant, from which it runs on as package time
 // does. Without it the clock is package time, which begins on 2000-01-01 inside
 // a synctest bubble: before every price.
+//
+// What compares the service's time with the client's, such as
+// [chatapi.Client.Resolve], needs both clocks alike: sleep inside a bubble
+// instead of using At and [API.Advance].
 func At(instant time.Time) Option { return func(o *options) { o.at = instant } }
 
 // Seed makes the ids that the fake gives out others than those of the default
@@ -171,11 +177,11 @@ func Start(opts ...Option) (*API, error) {
 		URL: "https://" + apiHost + "/" + o.channel, Token: o.token,
 		channel: o.channel, phone: o.phone, approve: o.approve, tries: o.tries, pause: o.pause,
 		quirks: map[Quirk]bool{}, random: rand.New(rand.NewPCG(o.seed, 0xfa4e)), tokens: map[string]string{},
-		hosts: map[string]bool{apiHost: true}, state: "connected",
+		hosts: map[string]bool{apiHost: true, mediaHost: true}, files: "https://" + mediaHost + "/", state: "connected",
 		profile: object{"about": "", "address": "", "description": "", "email": "", "phone": o.phone,
 			"vertical": "", "photo": "", "websites": []any{}},
 		settings: map[string]bool{"guaranteedHooks": true, "ackNotificationsOn": true},
-		media:    map[string]*media{}, customers: map[string]*Customer{}, threads: map[string]*thread{},
+		media:    map[string]*media{}, customers: map[string]*Customer{}, threads: map[string]*thread{}, messages: map[string]*message{},
 		receivers: map[string]http.Handler{}, family: newFamilies(),
 	}
 	for _, q := range o.quirks {
@@ -215,8 +221,9 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 }
 
 // Listen serves the fake on a free loopback port too, for browsers and other
-// languages, and returns the API URL there. It cannot be used inside a synctest
-// bubble, which real sockets would block. Close ends it.
+// languages, and returns the API URL there. Files that customers send from now on
+// lie there as well. It cannot be used inside a synctest bubble, which real
+// sockets would block. Close ends it.
 func (a *API) Listen() (apiURL string, err error) {
 	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -231,6 +238,7 @@ func (a *API) Listen() (apiURL string, err error) {
 	}
 	a.servers = append(a.servers, server)
 	a.hosts[listener.Addr().String()] = true
+	a.files = "http://" + listener.Addr().String() + "/media/"
 	a.workers.Add(1)
 	a.mu.Unlock()
 	go func() {

@@ -75,7 +75,8 @@ type Button struct {
 	// URL is where a link button leads.
 	URL string
 
-	kind string // what a tap sends: "button_reply" or "button"; empty for a link
+	kind    string // what a tap sends: "button_reply" or "button"; empty for a link
+	payload string // of a template's quick reply, if the send gave one
 }
 
 // Row is a row of a received list.
@@ -218,8 +219,11 @@ func (c *Customer) Replies(messageID, text string) string {
 	return c.writes(incoming{typ: "chat", body: &text, quoted: messageID})
 }
 
-// Taps taps a reply button, or a quick reply of a template, by its id or title,
-// on the newest message that has it.
+// Taps taps a reply button, or a quick reply of a template, by its id (payload)
+// or title, on the newest message that has it.
+//
+// Where a normalized webhook carries the id or payload is not documented; the
+// fake writes them to meta.interactive and meta.button, as Meta nests them.
 func (c *Customer) Taps(button string) string {
 	var found Button
 	var on string
@@ -234,7 +238,11 @@ func (c *Customer) Taps(button string) string {
 	case on == "":
 		return c.cannot("tap %q: no message has such a button", button)
 	case found.kind == "button":
-		return c.writes(incoming{typ: "button", body: &found.Title, quoted: on})
+		tap := incoming{typ: "button", body: &found.Title, quoted: on}
+		if found.payload != "" {
+			tap.meta = object{"button": object{"payload": found.payload, "text": found.Title}}
+		}
+		return c.writes(tap)
 	}
 	return c.writes(incoming{typ: "interactive", body: &found.Title, quoted: on, meta: object{"interactive": object{
 		"type": "button_reply", "button_reply": object{"id": found.ID, "title": found.Title}}}})
@@ -352,7 +360,7 @@ func (c *Customer) Reads() {
 	c.api.act(func() (*message, []cause) {
 		var causes []cause
 		for _, r := range c.received {
-			if m := c.api.message(r.ID); !r.Read && m != nil {
+			if m := c.api.messages[r.ID]; !r.Read && m != nil {
 				r.Read, m.read = true, true
 				causes = append(causes, c.api.ackBody(m, chatapi.StatusRead, ""))
 			}
@@ -373,7 +381,7 @@ func (c *Customer) ComesOnline() {
 	c.api.act(func() (*message, []cause) {
 		var causes []cause
 		for _, r := range c.waiting {
-			causes = append(causes, c.api.ackBody(c.api.message(r.ID), chatapi.StatusDelivered, ""))
+			causes = append(causes, c.api.ackBody(c.api.messages[r.ID], chatapi.StatusDelivered, ""))
 		}
 		c.received = append(c.received, c.waiting...)
 		c.offline, c.waiting = false, nil
@@ -395,7 +403,7 @@ func (c *Customer) SeesRead(messageID string) bool {
 	}
 	c.api.mu.Lock()
 	defer c.api.mu.Unlock()
-	m := c.api.message(messageID)
+	m := c.api.messages[messageID]
 	return m != nil && m.from == c && m.read
 }
 

@@ -407,7 +407,7 @@ func getLite(a *API, _ *request) answer {
 }
 
 func hookInfo(a *API, r *request) answer {
-	m := a.message(r.query.Get("messageId"))
+	m := a.messages[r.query.Get("messageId")]
 	if m == nil || !m.fromMe {
 		return reply(http.StatusOK, object{"hooks": []any{}})
 	}

@@ -147,7 +147,8 @@ func (f *fitting) button(i int, b, param object) Button {
 	case "quick_reply":
 		got.kind, got.ID = "button", got.Title
 		if len(parameters) > 0 {
-			got.ID = cmp.Or(asObject(parameters[0]).text("payload"), got.ID)
+			got.payload = asObject(parameters[0]).text("payload")
+			got.ID = cmp.Or(got.payload, got.ID)
 		}
 	case "copy_code":
 		if len(parameters) != 1 || asObject(parameters[0]).text("coupon_code") == "" {

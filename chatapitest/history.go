@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
 	"strconv"
 	"time"
 
@@ -35,15 +34,7 @@ type message struct {
 func (a *API) store(m *message) {
 	m.number = int64(len(a.history) + 1)
 	a.history = append(a.history, m)
-}
-
-func (a *API) message(id string) *message {
-	for _, m := range slices.Backward(a.history) {
-		if m.id == id {
-			return m
-		}
-	}
-	return nil
+	a.messages[m.id] = m
 }
 
 func (m *message) chatName() string {
@@ -130,26 +121,30 @@ func listMessages(a *API, r *request) answer {
 	}
 	after, before := queryInt(q, "lastMessageNumber", 0), queryInt(q, "firstMessageNumber", 0)
 	from, to := queryInt(q, "min_time", 0), queryInt(q, "max_time", 0)
-	var rows []row
-	for _, m := range a.history {
+	stored := a.history // numbers are positions, counted from 1
+	switch {
+	case newest:
+	case before > 0:
+		stored = stored[:min(before-1, len(stored))]
+	default:
+		stored = stored[min(max(after, 0), len(stored)):]
+	}
+	rows := []row{}
+	for i := range stored {
+		m := stored[i]
+		if newest || before > 0 {
+			m = stored[len(stored)-1-i]
+		}
 		switch seconds := int(m.at.Unix()); {
 		case q.Get("chatId") != "" && m.thread.chat != q.Get("chatId"),
 			q.Get("msgId") != "" && m.id != q.Get("msgId"),
-			!newest && after > 0 && m.number <= int64(after),
-			!newest && before > 0 && m.number >= int64(before),
 			from > 0 && seconds < from, to > 0 && seconds > to:
 			continue
 		}
+		if limit > 0 && len(rows) == limit {
+			break
+		}
 		rows = append(rows, a.row(m))
-	}
-	if newest || before > 0 {
-		slices.Reverse(rows)
-	}
-	if limit > 0 && len(rows) > limit {
-		rows = rows[:limit]
-	}
-	if rows == nil {
-		rows = []row{}
 	}
 	return reply(http.StatusOK, object{"messages": rows})
 }
@@ -167,7 +162,7 @@ func readMessage(a *API, r *request) answer {
 	if id == "" {
 		id = r.body.text("msgId")
 	}
-	m := a.message(id)
+	m := a.messages[id]
 	if m == nil || m.fromMe {
 		return upstream(131009, "Parameter value is not valid", fmt.Sprintf("there is no message %q from a customer", id))
 	}

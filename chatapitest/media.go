@@ -33,7 +33,7 @@ func dataURI(s string) (mimeType string, data []byte, err error) {
 func (a *API) keepData(data []byte, mimeType, name string) *media {
 	id := a.number()
 	m := &media{id: id, mime: mimeType, name: name, data: data}
-	m.url = "https://" + mediaHost + "/" + id + path.Ext(name)
+	m.url = a.files + id + path.Ext(name)
 	a.media[id] = m
 	return m
 }
@@ -94,10 +94,12 @@ func deleteMedia(a *API, r *request) answer {
 	return reply(http.StatusOK, object{"result": "success"})
 }
 
-// download answers a request for a customer's file in memory.
-func (a *API) download(r *http.Request) (*http.Response, error) {
-	got := a.file(strings.TrimPrefix(r.URL.Path, "/"), r.URL, r.Header)
-	return got.response(r), nil
+// mediaName returns the name of the file that an address asks for.
+func mediaName(host, path string) (string, bool) {
+	if host == mediaHost {
+		return strings.TrimPrefix(path, "/"), true
+	}
+	return strings.CutPrefix(path, "/media/")
 }
 
 // file finds a stored file by its name. Its host is not the service: a client

@@ -34,7 +34,9 @@ func Operations() []Operation {
 func toSomebody(need []string, members map[string]check) *shape {
 	all := maps.Clone(recipients)
 	maps.Copy(all, members)
-	if _, ok := all["quotedMsgId"]; !ok {
+	switch _, own := members["quotedMsgId"]; {
+	case members["order"] != nil: // cannot quote
+	case !own:
 		all["quotedMsgId"] = id
 	}
 	return &shape{members: all, need: need}

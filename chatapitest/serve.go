@@ -110,15 +110,15 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	a := m.api
 	host := cmp.Or(r.URL.Host, r.Host)
-	if host == mediaHost {
-		return a.download(r)
-	}
 	if !a.at(host) {
 		err := &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
 		if trace.DNSDone != nil {
 			trace.DNSDone(httptrace.DNSDoneInfo{Err: err})
 		}
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
+	}
+	if name, ok := mediaName(host, r.URL.Path); ok {
+		return a.file(name, r.URL, r.Header).response(r), nil
 	}
 	depth, _ := ctx.Value(depthKey{a}).(int)
 	if depth == 0 && a.insideHandler() {
@@ -142,7 +142,7 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 		a.send(caused)
 		a.settle()
 	} else {
-		defer a.sendLater(caused)()
+		defer a.send(caused)
 	}
 	if err := wait(ctx, got.delay); err != nil {
 		return nil, err
@@ -180,7 +180,7 @@ func wait(ctx context.Context, d time.Duration) error {
 // ServeHTTP serves the fake, for a server of your own; [API.Listen] brings one.
 // A [Fault] that fails the dial cuts the connection here.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if name, ok := strings.CutPrefix(r.URL.Path, "/media/"); ok {
+	if name, ok := mediaName(r.Host, r.URL.Path); ok {
 		a.serveMedia(w, r, name)
 		return
 	}
@@ -196,7 +196,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if a.quirks[StatusesFirst] {
 		a.send(caused) // and no waiting: the caller may be a webhook handler
 	} else {
-		defer a.sendLater(caused)()
+		defer a.send(caused)
 	}
 	if wait(r.Context(), got.delay) != nil || got.drop || got.dial {
 		panic(http.ErrAbortHandler) // net/http's way to drop a connection
@@ -277,7 +277,7 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 	for i := range r.caused {
 		r.caused[i].depth = depth
 	}
-	return got, r.caused
+	return got, a.announce(r.caused)
 }
 
 // bearer returns the token of the header, which one in query or body beats.

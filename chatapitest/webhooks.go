@@ -61,11 +61,15 @@ type delivery struct {
 type outbox struct {
 	queue   []*delivery
 	running bool
-	due     int // answers on their way whose webhooks follow
 	current *delivery
-	socket  bool          // current goes out over a real connection
-	idle    chan struct{} // closed when the queue is done; nil if nobody waits
-	client  *http.Client
+
+	// announced counts what has been accepted and will be queued when its reply
+	// is out: until then the queue is not done either.
+	announced int
+
+	socket bool          // current goes out over a real connection
+	idle   chan struct{} // closed when the queue is done; nil if nobody waits
+	client *http.Client
 }
 
 // maxDepth is how many deliveries may lead to one another without a customer or
@@ -155,7 +159,7 @@ func (a *API) settle() {
 	}
 	for {
 		a.mu.Lock()
-		if !a.outbox.running && a.outbox.due == 0 {
+		if a.outbox.done() {
 			a.mu.Unlock()
 			return
 		}
@@ -166,6 +170,25 @@ func (a *API) settle() {
 		a.mu.Unlock()
 		<-idle
 	}
+}
+
+func (o *outbox) done() bool { return !o.running && o.announced == 0 }
+
+// tell wakes who waits, if the queue is done; API.mu is held.
+func (o *outbox) tell() {
+	if o.done() && o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
+}
+
+// announce counts webhooks that send will queue; mu is held.
+func (a *API) announce(causes []cause) []cause {
+	causes = slices.DeleteFunc(causes, func(c cause) bool { return c.body == nil })
+	if len(causes) > 0 {
+		a.outbox.announced++
+	}
+	return causes
 }
 
 func hookKey(address string) string { return strings.TrimSuffix(strings.TrimSpace(address), "/") }
@@ -187,18 +210,20 @@ func (a *API) envelope(member string, element any) cause {
 	return cause{body: fmt.Appendf(nil, `{"instanceId":%q,%q:[%s]}`, a.channel, member, value)}
 }
 
-// send queues webhooks and sees to it that they are delivered.
+// send queues announced webhooks and sees to it that they are delivered.
 func (a *API) send(causes []cause) {
+	if len(causes) == 0 {
+		return
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	defer a.outbox.tell()
+	a.outbox.announced--
 	copies := 1
 	if a.quirks[DoubleDeliveries] {
 		copies = 2
 	}
 	for _, c := range causes {
-		if c.body == nil {
-			continue
-		}
 		for _, h := range a.hooks {
 			for range copies {
 				if !h.disabled {
@@ -214,29 +239,6 @@ func (a *API) send(causes []cause) {
 		a.outbox.running = true
 		a.workers.Add(1)
 		go a.deliverAll()
-	}
-}
-
-// sendLater promises webhooks, which [API.Settle] then waits for, and returns
-// what keeps the promise: they leave after the answer that they follow.
-func (a *API) sendLater(causes []cause) (send func()) {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.outbox.due++
-	return func() {
-		a.send(causes)
-		a.mu.Lock()
-		defer a.mu.Unlock()
-		a.outbox.due--
-		a.outbox.rest()
-	}
-}
-
-// rest wakes those who wait for the outbox, once there is nothing to wait for.
-func (o *outbox) rest() {
-	if !o.running && o.due == 0 && o.idle != nil {
-		close(o.idle)
-		o.idle = nil
 	}
 }
 
@@ -273,7 +275,7 @@ func (a *API) begin() *delivery {
 	o := &a.outbox
 	if len(o.queue) == 0 {
 		o.running = false
-		o.rest()
+		o.tell()
 		return nil
 	}
 	o.current, o.queue = o.queue[0], o.queue[1:]
@@ -497,6 +499,7 @@ func (a *API) act(do func() (*message, []cause)) string {
 	}
 	a.mu.Lock()
 	m, causes := do()
+	causes = a.announce(causes)
 	a.mu.Unlock()
 	for i := range causes {
 		causes[i].depth = depth

@@ -344,7 +344,7 @@ func TestRealPort(t *testing.T) {
 // sample reads a recorded webhook and puts the fake's ids into it.
 func sample(t *testing.T, name string, replace ...string) string {
 	t.Helper()
-	data, err := os.ReadFile("testdata/" + name)
+	data, err := os.ReadFile("../testdata/contract/" + name)
 	require.NoError(t, err)
 	return strings.NewReplacer(replace...).Replace(string(data))
 }

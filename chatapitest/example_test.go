@@ -1,0 +1,131 @@
+package chatapitest_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+	"github.com/chatapi-go/chatapi/chatapitest"
+)
+
+// A bot is tested by what its customers see.
+func Example() {
+	api, err := chatapitest.Start() // in a test: chatapitest.New(t)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer api.Close()
+	client := api.Client()
+	bot := func(ctx context.Context, ev chatapi.Event) error {
+		message, ok := ev.(*chatapi.MessageEvent)
+		if !ok {
+			return nil
+		}
+		_, err := client.Send(ctx, message.From.Recipient(), chatapi.Buttons{
+			Body: "Hello " + message.From.Name + ", which colour?", Buttons: []chatapi.Button{{ID: "red", Title: "Red"}, {ID: "blue", Title: "Blue"}},
+		})
+		return err
+	}
+	api.Webhook("https://bot.test/s3cret", chatapi.NewWebhookHandler(bot, chatapi.WebhookSecret("s3cret")))
+
+	ann := api.Customer("12025550143")
+	ann.Says("hi")
+	fmt.Println(ann.LastReceived().Text)
+	ann.Taps("blue")
+	ann.Reads()
+	fmt.Println(len(ann.Received()), "messages,", len(api.Undelivered()), "webhooks undelivered")
+	// Output:
+	// Hello Ann, which colour?
+	// 2 messages, 0 webhooks undelivered
+}
+
+// The clock moves, the window closes, and a template still goes out.
+func ExampleAPI_Advance() {
+	api, _ := chatapitest.Start(chatapitest.At(time.Date(2026, 10, 15, 12, 0, 0, 0, time.UTC)))
+	defer api.Close()
+	api.Template("order_ready", "en", "Hello {{1}}, your order is ready.")
+	client := api.Client()
+	ann := api.Customer("12025550143")
+	ann.Says("When is it ready?")
+
+	api.Advance(25 * time.Hour)
+	_, err := client.Send(context.Background(), ann.Recipient(), chatapi.Text{Body: "It is ready."})
+	fmt.Println("window closed:", errors.Is(err, chatapi.ErrWindowClosed))
+	_, err = client.Send(context.Background(), ann.Recipient(), chatapi.Template{Name: "order_ready", Language: "en", Body: chatapi.Params("Ann")})
+	fmt.Println(err, ann.LastReceived().Text)
+	// Output:
+	// window closed: true
+	// <nil> Hello Ann, your order is ready.
+}
+
+// The message goes out, and the answer is lost: nobody may send it again.
+func ExampleAPI_Fail() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	ann := api.Customer("12025550143")
+	ann.Says("hi")
+
+	api.Fail(chatapitest.Fault{Operation: "sendMessage", Status: 500, Accepted: true})
+	_, err := api.Client().Send(context.Background(), ann.Recipient(), chatapi.Text{Body: "hello"})
+	fmt.Println("outcome unknown:", errors.Is(err, chatapi.ErrOutcomeUnknown))
+	fmt.Println("requests:", len(api.Calls().Of("sendMessage")), "received:", len(ann.Received()))
+	// Output:
+	// outcome unknown: true
+	// requests: 1 received: 1
+}
+
+// Calls has what was sent, for tests of code that only sends.
+func ExampleCalls() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	api.Customer("12025550143").Says("hi")
+	_, _ = api.Client().Send(context.Background(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hello"})
+
+	sent := api.Calls().Sends().Last()
+	fmt.Println(sent.Operation, sent.Recipient, sent.Field("body"), sent.Status)
+	// Output:
+	// sendMessage +12025550143 hello 200
+}
+
+// Listen serves the fake over HTTP, here to a plain client.
+func ExampleAPI_Listen() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	address, err := api.Listen()
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	resp, err := http.Get(address + "/status?token=" + api.Token)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer resp.Body.Close()
+	fmt.Println(resp.Status)
+	// Output:
+	// 200 OK
+}
+
+// A responder is an answer of the service for a mock made by hand, here as a
+// round tripper of one function; httpmock takes it as it is.
+func ExampleRespondAccepted() {
+	mock := transport(chatapitest.RespondAccepted("wamid.1"))
+	client, err := chatapi.New("https://api.1msg.io/ABC100000001", "token", chatapi.WithHTTPClient(&http.Client{Transport: mock}))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	receipt, err := client.Send(context.Background(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hello"})
+	fmt.Println(receipt.ID, err)
+	// Output:
+	// wamid.1 <nil>
+}
+
+type transport func(*http.Request) (*http.Response, error)
+
+func (f transport) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
