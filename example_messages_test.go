@@ -64,6 +64,23 @@ func ExampleFile() {
 	// sendFile {"phone":"12025550143","body":"data:text/plain;base64,SGVsbG8u","filename":"hello.txt"}
 }
 
+// An approved template goes out whether or not the customer has written.
+func ExampleTemplate() {
+	show(chatapi.Template{
+		Name: "order_ready", Language: "en", Category: "UTILITY",
+		Header:  chatapi.HeaderImage(chatapi.MediaURL("https://files.example.com/h.jpg")),
+		Body:    chatapi.Params("Ann", "#42"),
+		Buttons: []chatapi.ButtonParam{chatapi.URLButton(0, "42")},
+	})
+	// Output: sendTemplate {"phone":"12025550143","template":"order_ready","language":{"policy":"deterministic","code":"en"},"params":[{"type":"header","parameters":[{"image":{"link":"https://files.example.com/h.jpg"},"type":"image"}]},{"type":"body","parameters":[{"text":"Ann","type":"text"},{"text":"#42","type":"text"}]},{"type":"button","sub_type":"url","index":0,"parameters":[{"text":"42","type":"text"}]}]}
+}
+
+// One button that opens a page.
+func ExampleCTAURL() {
+	show(chatapi.CTAURL{Body: "Track the parcel", Label: "Track", URL: "https://shop.example.com/t/1001"})
+	// Output: sendCtaUrl {"phone":"12025550143","body":"Track the parcel","displayText":"Track","url":"https://shop.example.com/t/1001"}
+}
+
 // What this version has no type for.
 func ExampleCustom() {
 	show(chatapi.Custom{Operation: "sendPoll", Body: json.RawMessage(`{"question":"Tea?","answers":["Yes","No"]}`)})

@@ -216,18 +216,26 @@ func (c *Component) UnmarshalJSON(data []byte) error {
 	}
 	*c = Component{}
 	var kind, format string
-	var cards []struct {
+	type card struct {
 		Components []Component `json:"components"`
 	}
+	var cards, others []card
 	for _, err := range []error{
 		m.text(&kind, "type"), m.text(&format, "format", "subType"), m.text(&c.Text, "text"),
-		m.take("buttons", &c.Buttons), m.take("cards", &cards), m.take("card_components", &c.Cards),
+		m.take("buttons", &c.Buttons), m.take("cards", &cards),
 	} {
 		if err != nil {
 			return err
 		}
 	}
 	c.Type, c.Format = ComponentType(strings.ToUpper(kind)), HeaderFormat(strings.ToUpper(format))
+	// One client reads cards under this name too; any other form of it stays
+	// in Extra.
+	raw := m["card_components"]
+	if len(cards) == 0 && wire.UnmarshalLenient(raw, &others) == nil && !slices.ContainsFunc(others, func(o card) bool { return len(o.Components) == 0 }) {
+		cards = others
+		delete(m, "card_components")
+	}
 	for _, card := range cards {
 		c.Cards = append(c.Cards, card.Components)
 	}
