@@ -1,4 +1,3 @@
-//nolint:bodyclose // these functions make bodies; who is answered with one closes it
 package chatapitest
 
 import (
