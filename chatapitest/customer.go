@@ -292,12 +292,15 @@ func (c *Customer) Sends(f File) string {
 	if f.Type != chatapi.TypeDocument {
 		caption = f.Caption
 	}
+	c.api.mu.Lock()
+	kept := &media{id: c.api.number()}
 	if f.URL == "" {
-		c.api.mu.Lock()
-		f.URL = c.api.keepData(f.Data, cmp.Or(f.MIMEType, mime.TypeByExtension(path.Ext(f.Name)), "application/octet-stream"), f.Name).url
-		c.api.mu.Unlock()
+		kept = c.api.keepData(f.Data, cmp.Or(f.MIMEType, mime.TypeByExtension(path.Ext(f.Name)), "application/octet-stream"), f.Name)
+		f.URL = kept.url
 	}
-	return c.writes(incoming{typ: string(f.Type), body: &f.URL, caption: optional(caption)})
+	c.api.mu.Unlock()
+	return c.writes(incoming{typ: string(f.Type), body: &f.URL, caption: optional(caption),
+		mediaID: kept.id, mime: cmp.Or(kept.mime, f.MIMEType)})
 }
 
 // SharesLocation sends a place.
@@ -362,7 +365,7 @@ func (c *Customer) Reads() {
 		for _, r := range c.received {
 			if m := c.api.messages[r.ID]; !r.Read && m != nil {
 				r.Read, m.read = true, true
-				causes = append(causes, c.api.ackBody(m, chatapi.StatusRead, ""))
+				causes = append(causes, c.api.statusHooks(m, chatapi.StatusRead, "")...)
 			}
 		}
 		return nil, causes
@@ -381,7 +384,7 @@ func (c *Customer) ComesOnline() {
 	c.api.act(func() (*message, []cause) {
 		var causes []cause
 		for _, r := range c.waiting {
-			causes = append(causes, c.api.ackBody(c.api.messages[r.ID], chatapi.StatusDelivered, ""))
+			causes = append(causes, c.api.statusHooks(c.api.messages[r.ID], chatapi.StatusDelivered, "")...)
 		}
 		c.received = append(c.received, c.waiting...)
 		c.offline, c.waiting = false, nil
@@ -415,6 +418,8 @@ type incoming struct {
 	quoted  string
 	meta    object
 	group   *group
+
+	mediaID, mime string
 }
 
 func (c *Customer) writes(in incoming) string {
@@ -427,13 +432,14 @@ func (c *Customer) writes(in incoming) string {
 			return nil, nil // the business has blocked them: WhatsApp keeps it
 		}
 		m := &message{id: a.id("wamid.FAKE"), typ: in.typ, body: in.body, caption: in.caption, at: a.now(),
-			author: c.thread.chat, sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c}
+			author: c.thread.chat, sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c,
+			mediaID: in.mediaID, mime: in.mime}
 		if in.group != nil {
 			m.thread = in.group.thread
 		}
 		a.store(m)
 		m.thread.lastIn = m.at
-		return m, []cause{a.rowBody(m)}
+		return m, a.messageHooks(m)
 	})
 }
 

@@ -69,6 +69,8 @@
 //     first, else 3 times; the next one waits for that
 //   - ids of buttons and rows, payloads and referrals are in meta, as Meta nests
 //     them
+//   - with rawHooks on, WhatsApp's own payloads come beside the normalized ones,
+//     without pricing
 //   - a sent template has the type "template" in the history, and its filled-in
 //     body as text
 //   - a reaction, like any message of a customer, opens the window

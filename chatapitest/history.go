@@ -25,6 +25,8 @@ type message struct {
 	thread       *thread
 	from         *Customer // nil for the channel's own
 
+	mediaID, mime string // of a customer's file
+
 	category string
 	mmLite   bool
 	read     bool // by the customer, or by the business
@@ -212,8 +214,8 @@ type failedAck struct {
 	Error  string  `json:"error"`
 }
 
-// rowBody is the webhook of a message.
-func (a *API) rowBody(m *message) cause {
+// messageHooks are the webhooks of a message.
+func (a *API) messageHooks(m *message) []cause {
 	w := webhookRow{ID: m.id, Type: m.typ, Body: m.body, Self: bit(m.self), FromMe: m.fromMe, Time: strconv.FormatInt(m.at.Unix(), 10),
 		Author: m.author, Chat: m.thread.chat, ChatName: m.chatName(), SenderName: m.sender, Caption: m.caption,
 		Forwarded: false, Quoted: optional(m.quoted), Meta: m.meta}
@@ -226,22 +228,31 @@ func (a *API) rowBody(m *message) cause {
 	case a.quirks[TextFlags]:
 		w.Self, w.FromMe, w.Forwarded = strconv.Itoa(bit(m.self)), strconv.Itoa(bit(m.fromMe)), "0"
 	}
-	return a.envelope("messages", w)
+	hooks := []cause{a.envelope("messages", w)}
+	if raw, ok := a.rawMessage(m); ok && a.settings["rawHooks"] {
+		hooks = append(hooks, raw)
+	}
+	return hooks
 }
 
-// ackBody is the webhook of a status; it is empty while the setting
+// statusHooks are the webhooks of a status; there is none while the setting
 // ackNotificationsOn is off.
-func (a *API) ackBody(m *message, status chatapi.Status, failure string) cause {
+func (a *API) statusHooks(m *message, status chatapi.Status, failure string) []cause {
 	if !a.settings["ackNotificationsOn"] {
-		return cause{}
+		return nil
 	}
 	var phone, bsuid, username *string
 	if c := m.thread.customer; c != nil {
 		phone, bsuid, username = optional(c.phone), optional(c.bsuid), optional(c.username)
 	}
+	var element any = ack{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
+		Category: m.category, MMLite: m.mmLite}
 	if status == chatapi.StatusFailed {
-		return a.envelope("ack", failedAck{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: failure})
+		element = failedAck{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: failure}
 	}
-	return a.envelope("ack", ack{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
-		Category: m.category, MMLite: m.mmLite})
+	hooks := []cause{a.envelope("ack", element)}
+	if a.settings["rawHooks"] {
+		hooks = append(hooks, a.rawStatus(m, status, failure))
+	}
+	return hooks
 }

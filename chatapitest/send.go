@@ -195,29 +195,33 @@ func (a *API) accept(r *request, to *thread, content sending) *message {
 	got.ID, got.At, got.Operation, got.Body = m.id, m.at, r.op.path, slices.Clone(r.raw)
 	got.Quoted = m.quoted
 	if !a.quirks[NoEchoes] {
-		r.caused = append(r.caused, a.rowBody(m))
+		r.caused = append(r.caused, a.messageHooks(m)...)
 	}
-	if to.group != nil {
-		to.group.received = append(to.group.received, &got)
-		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusSent, ""), a.ackBody(m, chatapi.StatusDelivered, ""))
-		return m
+	statuses := func(all ...chatapi.Status) {
+		for _, status := range all {
+			r.caused = append(r.caused, a.statusHooks(m, status, r.failure)...)
+		}
 	}
 	c := to.customer
-	failure := cmp.Or(r.failure, c.unreachable)
 	switch {
-	case failure != "":
-		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusFailed, failure))
+	case c != nil && cmp.Or(r.failure, c.unreachable) != "":
+		r.failure = cmp.Or(r.failure, c.unreachable)
+		statuses(chatapi.StatusFailed)
 		return m
-	case c.offline:
+	case c != nil && c.offline:
 		c.waiting = append(c.waiting, &got)
-		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusSent, ""))
+		statuses(chatapi.StatusSent)
 		return m
 	case a.quirks[StatusesReversed]:
-		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusDelivered, ""), a.ackBody(m, chatapi.StatusSent, ""))
+		statuses(chatapi.StatusDelivered, chatapi.StatusSent)
 	default:
-		r.caused = append(r.caused, a.ackBody(m, chatapi.StatusSent, ""), a.ackBody(m, chatapi.StatusDelivered, ""))
+		statuses(chatapi.StatusSent, chatapi.StatusDelivered)
 	}
-	c.received = append(c.received, &got)
+	if c != nil {
+		c.received = append(c.received, &got)
+	} else {
+		to.group.received = append(to.group.received, &got)
+	}
 	return m
 }
 

@@ -485,7 +485,7 @@ func (a *API) FromPhone(to, text string) string {
 			sender: a.phone + "@c.us", thread: c.thread, category: "service"}
 		a.store(m)
 		c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
-		return m, []cause{a.rowBody(m), a.ackBody(m, chatapi.StatusDelivered, "")}
+		return m, append(a.messageHooks(m), a.statusHooks(m, chatapi.StatusDelivered, "")...)
 	})
 }
 
