@@ -31,8 +31,10 @@ type ChannelStatus struct {
 
 // Status returns the state of the channel. It changes nothing and is retried.
 func (s *ChannelService) Status(ctx context.Context) (*ChannelStatus, error) {
+	const op = "getStatus"
+	client := (*service)(s).owner()
 	var raw json.RawMessage
-	if err := s.client.call(ctx, request{op: "getStatus", method: http.MethodGet, path: "status"}, &raw); err != nil {
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "status"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
@@ -40,7 +42,7 @@ func (s *ChannelService) Status(ctx context.Context) (*ChannelStatus, error) {
 		AccountStatus json.RawMessage `json:"accountStatus"`
 		MarketingLite wire.Bool       `json:"mm_lite_available"`
 	}
-	if err := s.client.decode("getStatus", raw, &body); err != nil {
+	if err := client.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	status := &ChannelStatus{Status: string(body.Status), MarketingLite: body.MarketingLite.Value, Raw: raw}
@@ -48,54 +50,35 @@ func (s *ChannelService) Status(ctx context.Context) (*ChannelStatus, error) {
 	return status, nil
 }
 
-// ProfileService reads the business profile. See [Client.Profile].
-type ProfileService service
+// MarketingLiteInfo tells whether the channel can send by the Marketing Messages
+// path.
+type MarketingLiteInfo struct {
+	Available bool
 
-// ProfileInfo is the business profile that customers see.
-type ProfileInfo struct {
-	// Phone is the channel's own number in digits.
-	Phone string
-
-	About, Address, Description, Email string
-
-	// Vertical is the line of business, such as "Shopping and Retail".
-	Vertical string
-
-	// Photo is the address of the picture.
-	Photo string
-
-	Websites []string
+	// Status is a word such as "NOT_ONBOARDED"; Message explains it. Both may
+	// be empty.
+	Status, Message string
 
 	// Raw is the service's reply.
 	Raw json.RawMessage
 }
 
-// Get returns the business profile. It changes nothing and is retried.
-func (s *ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
+// MarketingLite tells whether [Template] messages of the category MARKETING can
+// go by the Marketing Messages path. It changes nothing and is retried.
+func (s *ChannelService) MarketingLite(ctx context.Context) (*MarketingLiteInfo, error) {
+	const op = "getMmLiteStatus"
+	client := (*service)(s).owner()
 	var raw json.RawMessage
-	if err := s.client.call(ctx, request{op: "getMe", method: http.MethodGet, path: "me"}, &raw); err != nil {
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "mmLiteStatus"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
-		Phone       wire.Text       `json:"phone"`
-		About       wire.Text       `json:"about"`
-		Address     wire.Text       `json:"address"`
-		Description wire.Text       `json:"description"`
-		Email       wire.Text       `json:"email"`
-		Vertical    wire.Text       `json:"vertical"`
-		Photo       wire.Text       `json:"photo"`
-		Websites    json.RawMessage `json:"websites"`
+		Available wire.Bool `json:"available"`
+		Status    wire.Text `json:"status"`
+		Message   wire.Text `json:"message"`
 	}
-	if err := s.client.decode("getMe", raw, &body); err != nil {
+	if err := client.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
-	profile := &ProfileInfo{Phone: Phone(string(body.Phone)).Value(), About: string(body.About), Address: string(body.Address),
-		Description: string(body.Description), Email: string(body.Email), Vertical: string(body.Vertical), Photo: string(body.Photo), Raw: raw}
-	if json.Unmarshal(body.Websites, &profile.Websites) != nil {
-		var one string
-		if json.Unmarshal(body.Websites, &one) == nil && one != "" {
-			profile.Websites = []string{one}
-		}
-	}
-	return profile, nil
+	return &MarketingLiteInfo{Available: body.Available.Value, Status: string(body.Status), Message: string(body.Message), Raw: raw}, nil
 }

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -19,6 +20,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"github.com/chatapi-go/chatapi/internal/fetch"
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
@@ -38,17 +40,31 @@ type Client struct {
 	Webhooks *WebhooksService
 	// Channel tells the state of the channel itself.
 	Channel *ChannelService
-	// Profile reads the business profile.
+	// Profile reads and changes the business profile.
 	Profile *ProfileService
+	// Settings reads and changes the channel's settings.
+	Settings *SettingsService
+	// Media uploads, looks up, deletes and downloads files.
+	Media *MediaService
+	// Automation reads and changes what customers see before they write.
+	Automation *AutomationService
+	// Groups creates and manages groups.
+	Groups *GroupsService
+	// Flows creates and manages WhatsApp Flows.
+	Flows *FlowsService
+	// Calls takes part in the signalling of calls.
+	Calls *CallsService
+	// Catalog tells whether customers see the catalog and the cart.
+	Catalog *CatalogService
+	// Users blocks and unblocks people.
+	Users *UsersService
 
 	base      *url.URL
 	channel   ChannelID
 	trust503  bool
 	transport *transport.Transport
+	files     *fetch.Fetcher
 }
-
-// service is what every family of operations is made of.
-type service struct{ client *Client }
 
 // Option changes a [Client] in [New].
 type Option func(*config) error
@@ -61,6 +77,7 @@ type config struct {
 	retry      Retry
 	pace       Pace
 	logger     *slog.Logger
+	files      http.RoundTripper
 }
 
 // WithHTTPClient replaces the network end, which has to see the token: a
@@ -224,7 +241,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 	if c.pace.PerSecond > 0 {
 		limiter = rate.NewLimiter(rate.Limit(c.pace.PerSecond), max(c.pace.Burst, 1))
 	}
-	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, transport: transport.New(transport.Config{
+	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files), transport: transport.New(transport.Config{
 		Network:    c.network,
 		Middleware: c.middleware,
 		Token:      token,
@@ -244,6 +261,14 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 	client.Webhooks = (*WebhooksService)(&common)
 	client.Channel = (*ChannelService)(&common)
 	client.Profile = (*ProfileService)(&common)
+	client.Settings = (*SettingsService)(&common)
+	client.Media = (*MediaService)(&common)
+	client.Automation = (*AutomationService)(&common)
+	client.Groups = (*GroupsService)(&common)
+	client.Flows = &FlowsService{common: common}
+	client.Calls = (*CallsService)(&common)
+	client.Catalog = (*CatalogService)(&common)
+	client.Users = (*UsersService)(&common)
 	return client, nil
 }
 
@@ -431,22 +456,64 @@ type request struct {
 }
 
 // call carries out a request that is not a send. Refusals of any form come back
-// as *Error; out, if not nil, is filled from the reply's body.
+// as *Error; out, if not nil, is filled from the reply's body. After a request
+// that must not be repeated, what is neither a yes nor a no is ErrOutcomeUnknown.
 func (c *Client) call(ctx context.Context, r request, out any) error {
 	reply, err := c.exchange(ctx, r)
 	if err != nil {
+		if r.once && errors.Is(err, ErrOutcomeUnknown) {
+			return openCall(err)
+		}
 		return err
 	}
 	if refusal := c.refusal(r.op, reply); refusal != nil {
+		if r.once && c.undecided(reply.Status) {
+			return openCall(refusal)
+		}
 		return refusal
 	}
-	if out == nil {
+	switch {
+	case out != nil:
+		err = decodeReply(reply.Body, out)
+	case len(bytes.TrimSpace(reply.Body)) > 0 && !json.Valid(reply.Body):
+		err = errors.New("the body is not JSON")
+	}
+	switch {
+	case err == nil:
 		return nil
+	case r.once:
+		return openCall(c.notJSON(r.op, reply, err))
 	}
-	if err := decodeReply(reply.Body, out); err != nil {
-		return c.notJSON(r.op, reply, err)
+	return c.notJSON(r.op, reply, err)
+}
+
+// undecided reports whether the service may have acted although it answered
+// with this status.
+func (c *Client) undecided(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout:
+		return true
+	case http.StatusNotImplemented:
+		return false
+	case http.StatusServiceUnavailable:
+		return !c.trust503
 	}
-	return nil
+	return status >= 500
+}
+
+// openCall makes err the error of a call, other than a send, of which it is not
+// known whether it was carried out. It matches no other kind.
+func openCall(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		if e.HTTPStatus != 0 {
+			e.cause = nil
+		}
+		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
+		e.Sentence = "It is not known whether the service has done what it was asked."
+		e.Advice = "look whether it is done before asking again"
+	}
+	return err
 }
 
 // decode reads a reply that call has kept as raw JSON.

@@ -30,8 +30,12 @@ type encoded struct {
 	body      any    // marshals to a JSON object without recipient and quotedMsgId
 	category  string // of a template, if the caller named it
 
-	// quotes is set when body names a quotedMsgId of its own.
-	quotes bool
+	// noReply is set when no message can be quoted: the body names its target
+	// itself, or the operation has no place for one.
+	noReply bool
+
+	// phoneOnly is set when the operation takes no other recipient.
+	phoneOnly bool
 }
 
 // Sender is what a bot needs of a [Client]: a fake with this one method stands
@@ -157,6 +161,9 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 			opt(&options)
 		}
 	}
+	if content.phoneOnly && to.kind != RecipientPhone {
+		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
+	}
 	body, err := wire.Marshal(content.body)
 	if err != nil {
 		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
@@ -165,8 +172,8 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 	name, value := to.member()
 	head[name] = value
 	if options.QuotedID != "" {
-		if content.quotes {
-			return fail(invalid("ReplyTo", "does not go with a message that names its target itself, such as a reaction"))
+		if content.noReply {
+			return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
 		}
 		head["quotedMsgId"] = options.QuotedID
 	}

@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // checker keeps the first thing that is wrong with a message. The contract does
@@ -65,6 +67,22 @@ func (c *checker) optional(field, value string, limit int) {
 func (c *checker) count(field string, n, least, most int, unit string) {
 	if n < least || n > most {
 		c.fail(field, fmt.Sprintf("has %d %s; it must be %s", n, unit, between(least, most)))
+	}
+}
+
+// json checks that a value of the caller's own shape can be sent.
+func (c *checker) json(field string, value any) {
+	if _, err := wire.Marshal(value); err != nil {
+		c.fail(field, "cannot be written as JSON: "+clip(err.Error(), 200))
+	}
+}
+
+// within takes over what another checker found in a part of the message.
+func (c *checker) within(place string, inner checker) {
+	if inner.first != nil {
+		e := invalid(place+"."+inner.first.Field, inner.first.Reason)
+		e.Kind, e.Advice = inner.first.Kind, inner.first.Advice
+		c.failWith(e)
 	}
 }
 

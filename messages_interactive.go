@@ -2,110 +2,6 @@ package chatapi
 
 import "fmt"
 
-// Header is what stands above the text of a message with buttons or of a
-// template. Make one with [HeaderText], [HeaderImage], [HeaderVideo],
-// [HeaderDocument] or [HeaderLocation]; the zero Header is none.
-type Header struct {
-	kind     headerKind
-	text     string
-	name     string // of the variable, in a template with named ones
-	media    Media
-	location Location
-}
-
-type headerKind string
-
-const (
-	headerText     headerKind = "text"
-	headerImage    headerKind = "image"
-	headerVideo    headerKind = "video"
-	headerDocument headerKind = "document"
-	headerLocation headerKind = "location"
-)
-
-// HeaderText returns a header of text. In a [Template] it is the value of the
-// header's variable; in a message it is the text itself, up to 60 characters.
-func HeaderText(text string) Header { return Header{kind: headerText, text: text} }
-
-// HeaderNamedText is [HeaderText] for a template with named variables.
-func HeaderNamedText(variable, text string) Header {
-	return Header{kind: headerText, name: variable, text: text}
-}
-
-// HeaderImage returns a header with an image, by link or id: bytes have to be
-// uploaded first.
-func HeaderImage(image Media) Header { return Header{kind: headerImage, media: image} }
-
-// HeaderVideo returns a header with a video, by link or id.
-func HeaderVideo(video Media) Header { return Header{kind: headerVideo, media: video} }
-
-// HeaderDocument returns a header with a document, by link or id. The customer
-// sees the name, which may be empty for the last part of the link.
-func HeaderDocument(document Media, name string) Header {
-	document.name = name
-	return Header{kind: headerDocument, media: document}
-}
-
-// HeaderLocation returns a header with a place; templates only.
-func HeaderLocation(place Location) Header { return Header{kind: headerLocation, location: place} }
-
-// IsZero reports whether there is no header.
-func (h Header) IsZero() bool { return h.kind == "" }
-
-// check reports what is wrong with the header itself.
-func (h Header) check(c *checker) {
-	switch h.kind {
-	case "", headerText:
-	case headerLocation:
-		if _, err := h.location.encode(); err != nil {
-			e := err.(*Error)
-			c.fail("Header."+e.Field, e.Reason)
-		}
-		c.that(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
-	default:
-		h.media.check(c, "Header")
-		c.that(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
-		c.that(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
-			"Header", fmt.Sprintf("is %s but the uploaded file is %s", article(string(h.kind)), article(string(h.media.kind))))
-	}
-}
-
-// object returns the header as Meta's parameter: its type and a member of the
-// same name.
-func (h Header) object() map[string]any {
-	o := map[string]any{"type": h.kind}
-	switch h.kind {
-	case headerText:
-		o["text"] = h.text
-	case headerLocation:
-		o["location"] = struct {
-			Latitude  string `json:"latitude"`
-			Longitude string `json:"longitude"`
-			Name      string `json:"name"`
-			Address   string `json:"address,omitempty"`
-		}{degrees(h.location.Latitude), degrees(h.location.Longitude), h.location.Name, h.location.Address}
-	case headerDocument:
-		name := h.media.name
-		if name == "" {
-			name = h.media.fileName()
-		}
-		o["document"] = h.media.object(name)
-	default:
-		o[string(h.kind)] = h.media.object("")
-	}
-	return o
-}
-
-// checkInteractive is check for messages, where the header's text is the text.
-func (h Header) checkInteractive(c *checker) {
-	c.that(h.kind != headerLocation, "Header", "cannot be a location outside of a template")
-	c.that(h.name == "", "Header", "has a variable outside of a template")
-	if h.kind == headerText {
-		c.text("Header", h.text, 60)
-	}
-	h.check(c)
-}
-
 // Buttons is a text with one to three buttons that the customer taps to reply.
 // The answer comes back as [Content.Reply]. It needs an open service window.
 type Buttons struct {
@@ -134,7 +30,7 @@ type Button struct {
 func (m Buttons) encode() (encoded, error) {
 	var c checker
 	m.Header.checkInteractive(&c)
-	c.text("Body", m.Body, 1024)
+	c.text("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
 	c.count("Buttons", len(m.Buttons), 1, 3, "buttons")
 	ids, titles := unique{}, unique{}
@@ -161,10 +57,7 @@ func (m Buttons) encode() (encoded, error) {
 		Body     string         `json:"body"`
 		Footer   string         `json:"footer,omitempty"`
 		Sections []button       `json:"sections"` // the service's word for the buttons
-	}{Body: m.Body, Footer: m.Footer}
-	if !m.Header.IsZero() {
-		body.Header = m.Header.object()
-	}
+	}{Header: m.Header.orNil(), Body: m.Body, Footer: m.Footer}
 	for _, b := range m.Buttons {
 		body.Sections = append(body.Sections, button{"reply", reply(b)})
 	}
@@ -208,7 +101,7 @@ type Row struct {
 
 func (m List) encode() (encoded, error) {
 	var c checker
-	c.text("Body", m.Body, 1024)
+	c.text("Body", m.Body, maxBody)
 	c.text("Label", m.Label, 20)
 	c.optional("Header", m.Header, 60)
 	c.optional("Footer", m.Footer, 60)
@@ -260,6 +153,41 @@ func (m List) encode() (encoded, error) {
 	}{m.Body, m.Label, m.Label, m.Header, m.Header, m.Footer, sections}}, c.err()
 }
 
+// CTAURL is a text with one button that opens a page. It needs an open service
+// window.
+type CTAURL struct {
+	// Header is optional: text of up to 60 characters, an image, a video or
+	// a document.
+	Header Header
+
+	// Body is 1 to 1024 characters, Footer up to 60.
+	Body, Footer string
+
+	// Label is on the button: 1 to 20 characters (contract, "Limits";
+	// inferred). URL is the page.
+	Label, URL string
+}
+
+func (m CTAURL) encode() (encoded, error) {
+	var c checker
+	m.Header.checkInteractive(&c)
+	c.text("Body", m.Body, maxBody)
+	c.optional("Footer", m.Footer, 60)
+	c.text("Label", m.Label, 20)
+	c.url("URL", m.URL)
+	body := struct {
+		Header      map[string]any `json:"header,omitempty"`
+		Body        string         `json:"body"`
+		Footer      string         `json:"footer,omitempty"`
+		DisplayText string         `json:"displayText"`
+		URL         string         `json:"url"`
+	}{m.Header.orNil(), m.Body, m.Footer, m.Label, m.URL}
+	return encoded{operation: "sendCtaUrl", body: body}, c.err()
+}
+
+// maxBody bounds the text of every interactive message.
+const maxBody = 1024
+
 // unique finds the second use of an id; it maps the value to its first place.
 type unique map[string]string
 
@@ -269,14 +197,4 @@ func (u unique) add(c *checker, field, value string) {
 		return
 	}
 	u[value] = field
-}
-
-func article(noun string) string {
-	switch noun {
-	case "image", "audio":
-		return "an " + noun
-	case "location", "text":
-		return noun
-	}
-	return "a " + noun
 }

@@ -97,6 +97,24 @@ func (m File) encode() (encoded, error) {
 	return encoded{operation: "sendFile", body: body}, nil
 }
 
+// Sticker is a webp image without a frame. It needs an open service window.
+type Sticker struct {
+	// Media is a public link to a webp file, or an upload of [TypeSticker]:
+	// bytes have to be uploaded first.
+	Media Media
+}
+
+func (m Sticker) encode() (encoded, error) {
+	var c checker
+	m.Media.check(&c, "Media")
+	c.that(!m.Media.inline, "Media", "has bytes; upload them first and use MediaID, or give a link")
+	c.that(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "is "+quote(string(m.Media.kind))+"; a sticker is TypeSticker")
+	return encoded{operation: "sendSticker", body: struct {
+		MediaID string `json:"mediaId,omitempty"`
+		Link    string `json:"link,omitempty"`
+	}{m.Media.id, m.Media.link}}, c.err()
+}
+
 // Location is a point on the map. It needs an open service window.
 type Location struct {
 	// Latitude is -90 to 90 degrees, Longitude -180 to 180.
@@ -109,18 +127,22 @@ type Location struct {
 
 func (m Location) encode() (encoded, error) {
 	var c checker
-	c.that(m != Location{}, "Latitude", "and everything else is 0")
-	c.that(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
-	c.that(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
-	c.optional("Name", m.Name, 1000) // no limit is documented; these keep nonsense out
-	c.optional("Address", m.Address, 1000)
-	c.that(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
+	m.check(&c)
 	return encoded{operation: "sendLocation", body: struct {
 		Lat     string `json:"lat"`
 		Lng     string `json:"lng"`
 		Name    string `json:"name,omitempty"`
 		Address string `json:"address,omitempty"`
 	}{degrees(m.Latitude), degrees(m.Longitude), m.Name, m.Address}}, c.err()
+}
+
+func (m Location) check(c *checker) {
+	c.that(m != Location{}, "Latitude", "and everything else is 0")
+	c.that(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
+	c.that(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
+	c.optional("Name", m.Name, 1000) // no limit is documented; these keep nonsense out
+	c.optional("Address", m.Address, 1000)
+	c.that(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
 }
 
 // degrees writes a coordinate without an exponent; the service takes it as
@@ -282,7 +304,7 @@ func (m Reaction) encode() (encoded, error) {
 	var c checker
 	c.text("MessageID", m.MessageID, 512)
 	c.that(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
-	return encoded{operation: "sendReaction", quotes: true, body: struct {
+	return encoded{operation: "sendReaction", noReply: true, body: struct {
 		Body        string `json:"body"`
 		QuotedMsgID string `json:"quotedMsgId"`
 	}{m.Emoji, m.MessageID}}, c.err()
@@ -336,7 +358,7 @@ func (m Custom) encode() (encoded, error) {
 		c.that(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
 	}
 	_, quotes := members["quotedMsgId"]
-	return encoded{operation: m.Operation, body: m.Body, quotes: quotes}, c.err()
+	return encoded{operation: m.Operation, body: m.Body, noReply: quotes}, c.err()
 }
 
 // maxCustom leaves room for a file of MaxInlineMedia in base64.

@@ -1,11 +1,11 @@
 package chatapi
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Template sends an approved template; it needs no open service window. Its
@@ -33,9 +33,41 @@ type Template struct {
 	// Buttons is the values of buttons that have some; see [URLButton].
 	Buttons []ButtonParam
 
+	// Cards are the values of a carousel, one for each of its 2 to 10 cards.
+	Cards []TemplateCard
+
+	// OfferExpires is when a limited-time offer ends.
+	OfferExpires time.Time
+
 	// Category is the template's category, such as "UTILITY". It is not sent:
-	// quotes and bills need it.
+	// quotes and bills need it, and the range of a TTL.
 	Category string
+
+	// TTL is how long WhatsApp may try to deliver, in whole seconds, and needs
+	// the Category: MARKETING 12 h to 30 days (Marketing Messages path only),
+	// UTILITY 30 s to 12 h, AUTHENTICATION 30 s to 15 min, both also exactly
+	// 30 days (contract, "Limits"; documented). 0 leaves it to WhatsApp.
+	TTL time.Duration
+
+	// MarketingLite forces the Marketing Messages path. Without it the service
+	// takes that path for marketing templates on channels that have it.
+	MarketingLite bool
+
+	// ActivitySharing reports clicks by webhook; Marketing Messages path only.
+	ActivitySharing bool
+}
+
+// TemplateCard is the values of one card of a template's carousel.
+type TemplateCard struct {
+	// Header is an image, a video or a product.
+	Header  Header
+	Body    []Param
+	Buttons []ButtonParam
+}
+
+// asTemplate lends the card what templates can do.
+func (card TemplateCard) asTemplate() Template {
+	return Template{Header: card.Header, Body: card.Body, Buttons: card.Buttons}
 }
 
 // Param is the value of one variable in a template. Make it with [Params],
@@ -96,8 +128,7 @@ func (p Param) check(c *checker, field string) {
 	checkValue(c, field, p.Text, maxValue)
 	c.optional(field, p.Name, 512)
 	if p.kind == paramCurrency {
-		c.that(len(p.currency) == 3 && !strings.ContainsFunc(p.currency, func(r rune) bool { return r < 'A' || r > 'Z' }),
-			field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
+		c.that(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
 	}
 }
 
@@ -137,7 +168,8 @@ func checkValue(c *checker, field, value string, limit int) {
 }
 
 // ButtonParam is the value of one of a template's buttons. Make it with
-// [URLButton], [QuickReplyButton], [CopyCodeButton] or [FlowButton].
+// [URLButton], [QuickReplyButton], [CopyCodeButton], [FlowButton],
+// [CatalogButton] or [OrderDetailsButton].
 type ButtonParam struct {
 	// Index is the button's position in the template, from 0.
 	Index int
@@ -148,10 +180,12 @@ type ButtonParam struct {
 }
 
 const (
-	buttonURL        = "url"
-	buttonQuickReply = "quick_reply"
-	buttonCopyCode   = "copy_code"
-	buttonFlow       = "flow"
+	buttonURL          = "url"
+	buttonQuickReply   = "quick_reply"
+	buttonCopyCode     = "copy_code"
+	buttonFlow         = "flow"
+	buttonCatalog      = "catalog"
+	buttonOrderDetails = "order_details"
 )
 
 // URLButton returns the end of the address behind a button whose URL ends in a
@@ -177,20 +211,32 @@ func FlowButton(index int, token string, data map[string]any) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonFlow, value: token, data: data}
 }
 
+// CatalogButton returns the product whose picture stands for the catalogue.
+func CatalogButton(index int, productID string) ButtonParam {
+	return ButtonParam{Index: index, kind: buttonCatalog, value: productID}
+}
+
+// OrderDetailsButton returns an order to pay, as Meta's "order_details" object.
+// [OrderDetails] has it typed, where that operation will do.
+func OrderDetailsButton(index int, details map[string]any) ButtonParam {
+	return ButtonParam{Index: index, kind: buttonOrderDetails, data: details}
+}
+
 // maxButtons is how many buttons a template may have.
 const maxButtons = 10
 
 func (p ButtonParam) check(c *checker, field string) {
-	c.that(p.kind != "", field, "is empty; use URLButton, QuickReplyButton, CopyCodeButton or FlowButton")
+	c.that(p.kind != "", field, "is empty; use URLButton, QuickReplyButton or one of their kind")
 	c.that(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d; buttons are 0 to %d", p.Index, maxButtons-1))
 	switch p.kind {
 	case buttonURL:
 		checkValue(c, field, p.value, 2000)
 	case buttonFlow:
 		c.text(field, p.value, 1024)
-		if _, err := json.Marshal(p.data); err != nil {
-			c.fail(field, "has data that cannot be written as JSON: "+err.Error())
-		}
+		c.json(field, p.data)
+	case buttonOrderDetails:
+		c.that(len(p.data) > 0, field, "has no details")
+		c.json(field, p.data)
 	default:
 		c.text(field, p.value, 1024)
 	}
@@ -211,9 +257,12 @@ func (p ButtonParam) object() component {
 			action["flow_action_data"] = p.data
 		}
 		value = map[string]any{"type": "action", "action": action}
+	case buttonCatalog:
+		value = map[string]any{"type": "action", "action": map[string]any{"thumbnail_product_retailer_id": p.value}}
+	case buttonOrderDetails:
+		value = map[string]any{"type": "action", "action": map[string]any{"order_details": p.data}}
 	}
-	index := p.Index
-	return component{Type: "button", SubType: p.kind, Index: &index, Parameters: []map[string]any{value}}
+	return component{Type: "button", SubType: p.kind, Index: &p.Index, Parameters: []map[string]any{value}}
 }
 
 // component is one part of a template with its values, as the service takes it.
@@ -222,6 +271,30 @@ type component struct {
 	SubType    string           `json:"sub_type,omitempty"`
 	Index      *int             `json:"index,omitempty"`
 	Parameters []map[string]any `json:"parameters,omitempty"`
+	Cards      []cardParts      `json:"cards,omitempty"`
+}
+
+// cardParts is one card among the components.
+type cardParts struct {
+	Index      int         `json:"card_index"`
+	Components []component `json:"components"`
+}
+
+// templateBody is what every request with a template says.
+type templateBody struct {
+	Template  string           `json:"template"`
+	Namespace string           `json:"namespace,omitempty"`
+	Language  templateLanguage `json:"language"`
+	Params    []component      `json:"params,omitempty"`
+}
+
+type templateLanguage struct {
+	Policy string `json:"policy"`
+	Code   string `json:"code"`
+}
+
+func (m Template) body() templateBody {
+	return templateBody{m.Name, m.Namespace, templateLanguage{"deterministic", m.Language}, m.components()}
 }
 
 func (m Template) encode() (encoded, error) {
@@ -230,24 +303,38 @@ func (m Template) encode() (encoded, error) {
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
-	type language struct {
-		Policy string `json:"policy"`
-		Code   string `json:"code"`
-	}
 	return encoded{operation: "sendTemplate", category: m.Category, body: struct {
-		Template  string      `json:"template"`
-		Namespace string      `json:"namespace,omitempty"`
-		Language  language    `json:"language"`
-		Params    []component `json:"params,omitempty"`
-	}{m.Name, m.Namespace, language{"deterministic", m.Language}, m.components()}}, nil
+		templateBody
+		MarketingLite   bool  `json:"useMMlite,omitzero"`
+		ActivitySharing bool  `json:"messageActivitySharing,omitzero"`
+		TTL             int64 `json:"messageSendTtlSeconds,omitzero"`
+	}{m.body(), m.MarketingLite, m.ActivitySharing, m.ttlSeconds()}}, nil
 }
 
-// check finds what is wrong with the values whatever the template says.
+// check finds what is wrong whatever the template says.
 func (m Template) check(c *checker) {
-	c.that(isWord(m.Name), "Name", orElse(ifText(m.Name, "is "+quote(m.Name)+", which is no template name"), "is empty"))
-	c.that(isWord(m.Language), "Language", orElse(ifText(m.Language, "is "+quote(m.Language)+", which is no language code"), "is empty; give the approved one, such as en or pt_BR"))
+	c.that(m.Name != "", "Name", "is empty")
+	c.that(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
+	c.that(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
+	c.that(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
 	c.that(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo tells it")
+	m.checkValues(c)
+	if len(m.Cards) > 0 {
+		c.count("Cards", len(m.Cards), 2, 10, "cards")
+	}
+	for i, card := range m.Cards {
+		var inner checker
+		card.asTemplate().checkValues(&inner)
+		c.within(at("Cards", i, ""), inner)
+	}
+	c.that(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970")
+	m.checkTTL(c)
+	c.that(m.Category == "" || strings.EqualFold(m.Category, "MARKETING") || !m.MarketingLite && !m.ActivitySharing,
+		"MarketingLite", "and ActivitySharing go with marketing templates only")
+}
 
+// checkValues finds what is wrong with the values.
+func (m Template) checkValues(c *checker) {
 	m.Header.check(c)
 	if m.Header.kind == headerText {
 		checkValue(c, "Header", m.Header.text, 60)
@@ -267,6 +354,36 @@ func (m Template) check(c *checker) {
 	}
 }
 
+// thirtyDays is the longest delivery; outside of marketing the service knows it
+// as -1 only.
+const thirtyDays = 30 * 24 * time.Hour
+
+func (m Template) checkTTL(c *checker) {
+	if m.TTL == 0 {
+		return
+	}
+	least, most := 30*time.Second, 12*time.Hour
+	switch strings.ToUpper(m.Category) {
+	case "MARKETING":
+		least, most = 12*time.Hour, thirtyDays
+	case "UTILITY":
+	case "AUTHENTICATION":
+		most = 15 * time.Minute
+	default:
+		c.fail("Category", "is "+quote(m.Category)+"; a TTL needs MARKETING, UTILITY or AUTHENTICATION")
+	}
+	c.that(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v; it must be whole seconds", m.TTL))
+	c.that(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",
+		fmt.Sprintf("is %v; %s takes %v to %v", m.TTL, strings.ToUpper(m.Category), least, most))
+}
+
+func (m Template) ttlSeconds() int64 {
+	if m.TTL == thirtyDays && !strings.EqualFold(m.Category, "MARKETING") {
+		return -1
+	}
+	return int64(m.TTL / time.Second)
+}
+
 // components returns the parts that carry values.
 func (m Template) components() []component {
 	var parts []component
@@ -284,15 +401,19 @@ func (m Template) components() []component {
 		}
 		parts = append(parts, body)
 	}
+	if !m.OfferExpires.IsZero() {
+		parts = append(parts, component{Type: "limited_time_offer", Parameters: []map[string]any{{
+			"type": "limited_time_offer", "limited_time_offer": map[string]any{"expiration_time_ms": m.OfferExpires.UnixMilli()}}}})
+	}
 	for _, b := range m.Buttons {
 		parts = append(parts, b.object())
 	}
-	return parts
-}
-
-func ifText(condition, text string) string {
-	if condition == "" {
-		return ""
+	if len(m.Cards) > 0 {
+		carousel := component{Type: "carousel"}
+		for i, card := range m.Cards {
+			carousel.Cards = append(carousel.Cards, cardParts{i, card.asTemplate().components()})
+		}
+		parts = append(parts, carousel)
 	}
-	return text
+	return parts
 }

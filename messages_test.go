@@ -92,22 +92,29 @@ func TestRequestsAreTheContracts(t *testing.T) {
 		"send-template": {ann, chatapi.Template{Name: "order_update", Language: "en", Namespace: "00000000_0000_4000_8000_000000000001",
 			Header: chatapi.HeaderImage(chatapi.MediaURL("https://files.example.com/h.jpg")), Body: chatapi.Params("Pat", "1001"),
 			Buttons: []chatapi.ButtonParam{chatapi.URLButton(0, "1001")}}, nil, "sendTemplate"},
-		"send-sticker": {ann, chatapi.Custom{Operation: "sendSticker", Body: json.RawMessage(`{"link":"https://files.example.com/wave.webp"}`)},
-			nil, "sendSticker"},
+		"send-button-alias": {annsChat, chatapi.Custom{Operation: "sendButton", Body: json.RawMessage(`{"body":"Confirm the visit?","buttons":[{"id":"visit-yes","title":"Yes"}]}`)},
+			nil, "sendButton"},
 	} {
 		t.Run(file, func(t *testing.T) {
-			p, err := offline(t).Prepare(tc.to, tc.message, tc.opts...)
-			require.NoError(t, err)
-			assert.Equal(t, tc.op, p.Operation)
-			assert.JSONEq(t, string(contract(t, "request-"+file+".json")), string(p.Body))
-
-			pointer := reflect.New(reflect.TypeOf(tc.message))
-			pointer.Elem().Set(reflect.ValueOf(tc.message))
-			same, err := offline(t).Prepare(tc.to, pointer.Interface().(chatapi.Message), tc.opts...)
-			require.NoError(t, err)
-			assert.JSONEq(t, string(p.Body), string(same.Body))
+			assert.Equal(t, tc.op, likeContract(t, file, tc.to, tc.message, tc.opts...).Operation)
 		})
 	}
+}
+
+// likeContract prepares a message, as a value and as a pointer, and compares it
+// with the contract's example.
+func likeContract(t *testing.T, file string, to chatapi.Recipient, m chatapi.Message, opts ...chatapi.SendOption) *chatapi.Prepared {
+	t.Helper()
+	p, err := offline(t).Prepare(to, m, opts...)
+	require.NoError(t, err)
+	assert.JSONEq(t, string(contract(t, "request-"+file+".json")), string(p.Body))
+
+	pointer := reflect.New(reflect.TypeOf(m))
+	pointer.Elem().Set(reflect.ValueOf(m))
+	same, err := offline(t).Prepare(to, pointer.Interface().(chatapi.Message), opts...)
+	require.NoError(t, err)
+	assert.Equal(t, string(p.Body), string(same.Body))
+	return p
 }
 
 func TestHeadersOfButtons(t *testing.T) {

@@ -21,28 +21,32 @@ import (
 // [Client.Templates].
 type TemplatesService service
 
-// TemplateInfo is a template as the service holds it.
+// TemplateInfo is a template as the service holds it. Its JSON can be stored
+// and read back.
 type TemplateInfo struct {
-	ID, Name, Language string
+	ID       string `json:"id,omitempty"`
+	Name     string `json:"name"`
+	Language string `json:"language"`
 
 	// Namespace is the account's; empty where the service does not tell it.
-	Namespace string
+	Namespace string `json:"namespace,omitempty"`
 
 	// Category is "MARKETING", "UTILITY" or "AUTHENTICATION"; old templates
 	// have others. Upper case, whatever the service wrote.
-	Category string
+	Category string `json:"category,omitempty"`
 
-	Status TemplateStatus
+	Status TemplateStatus `json:"status,omitempty"`
 
 	// Reason says why a template was rejected; empty if it was not.
-	Reason string
+	Reason string `json:"rejected_reason,omitempty"`
 
 	// Components are the template's parts. They are empty where the service
 	// does not list them.
-	Components []Component
+	Components []Component `json:"components,omitempty"`
 
-	// Raw is the template as the service wrote it.
-	Raw json.RawMessage
+	// Raw is the template as the service wrote it; the reply to
+	// [TemplatesService.Create] where it came from there.
+	Raw json.RawMessage `json:"-"`
 }
 
 // TemplateStatus is where a template stands; upper case, whatever the service
@@ -87,8 +91,7 @@ func (s TemplateStatus) over() bool {
 
 // UnmarshalJSON reads a template in any of the forms the service has used:
 // components as an array or as JSON text, the language as text or object, the
-// namespace under three names. A list of TemplateInfo can be stored and read
-// back.
+// namespace under three names.
 func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
 	var in struct {
 		ID         wire.Text       `json:"id"`
@@ -145,23 +148,6 @@ func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
 		return fmt.Errorf("components: %w", err)
 	}
 	return nil
-}
-
-// MarshalJSON writes the template as the service wrote it, or as it would.
-func (t TemplateInfo) MarshalJSON() ([]byte, error) {
-	if len(t.Raw) > 0 {
-		return t.Raw, nil
-	}
-	return json.Marshal(struct {
-		ID         string         `json:"id,omitempty"`
-		Name       string         `json:"name"`
-		Language   string         `json:"language"`
-		Namespace  string         `json:"namespace,omitempty"`
-		Category   string         `json:"category,omitempty"`
-		Status     TemplateStatus `json:"status,omitempty"`
-		Reason     string         `json:"rejected_reason,omitempty"`
-		Components []Component    `json:"components,omitempty"`
-	}{t.ID, t.Name, t.Language, t.Namespace, t.Category, t.Status, t.Reason, t.Components})
 }
 
 // templatesPage is how many templates one request asks for.

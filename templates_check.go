@@ -4,6 +4,9 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // Use returns a message with this template: its name, language, namespace and
@@ -24,7 +27,8 @@ func (t *TemplateInfo) Use(values ...string) Template {
 		value, values = values[0], values[1:]
 		return value, true
 	}
-	if names := variables(t.headerText()); len(names) > 0 {
+	p := parts(t.Components)
+	if names := variables(p.headerText()); len(names) > 0 {
 		if value, ok := next(); ok {
 			m.Header = HeaderText(value)
 			if hasNames(names) {
@@ -32,20 +36,20 @@ func (t *TemplateInfo) Use(values ...string) Template {
 			}
 		}
 	}
-	body := variables(t.part(ComponentBody).Text)
+	body := variables(p.part(ComponentBody).Text)
 	named := hasNames(body)
 	for _, name := range body {
 		value, ok := next()
 		if !ok {
 			break
 		}
-		p := Param{Text: value}
+		param := Param{Text: value}
 		if named {
-			p.Name = name
+			param.Name = name
 		}
-		m.Body = append(m.Body, p)
+		m.Body = append(m.Body, param)
 	}
-	for i, b := range t.part(ComponentButtons).Buttons {
+	for i, b := range p.part(ComponentButtons).Buttons {
 		if !b.needsURL() {
 			continue
 		}
@@ -57,9 +61,12 @@ func (t *TemplateInfo) Use(values ...string) Template {
 	return m
 }
 
+// parts are the components of a template, or of one of its cards.
+type parts []Component
+
 // part returns the component of that type; empty if there is none.
-func (t *TemplateInfo) part(kind ComponentType) Component {
-	for _, c := range t.Components {
+func (p parts) part(kind ComponentType) Component {
+	for _, c := range p {
 		if c.Type == kind {
 			return c
 		}
@@ -68,8 +75,8 @@ func (t *TemplateInfo) part(kind ComponentType) Component {
 }
 
 // headerText returns the text of a text header.
-func (t *TemplateInfo) headerText() string {
-	if h := t.part(ComponentHeader); h.Format == FormatText || h.Format == "" {
+func (p parts) headerText() string {
+	if h := p.part(ComponentHeader); h.Format == FormatText || h.Format == "" {
 		return h.Text
 	}
 	return ""
@@ -114,9 +121,7 @@ func (t *TemplateInfo) fits(op string, m Template) error {
 		c.failWith(misfit("Namespace", "is not the one of the template"))
 	}
 	if len(t.Components) > 0 {
-		t.fitHeader(&c, m)
-		t.fitBody(&c, m)
-		t.fitButtons(&c, m)
+		parts(t.Components).fit(&c, m)
 	}
 	if c.first != nil {
 		return within(op, c.first)
@@ -132,14 +137,32 @@ func misfit(field, problem string) *Error {
 	return e
 }
 
-func (t *TemplateInfo) fitHeader(c *checker, m Template) {
-	header := t.part(ComponentHeader)
-	names := variables(t.headerText())
+// fit compares the values with the components.
+func (p parts) fit(c *checker, m Template) {
+	p.fitHeader(c, m.Header)
+	p.fitBody(c, m.Body)
+	p.fitButtons(c, m.Buttons)
+	p.fitOffer(c, m.OfferExpires)
+	cards := p.part(ComponentCarousel).Cards
+	if len(m.Cards) != len(cards) {
+		c.failWith(misfit("Cards", fmt.Sprintf("has %s, but the template has %d", plural(len(m.Cards), "card"), len(cards))))
+		return
+	}
+	for i, card := range m.Cards {
+		var inner checker
+		parts(cards[i]).fit(&inner, card.asTemplate())
+		c.within(at("Cards", i, ""), inner)
+	}
+}
+
+func (p parts) fitHeader(c *checker, value Header) {
+	header := p.part(ComponentHeader)
+	names := variables(p.headerText())
 	format := header.Format
 	if format == "" && header.Text != "" {
 		format = FormatText
 	}
-	given := HeaderFormat(strings.ToUpper(string(m.Header.kind)))
+	given := HeaderFormat(strings.ToUpper(string(value.kind)))
 	var problem string
 	switch {
 	case header.Type == "" && given != "":
@@ -148,66 +171,66 @@ func (t *TemplateInfo) fitHeader(c *checker, m Template) {
 		problem = "is given, but the template's header has no variable"
 	case format == FormatText && len(names) > 0 && given != FormatText:
 		problem = "is missing; the template's header has the variable {{" + names[0] + "}}: use HeaderText"
-	case format == FormatText && len(names) > 0 && hasNames(names) && m.Header.name != names[0]:
+	case format == FormatText && len(names) > 0 && hasNames(names) && value.name != names[0]:
 		problem = "is not for {{" + names[0] + "}}: use HeaderNamedText"
-	case format == FormatText && len(names) > 0 && !hasNames(names) && m.Header.name != "":
+	case format == FormatText && len(names) > 0 && !hasNames(names) && value.name != "":
 		problem = "has a name, but the template numbers its variables: use HeaderText"
 	case header.Type != "" && format != FormatText && given == "":
 		problem = "is missing; the template needs " + article(strings.ToLower(string(format)))
 	case header.Type != "" && format != FormatText && given != format:
-		problem = fmt.Sprintf("is %s, but the template needs %s", article(string(m.Header.kind)), article(strings.ToLower(string(format))))
+		problem = fmt.Sprintf("is %s, but the template needs %s", article(string(value.kind)), article(strings.ToLower(string(format))))
 	default:
 		return
 	}
 	c.failWith(misfit("Header", problem))
 }
 
-func (t *TemplateInfo) fitBody(c *checker, m Template) {
-	names := variables(t.part(ComponentBody).Text)
+func (p parts) fitBody(c *checker, values []Param) {
+	names := variables(p.part(ComponentBody).Text)
 	if !hasNames(names) {
-		for i, p := range m.Body {
-			if p.Name != "" {
-				c.failWith(misfit(at("Body", i, "Name"), "is "+quote(p.Name)+", but the template numbers its variables: use Params"))
+		for i, v := range values {
+			if v.Name != "" {
+				c.failWith(misfit(at("Body", i, "Name"), "is "+quote(v.Name)+", but the template numbers its variables: use Params"))
 			}
 		}
-		if len(m.Body) != len(names) {
-			c.failWith(misfit("Body", fmt.Sprintf("has %s, but the template has %s", plural(len(m.Body), "value"), plural(len(names), "variable"))))
+		if len(values) != len(names) {
+			c.failWith(misfit("Body", fmt.Sprintf("has %s, but the template has %s", plural(len(values), "value"), plural(len(names), "variable"))))
 		}
 		return
 	}
-	for i, p := range m.Body {
+	for i, v := range values {
 		switch {
-		case p.Name == "":
+		case v.Name == "":
 			c.failWith(misfit(at("Body", i, "Name"), "is empty, but the template names its variables: use NamedParams"))
-		case !slices.Contains(names, p.Name):
-			c.failWith(misfit(at("Body", i, "Name"), fmt.Sprintf("is %s; the template has %s", quote(p.Name), strings.Join(names, ", "))))
+		case !slices.Contains(names, v.Name):
+			c.failWith(misfit(at("Body", i, "Name"), fmt.Sprintf("is %s; the template has %s", quote(v.Name), strings.Join(names, ", "))))
 		}
 	}
 	for _, name := range names {
-		if !slices.ContainsFunc(m.Body, func(p Param) bool { return p.Name == name }) {
+		if !slices.ContainsFunc(values, func(v Param) bool { return v.Name == name }) {
 			c.failWith(misfit("Body", "has no value for {{"+name+"}}"))
 		}
 	}
 }
 
-func (t *TemplateInfo) fitButtons(c *checker, m Template) {
-	buttons := t.part(ComponentButtons).Buttons
-	for i, p := range m.Buttons {
+func (p parts) fitButtons(c *checker, values []ButtonParam) {
+	buttons := p.part(ComponentButtons).Buttons
+	for i, v := range values {
 		field := at("Buttons", i, "")
-		if p.Index < 0 || p.Index >= len(buttons) {
-			c.failWith(misfit(field, fmt.Sprintf("is for button %d, but the template has %s", p.Index, plural(len(buttons), "button"))))
+		if v.Index < 0 || v.Index >= len(buttons) {
+			c.failWith(misfit(field, fmt.Sprintf("is for button %d, but the template has %s", v.Index, plural(len(buttons), "button"))))
 			continue
 		}
-		b := buttons[p.Index]
+		b := buttons[v.Index]
 		switch {
-		case !slices.Contains(b.takes(), p.kind):
-			c.failWith(misfit(field, fmt.Sprintf("is a %s value, but button %d of the template is %s", p.kind, p.Index, b.Type)))
-		case p.kind == buttonURL && !b.needsURL():
-			c.failWith(misfit(field, fmt.Sprintf("is given, but the URL of button %d has no variable", p.Index)))
+		case b.takes() != v.kind:
+			c.failWith(misfit(field, fmt.Sprintf("is a %s value, but button %d of the template is %s", v.kind, v.Index, b.Type)))
+		case v.kind == buttonURL && !b.needsURL():
+			c.failWith(misfit(field, fmt.Sprintf("is given, but the URL of button %d has no variable", v.Index)))
 		}
 	}
 	for i, b := range buttons {
-		given := slices.ContainsFunc(m.Buttons, func(p ButtonParam) bool { return p.Index == i })
+		given := slices.ContainsFunc(values, func(v ButtonParam) bool { return v.Index == i })
 		switch {
 		case given:
 		case b.needsURL():
@@ -218,19 +241,29 @@ func (t *TemplateInfo) fitButtons(c *checker, m Template) {
 	}
 }
 
-// takes returns the kinds of value that a button can have.
-func (b TemplateButton) takes() []string {
+func (p parts) fitOffer(c *checker, expires time.Time) {
+	offer := p.part(ComponentOffer)
+	var told struct {
+		Expires wire.Bool `json:"has_expiration"`
+	}
+	_ = wire.UnmarshalLenient(offer.Extra["limited_time_offer"], &told) // without it nothing is required
+	switch {
+	case offer.Type == "" && !expires.IsZero():
+		c.failWith(misfit("OfferExpires", "is given, but the template has no limited-time offer"))
+	case told.Expires.Value && expires.IsZero():
+		c.failWith(misfit("OfferExpires", "is missing; the template's offer ends at a time"))
+	}
+}
+
+// takes returns the kind of value that a button can have; empty if none.
+func (b TemplateButton) takes() string {
 	switch b.Type {
 	case ButtonTypeURL, ButtonTypeOTP:
-		return []string{buttonURL}
-	case ButtonTypeQuickReply:
-		return []string{buttonQuickReply}
-	case ButtonTypeCopyCode:
-		return []string{buttonCopyCode}
-	case ButtonTypeFlow:
-		return []string{buttonFlow}
+		return buttonURL
+	case ButtonTypeQuickReply, ButtonTypeCopyCode, ButtonTypeFlow, ButtonTypeCatalog, ButtonTypeOrderDetails:
+		return strings.ToLower(string(b.Type)) // the wire's two words for one thing
 	}
-	return nil
+	return ""
 }
 
 func plural(n int, noun string) string {
@@ -251,6 +284,9 @@ type Preview struct {
 
 	// Buttons are in the template's order.
 	Buttons []PreviewButton
+
+	// Cards are those of a carousel.
+	Cards []Preview
 }
 
 // PreviewButton is one button of a [Preview].
@@ -277,6 +313,9 @@ func (p Preview) String() string {
 		}
 		lines = append(lines, line)
 	}
+	for i, card := range p.Cards {
+		lines = append(lines, fmt.Sprintf("card %d:", i+1), card.String())
+	}
 	return strings.Join(lines, "\n")
 }
 
@@ -294,29 +333,38 @@ func (t *TemplateInfo) Preview(m Template) (Preview, error) {
 	if len(t.Components) == 0 {
 		return Preview{}, within(op, misfit("Components", "are not known; the service did not list them"))
 	}
-	p := Preview{Header: t.previewHeader(m.Header), Body: fill(t.part(ComponentBody).Text, m.Body), Footer: t.part(ComponentFooter).Text}
-	for i, b := range t.part(ComponentButtons).Buttons {
-		shown := PreviewButton{Type: b.Type, Text: b.Text, URL: b.URL}
-		for _, given := range m.Buttons {
-			if given.Index == i && given.kind == buttonURL {
-				shown.URL = variable.ReplaceAllLiteralString(b.URL, given.value)
-			}
-		}
-		p.Buttons = append(p.Buttons, shown)
-	}
-	return p, nil
+	return parts(t.Components).preview(m), nil
 }
 
-func (t *TemplateInfo) previewHeader(h Header) string {
+func (p parts) preview(m Template) Preview {
+	shown := Preview{Header: p.previewHeader(m.Header), Body: fill(p.part(ComponentBody).Text, m.Body), Footer: p.part(ComponentFooter).Text}
+	for i, b := range p.part(ComponentButtons).Buttons {
+		button := PreviewButton{Type: b.Type, Text: b.Text, URL: b.URL}
+		for _, given := range m.Buttons {
+			if given.Index == i && given.kind == buttonURL {
+				button.URL = variable.ReplaceAllLiteralString(b.URL, given.value)
+			}
+		}
+		shown.Buttons = append(shown.Buttons, button)
+	}
+	for i, card := range p.part(ComponentCarousel).Cards {
+		shown.Cards = append(shown.Cards, parts(card).preview(m.Cards[i].asTemplate()))
+	}
+	return shown
+}
+
+func (p parts) previewHeader(h Header) string {
 	switch h.kind {
 	case "":
-		return t.headerText()
+		return p.headerText()
 	case headerText:
-		return variable.ReplaceAllLiteralString(t.headerText(), h.text)
+		return variable.ReplaceAllLiteralString(p.headerText(), h.text)
 	case headerLocation:
 		return "[location] " + h.location.Name
+	case headerProduct:
+		return "[product] " + h.product.Product
 	}
-	return "[" + string(h.kind) + "] " + h.media.String()
+	return "[" + string(h.kind) + "] " + orElse(h.media.id, h.media.String())
 }
 
 // fill puts the values into a text.

@@ -68,6 +68,7 @@ const (
 	ComponentFooter   ComponentType = "FOOTER"
 	ComponentButtons  ComponentType = "BUTTONS"
 	ComponentCarousel ComponentType = "CAROUSEL"
+	ComponentOffer    ComponentType = "LIMITED_TIME_OFFER"
 )
 
 // HeaderFormat is what a template's header shows. The set is open.
@@ -80,6 +81,7 @@ const (
 	FormatVideo    HeaderFormat = "VIDEO"
 	FormatDocument HeaderFormat = "DOCUMENT"
 	FormatLocation HeaderFormat = "LOCATION"
+	FormatProduct  HeaderFormat = "PRODUCT" // on a card
 )
 
 // TemplateButton is one button of a template.

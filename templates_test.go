@@ -286,6 +286,12 @@ func TestCreateAndRemove(t *testing.T) {
 		})
 		info, err := client.Templates.Create(t.Context(), draft())
 		require.NoError(t, err)
+		stored, err := json.Marshal(info)
+		require.NoError(t, err)
+		var back chatapi.TemplateInfo
+		require.NoError(t, json.Unmarshal(stored, &back))
+		back.Raw = info.Raw
+		assert.Equal(t, info, &back, "what was stored reads back")
 		want.Name, want.Language, want.Components, want.Raw = "order_update", "en", draft().Components, json.RawMessage(body)
 		assert.Equal(t, &want, info)
 	}
@@ -578,6 +584,30 @@ func TestCheckNamesThePlace(t *testing.T) {
 	wrongField(t, info.Check(info.Use("1001", "Pat\nE.", "1001", "1001")), chatapi.ErrInvalid, "Body[0]")
 	info.Status, info.Reason = chatapi.TemplateRejected, "ABUSIVE_CONTENT"
 	assert.ErrorIs(t, info.Check(info.Use("1001", "Pat", "1001", "1001")), chatapi.ErrTemplateRejected)
+}
+
+func TestPreviewShowsWhatStandsInTheHeader(t *testing.T) {
+	for want, tc := range map[string]struct {
+		format chatapi.HeaderFormat
+		header chatapi.Header
+	}{
+		"[location] Demo point":                      {chatapi.FormatLocation, chatapi.HeaderLocation(chatapi.Location{Latitude: 1, Name: "Demo point"})},
+		"[document] https://files.example.com/a.pdf": {chatapi.FormatDocument, chatapi.HeaderDocument(chatapi.MediaURL("https://files.example.com/a.pdf?sig=1"), "a.pdf")},
+		"[video] 12":      {chatapi.FormatVideo, chatapi.HeaderVideo(chatapi.MediaID("12", chatapi.TypeVideo))},
+		"[product] SKU-1": {chatapi.FormatProduct, chatapi.HeaderProduct("100000000000011", "SKU-1")},
+		"Fixed":           {chatapi.FormatText, chatapi.Header{}},
+	} {
+		info := &chatapi.TemplateInfo{Name: "a", Language: "en", Components: []chatapi.Component{
+			{Type: chatapi.ComponentHeader, Format: tc.format}, {Type: chatapi.ComponentBody, Text: "You owe {{1}} on {{2}}."}}}
+		if tc.format == chatapi.FormatText {
+			info.Components[0].Text = "Fixed"
+		}
+		m := info.Use()
+		m.Header, m.Body = tc.header, []chatapi.Param{chatapi.CurrencyParam("$1.50", "USD", 1500), chatapi.DateTimeParam("1 October")}
+		preview, err := info.Preview(m)
+		require.NoError(t, err)
+		assert.Equal(t, want+"\nYou owe $1.50 on 1 October.", preview.String())
+	}
 }
 
 func TestWhatIsNotKnownIsNotChecked(t *testing.T) {

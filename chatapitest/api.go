@@ -225,7 +225,7 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 // lie there as well. It cannot be used inside a synctest bubble, which real
 // sockets would block. Close ends it.
 func (a *API) Listen() (apiURL string, err error) {
-	listener, err := new(net.ListenConfig).Listen(context.Background(), "tcp", "127.0.0.1:0")
+	listener, err := (&net.ListenConfig{}).Listen(a.stopping, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("chatapitest: %w", err)
 	}

@@ -119,6 +119,21 @@ func TestTokens(t *testing.T) {
 		})
 	}
 
+	t.Run("in the body", func(t *testing.T) {
+		r := httptest.NewRequest(http.MethodPost, api.URL+"/removeTemplate", strings.NewReader(`{"name":"x","token":"`+api.Token+`"}`))
+		r.Header.Set("Authorization", "Bearer nonsense")
+		resp, err := api.Transport.RoundTrip(r)
+		require.NoError(t, err)
+		assert.Equal(t, 200, resp.StatusCode)
+	})
+	t.Run("of my own", func(t *testing.T) {
+		api := chatapitest.New(t, chatapitest.Token("my-token"))
+		api.SetStatus("disconnected")
+		_, body := request(t, api, "GET", "status", "")
+		assert.Contains(t, body, `"status":"disconnected"`)
+		assert.Equal(t, "my-token", api.Token)
+	})
+
 	api.ExpireToken()
 	status, body := request(t, api, "GET", "status", "")
 	assert.Equal(t, 401, status)

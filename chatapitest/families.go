@@ -26,7 +26,6 @@ type families struct {
 	key        string // of flow encryption
 	blocked    map[string]bool
 	calls      map[string]string // call id to what it awaits
-	lite       bool
 }
 
 func newFamilies() families {
@@ -400,7 +399,7 @@ func unblockUser(a *API, r *request) answer {
 }
 
 func getLite(a *API, _ *request) answer {
-	if a.family.lite {
+	if a.quirks[MMLite] {
 		return reply(http.StatusOK, object{"available": true, "status": "ONBOARDED", "message": ""})
 	}
 	return reply(http.StatusOK, object{"available": false, "status": "NOT_ONBOARDED", "message": "Not enabled"})

@@ -62,6 +62,10 @@ const (
 	// NoUsername refuses sends to a username: "username routing is disabled".
 	NoUsername Quirk = "no username"
 
+	// MMLite is a channel with Marketing Messages Lite: MARKETING templates take
+	// that path unless useMMlite is false, and their acks say so.
+	MMLite Quirk = "mm lite"
+
 	// NoFlows answers flow management with 501.
 	NoFlows Quirk = "no flows"
 

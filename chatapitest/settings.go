@@ -130,7 +130,7 @@ func updateSettings(a *API, r *request) answer {
 }
 
 func getStatus(a *API, _ *request) answer {
-	return reply(http.StatusOK, object{"status": a.state, "accountStatus": "authenticated", "mm_lite_available": a.family.lite})
+	return reply(http.StatusOK, object{"status": a.state, "accountStatus": "authenticated", "mm_lite_available": a.quirks[MMLite]})
 }
 
 func getMe(a *API, _ *request) answer { return reply(http.StatusOK, a.profile) }

@@ -305,7 +305,7 @@ func readTemplate(a *API, r *request) (sending, *answer) {
 		return refused(fit.code, "Parameter format does not match format in the created template", fit.details)
 	}
 	category := strings.ToLower(t.category)
-	lite := b.flag("useMMlite") && t.category == "MARKETING"
+	lite := t.category == "MARKETING" && (b.flag("useMMlite") || a.quirks[MMLite] && !b.has("useMMlite"))
 	if lite {
 		category = "marketing_lite"
 	}

@@ -1,6 +1,7 @@
 package chatapitest_test
 
 import (
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -205,4 +206,79 @@ func TestReplyQuirks(t *testing.T) {
 	list, err := client.Webhooks.List(t.Context())
 	require.NoError(t, err)
 	assert.Len(t, list, 2)
+}
+
+// TestTemplateValues sends one template in many ways.
+func TestTemplateValues(t *testing.T) {
+	const components = `[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hi {{name}}, {{price}} until {{day}}"},
+		{"type":"BUTTONS","buttons":[{"type":"URL","text":"See","url":"https://shop.example.com/{{1}}"},{"type":"COPY_CODE","text":"Copy"},{"type":"PHONE_NUMBER","text":"Call","phone_number":"+12025550100"}]}]`
+	const header = `{"type":"header","parameters":[{"type":"image","image":{"link":"https://files.example.com/h.jpg"}}]}`
+	const body = `{"type":"body","parameters":[{"type":"text","parameter_name":"name","text":"Ann"},
+		{"type":"currency","parameter_name":"price","currency":{"fallback_value":"$5","currency_code":"USD","amount_1000":5000}},
+		{"type":"date_time","parameter_name":"day","date_time":{"fallback_value":"Friday"}}]}`
+	const url = `{"type":"button","sub_type":"url","index":"0","parameters":[{"type":"text","text":"p1"}]}`
+	const code = `{"type":"button","sub_type":"copy_code","index":1,"parameters":[{"type":"coupon_code","coupon_code":"SAVE5"}]}`
+	all := func(parts ...string) string { return strings.Join(parts, ",") }
+	for _, test := range []struct{ name, params, want string }{
+		{"all of it", all(header, body, url, code), `"sent":true`},
+		{"no header", all(body, url, code), "132012"},
+		{"a header of another kind", all(strings.ReplaceAll(header, "image", "video"), body, url, code), "132012"},
+		{"a header without a file", all(strings.Replace(header, `"link":"https://files.example.com/h.jpg"`, "", 1), body, url, code), "132012"},
+		{"a name that is not there", all(header, strings.Replace(body, `"day"`, `"night"`, 1), url, code), "132000"},
+		{"an empty value", all(header, strings.Replace(body, `"Ann"`, `""`, 1), url, code), "132012"},
+		{"a currency without its text", all(header, strings.Replace(body, `"$5"`, `""`, 1), url, code), "132012"},
+		{"five spaces", all(header, strings.Replace(body, `"Ann"`, `"A     n"`, 1), url, code), "cannot have new-line/tab"},
+		{"no end of the address", all(header, body, code), "132000"},
+		{"no code", all(header, body, url), "132000"},
+		{"another kind of button", all(header, body, strings.Replace(url, `"url"`, `"quick_reply"`, 1), code), "132012"},
+		{"a value for the call button", all(header, body, url, code, `{"type":"button","sub_type":"phone_number","index":2,"parameters":[{"type":"text","text":"1"}]}`), "132000"},
+		{"a fourth button", all(header, body, url, code, `{"type":"button","sub_type":"url","index":3,"parameters":[]}`), "132000"},
+		{"cards that are not there", all(header, body, url, code, `{"type":"carousel","cards":[{"card_index":0,"components":[]}]}`), "132000"},
+		{"a part of no kind", all(header, body, url, code, `{"type":"hsm"}`), "132012"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			api := chatapitest.New(t, chatapitest.Quirks(chatapitest.MMLite))
+			_, reply := request(t, api, "POST", "addTemplate", `{"name":"sale","category":"MARKETING","language":"en","components":`+components+`}`)
+			require.Contains(t, reply, "PENDING")
+			events := &listener{}
+			api.Webhook("https://log.test/x", events)
+			_, reply = request(t, api, "POST", "sendTemplate", `{"phone":"12025550143","template":"sale","language":{"code":"en"},"params":[`+test.params+`]}`)
+			assert.Contains(t, reply, test.want)
+			api.Settle()
+			if test.name != "all of it" {
+				assert.Empty(t, events.keys())
+				return
+			}
+			got := api.Customer(ann).LastReceived()
+			assert.Equal(t, "Hi Ann, $5 until Friday", got.Text)
+			assert.Equal(t, "https://shop.example.com/p1", got.Buttons[0].URL)
+			assert.Equal(t, "SAVE5", got.Buttons[1].ID)
+			assert.Equal(t, "https://files.example.com/h.jpg", got.File.URL)
+			assert.Equal(t, "marketing_lite", events.last().(*chatapi.StatusEvent).Category)
+		})
+	}
+}
+
+// TestTemplateDrafts has drafts that WhatsApp does not take.
+func TestTemplateDrafts(t *testing.T) {
+	long := func(n int) string { return strings.Repeat("x", n) }
+	for components, want := range map[string]string{
+		`{"type":"BODY","text":"x"},{"type":"BODY","text":"y"}`:                                                         "BODY is given twice",
+		`{"type":"SIDEBAR","text":"x"}`:                                                                                 "is unknown",
+		`{"type":"BODY","text":""}`:                                                                                     "BODY needs a text",
+		`{"type":"BODY","text":"` + long(1025) + `"}`:                                                                   "longer than 1024",
+		`{"type":"BODY","text":"{{1}} {{name}}"}`:                                                                       "mixes numbered and named",
+		`{"type":"BODY","text":"x"},{"type":"HEADER","format":"SONG"}`:                                                  "unknown format",
+		`{"type":"BODY","text":"x"},{"type":"HEADER","format":"TEXT","text":"` + long(61) + `"}`:                        "1 to 60 characters",
+		`{"type":"BODY","text":"x"},{"type":"HEADER","format":"TEXT","text":"{{1}}{{2}}"}`:                              "at most one variable",
+		`{"type":"BODY","text":"x"},{"type":"FOOTER","text":"{{1}}"}`:                                                   "FOOTER",
+		`{"type":"BODY","text":"x"},{"type":"BUTTONS","buttons":[]}`:                                                    "1 to 10 buttons",
+		`{"type":"BODY","text":"x"},{"type":"BUTTONS","buttons":[{"type":"URL","text":"` + long(26) + `"}]}`:            "26 of at most 25",
+		`{"type":"BODY","text":"x"},{"type":"BUTTONS","buttons":[{"type":"URL","text":"x","url":"shop"}]}`:              "needs an address",
+		`{"type":"FOOTER","text":"x"}`:                                                                                  "BODY is missing",
+		`{"type":"body","text":"x {{1}}","example":{"body_text":[["y"]]}},{"type":"header","format":"text","text":"z"}`: "PENDING",
+	} {
+		_, reply := request(t, chatapitest.New(t), "POST", "addTemplate", `{"name":"a","category":"UTILITY","language":"en","components":[`+components+`]}`)
+		assert.Contains(t, reply, want, components)
+	}
 }

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -217,7 +218,7 @@ func TestPanic(t *testing.T) {
 // TestFailNow has a handler end its goroutine, as require does.
 func TestFailNow(t *testing.T) {
 	api, _ := recorded(t)
-	api.Webhook(hookURL, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { goexit() }))
+	api.Webhook(hookURL, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { runtime.Goexit() }))
 	api.Customer(ann).Says("hi")
 	api.Customer(ann).Says("again")
 	require.Len(t, api.Undelivered(), 2)
@@ -329,6 +330,19 @@ func TestRealPort(t *testing.T) {
 	_, err = client.Send(t.Context(), customer.Recipient(), chatapi.Text{Body: "twice"})
 	assert.ErrorIs(t, err, chatapi.ErrOutcomeUnknown)
 	assert.Len(t, customer.Received(), 3)
+
+	customer.Sends(chatapitest.File{Name: "a.png", Data: []byte("png")})
+	var row struct{ Messages []struct{ Body, Type string } }
+	for _, d := range api.Delivered() {
+		if strings.Contains(string(d.Body), `"image"`) {
+			require.NoError(t, json.Unmarshal(d.Body, &row))
+		}
+	}
+	require.Len(t, row.Messages, 1)
+	resp, err := http.Get(row.Messages[0].Body)
+	require.NoError(t, err)
+	defer resp.Body.Close()
+	assert.Equal(t, "image/png", resp.Header.Get("Content-Type"), "the file lies on the port as well")
 
 	// An act inside a handler behind a real connection only queues as well.
 	var once sync.Once

@@ -1,0 +1,281 @@
+package chatapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// CallsService takes part in the signalling of calls; the sound itself flows by
+// WebRTC between the customer and your own media server. See [Client.Calls].
+// What the customer does arrives as a [*CallEvent]. With SIP switched on,
+// neither these calls nor those events work (contract, "Calling, groups,
+// flows"; documented, beta).
+//
+// Every action goes out at most once, because a call cannot be placed or
+// answered twice: after [ErrOutcomeUnknown], the next [*CallEvent] tells.
+type CallsService service
+
+// CallSettings is what a channel does with calls. In an update, what is empty
+// stays as it is.
+type CallSettings struct {
+	// Status is "ENABLED" or "DISABLED".
+	Status string
+
+	// IconVisibility is "DEFAULT", or "DISABLE_ALL" to show customers no
+	// button.
+	IconVisibility string
+
+	// CallbackPermission is "ENABLED" if customers are asked whether they may
+	// be called back.
+	CallbackPermission string
+
+	// KeyExchange is "DTLS", or with SIP "SDES".
+	KeyExchange string
+
+	// Video is "ENABLED" or "DISABLED".
+	Video string
+
+	// Hours are the call hours as Meta writes them; the contract knows their
+	// members only in part.
+	Hours json.RawMessage
+
+	// SIP hands calls to a SIP server.
+	SIP *CallSIP
+}
+
+// CallSIP says where calls go by SIP. The password of a server comes in
+// [CallSettingsInfo.Raw] only.
+type CallSIP struct {
+	// Status is "ENABLED" or "DISABLED".
+	Status string
+
+	Servers []SIPServer
+}
+
+// SIPServer is one server of [CallSIP].
+type SIPServer struct {
+	Hostname string
+	Port     int
+
+	// URIParams are put into the user part of the request URI.
+	URIParams map[string]string
+
+	// AppID is only in replies.
+	AppID string
+}
+
+// CallSettingsInfo is what is set now.
+type CallSettingsInfo struct {
+	CallSettings
+
+	// Raw is the service's reply. It may hold a SIP password: do not log it.
+	Raw json.RawMessage
+}
+
+// wireCallSettings is the form of CallSettings on the wire.
+type wireCallSettings struct {
+	Status             wire.Text       `json:"status,omitempty"`
+	IconVisibility     wire.Text       `json:"call_icon_visibility,omitempty"`
+	CallbackPermission wire.Text       `json:"callback_permission_status,omitempty"`
+	KeyExchange        wire.Text       `json:"srtp_key_exchange_protocol,omitempty"`
+	Video              *wireCallVideo  `json:"video,omitempty"`
+	Hours              json.RawMessage `json:"call_hours,omitempty"`
+	SIP                *wireCallSIP    `json:"sip,omitempty"`
+}
+
+type wireCallVideo struct {
+	Status wire.Text `json:"status"`
+}
+
+type wireCallSIP struct {
+	Status  wire.Text       `json:"status,omitempty"`
+	Servers []wireSIPServer `json:"servers,omitempty"`
+}
+
+type wireSIPServer struct {
+	Hostname  wire.Text            `json:"hostname,omitempty"`
+	Port      wire.Int             `json:"port,omitempty"`
+	URIParams map[string]wire.Text `json:"request_uri_user_params,omitempty"`
+	AppID     wire.Text            `json:"app_id,omitempty"`
+}
+
+// Settings returns what the channel does with calls. It changes nothing and is
+// retried.
+func (s *CallsService) Settings(ctx context.Context) (*CallSettingsInfo, error) {
+	const op = "getCallingSettings"
+	client := (*service)(s).owner()
+	var raw json.RawMessage
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "callingSettings"}, &raw); err != nil {
+		return nil, err
+	}
+	var body struct {
+		Calling wireCallSettings `json:"calling"`
+	}
+	if err := client.decode(op, raw, &body); err != nil {
+		return nil, err
+	}
+	in := body.Calling
+	info := &CallSettingsInfo{Raw: raw, CallSettings: CallSettings{Status: string(in.Status), IconVisibility: string(in.IconVisibility),
+		CallbackPermission: string(in.CallbackPermission), KeyExchange: string(in.KeyExchange), Hours: in.Hours}}
+	if in.Video != nil {
+		info.Video = string(in.Video.Status)
+	}
+	if in.SIP != nil {
+		info.SIP = &CallSIP{Status: string(in.SIP.Status)}
+		for _, server := range in.SIP.Servers {
+			out := SIPServer{Hostname: string(server.Hostname), Port: int(server.Port), AppID: string(server.AppID)}
+			for name, value := range server.URIParams {
+				if out.URIParams == nil {
+					out.URIParams = map[string]string{}
+				}
+				out.URIParams[name] = string(value)
+			}
+			info.SIP.Servers = append(info.SIP.Servers, out)
+		}
+	}
+	return info, nil
+}
+
+// UpdateSettings changes what is given. The service forwards it unchecked, and
+// Meta may take one group of settings per call: first Status, then SIP. An empty
+// change is [ErrInvalid]. It may be repeated without harm and is retried.
+func (s *CallsService) UpdateSettings(ctx context.Context, change CallSettings) error {
+	const op = "updateCallingSettings"
+	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
+		CallbackPermission: wire.Text(change.CallbackPermission), KeyExchange: wire.Text(change.KeyExchange), Hours: change.Hours}
+	var c checker
+	c.that(len(change.Hours) == 0 || isObject(change.Hours) && json.Valid(change.Hours), "Hours", "is no JSON object")
+	changes := change.Status != "" || change.IconVisibility != "" || change.CallbackPermission != "" || change.KeyExchange != "" ||
+		change.Video != "" || len(change.Hours) > 0 || change.SIP != nil
+	c.that(changes, "change", "changes nothing")
+	if change.Video != "" {
+		out.Video = &wireCallVideo{wire.Text(change.Video)}
+	}
+	if change.SIP != nil {
+		out.SIP = &wireCallSIP{Status: wire.Text(change.SIP.Status)}
+		for i, server := range change.SIP.Servers {
+			c.text(at("SIP.Servers", i, "Hostname"), server.Hostname, 253)
+			c.that(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), "is no port")
+			row := wireSIPServer{Hostname: wire.Text(server.Hostname), Port: wire.Int(server.Port)}
+			for name, value := range server.URIParams {
+				if row.URIParams == nil {
+					row.URIParams = map[string]wire.Text{}
+				}
+				row.URIParams[name] = wire.Text(value)
+			}
+			out.SIP.Servers = append(out.SIP.Servers, row)
+		}
+	}
+	if c.first != nil {
+		return (*service)(s).refuse(op, c.first)
+	}
+	body := map[string]any{"calling": out}
+	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "callingSettings", body: body}, nil)
+}
+
+// CallSession is this side's half of the agreement on a call.
+type CallSession struct {
+	// SDP is the session description: an offer for Connect, an answer for
+	// PreAccept and Accept.
+	SDP string
+
+	// CallbackData comes back in the call's events; at most 512 characters.
+	CallbackData string
+}
+
+// CallInfo is a call that was placed.
+type CallInfo struct {
+	// ID names the call ("wacid…") for the other actions; empty if the service
+	// told none.
+	ID string
+
+	// Raw is the service's reply.
+	Raw json.RawMessage
+}
+
+// Connect calls a person, who has to have a phone number and to have permitted
+// it: else the error is [ErrUnsupported], with code 138006 for no permission
+// and 138000 for a channel without calls.
+func (s *CallsService) Connect(ctx context.Context, to Recipient, offer CallSession) (*CallInfo, error) {
+	phone, bad := phoneOf("to", to)
+	if bad != nil {
+		return nil, (*service)(s).refuse(initiateCall, bad)
+	}
+	raw, err := s.act(ctx, callAction{Action: "connect", To: phone}, &offer)
+	if err != nil {
+		return nil, err
+	}
+	call := &CallInfo{Raw: raw}
+	for calls := wire.Root(raw).Get("calls").Array(); calls.Next() && call.ID == ""; {
+		call.ID = firstText(calls.Value, "id")
+	}
+	return call, nil
+}
+
+// PreAccept prepares the media connection of an incoming call, so that nothing
+// is cut off after [CallsService.Accept].
+func (s *CallsService) PreAccept(ctx context.Context, callID string, answer CallSession) error {
+	_, err := s.act(ctx, callAction{Action: "pre_accept", CallID: callID}, &answer)
+	return err
+}
+
+// Accept answers an incoming call. There are 30 to 60 s for that (contract,
+// "initiateCall"; documented).
+func (s *CallsService) Accept(ctx context.Context, callID string, answer CallSession) error {
+	_, err := s.act(ctx, callAction{Action: "accept", CallID: callID}, &answer)
+	return err
+}
+
+// Reject declines an incoming call.
+func (s *CallsService) Reject(ctx context.Context, callID string) error {
+	_, err := s.act(ctx, callAction{Action: "reject", CallID: callID}, nil)
+	return err
+}
+
+// Terminate ends a call.
+func (s *CallsService) Terminate(ctx context.Context, callID string) error {
+	_, err := s.act(ctx, callAction{Action: "terminate", CallID: callID}, nil)
+	return err
+}
+
+const initiateCall = "initiateCall"
+
+// callAction is the body of initiateCall.
+type callAction struct {
+	Product      string         `json:"messaging_product"`
+	Action       string         `json:"action"`
+	To           string         `json:"to,omitempty"`
+	CallID       string         `json:"call_id,omitempty"`
+	Session      *sessionOnWire `json:"session,omitempty"`
+	CallbackData string         `json:"biz_opaque_callback_data,omitempty"`
+}
+
+type sessionOnWire struct {
+	Type string `json:"sdp_type"`
+	SDP  string `json:"sdp"`
+}
+
+func (s *CallsService) act(ctx context.Context, body callAction, session *CallSession) (raw json.RawMessage, err error) {
+	var c checker
+	body.Product = "whatsapp"
+	kind := "answer"
+	if body.Action == "connect" {
+		kind = "offer"
+	} else {
+		c.that(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is no call id")
+	}
+	if session != nil {
+		c.text("SDP", session.SDP, 1<<20)
+		c.optional("CallbackData", session.CallbackData, 512)
+		body.Session = &sessionOnWire{kind, session.SDP}
+		body.CallbackData = session.CallbackData
+	}
+	if c.first != nil {
+		return nil, (*service)(s).refuse(initiateCall, c.first)
+	}
+	err = (*service)(s).owner().call(ctx, request{op: initiateCall, method: http.MethodPost, path: initiateCall, body: body, once: true}, &raw)
+	return raw, err
+}

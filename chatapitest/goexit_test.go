@@ -1,5 +1,0 @@
-package chatapitest_test
-
-import "runtime"
-
-func goexit() { runtime.Goexit() }

@@ -1,0 +1,244 @@
+package chatapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"iter"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/transport"
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// GroupsService creates and manages groups. See [Client.Groups]. Messages to a
+// group are sent with [Client.Send] to [GroupInfo.Recipient].
+//
+// A group's id may be given with or without "@g.us". The service's replies
+// about groups are untyped (contract, "Calling, groups, flows"; inferred), so
+// Raw is kept beside what could be read. Everything but Create may be repeated
+// without harm and is retried.
+type GroupsService service
+
+// GroupInfo is a group as the service describes it.
+type GroupInfo struct {
+	// ID is the group's id without "@g.us".
+	ID string
+
+	Subject, Description string
+
+	// Participants are the members as the service wrote them.
+	Participants []json.RawMessage
+
+	// Raw is the group as the service wrote it.
+	Raw json.RawMessage
+}
+
+// Recipient returns the group to send to.
+func (g GroupInfo) Recipient() Recipient { return Chat(g.ID + suffixGroup) }
+
+// GroupDraft is a group to be created.
+type GroupDraft struct {
+	// Subject is the group's name. The contract has no limit for it.
+	Subject string
+
+	// Description may be empty.
+	Description string
+}
+
+// GroupPatch is a change of a group: what is nil or zero stays as it is.
+type GroupPatch struct {
+	Subject, Description *string
+
+	// Picture is a link or bytes of an image.
+	Picture Media
+}
+
+// groupsPage is how many groups one request asks for.
+const groupsPage = 100
+
+// All yields every group, in the service's order. It follows the cursor of each
+// page, yields until the first error and then ends. A service that repeats its
+// rows ends the loop instead of keeping it busy.
+func (s *GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
+	const op = "listGroups"
+	return func(yield func(*GroupInfo, error) bool) {
+		client := (*service)(s).owner()
+		seen := map[string]bool{}
+		for after := ""; ; {
+			query := url.Values{"limit": {strconv.Itoa(groupsPage)}}
+			if after != "" {
+				query.Set("after", after)
+			}
+			var raw json.RawMessage
+			if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "groups", query: query}, &raw); err != nil {
+				yield(nil, err)
+				return
+			}
+			rows, err := client.rows(op, raw, "groups", "data", "items")
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			fresh := false
+			for _, row := range rows {
+				group := readGroup(row)
+				key := orElse(group.ID, string(row))
+				if seen[key] {
+					continue
+				}
+				seen[key], fresh = true, true
+				if !yield(group, nil) {
+					return
+				}
+			}
+			next := nextCursor(wire.Root(raw))
+			if !fresh || next == "" || next == after {
+				return
+			}
+			after = next
+		}
+	}
+}
+
+// nextCursor finds the cursor to the page after, in the places where Graph and
+// its resellers put it. Whether there is such a page is only certain when it
+// was asked for.
+func nextCursor(reply wire.Value) string {
+	paging := reply.Get("paging")
+	for _, place := range []wire.Value{paging.Get("cursors"), paging, reply} {
+		if cursor := firstText(place, "after"); cursor != "" {
+			return cursor
+		}
+	}
+	return ""
+}
+
+// readGroup reads what it can of a group; the rest is in Raw.
+func readGroup(raw json.RawMessage) *GroupInfo {
+	value := wire.Root(raw)
+	if inner := value.Get("group"); inner.IsObject() {
+		value = inner
+	}
+	group := &GroupInfo{
+		ID:          strings.TrimSuffix(firstText(value, "id", "groupId", "group_id"), suffixGroup),
+		Subject:     firstText(value, "subject", "name", "groupName"),
+		Description: firstText(value, "description"),
+		Raw:         raw,
+	}
+	for participants := value.Get("participants").Array(); participants.Next(); {
+		group.Participants = append(group.Participants, json.RawMessage(participants.Value))
+	}
+	return group
+}
+
+// Get returns one group. Fields, if given, are the names of the only members
+// that the service shall tell.
+func (s *GroupsService) Get(ctx context.Context, id string, fields ...string) (*GroupInfo, error) {
+	query := url.Values{}
+	if len(fields) > 0 {
+		query.Set("fields", strings.Join(fields, ","))
+	}
+	raw, err := s.one(ctx, request{op: "getGroupsGroupId", method: http.MethodGet, query: query}, id, "")
+	if err != nil {
+		return nil, err
+	}
+	group := readGroup(raw)
+	group.ID = orElse(group.ID, bareGroup(id))
+	return group, nil
+}
+
+// Create makes a group of which the channel is the only member; people join by
+// the link from [GroupsService.InviteLink]. The result has an ID as far as the
+// service tells one: groups may be made in the background (contract: untyped),
+// so see Raw, [GroupsService.All] and the webhooks. It is done at most once:
+// after [ErrOutcomeUnknown], look whether the group is there.
+func (s *GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo, error) {
+	const op = "createGroups"
+	if strings.TrimSpace(draft.Subject) == "" {
+		return nil, (*service)(s).refuse(op, invalid("Subject", "is empty"))
+	}
+	body := struct {
+		Name        string `json:"groupName"`
+		Description string `json:"description,omitempty"`
+	}{draft.Subject, draft.Description}
+	var raw json.RawMessage
+	err := (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "groups", body: body, once: true}, &raw)
+	if err != nil {
+		return nil, err
+	}
+	group := readGroup(raw)
+	group.Subject = orElse(group.Subject, draft.Subject)
+	group.Description = orElse(group.Description, draft.Description)
+	return group, nil
+}
+
+// Update changes a group. An empty patch is [ErrInvalid].
+func (s *GroupsService) Update(ctx context.Context, id string, patch GroupPatch) error {
+	const op = "createGroupsGroupId"
+	body := struct {
+		Subject     *string `json:"subject,omitempty"`
+		Description *string `json:"description,omitempty"`
+		Picture     string  `json:"profile_picture_file,omitempty"`
+	}{Subject: patch.Subject, Description: patch.Description}
+	var c checker
+	if patch.Subject != nil {
+		c.that(strings.TrimSpace(*patch.Subject) != "", "Subject", "is empty")
+	}
+	if !patch.Picture.isZero() {
+		body.Picture = patch.Picture.source(&c, "Picture")
+	} else if patch.Subject == nil && patch.Description == nil {
+		c.fail("patch", "changes nothing")
+	}
+	if c.first != nil {
+		return (*service)(s).refuse(op, c.first)
+	}
+	_, err := s.one(ctx, request{op: op, method: http.MethodPost, body: body}, id, "")
+	return err
+}
+
+// Delete dissolves a group for good.
+func (s *GroupsService) Delete(ctx context.Context, id string) error {
+	_, err := s.one(ctx, request{op: "deleteGroupsGroupId", method: http.MethodDelete}, id, "")
+	return err
+}
+
+// InviteLink returns the link by which people join the group.
+func (s *GroupsService) InviteLink(ctx context.Context, id string) (string, error) {
+	return s.link(ctx, request{op: "getGroupsGroupIdInvitelink", method: http.MethodGet}, id)
+}
+
+// ResetInviteLink makes a new link, which it returns; the one before stops
+// working. When it is retried, only the last link works, and that is the one
+// returned.
+func (s *GroupsService) ResetInviteLink(ctx context.Context, id string) (string, error) {
+	return s.link(ctx, request{op: "createGroupsGroupIdInvitelink", method: http.MethodPost}, id)
+}
+
+func (s *GroupsService) link(ctx context.Context, r request, id string) (string, error) {
+	raw, err := s.one(ctx, r, id, "/inviteLink")
+	if err != nil {
+		return "", err
+	}
+	link := firstText(wire.Root(raw), "invite_link", "inviteLink")
+	if link == "" {
+		return "", (*service)(s).owner().notJSON(r.op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no invite link"))
+	}
+	return link, nil
+}
+
+// one carries out a call about one group.
+func (s *GroupsService) one(ctx context.Context, r request, id, below string) (raw json.RawMessage, err error) {
+	place, bad := segment("id", bareGroup(id))
+	if bad != nil {
+		return nil, (*service)(s).refuse(r.op, bad)
+	}
+	r.path = "groups/" + place + below
+	err = (*service)(s).owner().call(ctx, r, &raw)
+	return raw, err
+}
+
+func bareGroup(id string) string { return strings.TrimSuffix(strings.TrimSpace(id), suffixGroup) }

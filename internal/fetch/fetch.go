@@ -1,0 +1,123 @@
+// Package fetch gets files from addresses that came from outside and are not
+// trusted: without any credential, only by https, only from the public internet.
+package fetch
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// maxRedirects is how many redirects are followed.
+const maxRedirects = 5
+
+// A Fetcher gets files. It is safe for concurrent use.
+type Fetcher struct {
+	client   *http.Client
+	loopback bool
+}
+
+// New returns a Fetcher with a network end of its own. An unguarded transport,
+// if not nil, replaces it: then names are not checked once they are resolved,
+// and loopback addresses may be fetched from, by http too.
+func New(unguarded http.RoundTripper) *Fetcher {
+	if unguarded != nil {
+		return fetcher(unguarded, true)
+	}
+	return fetcher(network(dialer(nil, public)), false)
+}
+
+func fetcher(transport http.RoundTripper, loopback bool) *Fetcher {
+	f := &Fetcher{loopback: loopback}
+	f.client = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
+		r.Header.Del("Referer") // the address before may be signed
+		if len(via) > maxRedirects {
+			return &Forbidden{"it redirects too often"}
+		}
+		if err := f.Check(r.URL); err != nil {
+			return &Forbidden{"it redirects to an address that " + err.Error()}
+		}
+		return nil
+	}}
+	return f
+}
+
+// network is the network end: no proxy, which would do the resolving, and no
+// decompressing, which would make a small file a large one.
+func network(d *net.Dialer) *http.Transport {
+	return &http.Transport{
+		DialContext:            d.DialContext,
+		ForceAttemptHTTP2:      true,
+		DisableCompression:     true,
+		TLSHandshakeTimeout:    10 * time.Second,
+		ResponseHeaderTimeout:  30 * time.Second,
+		IdleConnTimeout:        30 * time.Second,
+		MaxIdleConnsPerHost:    8,
+		MaxResponseHeaderBytes: 64 << 10,
+	}
+}
+
+// Check says what is wrong with an address, as far as it shows before names are
+// resolved; the error is a *Forbidden whose text goes on after "the address".
+func (f *Fetcher) Check(u *url.URL) error {
+	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
+	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
+	addr, err := netip.ParseAddr(host)
+	literal := err == nil
+	if literal && addr.Unmap().IsLoopback() {
+		local = true
+	}
+	switch {
+	case u.Scheme != "https" && u.Scheme != "http", host == "":
+		return &Forbidden{"is no https address"}
+	case u.User != nil:
+		return &Forbidden{"holds a user name"}
+	case local && f.loopback:
+		return nil
+	case u.Scheme != "https":
+		return &Forbidden{"is not https"}
+	case local || literal && !public(addr):
+		return &Forbidden{"is not on the public internet"}
+	}
+	return nil
+}
+
+// Get asks for a file and follows redirects, each checked anew. The error does
+// not quote the address, whose query may be a signature.
+func (f *Fetcher) Get(ctx context.Context, address *url.URL) (*http.Response, error) {
+	if err := f.Check(address); err != nil {
+		return nil, err
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return nil, bare(err)
+	}
+	r.Header.Set("Accept", "*/*")
+	r.Header.Set("Accept-Encoding", "identity")
+	resp, err := f.client.Do(r)
+	if err != nil {
+		if resp != nil && resp.Body != nil {
+			resp.Body.Close()
+		}
+		return nil, bare(err)
+	}
+	return resp, nil
+}
+
+// bare removes what net/http wraps around an error to quote the address.
+func bare(err error) error {
+	var quoting *url.Error
+	for errors.As(err, &quoting) {
+		err = quoting.Err
+	}
+	var forbidden *Forbidden
+	if errors.As(err, &forbidden) {
+		return forbidden
+	}
+	return err
+}

@@ -1,0 +1,227 @@
+package chatapi
+
+import "fmt"
+
+// Product is one product of a catalogue. It needs an open service window.
+type Product struct {
+	// Catalog is the catalogue's id, ID the product's own in it ("retailer
+	// id").
+	Catalog, ID string
+
+	// Body is up to 1024 characters, Footer up to 60; both optional.
+	Body, Footer string
+}
+
+type productAction struct {
+	Catalog  string           `json:"catalog_id"`
+	Product  string           `json:"product_retailer_id,omitempty"`
+	Sections []productSection `json:"sections,omitempty"`
+}
+
+type productSection struct {
+	Title string        `json:"title,omitempty"`
+	Items []productItem `json:"product_items"`
+}
+
+type productItem struct {
+	ID string `json:"product_retailer_id"`
+}
+
+// productBody is the request of one product or several.
+type productBody struct {
+	Header string        `json:"header,omitempty"`
+	Body   string        `json:"body,omitempty"`
+	Footer string        `json:"footer,omitempty"`
+	Action productAction `json:"action"`
+}
+
+func (m Product) encode() (encoded, error) {
+	var c checker
+	c.that(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.text("ID", m.ID, 512)
+	c.optional("Body", m.Body, maxBody)
+	c.optional("Footer", m.Footer, 60)
+	return encoded{operation: "sendProduct",
+		body: productBody{Body: m.Body, Footer: m.Footer, Action: productAction{Catalog: m.Catalog, Product: m.ID}}}, c.err()
+}
+
+// ProductList is a choice of products of a catalogue. It needs an open service
+// window.
+type ProductList struct {
+	// Catalog is the catalogue's id.
+	Catalog string
+
+	// Header is 1 to 60 characters, Body 1 to 1024, Footer up to 60.
+	Header, Body, Footer string
+
+	// Sections are 1 to 10, with 30 products over all of them (Meta's limits;
+	// inferred).
+	Sections []ProductSection
+}
+
+// ProductSection is a group of products in a [ProductList].
+type ProductSection struct {
+	// Title is up to 24 characters, and required when there is more than one
+	// section.
+	Title string
+
+	// Products are the products' own ids ("retailer ids").
+	Products []string
+}
+
+func (m ProductList) encode() (encoded, error) {
+	var c checker
+	c.that(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.text("Header", m.Header, 60)
+	c.text("Body", m.Body, maxBody)
+	c.optional("Footer", m.Footer, 60)
+	c.count("Sections", len(m.Sections), 1, 10, "sections")
+	body := productBody{Header: m.Header, Body: m.Body, Footer: m.Footer, Action: productAction{Catalog: m.Catalog}}
+	total := 0
+	for i, s := range m.Sections {
+		title, products := at("Sections", i, "Title"), at("Sections", i, "Products")
+		if len(m.Sections) > 1 {
+			c.text(title, s.Title, 24)
+		}
+		c.optional(title, s.Title, 24)
+		c.count(products, len(s.Products), 1, 30, "products")
+		if total += len(s.Products); total > 30 {
+			c.fail(products, fmt.Sprintf("brings the list to %d products; at most 30 are allowed over all sections", total))
+		}
+		section := productSection{Title: s.Title}
+		for j, id := range s.Products {
+			c.text(at(products, j, ""), id, 512)
+			section.Items = append(section.Items, productItem{id})
+		}
+		body.Action.Sections = append(body.Action.Sections, section)
+	}
+	return encoded{operation: "sendProduct", body: body}, c.err()
+}
+
+// OrderDetails sends an order to pay, by an approved template with an
+// ORDER_DETAILS button; India only. It needs no open service window. The
+// service adds the button's value itself.
+type OrderDetails struct {
+	// Template is the approved template; its Namespace is required here.
+	Template Template
+
+	// Reference is your own id of the order, up to 35 characters (Meta's
+	// limit; inferred).
+	Reference string
+
+	// Currency is three letters, such as "INR".
+	Currency string
+
+	Order Order
+
+	// PaymentSettings is Meta's object of that name, as it is.
+	PaymentSettings map[string]any
+}
+
+// Order is what is in an [OrderDetails].
+type Order struct {
+	// Status is "pending" for a new order.
+	Status string `json:"status,omitempty"`
+
+	Items []OrderItem `json:"items"`
+
+	// Subtotal is the sum of the items; what is added and taken off follows.
+	Subtotal OrderAmount `json:"subtotal,omitzero"`
+	Tax      OrderAmount `json:"tax,omitzero"`
+	Shipping OrderAmount `json:"shipping,omitzero"`
+	Discount OrderAmount `json:"discount,omitzero"`
+}
+
+// OrderItem is one line of an [Order].
+type OrderItem struct {
+	// Product is the product's own id ("retailer id").
+	Product  string      `json:"retailer_id,omitempty"`
+	Name     string      `json:"name"`
+	Quantity int         `json:"quantity"`
+	Amount   OrderAmount `json:"amount"` // of one piece
+}
+
+// OrderAmount is money as a whole number: Value 50000 with Offset 100 is
+// 500.00.
+type OrderAmount struct {
+	Value int64 `json:"value"`
+
+	// Offset is what Value is divided by; 0 stands for 100.
+	Offset int64 `json:"offset"`
+
+	Description string `json:"description,omitempty"`
+}
+
+// complete fills in the offset of an amount that is there.
+func (a OrderAmount) complete() OrderAmount {
+	if a != (OrderAmount{}) && a.Offset == 0 {
+		a.Offset = 100
+	}
+	return a
+}
+
+func (m OrderDetails) encode() (encoded, error) {
+	var c checker
+	var inner checker
+	m.Template.check(&inner)
+	c.within("Template", inner)
+	c.that(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo tells it")
+	c.that(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
+		"has options of marketing that an order does not take")
+	c.optional("Reference", m.Reference, 35)
+	c.that(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
+	order := m.Order
+	c.count("Order.Items", len(order.Items), 1, 999, "items")
+	order.Items = make([]OrderItem, len(m.Order.Items))
+	for i, item := range m.Order.Items {
+		place := at("Order.Items", i, "")
+		c.text(place+".Name", item.Name, 1000)
+		c.that(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d; it must be more than 0", item.Quantity))
+		c.that(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d; it must be more than 0", item.Amount.Value))
+		item.Amount = item.Amount.complete()
+		order.Items[i] = item
+	}
+	for _, sum := range []struct {
+		name   string
+		amount *OrderAmount
+	}{{"Subtotal", &order.Subtotal}, {"Tax", &order.Tax}, {"Shipping", &order.Shipping}, {"Discount", &order.Discount}} {
+		c.that(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative")
+		*sum.amount = sum.amount.complete()
+	}
+	c.json("PaymentSettings", m.PaymentSettings)
+	return encoded{operation: "sendOrderDetails", category: m.Template.Category, noReply: true, body: struct {
+		templateBody
+		Reference       string         `json:"referenceId,omitempty"`
+		Currency        string         `json:"currency,omitempty"`
+		Order           Order          `json:"order"`
+		PaymentSettings map[string]any `json:"paymentSettings,omitempty"`
+	}{m.Template.body(), m.Reference, m.Currency, order, m.PaymentSettings}}, c.err()
+}
+
+// PaymentRequest asks for a payment in India, Singapore or Brazil. The service
+// calls it a beta and documents none of its parts, so they are passed on as
+// they are. It goes to a phone number only.
+type PaymentRequest struct {
+	// Region is "IN", "SG" or "BR".
+	Region string
+
+	// Body is up to 1024 characters.
+	Body string
+
+	// Interactive and Action are Meta's objects of these names.
+	Interactive, Action map[string]any
+}
+
+func (m PaymentRequest) encode() (encoded, error) {
+	var c checker
+	c.that(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+"; it must be IN, SG or BR")
+	c.optional("Body", m.Body, maxBody)
+	c.json("Interactive", m.Interactive)
+	c.json("Action", m.Action)
+	return encoded{operation: "sendPaymentRequest", noReply: true, phoneOnly: true, body: struct {
+		Region      string         `json:"region"`
+		Body        string         `json:"body,omitempty"`
+		Interactive map[string]any `json:"interactive,omitempty"`
+		Action      map[string]any `json:"action,omitempty"`
+	}{m.Region, m.Body, m.Interactive, m.Action}}, c.err()
+}

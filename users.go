@@ -1,0 +1,88 @@
+package chatapi
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// UsersService blocks and unblocks people. See [Client.Users]. All its calls
+// may be repeated without harm and are retried.
+type UsersService service
+
+// BlockedUser is a person whose messages do not arrive.
+type BlockedUser struct {
+	// Phone is the number in digits, or whatever the service names the person
+	// by where it gives no number.
+	Phone string
+
+	// Raw is the entry as the service wrote it.
+	Raw json.RawMessage
+}
+
+// Blocked returns the people who are blocked, in the service's order. There is
+// no paging (contract, "blockedUsers"; entries untyped, observed).
+func (s *UsersService) Blocked(ctx context.Context) ([]BlockedUser, error) {
+	const op = "listBlockedUsers"
+	client := (*service)(s).owner()
+	var raw json.RawMessage
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "blockedUsers"}, &raw); err != nil {
+		return nil, err
+	}
+	rows, err := client.rows(op, raw, "blockedUsers", "users", "data")
+	if err != nil {
+		return nil, err
+	}
+	users := make([]BlockedUser, len(rows))
+	for i, row := range rows {
+		entry := wire.Root(row)
+		phone, _ := entry.Text()
+		if entry.IsObject() {
+			phone = firstText(entry, "phone", "wa_id", "id")
+		}
+		phone, _ = strings.CutSuffix(phone, suffixPerson)
+		if digits := Phone(phone).Value(); phonePattern.MatchString(digits) {
+			phone = digits
+		}
+		users[i] = BlockedUser{Phone: phone, Raw: row}
+	}
+	return users, nil
+}
+
+// Block stops the messages of a person. The service takes phone numbers only,
+// so anyone but a [Phone] or the [Chat] of one is [ErrInvalid]. WhatsApp lets
+// only those be blocked who wrote in the last 24 hours (general Cloud API
+// knowledge).
+func (s *UsersService) Block(ctx context.Context, who Recipient) error {
+	return s.set(ctx, "blockUser", who)
+}
+
+// Unblock lets the messages of a person arrive again.
+func (s *UsersService) Unblock(ctx context.Context, who Recipient) error {
+	return s.set(ctx, "unblockUser", who)
+}
+
+func (s *UsersService) set(ctx context.Context, op string, who Recipient) error {
+	phone, bad := phoneOf("who", who)
+	if bad != nil {
+		return (*service)(s).refuse(op, bad)
+	}
+	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: op, body: map[string]string{"phone": phone}}, nil)
+}
+
+// phoneOf returns the digits of a recipient who has a number.
+func phoneOf(field string, who Recipient) (string, *Error) {
+	phone, ok := strings.CutPrefix(who.Key(), string(RecipientPhone)+":")
+	switch {
+	case who.IsZero():
+		return "", invalid(field, "is missing; make one with Phone")
+	case !ok:
+		return "", invalid(field, "has to be a phone number: the service takes nothing else here")
+	case !phonePattern.MatchString(phone):
+		return "", invalid(field, "is "+quote(phone)+", which is no phone number: 6 to 15 digits, country code first")
+	}
+	return phone, nil
+}
