@@ -19,10 +19,12 @@
 // # Send
 //
 // [Client.Send] takes a [Recipient], such as [Phone], and a [Message]: [Text],
-// [File], [Location], [Contacts], [Buttons], [List], [Reaction] or [Template].
-// [Custom] sends what this version has no type for. Each kind checks its own
-// documented limits before anything leaves, and the error names the field.
-// [ReplyTo] quotes a message.
+// [File], [Sticker], [Location], [Contacts], [Reaction], what asks for an answer
+// ([Buttons], [List], [CTAURL], [Flow], [LocationRequest], [AddressRequest]),
+// what sells ([Carousel], [Product], [ProductList], [OrderDetails],
+// [PaymentRequest]), or a [Template]. [Custom] sends what this version has no
+// type for. Each kind checks its own documented limits before anything leaves,
+// and the error names the field. [ReplyTo] quotes a message.
 //
 // The [Receipt] says that the service has taken the message, not that the phone
 // has it: that is told by a [StatusEvent]. A receipt can be Queued, which is
@@ -58,6 +60,10 @@
 // [Status.Advance]. [ParseWebhook] does the reading alone. Without a webhook,
 // [MessagesService.Poll] reads messages, but no statuses, from the history.
 //
+// A received file is a link that dies within minutes: fetch it at once, with
+// [MediaService.Download], which gives no token away, caps the size and looks
+// at the content. [MediaService.Upload] is the other way round.
+//
 // # Windows and billing
 //
 // Three things are easily mixed up. The service window is the 24 hours after a
@@ -73,6 +79,12 @@
 // date, or of [Account.Model]. Prices come from dated cards ([EmbeddedRates],
 // [ReadRates]); a price that no card has is [ErrNoPrice], never zero. The
 // ledger knows no clock, no network and no floating-point number.
+//
+// # The rest of the service
+//
+// The other operations are grouped by family in the fields of [Client]: the
+// channel's state and settings, the business profile, groups, flows, calls,
+// the catalogue, blocked users, and the automation of a chat's beginning.
 //
 // # Errors
 //
