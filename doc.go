@@ -18,11 +18,13 @@
 //
 // # Send
 //
-// [Client.Send] takes a [Recipient] and a [Message]: [Text], [File], [Sticker],
-// [Location], [Contacts], [Reaction], the interactive kinds such as [Buttons]
-// and [List], and [Template]. [Custom] sends what this version has no type for.
-// Each kind checks its own documented limits before anything leaves, and the
-// error names the field.
+// [Client.Send] takes a [Recipient], such as [Phone], and a [Message]: [Text],
+// [File], [Sticker], [Location], [Contacts], [Reaction], what asks for an answer
+// ([Buttons], [List], [CTAURL], [Flow], [LocationRequest], [AddressRequest]),
+// what sells ([Carousel], [Product], [ProductList], [OrderDetails],
+// [PaymentRequest]), or a [Template]. [Custom] sends what this version has no
+// type for. Each kind checks its own documented limits before anything leaves,
+// and the error names the field. [ReplyTo] quotes a message.
 //
 // The [Receipt] says that the service has taken the message, not that the phone
 // has it: that is told by a [StatusEvent]. A receipt can be Queued, which is
@@ -58,17 +60,31 @@
 // [Status.Advance]. [ParseWebhook] does the reading alone. Without a webhook,
 // [MessagesService.Poll] reads messages, but no statuses, from the history.
 //
+// A received file is a link that dies within minutes: fetch it at once, with
+// [MediaService.Download], which gives no token away, caps the size and looks
+// at the content. [MediaService.Upload] is the other way round.
+//
 // # Windows and billing
 //
-// Three words that are easily mixed up. The service window is the 24 hours
-// after a customer's last message, in which free-form messages may be sent; it
-// rolls with every message of the customer. A conversation is what was billed
-// until June 2025; its 24 hours are fixed. A delivered message is what is
-// billed since.
+// Three things are easily mixed up. The service window is the 24 hours after a
+// customer's last message, in which free-form messages may be sent; it rolls
+// with every message of the customer ([WindowFrom], [Ledger.ServiceWindow]). A
+// conversation is what was billed until June 2025, and still is in Chat API's
+// published model; its 24 hours are fixed ([Ledger.Conversations]). Since then
+// delivered messages are billed.
 //
-// The SDK computes the first two from the events that your program receives.
-// It needs no clock, no network and no floating-point number, and its result
-// does not depend on the order in which events arrive.
+// A [Ledger] is told every event and every send, in any order and any number of
+// times, and answers with windows, conversations and the month's [Bill]: what
+// was free and why, and what was charged. Which rules count is a matter of the
+// date, or of [Account.Model]. Prices come from dated cards ([EmbeddedRates],
+// [ReadRates]); a price that no card has is [ErrNoPrice], never zero. The
+// ledger knows no clock, no network and no floating-point number.
+//
+// # The rest of the service
+//
+// The other operations are grouped by family in the fields of [Client]: the
+// channel's state and settings, the business profile, groups, flows, calls,
+// the catalogue, blocked users, and the automation of a chat's beginning.
 //
 // # Errors
 //

@@ -194,18 +194,21 @@ func Example_billing() {
 	defer api.Close()
 	ctx, to := context.Background(), chatapi.Phone("12025550143")
 	message := chatapi.Text{Body: "It is!"}
-	var record func(chatapi.Event) error
-	api.Webhook("https://desk.example/s3cret", chatapi.NewWebhookHandler(func(_ context.Context, event chatapi.Event) error {
-		event.Info().Received = api.Now()
-		return record(event)
-	}, chatapi.WebhookSecret("s3cret")))
 
 	ledger := chatapi.NewLedger(chatapi.Account{
 		ID: "sample-shop", Numbers: []chatapi.ChannelID{"ABC100000001"},
 		Model: chatapi.ModelCBP2022, // Chat API's conversations; empty is the model in force
 	})
-	record = ledger.RecordEvent // call it with every event of the webhook
 
+	api.Webhook("https://desk.example/s3cret", chatapi.NewWebhookHandler(func(ctx context.Context, event chatapi.Event) error {
+		event.Info().Received = api.Now() // the fake's clock is not this machine's
+
+		// In the webhook's function, for every event:
+		if err := ledger.RecordEvent(event); err != nil {
+			return err
+		}
+		return nil
+	}, chatapi.WebhookSecret("s3cret")))
 	api.Customer("12025550143").Says("Is it ready?")
 	now := api.Now()
 

@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"go/ast"
 	"go/doc"
+	"go/doc/comment"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -94,18 +95,9 @@ func local() { var _ jsonv2.Options }
 // but the standard library and the packages of the SDK that users can import.
 func foreign(t *testing.T, dir string) []string {
 	t.Helper()
-	set := token.NewFileSet()
-	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	require.NoError(t, err)
-	var files []*ast.File
+	p, files := documentation(t, dir)
 	outside := map[string]bool{} // import names that must not show
-	for _, path := range paths {
-		if strings.HasSuffix(path, "_test.go") {
-			continue
-		}
-		file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
-		require.NoError(t, err)
-		files = append(files, file)
+	for _, file := range files {
 		for _, spec := range file.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
 			first, _, _ := strings.Cut(imported, "/")
@@ -120,10 +112,6 @@ func foreign(t *testing.T, dir string) []string {
 			outside[name] = true
 		}
 	}
-	// The package documentation holds exactly what is exported: no bodies, no
-	// unexported fields.
-	p, err := doc.NewFromFiles(set, files, module)
-	require.NoError(t, err)
 	var found []string
 	look := func(owner string, node ast.Node) {
 		if f, ok := node.(*ast.FuncDecl); ok {
@@ -194,4 +182,109 @@ func TestConsumerStaysSmall(t *testing.T) {
 	for _, library := range []string{"testify", "httpmock", "otel"} {
 		assert.NotContains(t, string(sums), library)
 	}
+}
+
+// TestDocLinksResolve finds names in doc comments that are meant as links but
+// lead nowhere, such as [Strickers]. pkg.go.dev would print the brackets.
+func TestDocLinksResolve(t *testing.T) {
+	for _, dir := range packages(t) {
+		p, _ := documentation(t, dir)
+		parser := p.Parser()
+		link := regexp.MustCompile(`\[\*?[A-Z]\w*(\.[A-Z]\w*)?\]`)
+		for owner, text := range comments(p) {
+			for _, block := range parser.Parse(text).Content {
+				for _, plain := range plainText(block) {
+					for _, name := range link.FindAllString(plain, -1) {
+						t.Errorf("%s: the comment on %s links %s, which does not exist", dir, owner, name)
+					}
+				}
+			}
+		}
+	}
+}
+
+// documentation reads a package: its documentation, which holds exactly what is
+// exported (no bodies, no unexported fields), and its files.
+func documentation(t *testing.T, dir string) (*doc.Package, []*ast.File) {
+	t.Helper()
+	set := token.NewFileSet()
+	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
+	require.NoError(t, err)
+	var files []*ast.File
+	for _, path := range paths {
+		if !strings.HasSuffix(path, "_test.go") {
+			file, err := parser.ParseFile(set, path, nil, parser.ParseComments)
+			require.NoError(t, err)
+			files = append(files, file)
+		}
+	}
+	p, err := doc.NewFromFiles(set, files, module)
+	require.NoError(t, err)
+	return p, files
+}
+
+// comments returns every doc comment of a package by what it is on, fields and
+// constants included.
+func comments(p *doc.Package) map[string]string {
+	found := map[string]string{"package " + p.Name: p.Doc}
+	funcs := func(owner string, list []*doc.Func) {
+		for _, f := range list {
+			found[owner+f.Name] = f.Doc
+		}
+	}
+	decl := func(owner string, node ast.Node) {
+		ast.Inspect(node, func(n ast.Node) bool {
+			switch n := n.(type) {
+			case *ast.Field:
+				if len(n.Names) > 0 {
+					found[owner+"."+n.Names[0].Name] = n.Doc.Text() + "\n" + n.Comment.Text()
+				}
+			case *ast.ValueSpec:
+				found[n.Names[0].Name] = n.Doc.Text() + "\n" + n.Comment.Text()
+			}
+			return true
+		})
+	}
+	values := func(list []*doc.Value) {
+		for _, v := range list {
+			found[v.Names[0]+"…"] = v.Doc
+			decl("", v.Decl)
+		}
+	}
+	funcs("", p.Funcs)
+	values(p.Consts)
+	values(p.Vars)
+	for _, typ := range p.Types {
+		found[typ.Name] = typ.Doc
+		decl(typ.Name, typ.Decl)
+		values(typ.Consts)
+		values(typ.Vars)
+		funcs("", typ.Funcs)
+		funcs(typ.Name+".", typ.Methods)
+	}
+	return found
+}
+
+// plainText returns the texts of a block that are no links.
+func plainText(block comment.Block) (texts []string) {
+	add := func(list []comment.Text) {
+		for _, text := range list {
+			if plain, ok := text.(comment.Plain); ok {
+				texts = append(texts, string(plain))
+			}
+		}
+	}
+	switch block := block.(type) {
+	case *comment.Paragraph:
+		add(block.Text)
+	case *comment.Heading:
+		add(block.Text)
+	case *comment.List:
+		for _, item := range block.Items {
+			for _, inner := range item.Content {
+				texts = append(texts, plainText(inner)...)
+			}
+		}
+	}
+	return texts
 }
