@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/chatapi-go/chatapi"
@@ -137,26 +138,24 @@ func Example_templates() {
 func Example_receive() {
 	api, client := sample()
 	defer api.Close()
-	seen := map[string]bool{}
-	firstTime := func(channel chatapi.ChannelID, key string) (bool, error) {
-		known := seen[key]
-		seen[key] = true
-		return !known, nil
-	}
+	done := &doneEvents{}
 
 	handler := chatapi.NewWebhookHandler(func(ctx context.Context, event chatapi.Event) error {
-		// A delivery may come twice: let a unique key of your database decide.
-		if first, err := firstTime(event.Info().Channel, event.Key()); err != nil || !first {
-			return err
+		// A delivery may come twice. Note what is done when it is done, not before:
+		// an error makes the service deliver again.
+		if done.Has(event.Info().Channel, event.Key()) {
+			return nil
 		}
 		switch event := event.(type) {
 		case *chatapi.MessageEvent: // from a customer, never one's own
 			_, err := client.Send(ctx, event.From.Recipient(), chatapi.Text{Body: "You wrote: " + event.Text})
-			return err // an error makes the service deliver again
+			if err != nil && !errors.Is(err, chatapi.ErrOutcomeUnknown) { // that one may have gone out
+				return err
+			}
 		case *chatapi.StatusEvent:
 			fmt.Println(event.Status)
 		}
-		return nil
+		return done.Add(event.Info().Channel, event.Key())
 	}, chatapi.WebhookSecret("s3cret"))
 	http.Handle("POST /webhooks/{secret}", handler) // https://desk.example/webhooks/s3cret
 
@@ -168,6 +167,25 @@ func Example_receive() {
 	// sent
 	// delivered
 	// You wrote: hello
+}
+
+// doneEvents stands for a table of one's own with a unique key over channel and
+// event.
+type doneEvents struct{ keys sync.Map }
+
+type doneKey struct {
+	channel chatapi.ChannelID
+	event   string
+}
+
+func (d *doneEvents) Has(channel chatapi.ChannelID, event string) bool {
+	_, ok := d.keys.Load(doneKey{channel, event})
+	return ok
+}
+
+func (d *doneEvents) Add(channel chatapi.ChannelID, event string) error {
+	d.keys.Store(doneKey{channel, event}, true)
+	return nil
 }
 
 func Example_windowClosed() {
