@@ -105,8 +105,10 @@ func TestHooksCannotBreakASend(t *testing.T) {
 	client := api.Client(
 		chatapi.WithLogger(slog.New(slog.NewTextHandler(&log, nil))),
 		chatapi.WithHooks(chatapi.Hooks{
-			Attempt: func(context.Context, chatapi.AttemptStart) (context.Context, func(chatapi.AttemptEnd)) { panic("at the start") },
-			Wait:    func(context.Context, chatapi.WaitInfo) { panic("waiting") },
+			Attempt: func(context.Context, chatapi.AttemptStart) (context.Context, func(chatapi.AttemptEnd)) {
+				panic("at the start")
+			},
+			Wait: func(context.Context, chatapi.WaitInfo) { panic("waiting") },
 		}),
 		chatapi.WithHooks(chatapi.Hooks{
 			Attempt: func(context.Context, chatapi.AttemptStart) (context.Context, func(chatapi.AttemptEnd)) {
@@ -163,7 +165,10 @@ func TestTokenSource(t *testing.T) {
 		api := chatapitest.New(t)
 		asked := 0
 		client, err := chatapi.New(api.URL, "", chatapi.WithHTTPClient(httpClient(api)), chatapi.WithTokenSource(
-			func(context.Context) (string, error) { asked++; return "wrong-token-" + strings.Repeat("x", asked), nil }))
+			func(context.Context) (string, error) {
+				asked++
+				return "wrong-token-" + strings.Repeat("x", asked), nil
+			}))
 		require.NoError(t, err)
 		err = send(t, client)
 		require.ErrorIs(t, err, chatapi.ErrUnauthorized)
