@@ -64,6 +64,7 @@ type Client struct {
 	trust503  bool
 	transport *transport.Transport
 	files     *fetch.Fetcher
+	observer  func(outcome) // of a registry, else nil
 }
 
 // Option changes a [Client] in [New].
@@ -78,6 +79,8 @@ type config struct {
 	pace       Pace
 	logger     *slog.Logger
 	files      http.RoundTripper
+
+	healthChange func(ChannelID, Health)
 }
 
 // WithHTTPClient replaces the network end, which has to see the token: a
@@ -458,7 +461,9 @@ type request struct {
 // call carries out a request that is not a send. Refusals of any form come back
 // as *Error; out, if not nil, is filled from the reply's body. After a request
 // that must not be repeated, what is neither a yes nor a no is ErrOutcomeUnknown.
-func (c *Client) call(ctx context.Context, r request, out any) error {
+func (c *Client) call(ctx context.Context, r request, out any) (err error) {
+	done := c.watch(false)
+	defer func() { done(err) }()
 	reply, err := c.exchange(ctx, r)
 	if err != nil {
 		if r.once && errors.Is(err, ErrOutcomeUnknown) {

@@ -220,7 +220,9 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // SendPrepared sends a prepared message, once. The client must be one for the
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
-func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
+func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (_ *Receipt, err error) {
+	done := c.watch(true)
+	defer func() { done(err) }()
 	fail := func(e *Error) (*Receipt, error) {
 		e.Op = "send prepared"
 		if c != nil {
