@@ -2,7 +2,6 @@ package chatapi_test
 
 import (
 	"cmp"
-	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -365,7 +364,7 @@ func smallHistory(r *rand.Rand, around time.Time) (all []chatapi.Activity) {
 		sent := a.At
 		for range r.IntN(4) {
 			a.Kind = chatapi.ActivityKind(pick("delivered", "delivered", "read", "failed"))
-			if a.At = grid(sent, 6); a.At.Before(sent) {
+			if a.At = grid(sent, 6+14*r.IntN(2)); a.At.Before(sent) {
 				a.At = sent
 			}
 			record(a)
@@ -429,7 +428,7 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 		slices.Sort(wantWindows)
 		if !slices.Equal(wantUnits, units) || !slices.Equal(wantWindows, windows) {
 			for _, a := range activities {
-				t.Log(fmt.Sprintf("%+v", a))
+				t.Logf("%+v", a)
 			}
 			require.Equal(t, wantUnits, units, "history %d of %+v", i, n)
 			require.Equal(t, wantWindows, windows, "history %d of %+v", i, n)
