@@ -367,7 +367,7 @@ func TestTooLargeIsItsOwnKind(t *testing.T) {
 }
 
 func TestReadMedia(t *testing.T) {
-	media, err := chatapi.ReadMedia("/tmp/scans/page 1.pdf", iotest.OneByteReader(strings.NewReader("%PDF-1.7 ...")))
+	media, err := chatapi.ReadMedia("/scans/page 1.pdf", iotest.OneByteReader(strings.NewReader("%PDF-1.7 ...")))
 	require.NoError(t, err)
 	assert.Equal(t, "application/pdf, 12 bytes", fmt.Sprint(media))
 	assert.Equal(t, "application/pdf, 12 bytes", fmt.Sprintf("%#v", media))
