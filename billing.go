@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"iter"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -193,10 +194,7 @@ func (l *Ledger) Record(a Activity) error {
 	if err := l.usable(); err != nil {
 		return err
 	}
-	owner := l.byChannel[a.Channel]
-	if owner == nil {
-		owner = l.rest
-	}
+	owner := l.owner(a.Channel)
 	switch {
 	case a.Channel == "":
 		return invalid("Activity.Channel", "is missing")
@@ -248,12 +246,27 @@ func (l *Ledger) usable() error {
 	return l.err
 }
 
+// owner returns the account that has the number; nil if none.
+func (l *Ledger) owner(channel ChannelID) *account {
+	if owner := l.byChannel[channel]; owner != nil {
+		return owner
+	}
+	return l.rest
+}
+
+// recipientOf returns the recipient with that [Recipient.Key]. Of the spellings
+// of one contact a bill shows always this one, whichever came first.
+func recipientOf(key string) Recipient {
+	kind, value, _ := strings.Cut(key, ":")
+	return Recipient{RecipientKind(kind), value}
+}
+
 // pair returns the facts of a number and contact, new ones if need be.
 func (l *Ledger) pair(owner *account, channel ChannelID, contact Recipient) *pair {
 	key := pairKey{channel, contact.Key()}
 	p := l.pairs[key]
 	if p == nil {
-		p = &pair{account: owner, channel: channel, contact: contact, key: key.contact}
+		p = &pair{account: owner, channel: channel, contact: recipientOf(key.contact), key: key.contact}
 		l.pairs[key] = p
 	}
 	return p

@@ -84,9 +84,9 @@ func (r scenarioRow) String() string {
 		r.Category, instant(&r.OpenedAt), instant(r.ExpiresAt), instant(r.ClosedAt), r.Billable, r.Charges, r.FreeReason, r.Price)
 }
 
-func loadScenarios(t *testing.T) []scenario {
+func loadScenarios(t *testing.T, path string) []scenario {
 	t.Helper()
-	data, err := os.ReadFile("testdata/billing/scenarios.json")
+	data, err := os.ReadFile(path)
 	require.NoError(t, err)
 	var file struct {
 		Schema    string     `json:"schema"`
@@ -193,9 +193,14 @@ func texts(rows []scenarioRow) []string {
 }
 
 // Every scenario under both anchors, in the order of arrival, backwards,
-// doubled, and shuffled a few times: always the same rows.
+// doubled, and shuffled a few times: always the same rows. With
+// CHATAPI_SCENARIOS=FILE the scenarios of that file are run as well.
 func TestScenarios(t *testing.T) {
-	for _, s := range loadScenarios(t) {
+	all := loadScenarios(t, "testdata/billing/scenarios.json")
+	if path := os.Getenv("CHATAPI_SCENARIOS"); path != "" {
+		all = append(all, loadScenarios(t, path)...)
+	}
+	for _, s := range all {
 		t.Run(s.ID, func(t *testing.T) {
 			s.check(t, chatapi.AnchorFirstDelivered, s.Expect)
 			if s.ExpectSeed != nil {

@@ -18,8 +18,6 @@ import (
 	"strings"
 	"time"
 
-	"golang.org/x/time/rate"
-
 	"github.com/chatapi-go/chatapi/internal/fetch"
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
@@ -63,8 +61,11 @@ type Client struct {
 	channel   ChannelID
 	trust503  bool
 	transport *transport.Transport
+	pacer     *transport.Pacer
 	files     *fetch.Fetcher
-	observer  func(outcome) // of a registry, else nil
+
+	// observe, if any, is told how every call went.
+	observe func(outcome)
 }
 
 // Option changes a [Client] in [New].
@@ -79,6 +80,8 @@ type config struct {
 	pace       Pace
 	logger     *slog.Logger
 	files      http.RoundTripper
+	tokens     func(context.Context) (string, error)
+	hooks      []Hooks
 
 	healthChange func(ChannelID, Health)
 }
@@ -171,22 +174,60 @@ func WithRetry(r Retry) Option {
 	}
 }
 
-// Pace limits how fast a Client calls the service. The zero Pace is no limit.
-// WhatsApp takes 80 messages per second and number by default; the service's
-// own figure is not published.
-type Pace struct {
-	// PerSecond is the sustained number of calls per second; 0 is no limit.
-	PerSecond float64
-
-	// Burst is how many may go out at once; at least 1.
-	Burst int
+// WithTokenSource asks source for the token when it is first needed, and once
+// more after the service has refused the one in use (401): the call is then
+// repeated with the new one, a send too, because a refused token proves that
+// nothing was sent. That is how a token is rotated without a restart. Calls that
+// wait for the source share one answer, and each waits no longer than its
+// context. A token given to [New] is used first.
+//
+// An error of the source fails the call with [ErrUnauthorized], nothing is sent.
+// A token that names another channel is [ErrWrongChannel]. Every token that the
+// source gave is kept out of errors and logs, the newest 64 of them.
+func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
+	return func(c *config) error {
+		if source == nil {
+			return invalid("WithTokenSource", "is nil")
+		}
+		c.tokens = source
+		return nil
+	}
 }
 
-// WithPace makes every call wait for its turn. A call whose context ends while
-// it waits returns the context's error and was not sent.
+// Pace limits how fast a Client sends messages; other calls are not limited.
+// The zero Pace is no limit.
+type Pace struct {
+	// PerSecond is the sustained number of messages per second; 0 is no limit.
+	// WhatsApp takes 80 a second and number by default, up to 1,000 after an
+	// upgrade, 20 where the number is used in the phone app too; the service's
+	// own figure is not published.
+	//
+	// The rate adapts: when the service says that it is too high (status 429 or
+	// code 130429), it is halved, at most once a second and down to a 32nd, and
+	// grows back by a twentieth of PerSecond for each second without a complaint.
+	PerSecond float64
+
+	// Burst is how many may go out at once; 0 is 1.
+	Burst int
+
+	// Pair is how far apart messages to one recipient go when they come one
+	// after the other; 0 is no limit. WhatsApp takes one in 6 seconds, of which
+	// 45 may go at once and have to be made up for. Waiting for one recipient
+	// holds up no other. Code 131056 lengthens the pause of that recipient to
+	// 4 s, then 16 s, 64 s and so on.
+	Pair time.Duration
+
+	// PairBurst is how many messages to one recipient may go at once; 0 is 45.
+	PairBurst int
+}
+
+// WithPace makes every message wait for its turn, repeated attempts too. A send
+// whose context ends while it waits, or would end before its turn comes,
+// returns the context's error; nothing was sent. The limits are those of this
+// Client, so a channel should have one.
 func WithPace(p Pace) Option {
 	return func(c *config) error {
-		if p.PerSecond < 0 || p.Burst < 0 || p.PerSecond != p.PerSecond {
+		if p.PerSecond < 0 || p.Burst < 0 || p.Pair < 0 || p.PairBurst < 0 || p.PerSecond != p.PerSecond {
 			return invalid("WithPace", "has a negative value")
 		}
 		c.pace = p
@@ -194,8 +235,9 @@ func WithPace(p Pace) Option {
 	}
 }
 
-// WithLogger logs each attempt at debug level: operation, attempt, status and
-// time. It never logs texts, recipients or the token.
+// WithLogger logs each attempt at debug level: channel, op, attempt, took and
+// status; kind, retry and code of a refusal; message_id of an accepted message.
+// It never logs texts, recipients or the token.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error { c.logger = logger; return nil }
 }
@@ -214,10 +256,6 @@ func WithLogger(logger *slog.Logger) Option {
 // The error is an [*Error] of kind [ErrInvalid] whose Field is "apiURL",
 // "token" or an option's name, or of kind [ErrWrongChannel].
 func New(apiURL, token string, opts ...Option) (*Client, error) {
-	base, channel, token, err := parseAddress(apiURL, token)
-	if err != nil {
-		return nil, err
-	}
 	c := config{timeout: 30 * time.Second}
 	for _, opt := range opts {
 		if opt == nil {
@@ -226,6 +264,10 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 		if err := opt(&c); err != nil {
 			return nil, err
 		}
+	}
+	base, channel, token, err := parseAddress(apiURL, token, c.tokens != nil)
+	if err != nil {
+		return nil, err
 	}
 	if c.network == nil {
 		c.network = defaultTransport()
@@ -240,14 +282,21 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 		c.retry.MaxWait = 30 * time.Second
 	}
 	c.retry.MaxWait = max(c.retry.MaxWait, c.retry.MinWait)
-	var limiter *rate.Limiter
-	if c.pace.PerSecond > 0 {
-		limiter = rate.NewLimiter(rate.Limit(c.pace.PerSecond), max(c.pace.Burst, 1))
+	if c.pace.PairBurst == 0 {
+		c.pace.PairBurst = 45
 	}
-	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files), transport: transport.New(transport.Config{
+	logger := c.logger
+	if logger != nil {
+		logger = logger.With(slog.String("channel", string(channel)))
+	}
+	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files),
+		pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
+	client.transport = transport.New(transport.Config{
 		Network:    c.network,
 		Middleware: c.middleware,
 		Token:      token,
+		Source:     c.tokens,
+		CheckToken: func(token string) error { return checkToken(channel, token) },
 		Bearer:     c.bearer,
 		Timeout:    c.timeout,
 		Attempts:   c.retry.Attempts,
@@ -255,9 +304,12 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 		MaxWait:    c.retry.MaxWait,
 		Trust503:   c.retry.Trust503,
 		Seed:       c.retry.Seed,
-		Limiter:    limiter,
-		Logger:     c.logger,
-	})}
+		Pacer:      client.pacer,
+		Read:       client.meaning,
+		Attempt:    c.attemptHook(channel),
+		Wait:       c.waitHook(channel),
+		Logger:     logger,
+	})
 	common := service{client}
 	client.Messages = (*MessagesService)(&common)
 	client.Templates = (*TemplatesService)(&common)
@@ -325,7 +377,7 @@ var (
 
 // parseAddress reads the two strings of the cabinet. No error of it quotes the
 // query or the token.
-func parseAddress(apiURL, token string) (base *url.URL, channel ChannelID, cleanToken string, err error) {
+func parseAddress(apiURL, token string, tokenLater bool) (base *url.URL, channel ChannelID, cleanToken string, err error) {
 	apiURL = strings.Trim(strings.TrimSpace(apiURL), `"'<>`)
 	token = strings.TrimSpace(strings.Trim(strings.TrimSpace(token), `"'`))
 	token = strings.TrimSpace(strings.TrimPrefix(token, "Bearer "))
@@ -369,9 +421,9 @@ func parseAddress(apiURL, token string) (base *url.URL, channel ChannelID, clean
 		return fail("apiURL", "holds a user name or password; the token is the only credential")
 	case u.Scheme == "http" && !loopback(host):
 		return fail("apiURL", "uses http, which would show the token to everyone on the way; use https")
-	case token == "":
+	case token == "" && !tokenLater:
 		return fail("token", "is empty; copy it from the Chat API cabinet")
-	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case strings.ContainsFunc(token, notOfToken):
 		return fail("token", "holds a space or a character that no token has; copy it again")
 	}
 
@@ -400,14 +452,36 @@ func parseAddress(apiURL, token string) (base *url.URL, channel ChannelID, clean
 			segment = digits // only the old hosts keep the prefix in the path
 		}
 	}
-	if claimed != "" && !strings.EqualFold(string(claimed), bareID) {
-		return nil, "", "", &Error{Op: "new client", Kind: ErrWrongChannel, Channel: ChannelID(bareID), Field: "token", Retry: RetryFix,
-			Reason:   fmt.Sprintf("belongs to channel %s, not to %s", claimed, bareID),
-			Sentence: fmt.Sprintf("The token belongs to channel %s, but the API URL is that of channel %s.", claimed, bareID),
-			Advice:   "copy URL and token of the same channel from the cabinet"}
+	if e := foreignToken(ChannelID(bareID), claimed); e != nil {
+		return nil, "", "", e
 	}
 	base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + segment}
 	return base, ChannelID(bareID), token, nil
+}
+
+func notOfToken(r rune) bool { return r <= ' ' || r > '~' }
+
+// foreignToken is the error of a token that names another channel than the one
+// it is to be used for; nil if it names none.
+func foreignToken(channel, claimed ChannelID) *Error {
+	if claimed == "" || strings.EqualFold(string(claimed), string(channel)) {
+		return nil
+	}
+	return &Error{Op: "new client", Kind: ErrWrongChannel, Channel: channel, Field: "token", Retry: RetryFix,
+		Reason:   fmt.Sprintf("belongs to channel %s, not to %s", claimed, channel),
+		Sentence: fmt.Sprintf("The token belongs to channel %s, but the API URL is that of channel %s.", claimed, channel),
+		Advice:   "copy URL and token of the same channel from the cabinet"}
+}
+
+// checkToken looks at a token that a source gave.
+func checkToken(channel ChannelID, token string) error {
+	if token == "" || strings.ContainsFunc(token, notOfToken) {
+		return errors.New("what it gave is no token")
+	}
+	if e := foreignToken(channel, tokenChannel(token)); e != nil {
+		return e
+	}
+	return nil
 }
 
 func isHostOf(host, domain string) bool {
@@ -456,6 +530,11 @@ type request struct {
 
 	// once is set when doing it twice would do harm; see transport.Request.
 	once bool
+
+	// message is set for messages, which are paced; recipient is the key of
+	// who gets it.
+	message   bool
+	recipient string
 }
 
 // call carries out a request that is not a send. Refusals of any form come back
@@ -553,7 +632,8 @@ func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, err
 			return nil, e
 		}
 	}
-	reply, err := c.transport.Do(ctx, transport.Request{Op: r.op, Method: r.method, URL: address, Body: body, Once: r.once})
+	reply, err := c.transport.Do(ctx, transport.Request{Op: r.op, Method: r.method, URL: address, Body: body, Once: r.once,
+		Message: r.message, Recipient: r.recipient})
 	if err != nil {
 		return nil, c.unanswered(r, err)
 	}
@@ -567,6 +647,19 @@ func (c *Client) unanswered(r request, err error) error {
 		return &Error{Op: r.op, Channel: c.channel, Kind: ErrUnreachable, Reason: err.Error(), cause: err}
 	}
 	e := &Error{Op: r.op, Channel: c.channel, Reason: failure.Err.Error(), cause: failure.Err}
+	var foreign *Error
+	var source *transport.SourceError
+	switch {
+	case errors.As(failure.Err, &foreign):
+		wrong := *foreign
+		wrong.Op = r.op
+		return &wrong
+	case errors.As(failure.Err, &source):
+		e.Kind, e.Retry = ErrUnauthorized, RetryBackoff
+		e.Sentence = fmt.Sprintf("No token for channel %s could be had, so nothing was sent.", c.channel)
+		e.Advice = "look at what WithTokenSource reads the token from"
+		return e
+	}
 	canceled := errors.Is(failure.Err, context.Canceled) || errors.Is(failure.Err, context.DeadlineExceeded)
 	switch {
 	case failure.Sent && r.once:

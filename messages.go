@@ -220,9 +220,7 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // SendPrepared sends a prepared message, once. The client must be one for the
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
-func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (_ *Receipt, err error) {
-	done := c.watch(true)
-	defer func() { done(err) }()
+func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
 	fail := func(e *Error) (*Receipt, error) {
 		e.Op = "send prepared"
 		if c != nil {
@@ -248,7 +246,10 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (_ *Receipt, err
 	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
 		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
-	reply, err := c.exchange(ctx, request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true})
+	done := c.watch(true)
+	defer func() { done(err) }()
+	r := request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true, message: true, recipient: p.To.Key()}
+	reply, err := c.exchange(ctx, r)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) {
@@ -259,6 +260,9 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (_ *Receipt, err
 	receipt, refused := c.sendReply(p.Operation, reply)
 	if refused != nil {
 		refused.Attempt = &attempt
+		if reply.Status != http.StatusTooManyRequests { // learnt from already
+			c.pacer.Learn(&transport.Request{Message: true, Recipient: r.recipient}, refused.meaning())
+		}
 		return nil, refused
 	}
 	receipt.Attempt = attempt

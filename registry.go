@@ -113,7 +113,7 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 			health: Health{State: HealthHealthy, Since: time.Now()}}
 		s.byID[key] = m
 	}
-	client.observer = func(c outcome) { m.observe(client, c) }
+	client.observe = func(c outcome) { m.observe(client, c) }
 	m.mu.Lock()
 	m.client, m.failed = client, 0
 	m.become(HealthHealthy, "", 0)
@@ -255,11 +255,11 @@ type outcome struct {
 
 // watch returns what to call at the end of a call; send is for sends.
 func (c *Client) watch(send bool) func(error) {
-	if c == nil || c.observer == nil {
+	if c == nil || c.observe == nil {
 		return func(error) {}
 	}
 	began := time.Now()
-	return func(err error) { c.observer(outcome{began, send, err}) }
+	return func(err error) { c.observe(outcome{began, send, err}) }
 }
 
 // observe draws the conclusion from a call. One of a client that was replaced,

@@ -13,37 +13,73 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 )
 
 // Redacted stands where the token was.
 const Redacted = "[redacted]"
 
-// Scrubber finds the token in any spelling that software gives it on the way
-// into a text. It keeps it in closures, which no verb of fmt prints, so that a
-// printed Scrubber, or whatever holds one, does not show it.
+// Scrubber finds tokens in any spelling that software gives them on the way into
+// a text. It keeps them in closures, which no verb of fmt prints, so that a
+// printed Scrubber, or whatever holds one, does not show them.
 type Scrubber struct {
+	add    func(token string)
+	search atomic.Pointer[search]
+}
+
+type search struct {
 	text func(string) string
 	in   func([]byte) bool
 }
 
-// shortest is the length under which a value is too short to be searched for:
-// it would turn up in every text by chance. Real tokens have 16 and more.
-const shortest = 4
+const (
+	// shortest is the length under which a value is too short to be searched
+	// for: it would turn up in every text by chance. Real tokens have 16 and
+	// more.
+	shortest = 4
 
-// NewScrubber returns a Scrubber for the token.
+	// remembered is how many tokens of a source are searched for, the newest
+	// ones. A token is long out of use when as many others have followed it.
+	remembered = 64
+)
+
+// NewScrubber returns a Scrubber for the token; an empty one is none.
 func NewScrubber(token string) *Scrubber {
-	if len(token) < shortest {
-		return &Scrubber{text: func(text string) string { return text }, in: func([]byte) bool { return false }}
+	s := &Scrubber{}
+	var mu sync.Mutex
+	var known []string
+	s.add = func(token string) {
+		mu.Lock()
+		defer mu.Unlock()
+		if len(token) < shortest || slices.Contains(known, token) {
+			return
+		}
+		known = append(known, token)
+		known = known[max(0, len(known)-remembered):]
+		s.search.Store(newSearch(known))
 	}
-	quoted, _ := json.Marshal(token)
-	forms := []string{
-		token,
-		url.QueryEscape(token), url.PathEscape(token),
-		strings.ToLower(url.QueryEscape(token)), strings.ToLower(url.PathEscape(token)),
-		strings.Trim(string(quoted), `"`), strings.ReplaceAll(token, "/", `\/`),
-		strings.Trim(strconv.Quote(token), `"`),
-		html.EscapeString(token),
+	s.search.Store(newSearch(nil))
+	s.add(token)
+	return s
+}
+
+// Add makes the Scrubber look for one more token.
+func (s *Scrubber) Add(token string) { s.add(token) }
+
+func newSearch(tokens []string) *search {
+	var forms []string
+	for _, token := range tokens {
+		quoted, _ := json.Marshal(token)
+		forms = append(forms,
+			token,
+			url.QueryEscape(token), url.PathEscape(token),
+			strings.ToLower(url.QueryEscape(token)), strings.ToLower(url.PathEscape(token)),
+			strings.Trim(string(quoted), `"`), strings.ReplaceAll(token, "/", `\/`),
+			strings.Trim(strconv.Quote(token), `"`),
+			html.EscapeString(token),
+		)
 	}
 	slices.Sort(forms)
 	forms = slices.Compact(forms)
@@ -52,7 +88,7 @@ func NewScrubber(token string) *Scrubber {
 	for _, form := range forms {
 		pairs = append(pairs, form, Redacted)
 	}
-	return &Scrubber{
+	return &search{
 		text: strings.NewReplacer(pairs...).Replace,
 		in: func(data []byte) bool {
 			return slices.ContainsFunc(forms, func(form string) bool { return bytes.Contains(data, []byte(form)) })
@@ -60,15 +96,18 @@ func NewScrubber(token string) *Scrubber {
 	}
 }
 
-// Text returns text without the token.
-func (s *Scrubber) Text(text string) string { return s.text(text) }
+// Text returns text without the tokens.
+func (s *Scrubber) Text(text string) string { return s.search.Load().text(text) }
 
-// Bytes returns data without the token; data itself if it holds none.
+// Finds reports whether data holds a token.
+func (s *Scrubber) Finds(data []byte) bool { return s.search.Load().in(data) }
+
+// Bytes returns data without the tokens; data itself if it holds none.
 func (s *Scrubber) Bytes(data []byte) []byte {
-	if !s.in(data) {
-		return data
+	if search := s.search.Load(); search.in(data) {
+		return []byte(search.text(string(data)))
 	}
-	return []byte(s.text(string(data)))
+	return data
 }
 
 // Error returns err if nothing in its tree shows the token, and otherwise a new

@@ -1,12 +1,10 @@
 package transport
 
 import (
-	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"io"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -18,7 +16,7 @@ import (
 // everything that comes back, so that no layer above ever sees it.
 type tokenLayer struct {
 	next   http.RoundTripper
-	token  func() string // a closure, so that no verb of fmt prints it
+	token  func() (token string, generation int) // a closure, so that no verb of fmt prints it
 	bearer bool
 	scrub  *Scrubber
 }
@@ -33,13 +31,15 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	sent.GetBody = nil
 
 	// Exactly one token: the service prefers the query over the header.
+	token, generation := l.token()
+	callFrom(req.Context()).generation = generation
 	query := sent.URL.Query()
 	query.Del("token")
 	sent.Header.Del("Authorization")
 	if l.bearer {
-		sent.Header.Set("Authorization", "Bearer "+l.token())
+		sent.Header.Set("Authorization", "Bearer "+token)
 	} else {
-		query.Set("token", l.token())
+		query.Set("token", token)
 	}
 	sent.URL.RawQuery = query.Encode()
 
@@ -83,8 +83,9 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 	if !ok {
 		return
 	}
-	data, _ := io.ReadAll(body)
-	resp.Body = &buffered{*bytes.NewReader(l.scrub.Bytes(data))}
+	if l.scrub.Finds(body.data) {
+		resp.Body = newBuffered(l.scrub.Bytes(body.data))
+	}
 }
 
 // evidence collects, over the network calls of one attempt, whether anything

@@ -23,7 +23,6 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
-	"golang.org/x/time/rate"
 )
 
 // MaxBody bounds a reply. The largest real ones are template lists and pages
@@ -38,8 +37,12 @@ type Config struct {
 	// Middleware wraps the token layer, first one outermost.
 	Middleware []func(http.RoundTripper) http.RoundTripper
 
-	Token  string
-	Bearer bool
+	// Token is the channel's token. Where it is empty, or refused, Source is
+	// asked for one, and CheckToken whether it can be the channel's.
+	Token      string
+	Source     func(context.Context) (string, error)
+	CheckToken func(string) error
+	Bearer     bool
 
 	// Timeout bounds each attempt, reading the reply included.
 	Timeout time.Duration
@@ -52,10 +55,37 @@ type Config struct {
 	// Seed makes the jitter repeatable; 0 is random.
 	Seed uint64
 
-	// Limiter, if any, is waited for once a call.
-	Limiter *rate.Limiter
+	// Pacer is waited for by requests that are messages.
+	Pacer *Pacer
+
+	// Read says what a reply means, for the Pacer, the Logger and the hooks.
+	Read func(r *Request, status int, header http.Header, body []byte) Meaning
+
+	// Attempt is called before each attempt, with its number, and what it
+	// returns after it. Wait is called before a pause.
+	Attempt func(ctx context.Context, op string, number int) (context.Context, func(Result))
+	Wait    func(ctx context.Context, op, reason string, d time.Duration)
 
 	Logger *slog.Logger
+}
+
+// Meaning is what a reply says.
+type Meaning struct {
+	Kind, Retry string // empty for a success
+	Code        int
+	MessageID   string
+
+	// Limited and PairLimited tell that the service finds the rate of the
+	// channel, or of the recipient, too high.
+	Limited, PairLimited bool
+}
+
+// Result is what became of one attempt.
+type Result struct {
+	Meaning
+	Status   int
+	Err      error
+	Duration time.Duration
 }
 
 // Request is one call.
@@ -68,6 +98,11 @@ type Request struct {
 	// Once is set when carrying the request out twice would do harm: it is
 	// then repeated only after a refusal, or with proof that nothing was sent.
 	Once bool
+
+	// Message is set for messages, which are paced; Recipient is then the key
+	// of who gets it.
+	Message   bool
+	Recipient string
 }
 
 // Reply is what the service answered, with the token scrubbed from it.
@@ -95,8 +130,9 @@ func (f *Failure) Unwrap() error { return f.Err }
 // Transport carries calls. It is safe for concurrent use.
 type Transport struct {
 	config Config
-	client *retryablehttp.Client
+	client *http.Client
 	scrub  *Scrubber
+	tokens *tokens
 
 	jitterMu sync.Mutex
 	jitter   *rand.Rand
@@ -104,94 +140,118 @@ type Transport struct {
 
 // New returns a Transport for a complete Config.
 func New(c Config) *Transport {
-	token := c.Token
-	c.Token = "" // kept in closures only, which nothing prints
-	t := &Transport{config: c, scrub: NewScrubber(token)}
+	scrub := NewScrubber(c.Token)
+	held := newTokens(c, scrub)
+	c.Token = "" // kept where nothing prints it
+	t := &Transport{config: c, scrub: scrub, tokens: held}
 	seed := c.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
 	}
 	t.jitter = rand.New(rand.NewPCG(seed, 0x5eed))
 
-	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: func() string { return token }, bearer: c.Bearer, scrub: t.scrub})
+	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.now, bearer: c.Bearer, scrub: t.scrub})
 	for i := len(c.Middleware) - 1; i >= 0; i-- {
 		if wrapped := c.Middleware[i](chain); wrapped != nil {
 			chain = wrapped
 		}
 	}
-	t.client = &retryablehttp.Client{
-		HTTPClient: &http.Client{
-			Transport:     &attemptLayer{next: chain, timeout: c.Timeout, logger: c.Logger, scrub: t.scrub},
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
-		RetryMax:     c.Attempts - 1,
-		RetryWaitMin: c.MinWait,
-		RetryWaitMax: c.MaxWait,
-		CheckRetry:   t.checkRetry,
-		Backoff:      t.backoff,
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	t.client = &http.Client{
+		Transport:     &attemptLayer{next: chain, config: &t.config, scrub: t.scrub},
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return t
 }
 
 // Do carries out the call. The error is always a *Failure.
 func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
-	state := &call{op: r.Op, once: r.Once}
+	state := &call{request: &r}
 	ctx = context.WithValue(ctx, callKey{}, state)
 
-	if err := t.wait(ctx); err != nil {
+	if err := ctx.Err(); err != nil {
 		return nil, &Failure{Err: err}
 	}
-	var body any
-	if r.Body != nil {
-		body = r.Body
-	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, r.Method, r.URL.String(), body)
-	if err != nil {
+	if err := t.tokens.ready(ctx); err != nil {
 		return nil, &Failure{Err: t.scrub.Error(err)}
 	}
-	req.Header.Set("Accept", "application/json")
-	if r.Body != nil {
-		req.Header.Set("Content-Type", "application/json")
+	if r.Message {
+		if err := t.config.Pacer.wait(ctx, r.Recipient, func(reason string, d time.Duration) { t.tellWait(ctx, reason, d) }); err != nil {
+			return nil, &Failure{Err: err}
+		}
 	}
-	resp, err := t.client.Do(req)
+	resp, err := t.repeat(ctx, &r) //nolint:bodyclose // it is in memory
+	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+		// A refused token proves that nothing was done, so even a send may be
+		// repeated with another one.
+		if renewed, sourceErr := t.tokens.renew(ctx, state.generation); sourceErr != nil {
+			return nil, &Failure{Err: t.scrub.Error(sourceErr)}
+		} else if renewed {
+			resp, err = t.repeat(ctx, &r) //nolint:bodyclose // it is in memory
+		}
+	}
 	if err != nil {
 		if cause := state.failure; cause != nil && ctx.Err() == nil {
 			err = cause
 		}
 		return nil, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent, TooLarge: errors.Is(err, errTooLarge)}
 	}
-	defer resp.Body.Close()
-	data, err := io.ReadAll(resp.Body) // in memory: the token layer has read it
-	if err != nil {
-		return nil, &Failure{Err: t.scrub.Error(err), Sent: true}
+	body, ok := resp.Body.(*buffered)
+	if !ok { // the attempt layer has put one there
+		return nil, &Failure{Err: errors.New("the reply has no body"), Sent: true}
 	}
-	return &Reply{Status: resp.StatusCode, Header: resp.Header, Body: data}, nil
+	return &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
+}
+
+// repeat lets go-retryablehttp make attempts until there is an answer.
+func (t *Transport) repeat(ctx context.Context, r *Request) (*http.Response, error) {
+	var body any
+	if r.Body != nil {
+		body = r.Body
+	}
+	req, err := retryablehttp.NewRequestWithContext(ctx, r.Method, r.URL.String(), body)
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Accept", "application/json")
+	if r.Body != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	// One client a call: its functions get no context to find the call by.
+	client := retryablehttp.Client{
+		HTTPClient:   t.client,
+		RetryMax:     t.config.Attempts - 1,
+		RetryWaitMin: t.config.MinWait,
+		RetryWaitMax: t.config.MaxWait,
+		CheckRetry:   t.checkRetry,
+		Backoff: func(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+			pause := t.backoff(least, most, attempt, resp)
+			if r.Message {
+				pause = max(pause, t.config.Pacer.again(r.Recipient))
+			}
+			t.tellWait(ctx, WaitRetry, pause)
+			return pause
+		},
+		ErrorHandler: retryablehttp.PassthroughErrorHandler,
+	}
+	return client.Do(req)
+}
+
+func (t *Transport) tellWait(ctx context.Context, reason string, d time.Duration) {
+	if t.config.Wait != nil && d > 0 {
+		t.config.Wait(ctx, callFrom(ctx).request.Op, reason, d)
+	}
 }
 
 // Scrub removes the token from text that did not pass through Do.
 func (t *Transport) Scrub(text string) string { return t.scrub.Text(text) }
 
-func (t *Transport) wait(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	if t.config.Limiter == nil {
-		return nil
-	}
-	err := t.config.Limiter.Wait(ctx)
-	if err != nil && ctx.Err() == nil {
-		// The limiter saw that the deadline would pass first and did not wait.
-		return fmt.Errorf("waiting for the rate limiter: %w", context.DeadlineExceeded)
-	}
-	return err
-}
-
 // call is what the layers of one call tell each other, through the context.
 type call struct {
-	op      string
-	once    bool
+	request *Request
 	attempt int
+
+	// generation is that of the token that was sent last.
+	generation int
 
 	// sent is set once an attempt may have reached the service without a
 	// refusal coming back. failure is that attempt's error, or the newest.
@@ -204,7 +264,7 @@ type callKey struct{}
 func callFrom(ctx context.Context) *call {
 	state, _ := ctx.Value(callKey{}).(*call)
 	if state == nil {
-		state = &call{}
+		state = &call{request: &Request{}}
 	}
 	return state
 }
@@ -213,11 +273,12 @@ func callFrom(ctx context.Context) *call {
 // repeated only when the service refused it for now, or when nothing was sent.
 func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	state := callFrom(ctx)
+	once := state.request.Once
 	if err != nil {
 		state.failure = bare(err)
 		if !unsent(err) {
 			state.sent = true
-			if state.once {
+			if once {
 				return false, nil
 			}
 		}
@@ -227,11 +288,11 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests:
 	case http.StatusServiceUnavailable:
-		if state.once && !t.config.Trust503 {
+		if once && !t.config.Trust503 {
 			return false, nil
 		}
 	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
-		if state.once {
+		if once {
 			return false, nil
 		}
 	default:
@@ -296,21 +357,25 @@ func bare(err error) error {
 	return err
 }
 
-// attemptLayer bounds one attempt in time and logs it.
+// attemptLayer bounds one attempt in time, and tells the hooks, the logger and
+// the pacer about it.
 type attemptLayer struct {
-	next    http.RoundTripper
-	timeout time.Duration
-	logger  *slog.Logger
-	scrub   *Scrubber
+	next   http.RoundTripper
+	config *Config
+	scrub  *Scrubber
 }
 
 func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	state := callFrom(req.Context())
 	state.attempt++
-	ctx, cancel := context.WithTimeout(req.Context(), l.timeout)
+	ctx, cancel := context.WithTimeout(req.Context(), l.config.Timeout)
 	defer cancel()
 	evidence := &evidence{}
 	ctx = context.WithValue(ctx, evidenceKey{}, evidence)
+	done := func(Result) {}
+	if l.config.Attempt != nil {
+		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempt)
+	}
 
 	started := time.Now()
 	resp, err = l.next.RoundTrip(req.WithContext(ctx))
@@ -326,27 +391,57 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 		}
 		resp = nil
 		if ctx.Err() != nil && req.Context().Err() == nil {
-			err = &timeoutError{after: l.timeout}
+			err = &timeoutError{after: l.config.Timeout}
 		}
 		err = &attemptError{err: l.scrub.Error(err), unsent: evidence.unsent()}
 	}
-	l.log(req.Context(), state, resp, err, time.Since(started))
+	l.tell(req.Context(), state, resp, err, time.Since(started), done)
 	return resp, err
 }
 
-// log writes what happened, without texts, recipients or query.
-func (l *attemptLayer) log(ctx context.Context, state *call, resp *http.Response, err error, took time.Duration) {
-	if l.logger == nil || !l.logger.Enabled(ctx, slog.LevelDebug) {
+// tell hands on what became of an attempt. It reads the reply only for someone
+// who wants to know.
+func (l *attemptLayer) tell(ctx context.Context, state *call, resp *http.Response, err error, took time.Duration, done func(Result)) {
+	logs := l.config.Logger != nil && l.config.Logger.Enabled(ctx, slog.LevelDebug)
+	limited := resp != nil && resp.StatusCode == http.StatusTooManyRequests
+	if !logs && !limited && l.config.Attempt == nil {
 		return
 	}
-	attrs := []slog.Attr{slog.String("op", state.op), slog.Int("attempt", state.attempt), slog.Duration("took", took)}
+	result := Result{Err: err, Duration: took}
 	if resp != nil {
-		attrs = append(attrs, slog.Int("status", resp.StatusCode))
+		result.Status = resp.StatusCode
+		if body, ok := resp.Body.(*buffered); ok && l.config.Read != nil {
+			result.Meaning = l.config.Read(state.request, resp.StatusCode, resp.Header, body.data)
+		}
 	}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+	if limited {
+		l.config.Pacer.Learn(state.request, result.Meaning)
 	}
-	l.logger.LogAttrs(ctx, slog.LevelDebug, "chatapi request", attrs...)
+	done(result)
+	if logs {
+		l.log(ctx, state, result)
+	}
+}
+
+// log writes what happened, without texts, recipients or query.
+func (l *attemptLayer) log(ctx context.Context, state *call, r Result) {
+	attrs := []slog.Attr{slog.String("op", state.request.Op), slog.Int("attempt", state.attempt), slog.Duration("took", r.Duration)}
+	if r.Status != 0 {
+		attrs = append(attrs, slog.Int("status", r.Status))
+	}
+	if r.Kind != "" {
+		attrs = append(attrs, slog.String("kind", r.Kind), slog.String("retry", r.Retry))
+	}
+	if r.Code != 0 {
+		attrs = append(attrs, slog.Int("code", r.Code))
+	}
+	if r.MessageID != "" {
+		attrs = append(attrs, slog.String("message_id", r.MessageID))
+	}
+	if r.Err != nil {
+		attrs = append(attrs, slog.String("error", r.Err.Error()))
+	}
+	l.config.Logger.LogAttrs(ctx, slog.LevelDebug, "chatapi request", attrs...)
 }
 
 // attemptError is a failed attempt, and whether it is proven that nothing of
@@ -383,7 +478,7 @@ func buffer(resp *http.Response) error {
 		return nil
 	}
 	if resp.Body == nil {
-		resp.Body = &buffered{}
+		resp.Body = newBuffered(nil)
 		return nil
 	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
@@ -396,11 +491,18 @@ func buffer(resp *http.Response) error {
 	case closeErr != nil && len(data) == 0:
 		return fmt.Errorf("reading the reply: %w", closeErr)
 	}
-	resp.Body = &buffered{*bytes.NewReader(data)}
+	resp.Body = newBuffered(data)
 	return nil
 }
 
 // buffered is a body that is already in memory.
-type buffered struct{ bytes.Reader }
+type buffered struct {
+	bytes.Reader
+	data []byte
+}
+
+func newBuffered(data []byte) *buffered {
+	return &buffered{Reader: *bytes.NewReader(data), data: data}
+}
 
 func (*buffered) Close() error { return nil }

@@ -19,7 +19,6 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	"golang.org/x/time/rate"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
@@ -300,13 +299,15 @@ func TestContextEndsWaiting(t *testing.T) {
 	t.Run("at the limiter nothing was sent", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			c := config(roundTripper(func(*http.Request) (*http.Response, error) { return ok() }))
-			c.Limiter = rate.NewLimiter(rate.Every(time.Minute), 1)
+			c.Pacer = transport.NewPacer(1.0/60, 1, 0, 0)
 			tr := transport.New(c)
-			_, err := tr.Do(t.Context(), send(t, "https://api.test/ABC1/sendMessage"))
+			message := send(t, "https://api.test/ABC1/sendMessage")
+			message.Message = true
+			_, err := tr.Do(t.Context(), message)
 			require.NoError(t, err)
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
-			_, err = tr.Do(ctx, send(t, "https://api.test/ABC1/sendMessage"))
+			_, err = tr.Do(ctx, message)
 			var failure *transport.Failure
 			require.ErrorAs(t, err, &failure)
 			assert.False(t, failure.Sent)

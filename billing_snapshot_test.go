@@ -1,0 +1,139 @@
+package chatapi_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"slices"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+func snapshotOf(t *testing.T, ledger *chatapi.Ledger) []byte {
+	t.Helper()
+	var out bytes.Buffer
+	require.NoError(t, ledger.Snapshot(&out))
+	return out.Bytes()
+}
+
+// Every scenario, cut in two at every place: a ledger restored in between gives
+// the same bills, and the same facts give the same bytes.
+func TestASnapshotMidwayChangesNothing(t *testing.T) {
+	for _, s := range loadScenarios(t, "testdata/billing/scenarios.json") {
+		account, activities := s.account(t, ""), s.activities()
+		whole := newLedger(t, account, activities...)
+		backwards := slices.Clone(activities)
+		slices.Reverse(backwards)
+		want := snapshotOf(t, whole)
+		require.Equal(t, want, snapshotOf(t, newLedger(t, account, backwards...)), s.ID)
+		for i := 0; i <= len(activities); i += 1 + len(activities)/20 {
+			half := snapshotOf(t, newLedger(t, account, activities[:i]...))
+			ledger, err := chatapi.RestoreLedger(iotest.HalfReader(bytes.NewReader(half)), account)
+			require.NoError(t, err)
+			for _, a := range activities[i:] {
+				require.NoError(t, ledger.Record(a))
+			}
+			require.Equal(t, want, snapshotOf(t, ledger), s.ID)
+			for _, bill := range bills(t, account, activities) {
+				got, _ := ledger.Bill(bill.Month)
+				require.Equal(t, bill, got, s.ID)
+			}
+		}
+	}
+}
+
+func smallSnapshot(t *testing.T) []byte {
+	t.Helper()
+	click := wrote(instant("2022-03-10T10:00:00Z"), customerA)
+	click.EntryPoint = chatapi.EntryPointAd
+	return snapshotOf(t, newLedger(t, chatapi.Account{},
+		append(sent("m1", instant("2022-03-10T11:00:00Z"), customerB, "utility"), click)...))
+}
+
+func TestADamagedSnapshotIsRefused(t *testing.T) {
+	good := smallSnapshot(t)
+	_, err := chatapi.RestoreLedger(bytes.NewReader(good), chatapi.Account{})
+	require.NoError(t, err)
+	refused := func(data []byte, what string) *chatapi.Error {
+		ledger, err := chatapi.RestoreLedger(bytes.NewReader(data), chatapi.Account{})
+		require.Nil(t, ledger)
+		var e *chatapi.Error
+		require.ErrorAs(t, err, &e, what)
+		require.Equal(t, chatapi.ErrSnapshot, e.Kind)
+		require.NotEmpty(t, e.Sentence)
+		return e
+	}
+	for i := range good {
+		refused(good[:i], "cut off")
+		bad := slices.Clone(good)
+		bad[i] ^= 0x10
+		refused(bad, "one bit changed")
+	}
+	refused(append(slices.Clone(good), 0), "more bytes")
+	newer := slices.Clone(good[:len(good)-sha256.Size])
+	newer[len("chatapi ledger\n")] = 2
+	sum := sha256.Sum256(newer)
+	assert.Equal(t, "The ledger's snapshot has version 2, but only version 1 can be read here.", refused(append(newer, sum[:]...), "newer").Sentence)
+}
+
+func TestRestoreRefuses(t *testing.T) {
+	good := smallSnapshot(t)
+	_, err := chatapi.RestoreLedger(bytes.NewReader(good), chatapi.Account{Numbers: []chatapi.ChannelID{"ABC2"}})
+	require.ErrorIs(t, err, chatapi.ErrSnapshot)
+	require.ErrorContains(t, err, `number "ABC1", which belongs to none of the accounts`)
+	_, err = chatapi.RestoreLedger(bytes.NewReader(good), chatapi.Account{Model: "cbp-1999"})
+	require.ErrorIs(t, err, chatapi.ErrInvalid)
+	_, err = chatapi.RestoreLedger(nil, chatapi.Account{})
+	require.ErrorIs(t, err, chatapi.ErrInvalid)
+	broken := errors.New("disk gone")
+	_, err = chatapi.RestoreLedger(iotest.ErrReader(broken), chatapi.Account{})
+	require.ErrorIs(t, err, broken)
+
+	var none *chatapi.Ledger
+	require.ErrorIs(t, none.Snapshot(&bytes.Buffer{}), chatapi.ErrInvalid)
+	require.ErrorIs(t, chatapi.NewLedger(chatapi.Account{}).Snapshot(nil), chatapi.ErrInvalid)
+}
+
+// One contact under two spellings is shown the same on every bill.
+func TestAContactIsShownTheSameWhicheverSpellingCameFirst(t *testing.T) {
+	at := instant("2022-03-10T10:00:00Z")
+	chat := chatapi.Contact{Chat: "12025550143@c.us"}
+	both := slices.Concat(sent("m1", at, customerA, "utility"), sent("m2", at.Add(48*time.Hour), chat, "utility"))
+	backwards := slices.Clone(both)
+	slices.Reverse(backwards)
+	a, err := newLedger(t, chatapi.Account{}, both...).Bill(chatapi.Month(2022, time.March))
+	require.NoError(t, err)
+	b, err := newLedger(t, chatapi.Account{}, backwards...).Bill(chatapi.Month(2022, time.March))
+	require.NoError(t, err)
+	require.Equal(t, a, b)
+	require.Equal(t, customerA.Recipient(), b.Charges[0].Contact)
+}
+
+// Whatever can be restored can be written, and then read and written again the
+// same.
+func FuzzRestoreLedger(f *testing.F) {
+	f.Add([]byte("chatapi ledger\n\x01\x00"), true)
+	f.Add([]byte("chatapi ledger\n\x01\x01\x01A\x0bphone:12345\x00\x00\x00"), true)
+	f.Add([]byte("chatapi ledger\n\x01\x01\xff\xff\xff\xff\x0f"), false)
+	f.Fuzz(func(t *testing.T, data []byte, sign bool) {
+		if sign { // else hardly anything passes the checksum
+			sum := sha256.Sum256(data)
+			data = append(slices.Clone(data), sum[:]...)
+		}
+		ledger, err := chatapi.RestoreLedger(bytes.NewReader(data), chatapi.Account{})
+		if err != nil {
+			require.ErrorIs(t, err, chatapi.ErrSnapshot)
+			return
+		}
+		again := snapshotOf(t, ledger)
+		ledger, err = chatapi.RestoreLedger(bytes.NewReader(again), chatapi.Account{})
+		require.NoError(t, err)
+		require.Equal(t, again, snapshotOf(t, ledger))
+	})
+}

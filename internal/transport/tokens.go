@@ -1,0 +1,102 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"sync"
+)
+
+// SourceError is the failure of a token source. Nothing was sent.
+type SourceError struct{ Err error }
+
+func (e *SourceError) Error() string { return "the token source failed: " + e.Err.Error() }
+func (e *SourceError) Unwrap() error { return e.Err }
+
+// tokens is the token in use. With a source it is asked for when it is first
+// needed, and again when the service has refused the one in use. It is reached
+// through a pointer that no other struct shows to fmt: the layers hold closures.
+type tokens struct {
+	source func(context.Context) (string, error) // nil: the one token there is
+	check  func(string) error                    // whether a token from the source can be this channel's
+	scrub  *Scrubber
+
+	asking chan struct{} // held by the one who asks the source
+
+	mu         sync.Mutex
+	current    string
+	generation int // of current; 0 before the first
+}
+
+func newTokens(c Config, scrub *Scrubber) *tokens {
+	t := &tokens{source: c.Source, check: c.CheckToken, scrub: scrub, asking: make(chan struct{}, 1), current: c.Token}
+	if c.Token != "" {
+		t.generation = 1
+	}
+	return t
+}
+
+func (t *tokens) now() (token string, generation int) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.current, t.generation
+}
+
+// ready makes sure that there is a token.
+func (t *tokens) ready(ctx context.Context) error {
+	if _, generation := t.now(); generation > 0 {
+		return nil
+	}
+	_, err := t.renew(ctx, 0)
+	return err
+}
+
+// renew asks the source for another token than the one of that generation, and
+// reports whether there is one. Callers that come while it is asked wait for
+// the same answer.
+func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) {
+	if t.source == nil {
+		return false, nil
+	}
+	select {
+	case t.asking <- struct{}{}:
+		defer func() { <-t.asking }()
+	case <-ctx.Done():
+		return false, ctx.Err()
+	}
+	old, generation := t.now()
+	if generation != used {
+		return true, nil
+	}
+	token, err := t.ask(ctx)
+	if err != nil || generation > 0 && token == old {
+		return false, err
+	}
+	t.scrub.Add(token)
+	if t.check != nil {
+		if err := t.check(token); err != nil {
+			return false, &SourceError{err}
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.current = token
+	t.generation++
+	return true, nil
+}
+
+// ask calls the user's function, whose panic must not end the program.
+func (t *tokens) ask(ctx context.Context) (token string, err error) {
+	defer func() {
+		if caught := recover(); caught != nil {
+			err = &SourceError{fmt.Errorf("it panicked: %v", caught)}
+		}
+	}()
+	token, err = t.source(ctx)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return "", ctx.Err()
+	case err != nil:
+		return "", &SourceError{t.scrub.Error(err)}
+	}
+	return token, nil
+}
