@@ -1,10 +1,13 @@
 package errorcode_test
 
 import (
+	"encoding/csv"
+	"os"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"github.com/chatapi-go/chatapi/internal/errorcode"
 )
@@ -21,6 +24,27 @@ func TestEveryRowIsUsable(t *testing.T) {
 		if !strings.HasPrefix(row.Retry, "wait:") {
 			assert.Contains(t, []string{"no", "fix", "backoff", "template", "unknown"}, row.Retry, row.Code)
 		}
+	}
+}
+
+// Every row of the file can be reached: one with a key by its key, a pattern by
+// its own text in any case, and it stands for the code that its title names.
+func TestEveryRowIsReached(t *testing.T) {
+	file, err := os.Open("codes.csv")
+	require.NoError(t, err)
+	defer file.Close() //nolint:errcheck // only read
+	records, err := csv.NewReader(file).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, records[1:], 291)
+	for _, record := range records[1:] {
+		code, title, class, retry := record[0], record[1], record[2], record[3]
+		row, ok := errorcode.Lookup(code)
+		if text, isText := strings.CutPrefix(code, "text:"); isText {
+			row, ok = errorcode.MatchText("<< " + strings.ToUpper(text) + " >>")
+			code = strings.TrimPrefix(title, "maps to ")
+		}
+		assert.True(t, ok, code)
+		assert.Equal(t, []string{code, class, retry}, []string{row.Code, row.Class, row.Retry}, record[0])
 	}
 }
 
