@@ -25,9 +25,9 @@ type condition struct {
 	drop   bool // no answer at all
 
 	send, other chatapi.Kind // other defaults to send
-	code              int
-	retry             chatapi.RetryClass // where the contract fixes it
-	after             time.Duration
+	code        int
+	retry       chatapi.RetryClass // where the contract fixes it
+	after       time.Duration
 }
 
 func conditions() []condition {
