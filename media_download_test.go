@@ -86,7 +86,7 @@ func TestDownload(t *testing.T) {
 		"expired":              {status(403), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"failing":              {status(503), "", chatapi.DownloadOptions{Patience: -1}, chatapi.ErrUnavailable, "", ""},
 		"no content":           {status(204), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"redirects inside":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://10.0.0.1/a", 302) }, "", chatapi.DownloadOptions{}, chatapi.ErrInvalid, "", ""},
+		"redirects inside":     {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://10.0.0.1/a", http.StatusFound) }, "", chatapi.DownloadOptions{}, chatapi.ErrInvalid, "", ""},
 		"empty":                {content("text/plain", ""), "text/plain", chatapi.DownloadOptions{}, "", "", "text/plain"},
 		"negative size":        {status(200), "", chatapi.DownloadOptions{MaxBytes: -1}, chatapi.ErrInvalid, "", ""},
 		"never begins in time": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "", chatapi.DownloadOptions{Timeout: 20 * time.Millisecond}, chatapi.ErrUnavailable, "", ""},
