@@ -393,7 +393,8 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	made.Header = http.Header{"Accept": asJSON}
 	if content := state.request.Body; content != nil {
 		made.Header["Content-Type"] = asJSON
-		made.Body, made.ContentLength = newBuffered(content), int64(len(content))
+		// Of this type net/http knows that it need not send the header ahead.
+		made.Body, made.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
 	}
 	resp, err = l.next.RoundTrip(made)
 	if err == nil && resp == nil {
