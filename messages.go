@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -66,6 +67,10 @@ func ReplyTo(messageID string) SendOption {
 // not sent. It is plain JSON without the token: an outbox stores it, a dry run
 // shows it, and any process with a client for the same channel sends it.
 type Prepared struct {
+	// Version is that of this form, which a later version of the SDK may raise;
+	// 0 is 1. One that is too new is refused instead of misread.
+	Version int `json:"version,omitempty"`
+
 	Channel   ChannelID `json:"channel"`
 	Operation string    `json:"operation"`
 	To        Recipient `json:"to"`
@@ -174,7 +179,7 @@ func (c *Client) prepare(to Recipient, m Message, opts []SendOption) (Prepared, 
 	if options.QuotedID != "" && content.noReply {
 		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
 	}
-	return Prepared{Channel: c.channel, Operation: content.operation, To: to, Body: addressed(to, options, body), Category: content.category}, nil
+	return Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: addressed(to, options, body), Category: content.category}, nil
 }
 
 // chosen applies the options.
@@ -229,6 +234,9 @@ func addressed(to Recipient, options SendOptions, body []byte) json.RawMessage {
 	return append(joined, body[1:]...)
 }
 
+// preparedVersion is the newest form of Prepared that this version knows.
+const preparedVersion = 1
+
 var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 
 // SendPrepared sends a prepared message, once. The client must be one for the
@@ -247,6 +255,11 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 		return fail(invalid("client", "is nil"))
 	case p == nil:
 		return fail(invalid("prepared message", "is nil"))
+	case p.Version < 0 || p.Version > preparedVersion:
+		return fail(&Error{Kind: ErrInvalid, Field: "prepared message", Retry: RetryFix,
+			Reason:   fmt.Sprintf("has the version %d; this SDK knows %d", p.Version, preparedVersion),
+			Sentence: "The message was prepared by a newer version of the software.",
+			Advice:   "update this process, then send it"})
 	case p.Channel != c.channel:
 		return fail(&Error{Kind: ErrWrongChannel, Field: "prepared message", Retry: RetryFix,
 			Reason:   "was made for channel " + clip(string(p.Channel), 64),

@@ -52,7 +52,8 @@ const (
 // exactly, a file by its caption, the kinds with a body text by that text; a
 // template, a location or a reaction leaves nothing to match, so a message of
 // ours in that chat at that time makes the outcome unknown. Two messages that
-// match are unknown too. Nothing at all is "not found" only once a minute has
+// match are unknown too, and so is an entry of the history that cannot be read
+// unless the message itself is found. Nothing at all is "not found" only once a minute has
 // passed since the attempt.
 //
 // It needs history storage ([ErrHistoryOff] otherwise), changes nothing and is
@@ -82,16 +83,21 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		if err != nil {
 			return unknown("the history could not be read"), err
 		}
-		echo, ours := ev.(*EchoEvent)
-		switch {
-		case !ours:
-		case wanted == "" || echo.Time.IsZero():
-			others++
-		case hashText(echo.Text) != wanted:
-		case echo.Time.Before(attempt.Started.Truncate(time.Second)):
-			early++
-		default:
-			matches = append(matches, echo.ID)
+		switch ev := ev.(type) {
+		case *UnknownEvent:
+			others++ // cannot be read; it may be the message
+		case *EchoEvent:
+			switch {
+			case wanted == "" || ev.Time.IsZero():
+				others++
+			case hashText(ev.Text) != wanted:
+			case (ev.Media != nil) != (attempt.Operation == "sendFile"):
+				others++ // the same text, under a file or without one
+			case ev.Time.Before(attempt.Started.Truncate(time.Second)):
+				early++
+			default:
+				matches = append(matches, ev.ID)
+			}
 		}
 	}
 	switch {
