@@ -19,8 +19,12 @@ lint: bin/golangci-lint
 bin/golangci-lint: tools/go.mod
 	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-bench:
-	go test -run '^$$' -bench . -benchmem ./...
+BENCH ?= .
+bench: ## every benchmark, then its ratios beside the bars of docs/performance.md
+	@mkdir -p bin
+	@go test -run '^$$' -bench '$(BENCH)' -benchmem work > bin/bench.txt || { cat bin/bench.txt; exit 1; }
+	@grep -v '^ok\|^PASS\|no test files' bin/bench.txt
+	@awk -f tools/bars.awk docs/performance.md bin/bench.txt
 
 FUZZTIME ?= 30s
 fuzz: ## every fuzz target of the root module in turn

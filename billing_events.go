@@ -14,6 +14,9 @@ func activityOf(event Event) (Activity, error) {
 	a := Activity{At: info.Time, Observed: info.Received, Channel: info.Channel}
 	switch e := event.(type) {
 	case *MessageEvent:
+		if e.Type == TypeSystem {
+			break // WhatsApp's note, not the customer's words
+		}
 		a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, threadOf(e.From, e.Chat)
 		if e.Referral != nil {
 			a.EntryPoint = EntryPoint(e.Referral.SourceType)
@@ -27,7 +30,7 @@ func activityOf(event Event) (Activity, error) {
 	case *EchoEvent:
 		a.Kind, a.MessageID, a.Contact = ActivityOutbound, e.ID, threadOf(e.To, e.Chat)
 	case *StatusEvent:
-		a.MessageID, a.Contact, a.Category = e.MessageID, e.To, e.Category
+		a.MessageID, a.Contact, a.Category = e.MessageID, threadOf(e.To, e.Group), e.Category
 		switch e.Status {
 		case StatusSent:
 			// Who sent it names the category; what the status calls a free-form

@@ -111,8 +111,8 @@ func (w *wordTable) word(id uint32) string {
 	return w.list[id]
 }
 
-// thread is one contact of one number.
-type thread struct {
+// threadState is one contact of one number.
+type threadState struct {
 	key     textRef // Recipient.Key
 	lastIn  int64   // the latest message of the customer in closed months
 	head    uint32  // the latest fact, 1-based; 0 is none
@@ -229,7 +229,7 @@ func (l *store) intern(channel ChannelID, owner *account, customer Recipient) ui
 	room, key := l.texts.reserve(len(kind) + 1 + len(value))
 	room[copy(room, kind)] = ':'
 	copy(room[len(kind)+1:], value)
-	i := l.threads.add(thread{key: key, lastIn: minNanos, channel: number})
+	i := l.threads.add(threadState{key: key, lastIn: minNanos, channel: number})
 	l.table.insert(hash, i, func(i uint32) uint64 {
 		t := l.threads.at(i)
 		kind, value, _ := bytes.Cut(l.texts.text(t.key), []byte(":"))
@@ -247,7 +247,7 @@ type store struct {
 		index uint32
 	} // the number that was recorded for last
 	table   threadTable
-	threads chunks[thread]
+	threads chunks[threadState]
 	journal chunks[fact]
 	texts   arena
 	words   wordTable
@@ -255,7 +255,7 @@ type store struct {
 }
 
 func newStore() store {
-	return store{numbers: map[ChannelID]uint32{}, table: threadTable{seed: maphash.MakeSeed()}, threads: chunks[thread]{bits: 12},
+	return store{numbers: map[ChannelID]uint32{}, table: threadTable{seed: maphash.MakeSeed()}, threads: chunks[threadState]{bits: 12},
 		journal: chunks[fact]{bits: 14}, reports: chunks[Reported]{bits: 8}}
 }
 

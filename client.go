@@ -64,8 +64,8 @@ type Client struct {
 	pacer     *transport.Pacer
 	files     *fetch.Fetcher
 
-	// observe, if any, is told the outcome of every call.
-	observe func(error)
+	// observe, if any, is told how every call went.
+	observe func(outcome)
 }
 
 // Option changes a [Client] in [New].
@@ -82,7 +82,8 @@ type config struct {
 	files      http.RoundTripper
 	tokens     func(context.Context) (string, error)
 	hooks      []Hooks
-	observe    func(error)
+
+	healthChange func(ChannelID, Health)
 }
 
 // WithHTTPClient replaces the network end, which has to see the token: a
@@ -288,7 +289,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 	if logger != nil {
 		logger = logger.With(slog.String("channel", string(channel)))
 	}
-	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files), observe: c.observe,
+	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files),
 		pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
 	client.transport = transport.New(transport.Config{
 		Network:    c.network,
@@ -540,7 +541,8 @@ type request struct {
 // as *Error; out, if not nil, is filled from the reply's body. After a request
 // that must not be repeated, what is neither a yes nor a no is ErrOutcomeUnknown.
 func (c *Client) call(ctx context.Context, r request, out any) (err error) {
-	defer func() { c.observed(err) }()
+	done := c.watch(false)
+	defer func() { done(err) }()
 	reply, err := c.exchange(ctx, r)
 	if err != nil {
 		if r.once && errors.Is(err, ErrOutcomeUnknown) {
@@ -567,13 +569,6 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 		return openCall(c.notJSON(r.op, reply, err))
 	}
 	return c.notJSON(r.op, reply, err)
-}
-
-// observed tells the registry that the client is in how a call went.
-func (c *Client) observed(err error) {
-	if c != nil && c.observe != nil {
-		c.observe(err)
-	}
 }
 
 // undecided reports whether the service may have acted although it answered

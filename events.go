@@ -55,6 +55,11 @@ type EventInfo struct {
 	// or broken UTF-8 allowed.
 	Lenient bool
 
+	// PhoneNumberID and WABA are Meta's own ids of the number and of its
+	// account; only WhatsApp's own format (rawHooks) has them. For a billing
+	// fold, WABA is the account.
+	PhoneNumberID, WABA string
+
 	// Raw is the element as it arrived. Do not change it: the events of one
 	// body share its bytes.
 	Raw json.RawMessage
@@ -65,7 +70,9 @@ func (i *EventInfo) Info() *EventInfo { return i }
 
 func (i *EventInfo) sealed() {}
 
-// MessageEvent is a message from a customer. It opens the service window.
+// MessageEvent is a message from a customer. It opens the service window,
+// unless its Type is [TypeSystem]: those are WhatsApp's own notes about a
+// customer, which come by the same way.
 type MessageEvent struct {
 	EventInfo
 	From Contact
@@ -100,17 +107,72 @@ type StatusEvent struct {
 	// To is the recipient as far as the status names them.
 	To Contact
 
+	// Group is the group's chat id where the message went to a group; To is then
+	// the member whom the status is about, as far as it is told.
+	Group string
+
 	// Category is the send's or the pricing's category, such as "marketing";
 	// empty if the service did not say.
 	Category string
+
+	// Conversation is the billing conversation that the message fell into; nil
+	// if the status names none.
+	Conversation *StatusConversation
+
+	// Pricing is what the message costs by the service's own word; nil if the
+	// status does not say. Normalized statuses have neither.
+	Pricing *StatusPricing
+
+	// CallbackData is what was attached to the send.
+	CallbackData string
 
 	// Errors says why a message failed. The service mostly gives a text and no
 	// code.
 	Errors []StatusError
 }
 
-// Key returns "status/", the message id and the status.
-func (e *StatusEvent) Key() string { return keyOf("status", e.Raw, e.MessageID, string(e.Status)) }
+// Key returns "status/", the message id and the status. In a group each member
+// has statuses of their own, so the member's key follows where one is named.
+func (e *StatusEvent) Key() string {
+	if member := e.To.Key(); e.Group != "" && member != "" {
+		return keyOf("status", e.Raw, e.MessageID, string(e.Status), member)
+	}
+	return keyOf("status", e.Raw, e.MessageID, string(e.Status))
+}
+
+// StatusConversation is a billing conversation as a status reports it
+// (contract, raw "Statuses"). Since July 2025 most statuses have none.
+type StatusConversation struct {
+	ID string
+
+	// Origin is the category that opened it, such as "marketing" or
+	// "referral_conversion".
+	Origin string
+
+	// ExpiresAt is its end; zero if not told, and mostly told on "sent" only.
+	ExpiresAt time.Time
+}
+
+// StatusPricing is what the service says a message costs.
+type StatusPricing struct {
+	// Billable is the only honest answer to whether the message was charged;
+	// nil if it was not told.
+	Billable *bool
+
+	// Model is "NBP" (2021), "CBP" (by conversation) or "PMP" (by message).
+	Model string
+
+	// Category is the price's category, such as "utility".
+	Category string
+
+	// Type is "regular", "free_customer_service" or "free_entry_point"; only
+	// since July 2025.
+	Type string
+
+	// Cost is the amount where the service names it, which it does for
+	// marketing with a maximal price; otherwise nil.
+	Cost *Money
+}
 
 // Status is the state of a sent message. The set is open: a state that this
 // version does not know is kept as it came.
@@ -154,7 +216,8 @@ type CallEvent struct {
 	// ID is the call's id ("wacid…").
 	ID string
 
-	// Event is "connect" or "terminate"; empty for the progress of a call that
+	// Event is "connect" or "terminate", or what became of a recording, such as
+	// "call_recording_available"; empty for the progress of a call that
 	// the business began, which only has a Status.
 	Event string
 
@@ -199,168 +262,4 @@ func keyOf(kind string, raw []byte, parts ...string) string {
 		return kind + "/sha256:" + hex.EncodeToString(sum[:16])
 	}
 	return kind + "/" + strings.Join(parts, "/")
-}
-
-// Content is what a message says. Type names the kind; one of the pointers is
-// set for kinds that are more than text.
-type Content struct {
-	// ID is the message id.
-	ID string
-
-	// Type is the kind in this package's words; TypeOther where there is none.
-	// EventInfo.Wire keeps the service's own word.
-	Type ContentType
-
-	// Chat is the thread: "12025550143@c.us" or "120363000000000001@g.us".
-	Chat string
-
-	// Text is what a person would read: the message's text, a media caption, a
-	// button's title. It is never a URL of the service.
-	Text string
-
-	// QuotedID is the message this one replies to, or reacts to.
-	QuotedID string
-
-	// Forwarded is set on forwarded messages.
-	Forwarded bool
-
-	// Media is the file of an image, video, audio, voice, document or sticker.
-	Media *ReceivedMedia
-
-	// Location is the place of a location message; nil if the service's text
-	// for it was not readable.
-	Location *ReceivedLocation
-
-	// Contacts is the shared contact cards, as raw JSON or vCard text: the
-	// service does not document their form.
-	Contacts json.RawMessage
-
-	// Reply is the button or list row that the customer chose.
-	Reply *Reply
-
-	// Reaction is the emoji put on QuotedID.
-	Reaction *ReceivedReaction
-
-	// Referral is the ad or post that the chat began from.
-	Referral *Referral
-}
-
-// ContentType is the kind of a received message. The set is open.
-type ContentType string
-
-// The known content types.
-const (
-	TypeText           ContentType = "text"
-	TypeImage          ContentType = "image"
-	TypeVideo          ContentType = "video"
-	TypeAudio          ContentType = "audio"
-	TypeVoice          ContentType = "voice"
-	TypeDocument       ContentType = "document"
-	TypeSticker        ContentType = "sticker"
-	TypeLocation       ContentType = "location"
-	TypeContacts       ContentType = "contacts"
-	TypeButton         ContentType = "button"
-	TypeInteractive    ContentType = "interactive"
-	TypeReaction       ContentType = "reaction"
-	TypeRequestWelcome ContentType = "request_welcome"
-	TypeCallPermission ContentType = "call_permission_reply"
-	TypeOther          ContentType = "other"
-)
-
-// ReceivedMedia is a file that a customer sent. Fetch it at once: the service's
-// link dies within minutes (contract, "Media"), and it must not be given the
-// channel's token.
-type ReceivedMedia struct {
-	// URL is the link; empty where only an id came.
-	URL string
-
-	// ID is the media id; empty where only a link came. It is digits, and
-	// text.
-	ID string
-
-	// MIMEType is the declared type; empty if the format has none.
-	MIMEType string
-
-	// Name is the file name of a document, if one came.
-	Name string
-}
-
-// ReceivedLocation is a place that a customer sent.
-type ReceivedLocation struct {
-	Latitude, Longitude float64
-	Name, Address       string
-}
-
-// Reply is a customer's choice among reply buttons, list rows or a template's
-// quick replies.
-type Reply struct {
-	// ID is the button's or row's id, or a quick reply's payload; empty where
-	// the format carries only the title.
-	ID string
-
-	// Title is the text the customer saw.
-	Title string
-
-	// Description is the second line of a list row.
-	Description string
-}
-
-// ReceivedReaction is an emoji on a message.
-type ReceivedReaction struct {
-	// MessageID is the message reacted to.
-	MessageID string
-
-	// Emoji is empty when the reaction was removed.
-	Emoji string
-}
-
-// Referral tells which ad or post a chat began from. An ad makes the
-// conversation free (see [EntryPointAd]).
-type Referral struct {
-	// SourceType is "ad" or "post".
-	SourceType string
-
-	// SourceID, SourceURL, Headline and Body describe it.
-	SourceID, SourceURL, Headline, Body string
-
-	// ClickID is the click-to-WhatsApp id (ctwa_clid); ads only, may be
-	// missing.
-	ClickID string
-}
-
-// Contact is a person as far as an event names them. Any field may be empty:
-// people can hide their number.
-type Contact struct {
-	// Phone is digits, country code first.
-	Phone string
-
-	// Chat is the chat id with the person.
-	Chat string
-
-	// BSUID is the business-scoped user id, such as "US.1000000000000001".
-	BSUID string
-
-	// Username is without the @.
-	Username string
-
-	// Name is the profile name; never taken from an echo, where the service
-	// puts the business's own number.
-	Name string
-}
-
-// Recipient returns how to write to the contact: by phone number, else by
-// BSUID, else by chat, else by username. It is the zero Recipient when nothing
-// is known.
-func (c Contact) Recipient() Recipient {
-	switch {
-	case c.Phone != "":
-		return Phone(c.Phone)
-	case c.BSUID != "":
-		return BSUID(c.BSUID)
-	case c.Chat != "":
-		return Chat(c.Chat)
-	case c.Username != "":
-		return Username(c.Username)
-	}
-	return Recipient{}
 }

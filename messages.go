@@ -246,7 +246,8 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
 		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
-	defer func() { c.observed(err) }()
+	done := c.watch(true)
+	defer func() { done(err) }()
 	r := request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true, message: true, recipient: p.To.Key()}
 	reply, err := c.exchange(ctx, r)
 	if err != nil {

@@ -67,7 +67,7 @@ func render(t *testing.T, events []chatapi.Event) []byte {
 		for line := range strings.Lines(string(data)) {
 			switch value := strings.TrimSpace(line); {
 			case strings.HasSuffix(value, `: "",`), strings.HasSuffix(value, `: ""`), strings.HasSuffix(value, ": null,"), strings.HasSuffix(value, ": null"),
-				strings.HasSuffix(value, ": false,"), strings.HasSuffix(value, ": 0,"), strings.HasSuffix(value, ": 0"), strings.Contains(value, `"0001-01-01T00:00:00Z"`):
+				strings.HasSuffix(value, ": false,"), strings.HasSuffix(value, ": false"), strings.HasSuffix(value, ": 0,"), strings.HasSuffix(value, ": 0"), strings.Contains(value, `"0001-01-01T00:00:00Z"`):
 				continue // zero values say nothing
 			}
 			lines = append(lines, line)

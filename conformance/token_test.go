@@ -174,18 +174,18 @@ func TestTokenIsNowhere(t *testing.T) {
 			}
 			logger.Info("client", "client", client, "value", struct{ C *chatapi.Client }{client})
 
-			for name, call := range calls() {
+			for _, call := range calls() {
 				ctx, cancel := t.Context(), context.CancelFunc(func() {})
 				if w.context != nil {
 					ctx, cancel = w.context(ctx)
 				}
-				err := call(ctx, client)
+				err := call.do(ctx, client)
 				cancel()
 				if err == nil {
 					continue
 				}
 				failures++
-				logger.Error("failed", "call", name, "err", err)
+				logger.Error("failed", "call", call.name, "err", err)
 				tell(out, err)
 			}
 			for _, span := range spans.GetSpans() {

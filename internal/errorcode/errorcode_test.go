@@ -32,7 +32,7 @@ func TestEveryRowIsUsable(t *testing.T) {
 func TestEveryRowIsReached(t *testing.T) {
 	file, err := os.Open("codes.csv")
 	require.NoError(t, err)
-	defer file.Close() //nolint:errcheck // only read
+	defer file.Close()
 	records, err := csv.NewReader(file).ReadAll()
 	require.NoError(t, err)
 	require.Len(t, records[1:], 291)

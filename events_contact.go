@@ -1,0 +1,86 @@
+package chatapi
+
+// Contact is a person as far as an event names them. Any field may be empty:
+// people can hide their number.
+type Contact struct {
+	// Phone is digits, country code first.
+	Phone string
+
+	// Chat is the chat id with the person.
+	Chat string
+
+	// BSUID is the business-scoped user id, such as "US.1000000000000001".
+	BSUID string
+
+	// ParentBSUID is the id above several BSUIDs of one person, which linked
+	// accounts share ("US.ENT.…").
+	ParentBSUID string
+
+	// Username is without the @.
+	Username string
+
+	// Name is the profile name; never taken from an echo, where the service
+	// puts the business's own number.
+	Name string
+}
+
+// Recipient returns how to write to the contact: by phone number, else by
+// BSUID, else by chat, else by username. It is the zero Recipient when nothing
+// is known.
+func (c Contact) Recipient() Recipient {
+	switch {
+	case c.Phone != "":
+		return Phone(c.Phone)
+	case c.BSUID != "":
+		return BSUID(c.BSUID)
+	case c.Chat != "":
+		return Chat(c.Chat)
+	case c.Username != "":
+		return Username(c.Username)
+	}
+	return Recipient{}
+}
+
+// Key returns one text that stands for the person among the contacts of a
+// channel. The BSUID comes first: it stays when the number is hidden or comes
+// back. Without one it is the phone number, the chat or the username, in the form
+// of [Recipient.Key]; empty when nothing is known. When a person takes another
+// number the BSUID becomes another one too; an [IdentityEvent] and
+// [Content.System] tell both, for [Contact.Merge].
+func (c Contact) Key() string {
+	if c.BSUID != "" {
+		return BSUID(c.BSUID).Key()
+	}
+	if to := c.Recipient(); !to.IsZero() {
+		return to.Key()
+	}
+	return ""
+}
+
+// Same reports whether both are surely one person: they have the same BSUID, or
+// else, where not both have one, the same phone number or chat. A number alone
+// is no proof against two BSUIDs, since numbers are given to other people.
+func (c Contact) Same(other Contact) bool {
+	switch {
+	case c.BSUID != "" && other.BSUID != "":
+		return c.BSUID == other.BSUID
+	case c.Phone != "" && other.Phone != "":
+		return c.Phone == other.Phone
+	}
+	return c.Chat != "" && c.Chat == other.Chat
+}
+
+// Merge returns the contact with what newer tells about the same person: each
+// field of newer that is not empty replaces the old one, so a number that is
+// hidden now stays known. It does not check [Contact.Same]; a new number, as an
+// [IdentityEvent] tells it, is just the case where that is false.
+func (c Contact) Merge(newer Contact) Contact {
+	return Contact{
+		Phone:       orElse(newer.Phone, c.Phone),
+		Chat:        orElse(newer.Chat, c.Chat),
+		BSUID:       orElse(newer.BSUID, c.BSUID),
+		ParentBSUID: orElse(newer.ParentBSUID, c.ParentBSUID),
+		Username:    orElse(newer.Username, c.Username),
+		Name:        orElse(newer.Name, c.Name),
+	}
+}
