@@ -10,20 +10,20 @@ import (
 // Late is something that came in, or had its effect, after its month was closed.
 // It is not on the bill.
 type Late struct {
-	Account   string
-	Channel   ChannelID
-	Contact   Recipient
-	MessageID string
+	Account   string    `json:"account"`
+	Channel   ChannelID `json:"channel"`
+	Contact   Recipient `json:"contact"`
+	MessageID string    `json:"message,omitempty"`
 
 	// Kind is [ActivityInbound] for a customer's message and
 	// [ActivityDelivered] for a delivered message of the business.
-	Kind ActivityKind
+	Kind ActivityKind `json:"kind"`
 
 	// At is the instant in the closed month, in the account's time zone.
-	At time.Time
+	At time.Time `json:"at"`
 
 	// Why is what happened in words.
-	Why string
+	Why string `json:"why"`
 }
 
 // settledFor is how long before the end of the last closed month facts are kept,
