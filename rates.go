@@ -41,27 +41,27 @@ type priceSource struct{ status, text string }
 
 // Price is one price of a rate card, and what it is worth.
 type Price struct {
-	Amount Money
+	Amount Money `json:"amount"`
 
 	// Since is the day, in the account's time zone, from which the price
 	// holds, as "2022-02-01".
-	Since string
+	Since string `json:"since"`
 
 	// Estimate is set when a newer card exists that does not have this price,
 	// so that an older one stands in.
-	Estimate bool
+	Estimate bool `json:"estimate,omitempty"`
 
 	// Tier is the first message of the month to which this price applies, where
 	// it is that of a volume tier; 0 for the list price.
-	Tier int
+	Tier int `json:"tier,omitempty"`
 
 	// Status tells how the price was found: "original", "copy", "derived",
 	// with "partial" for cards of which only a part was found. It is empty for
 	// cards of your own.
-	Status string
+	Status string `json:"status,omitempty"`
 
 	// Source is where the price was read.
-	Source string
+	Source string `json:"source,omitempty"`
 }
 
 // The eras in which prices are comparable: between them the billing unit or the
@@ -253,19 +253,19 @@ func (r *Rates) listed(market, category string, in era, day ratecard.Day) (liste
 // [ErrNoPrice].
 type Gap struct {
 	// Account is the account whose bill has the gap; empty for [Rates.Price].
-	Account string
+	Account string `json:"account,omitempty"`
 
-	Market   string
-	Category string
-	Currency string
+	Market   string `json:"market"`
+	Category string `json:"category"`
+	Currency string `json:"currency"`
 
 	// Day is the first day of the bill on which the price is missing, in the
 	// account's time zone, as "2022-03-10".
-	Day string
+	Day string `json:"day"`
 
 	// Units is the number of conversations or messages on the bill that could
 	// not be priced.
-	Units int
+	Units int `json:"units"`
 }
 
 // Error names market, category, currency and day.

@@ -240,7 +240,7 @@ func ordinal(text string) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("%q is no count of messages in plain digits", clip(text, 32))
 	}
-	return int(n), nil //nolint:gosec // 48 bits
+	return int(n), nil
 }
 
 // attach gives tiers to their list price, if they leave no hole.
