@@ -526,7 +526,8 @@ type request struct {
 	method string
 	path   string // below the base URL, escaped
 	query  url.Values
-	body   any // marshaled to JSON; json.RawMessage goes as it is; nil is no body
+	body   any    // marshaled to JSON; json.RawMessage goes as it is; nil is no body
+	raw    []byte // a body that is JSON already
 
 	// once is set when doing it twice would do harm; see transport.Request.
 	once bool
@@ -617,9 +618,9 @@ func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, err
 	if ctx == nil {
 		return nil, &Error{Op: r.op, Kind: ErrInvalid, Field: "ctx", Reason: "is nil", Retry: RetryFix}
 	}
-	address := c.base.JoinPath(r.path)
+	address := c.address(r.path)
 	address.RawQuery = r.query.Encode()
-	var body []byte
+	body := r.raw
 	switch given := r.body.(type) {
 	case nil:
 	case json.RawMessage:
@@ -638,6 +639,16 @@ func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, err
 		return nil, c.unanswered(r, err)
 	}
 	return reply, nil
+}
+
+// address returns the URL of a path below the channel's.
+func (c *Client) address(path string) *url.URL {
+	if strings.ContainsAny(path, "%./") { // escaped, or of several parts
+		return c.base.JoinPath(path)
+	}
+	u := *c.base
+	u.Path += "/" + path
+	return &u
 }
 
 // unanswered turns a failure to get a reply into an *Error.
