@@ -194,7 +194,12 @@ func (l *Ledger) walks(a *account, yield func(*walk, *gathered)) {
 
 // bill charges a month's units.
 func (a *account) bill(month YearMonth, units []unit) accountBill {
-	m := &meter{account: a, month: month, used: map[tierKey]int{}, gaps: map[Gap]*Gap{}}
+	return a.meter(month, units, false)
+}
+
+// meter charges a month's units, with or without what statuses report.
+func (a *account) meter(month YearMonth, units []unit, ignore bool) accountBill {
+	m := &meter{account: a, month: month, ignore: ignore, used: map[tierKey]int{}, gaps: map[Gap]*Gap{}}
 	for _, u := range units {
 		m.unit(u)
 	}
@@ -205,6 +210,7 @@ func (a *account) bill(month YearMonth, units []unit) accountBill {
 type meter struct {
 	account *account
 	month   YearMonth
+	ignore  bool // what statuses report
 	used    map[tierKey]int
 	gaps    map[Gap]*Gap // by all but day and units
 	bill    accountBill
@@ -251,6 +257,20 @@ func (m *meter) closed(u unit) Charge {
 func (m *meter) charge(u unit) Charge {
 	a, c := m.account, m.start(u)
 	at := c.At
+	said := verdict{}
+	if u.report != nil && !m.ignore {
+		said = u.report.verdict(u)
+		c.Category = orElse(said.category, c.Category)
+		if said.free != "" {
+			c.Free, c.Why = said.free, freeWords[said.free]+", as its status says"
+			c.Market = marketOf(u.pair.contact, ratecard.DayOf(at.Year(), int(at.Month()), at.Day()))
+			return c
+		}
+		if said.charged {
+			c.Free, u.free = "", ""
+		}
+		u.category = c.Category
+	}
 	day := ratecard.DayOf(at.Year(), int(at.Month()), at.Day())
 	c.Market = marketOf(u.pair.contact, day)
 	switch {
@@ -263,7 +283,7 @@ func (m *meter) charge(u unit) Charge {
 	case u.free != "":
 		c.Why = freeWords[u.free]
 		return c
-	case u.rules.covers(u.category):
+	case !said.charged && u.rules.covers(u.category):
 		key := tierKey{month: m.month}
 		if u.rules.scope == perNumber {
 			key.number = c.Channel

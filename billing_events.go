@@ -1,6 +1,9 @@
 package chatapi
 
-import "reflect"
+import (
+	"reflect"
+	"strconv"
+)
 
 // How the SDK's own events and sends become activities.
 
@@ -31,6 +34,7 @@ func activityOf(event Event) (Activity, error) {
 		a.Kind, a.MessageID, a.Contact = ActivityOutbound, e.ID, threadOf(e.To, e.Chat)
 	case *StatusEvent:
 		a.MessageID, a.Contact, a.Category = e.MessageID, threadOf(e.To, e.Group), e.Category
+		a.Reported = reportedOf(e)
 		switch e.Status {
 		case StatusSent:
 			// Who sent it names the category; what the status calls a free-form
@@ -45,6 +49,20 @@ func activityOf(event Event) (Activity, error) {
 		}
 	}
 	return a, nil
+}
+
+// reportedOf returns what a status says about billing.
+func reportedOf(e *StatusEvent) (r Reported) {
+	if c := e.Conversation; c != nil {
+		r.Conversation, r.Origin, r.ExpiresAt = c.ID, c.Origin, c.ExpiresAt
+	}
+	if p := e.Pricing; p != nil {
+		r.Model, r.Category, r.Type = p.Model, p.Category, p.Type
+		if p.Billable != nil {
+			r.Billable = strconv.FormatBool(*p.Billable)
+		}
+	}
+	return r
 }
 
 // threadOf names who a message was exchanged with: in a group the group, since

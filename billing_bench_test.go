@@ -1,0 +1,146 @@
+package chatapi
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"testing"
+	"time"
+)
+
+// A billing step beside two prototypes that keep no facts and know no
+// duplicates: a map by contact, and a slice by interned contact. The contacts
+// are a million, chosen at random, so that caches don't help.
+
+const benchContacts, benchBlock = 1_000_000, 100_000
+
+type protoState struct {
+	lastIn, opened, expires, entryEnd int64
+	units, free, month                int32
+	category                          uint32
+}
+
+func (s *protoState) step(at int64, in bool) {
+	if in {
+		s.lastIn = at
+		return
+	}
+	if at >= s.expires {
+		s.opened, s.expires = at, at+int64(day24)
+		s.units++
+		if at >= s.lastIn+int64(day24) {
+			s.category = 1
+		}
+	}
+}
+
+func benchActivities(random *rand.Rand) ([]Activity, []uint32) {
+	start := time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)
+	all, ids := make([]Activity, benchBlock), make([]uint32, benchBlock)
+	kinds := []ActivityKind{ActivityInbound, ActivityOutbound, ActivityDelivered}
+	for i := range all {
+		ids[i] = random.Uint32N(benchContacts)
+		all[i] = Activity{Kind: kinds[i%3], At: start.Add(time.Duration(i) * time.Second), Channel: "A",
+			Contact: Contact{Phone: benchPhone(ids[i])}, MessageID: fmt.Sprintf("wamid.%016X", random.Uint64())}
+	}
+	return all, ids
+}
+
+func benchPhone(id uint32) string { return fmt.Sprintf("1202%07d", id) }
+
+func benchLedger(b *testing.B) *Ledger {
+	b.Helper()
+	l := NewLedger(Account{})
+	if l.err != nil {
+		b.Fatal(l.err)
+	}
+	for i := range uint32(benchContacts) {
+		l.intern("A", l.rest, Phone(benchPhone(i)))
+	}
+	return l
+}
+
+func median(all []float64) float64 {
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func BenchmarkBillingStep(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	byKey := make(map[string]*protoState, benchContacts)
+	for i := range uint32(benchContacts) {
+		byKey[benchPhone(i)] = &protoState{}
+	}
+	dense := make([]protoState, benchContacts)
+	ledger := benchLedger(b)
+	var byString, interned []float64
+	for b.Loop() {
+		b.StopTimer()
+		all, ids := benchActivities(random)
+		b.StartTimer()
+		start := time.Now()
+		for i := range all {
+			byKey[all[i].Contact.Phone].step(all[i].At.UnixNano(), all[i].Kind == ActivityInbound)
+		}
+		floor := time.Since(start)
+		start = time.Now()
+		for i := range all {
+			if err := ledger.Record(all[i]); err != nil {
+				b.Fatal(err)
+			}
+		}
+		byString = append(byString, float64(time.Since(start))/float64(floor))
+
+		start = time.Now()
+		for i, id := range ids {
+			dense[id].step(int64(i), i%3 == 0)
+		}
+		floor = time.Since(start)
+		start = time.Now()
+		for i, id := range ids {
+			ledger.note(id, fact{at: int64(i), rank: told, kind: factKind(i % 3), id: textRef(i)}) //nolint:gosec // small numbers
+		}
+		interned = append(interned, float64(time.Since(start))/float64(floor))
+	}
+	b.ReportMetric(median(byString), "x-billing-string")
+	b.ReportMetric(median(interned), "x-billing-interned")
+}
+
+func heapInUse() float64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc)
+}
+
+func BenchmarkBillingMemory(b *testing.B) {
+	october := time.Date(2026, 10, 15, 0, 0, 0, 0, time.UTC)
+	const contacts = 200_000
+	for b.Loop() {
+		before := heapInUse()
+		ledger := NewLedger(Account{})
+		for i := range uint32(contacts) {
+			a := Activity{Kind: ActivityInbound, At: october, Channel: "A", Contact: Contact{Phone: benchPhone(i)}, MessageID: fmt.Sprintf("wamid.%016X", i)}
+			for _, kind := range []ActivityKind{ActivityInbound, ActivityOutbound, ActivityDelivered} {
+				if a.Kind = kind; kind == ActivityOutbound {
+					a.MessageID += "B"
+				}
+				if err := ledger.Record(a); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		open := heapInUse() - before
+		for _, month := range []time.Month{time.October, time.November} {
+			if _, err := ledger.Close(Month(2026, month)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		folded := heapInUse() - before
+		runtime.KeepAlive(ledger)
+		b.ReportMetric(folded/contacts, "x-billing-memory")
+		b.ReportMetric((open-folded)/(3*contacts), "x-billing-fact-memory")
+	}
+}

@@ -1,0 +1,127 @@
+package chatapi
+
+import "strings"
+
+// Difference is a conversation or message where Meta's status says something
+// else than the rules do. The bill follows the status.
+type Difference struct {
+	Computed Charge // by the rules alone
+	Billed   Charge // as on the bill
+	Reported Reported
+
+	// Cause is the likely cause in words.
+	Cause string
+}
+
+// Reconcile lists where what statuses reported changed the month's bill:
+// category, or charged and free. Use it to find out which events or
+// configuration the ledger lacks. A closed month has nothing left to compare
+// and is [ErrInvalid], so reconcile before [Ledger.Close].
+func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
+	if err := l.usable(); err != nil {
+		return nil, err
+	}
+	if err := month.check(); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var all []Difference
+	for _, a := range l.accounts {
+		if a.closedUntil >= a.monthEnd(month) {
+			return nil, invalid("month", "is closed; reconcile it before")
+		}
+		var units []unit // those with charges of their own
+		for _, u := range l.units(a, month) {
+			if u.kind != unitWindow {
+				units = append(units, u)
+			}
+		}
+		computed, billed := a.meter(month, units, true).charges, a.meter(month, units, false).charges
+		for i, u := range units {
+			c, b := computed[i], billed[i]
+			if u.report != nil && (c.Category != b.Category || (c.Free == "") != (b.Free == "")) {
+				all = append(all, Difference{c, b, *u.report, likelyCause(c, b)})
+			}
+		}
+	}
+	return all, nil
+}
+
+func likelyCause(computed, billed Charge) string {
+	free := computed.Free
+	if free == "" {
+		free = billed.Free
+	}
+	switch {
+	case (computed.Free == "") == (billed.Free == ""):
+		return "the template's category was changed by Meta, or the send named another"
+	case computed.Free == "" && free == FreeEntryPoint:
+		return "the customer's click on the ad, or the answer to it, was not recorded"
+	case computed.Free == "" && (free == FreeCareWindow || free == FreeCustomerService):
+		return "a message of the customer was not recorded, or the free ones of the month are counted too high"
+	case computed.Free == "":
+		return "the free ones of the month are counted too high: Account.Used may be wrong"
+	case free == FreeEntryPoint:
+		return "Meta did not accept the entry point as free, or it ended earlier"
+	case free == FreeTier:
+		return "the free ones of the month were used up by sends that were not recorded: set Account.Used"
+	}
+	return "Meta does not count it as within the service window or the free ones of the month"
+}
+
+// verdict is what a status decides about a unit.
+type verdict struct {
+	category string
+	free     FreeReason
+	charged  bool
+}
+
+// verdict reads what was reported of the message that opened the unit. A word
+// that is not known here decides nothing.
+func (r *Reported) verdict(u unit) (v verdict) {
+	word := orElse(r.Category, r.Origin)
+	if u.kind == unitConversation {
+		word = orElse(r.Origin, r.Category)
+	}
+	switch category := normalCategory(word); category {
+	case CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryAuthenticationInternational, CategoryService,
+		CategoryUserInitiated, CategoryBusinessInitiated:
+		v.category = category
+	case CategoryReferral:
+		if u.kind == unitConversation {
+			v.category = category
+		}
+	}
+	switch {
+	case r.Type == "regular":
+		v.charged = true
+	case r.Type == string(FreeCustomerService), r.Type == string(FreeEntryPoint):
+		v.free = FreeReason(r.Type)
+	case r.Billable == "true":
+		v.charged = true
+	case r.Billable == "false":
+		v.free = u.freeReason(v.category)
+	}
+	if strings.EqualFold(r.Model, "NBP") && v.category != "" {
+		v.category = "" // templates had no category of their own then
+	}
+	return v
+}
+
+// freeReason says why a unit is free that a status only calls not billable.
+func (u unit) freeReason(category string) FreeReason {
+	switch {
+	case u.free != "":
+		return u.free
+	case category == CategoryReferral:
+		return FreeEntryPoint
+	case u.rules.model == ModelNBP:
+		return FreeCareWindow
+	case u.rules.model == ModelCBP2024:
+		return FreeService
+	case u.rules.model == ModelPMP2025 || u.rules.model == ModelPMP2026:
+		return FreeCustomerService
+	}
+	return FreeTier
+}
