@@ -3,8 +3,8 @@ package chatapi
 import (
 	"fmt"
 	"iter"
+	"math"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
@@ -76,6 +76,9 @@ type account struct {
 	anchor   Anchor
 	timeline timeline
 	used     map[tierKey]int
+
+	// closedUntil is the end of the last closed month.
+	closedUntil int64
 }
 
 // tierKey is what shares a free tier in a month; number is empty for an account.
@@ -102,20 +105,17 @@ type Ledger struct {
 	byChannel map[ChannelID]*account
 	rest      *account // gets the channels that no account names
 
-	mu    sync.Mutex
-	pairs map[pairKey]*pair
-}
-
-type pairKey struct {
-	channel ChannelID
-	contact string
+	mu sync.Mutex
+	store
+	carries map[uint32]*carry   // what a closed month left open, by thread
+	closed  map[YearMonth]*Bill // without their rows
 }
 
 // NewLedger returns an empty ledger for the accounts. A wrong account (an
 // unknown model, a number that two accounts claim) makes every method that
 // returns an error return [ErrInvalid].
 func NewLedger(first Account, more ...Account) *Ledger {
-	l := &Ledger{byChannel: map[ChannelID]*account{}, pairs: map[pairKey]*pair{}}
+	l := &Ledger{byChannel: map[ChannelID]*account{}, store: newStore(), carries: map[uint32]*carry{}, closed: map[YearMonth]*Bill{}}
 	for i, a := range append([]Account{first}, more...) {
 		ready, err := l.prepare(a)
 		if err != nil {
@@ -131,7 +131,7 @@ func NewLedger(first Account, more ...Account) *Ledger {
 
 // prepare checks an account and enters its numbers.
 func (l *Ledger) prepare(a Account) (*account, *Error) {
-	ready := &account{Account: a, zone: a.Timezone, anchor: a.Anchor, used: map[tierKey]int{}}
+	ready := &account{Account: a, zone: a.Timezone, anchor: a.Anchor, used: map[tierKey]int{}, closedUntil: minNanos}
 	ready.Numbers = slices.Clone(a.Numbers)
 	if ready.zone == nil {
 		ready.zone = time.UTC
@@ -217,9 +217,10 @@ func (l *Ledger) Record(a Activity) error {
 			return invalid("Activity.At", fmt.Sprintf("is in the year %d", t.Year()))
 		}
 	}
-	switch a.Kind {
-	case ActivityInbound:
-	case ActivityOutbound, ActivityDelivered, ActivityRead, ActivityFailed:
+	kind, known := factKinds[a.Kind]
+	switch {
+	case kind == factInbound && known:
+	case known:
 		if a.MessageID == "" {
 			return invalid("Activity.MessageID", "is missing; it joins a message with its statuses")
 		}
@@ -227,16 +228,31 @@ func (l *Ledger) Record(a Activity) error {
 		return invalid("Activity.Kind", fmt.Sprintf("%q is none of inbound, outbound, delivered, read, failed", clip(string(a.Kind), 32)))
 	}
 
+	if len(a.MessageID) > longestText || len(contact.value) > longestText/2 {
+		return invalid("Activity.MessageID", fmt.Sprintf("or the contact is longer than %d bytes", longestText/2))
+	}
+
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.pair(owner, a.Channel, contact)
-	if a.Kind == ActivityInbound {
-		p.addInbound(inbound{id: a.MessageID, at: at, entry: a.EntryPoint})
-	} else {
-		p.addMessage(a.Kind, a.MessageID, at, normalCategory(a.Category))
+	if l.journal.n >= math.MaxUint32-1 {
+		return invalid("Ledger", "is full: close months that are over")
 	}
+	f := fact{at: at.nanos, rank: at.rank, kind: kind, id: l.texts.add(a.MessageID)}
+	if kind == factInbound {
+		f.word = l.words.id(string(a.EntryPoint))
+	} else {
+		f.word = l.words.id(normalCategory(a.Category))
+		if !a.Reported.IsZero() {
+			a.Reported.ExpiresAt = a.Reported.ExpiresAt.UTC()
+			f.report = l.reports.add(a.Reported) + 1
+		}
+	}
+	l.note(l.intern(a.Channel, owner, contact), f)
 	return nil
 }
+
+var factKinds = map[ActivityKind]factKind{ActivityInbound: factInbound, ActivityOutbound: factSent,
+	ActivityDelivered: factDelivered, ActivityRead: factDelivered, ActivityFailed: factFailed}
 
 // usable reports what is wrong with the ledger itself.
 func (l *Ledger) usable() error {
@@ -252,24 +268,6 @@ func (l *Ledger) owner(channel ChannelID) *account {
 		return owner
 	}
 	return l.rest
-}
-
-// recipientOf returns the recipient with that [Recipient.Key]. Of the spellings
-// of one contact a bill shows always this one, whichever came first.
-func recipientOf(key string) Recipient {
-	kind, value, _ := strings.Cut(key, ":")
-	return Recipient{RecipientKind(kind), value}
-}
-
-// pair returns the facts of a number and contact, new ones if need be.
-func (l *Ledger) pair(owner *account, channel ChannelID, contact Recipient) *pair {
-	key := pairKey{channel, contact.Key()}
-	p := l.pairs[key]
-	if p == nil {
-		p = &pair{account: owner, channel: channel, contact: recipientOf(key.contact), key: key.contact}
-		l.pairs[key] = p
-	}
-	return p
 }
 
 // RecordEvent takes what a webhook or the history reported: customers' messages
@@ -330,15 +328,20 @@ func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.pairs[pairKey{channel, customer.Key()}]
-	if p == nil {
-		return Window{}
-	}
-	last, ok := p.lastInbound()
+	thread, ok := l.find(channel, customer)
 	if !ok {
 		return Window{}
 	}
-	return WindowFrom(p.account.time(last))
+	var g gathered
+	l.gather(thread, &g)
+	last := l.threads.at(thread).lastIn
+	for _, in := range g.inbounds {
+		last = max(last, in.at.nanos)
+	}
+	if last == minNanos {
+		return Window{}
+	}
+	return WindowFrom(l.pair(thread).account.time(last))
 }
 
 // Conversations returns the customer's conversations and free entry point
@@ -351,20 +354,33 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	p := l.pairs[pairKey{channel, customer.Key()}]
-	if p == nil {
+	thread, ok := l.find(channel, customer)
+	if !ok {
 		return nil, nil
 	}
+	var g gathered
+	p := l.pair(thread)
+	w := l.fold(p, &g)
 	var found []Conversation
 	var gaps []*Gap
-	months := map[YearMonth]bool{}
-	for _, u := range p.current() {
+	months := map[YearMonth][]unit{}
+	for _, u := range w.units {
 		month := p.account.month(u.opened)
-		if u.kind == unitMessage || months[month] {
-			continue
+		switch {
+		case u.kind == unitMessage:
+		case u.carried:
+			m := meter{account: p.account}
+			found = append(found, m.conversation(u, m.closed(u)))
+		default:
+			months[month] = append(months[month], u)
 		}
-		months[month] = true
-		bill := l.billAccount(p.account, month)
+	}
+	for month, units := range months {
+		tiers := slices.ContainsFunc(units, func(u unit) bool { return u.free == "" && u.rules.covers(u.category) })
+		if tiers { // then the others of the account decide as well
+			units = l.units(p.account, month)
+		}
+		bill := p.account.bill(month, units)
 		gaps = append(gaps, bill.gaps...)
 		for _, c := range bill.conversations {
 			if c.Channel == p.channel && c.Contact == p.contact {
@@ -377,12 +393,4 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 		return found, noPrice("Conversations", gaps)
 	}
 	return found, nil
-}
-
-// current returns the pair's units, folded anew if a fact came in.
-func (p *pair) current() []unit {
-	if p.stale {
-		p.units, p.stale = p.fold(), false
-	}
-	return p.units
 }

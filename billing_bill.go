@@ -71,6 +71,11 @@ type Bill struct {
 
 	// Gaps are the prices that no card has; the totals are short of them.
 	Gaps []Gap `json:"gaps"`
+
+	// Closed is set once the month was closed: Conversations and Charges are
+	// then gone. Late is what came in for it afterwards and is not in Totals.
+	Closed bool   `json:"closed,omitempty"`
+	Late   []Late `json:"late,omitempty"`
 }
 
 // Bill returns the month's bill. With a price missing it returns the bill, whose
@@ -80,17 +85,37 @@ func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	if month.Month < time.January || month.Month > time.December {
-		return nil, invalid("month", fmt.Sprintf("has no month %d", int(month.Month)))
+	if err := month.check(); err != nil {
+		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.bill(month)
+}
 
-	bill := &Bill{Month: month}
+func (m YearMonth) check() error {
+	switch {
+	case m.Month < time.January || m.Month > time.December:
+		return invalid("month", fmt.Sprintf("has no month %d", int(m.Month)))
+	case m.Year < minYear || m.Year > maxYear:
+		return invalid("month", fmt.Sprintf("is in the year %d", m.Year))
+	}
+	return nil
+}
+
+func (l *Ledger) bill(month YearMonth) (*Bill, error) {
+	if closed := l.closed[month]; closed != nil {
+		bill := *closed
+		bill.Totals, bill.Gaps = slices.Clone(closed.Totals), slices.Clone(closed.Gaps)
+		bill.Late = sortLate(append(slices.Clone(closed.Late), l.lateIn(month)...))
+		return &bill, gapError(bill.Gaps)
+	}
+	bill := &Bill{Month: month, Closed: true}
 	var gaps []*Gap
 	totals := map[string]Money{}
 	for _, a := range l.accounts {
-		part := l.billAccount(a, month)
+		bill.Closed = bill.Closed && a.closedUntil >= a.monthEnd(month)
+		part := a.bill(month, l.units(a, month))
 		bill.Conversations = append(bill.Conversations, part.conversations...)
 		bill.Charges = append(bill.Charges, part.charges...)
 		gaps = append(gaps, part.gaps...)
@@ -113,10 +138,21 @@ func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
 	for _, gap := range gaps {
 		bill.Gaps = append(bill.Gaps, *gap)
 	}
-	if len(gaps) > 0 {
-		return bill, noPrice("Bill", gaps)
+	if late := l.lateIn(month); len(late) > 0 {
+		bill.Late = sortLate(late)
 	}
-	return bill, nil
+	return bill, gapError(bill.Gaps)
+}
+
+func gapError(gaps []Gap) error {
+	if len(gaps) == 0 {
+		return nil
+	}
+	all := make([]*Gap, len(gaps))
+	for i := range gaps {
+		all[i] = &gaps[i]
+	}
+	return noPrice("Bill", all)
 }
 
 // accountBill is one account's part of a bill.
@@ -126,24 +162,38 @@ type accountBill struct {
 	gaps          []*Gap
 }
 
-// billAccount bills one account's month: free tiers go to the units in order of
-// opening over all numbers, then number, then contact.
-func (l *Ledger) billAccount(a *account, month YearMonth) accountBill {
+// units returns what an account pays for in a month, in the order in which free
+// tiers are spent: of opening over all numbers, then number, then contact.
+func (l *Ledger) units(a *account, month YearMonth) []unit {
 	var units []unit
-	for _, p := range l.pairs {
-		if p.account != a {
-			continue
-		}
-		for _, u := range p.current() {
-			if a.month(u.opened) == month {
+	l.walks(a, func(w *walk, _ *gathered) {
+		for _, u := range w.units {
+			if !u.carried && a.month(u.opened) == month {
 				units = append(units, u)
 			}
 		}
-	}
+	})
 	slices.SortFunc(units, func(x, y unit) int {
 		return cmp.Or(cmp.Compare(x.opened, y.opened), cmp.Compare(x.pair.channel, y.pair.channel),
 			cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
 	})
+	return units
+}
+
+// walks folds every contact of an account; yield must not keep what it is given.
+func (l *Ledger) walks(a *account, yield func(*walk, *gathered)) {
+	var g gathered
+	for i := range l.threads.n {
+		thread := uint32(i) //nolint:gosec // threads are counted in 32 bits
+		t := l.threads.at(thread)
+		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
+			yield(l.fold(l.pair(thread), &g), &g)
+		}
+	}
+}
+
+// bill charges a month's units.
+func (a *account) bill(month YearMonth, units []unit) accountBill {
 	m := &meter{account: a, month: month, used: map[tierKey]int{}, gaps: map[Gap]*Gap{}}
 	for _, u := range units {
 		m.unit(u)
@@ -168,19 +218,39 @@ func (m *meter) unit(u unit) {
 	if u.kind == unitMessage {
 		return
 	}
-	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: u.category, Model: u.rules.model,
+	m.bill.conversations = append(m.bill.conversations, m.conversation(u, charge))
+}
+
+func (m *meter) conversation(u unit, charge Charge) Conversation {
+	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: charge.Category, Model: u.rules.model,
 		OpenedAt: charge.At, ExpiresAt: m.account.time(u.expires), Charge: charge}
 	if u.closed != 0 {
 		c.ClosedAt = m.account.time(u.closed)
 	}
-	m.bill.conversations = append(m.bill.conversations, c)
+	return c
+}
+
+// start is a unit's charge before it is decided what it costs.
+func (m *meter) start(u unit) Charge {
+	c := Charge{Account: m.account.ID, Channel: u.pair.channel, Contact: u.pair.contact, Category: u.category,
+		Model: u.rules.model, At: m.account.time(u.opened), Amount: Money{Currency: m.account.Rates.currency}, Free: u.free}
+	if u.kind == unitMessage {
+		c.MessageID = string(u.message)
+	}
+	return c
+}
+
+// closed is the charge of a conversation that a closed month has on its bill.
+func (m *meter) closed(u unit) Charge {
+	c := m.start(u)
+	c.Why = "on the bill of " + m.account.month(u.opened).String() + ", which is closed"
+	return c
 }
 
 // charge decides what one unit costs, and spends the free tier.
 func (m *meter) charge(u unit) Charge {
-	a, at := m.account, m.account.time(u.opened)
-	c := Charge{Account: a.ID, Channel: u.pair.channel, Contact: u.pair.contact, MessageID: u.message, Category: u.category,
-		Model: u.rules.model, At: at, Amount: Money{Currency: a.Rates.currency}, Free: u.free}
+	a, c := m.account, m.start(u)
+	at := c.At
 	day := ratecard.DayOf(at.Year(), int(at.Month()), at.Day())
 	c.Market = marketOf(u.pair.contact, day)
 	switch {

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"math"
 	"slices"
 	"sort"
 )
@@ -12,12 +13,14 @@ type unit struct {
 	kind     unitKind
 	rules    *rules
 	category string
-	message  string // id of a message billed by itself
+	message  []byte    // id of a message billed by itself
+	report   *Reported // what a status said of the message that opened it
 	opened   int64
 	expires  int64      // of conversations and windows
 	closed   int64      // by a free entry point; 0 if not
 	free     FreeReason // as far as the pair alone decides; tiers come later
 	seq      int        // order within the pair at equal instants
+	carried  bool       // opened and billed in a closed month
 }
 
 type unitKind uint8
@@ -35,30 +38,53 @@ func (u *unit) openAt(instant int64) bool {
 
 // fold turns the facts of one pair into units. The messages of the business act
 // in order of their delivery, each under the rules in force at that instant.
-func (p *pair) fold() []unit {
-	inbounds, messages := p.inOrder()
-	w := &walk{pair: p, inbounds: inbounds, covered: minNanos}
-	for _, in := range inbounds {
-		if in.entry != "" {
-			w.clicks = append(w.clicks, in)
-		}
-	}
-	for _, m := range messages {
-		w.deliver(m)
-	}
+// Folding goes on from where the last closed month ended.
+func (l *Ledger) fold(p *pair, g *gathered) *walk {
+	w := l.foldUntil(p, g, math.MaxInt64)
 	for i := range w.units {
 		w.units[i].seq = i
 	}
-	return w.units
+	return w
+}
+
+// foldUntil folds what was delivered before an instant.
+func (l *Ledger) foldUntil(p *pair, g *gathered, until int64) *walk {
+	l.gather(p.thread, g)
+	g.inOrder()
+	w := &walk{pair: p, inbounds: g.inbounds, covered: minNanos, closed: p.account.closedUntil}
+	if c := l.carries[p.thread]; c != nil {
+		w.covered, w.windows, w.units = c.covered, slices.Clone(c.windows), slices.Clone(c.units)
+		for i := range w.units {
+			w.units[i].pair = p
+			w.live = append(w.live, i)
+		}
+	}
+	for i, in := range w.inbounds {
+		if in.entry != "" && in.marks&markSpent == 0 {
+			w.clicks = append(w.clicks, i)
+		}
+		if in.at.nanos < w.closed {
+			w.seen = i + 1
+		}
+	}
+	for _, m := range g.acting {
+		if m.delivered.nanos >= w.closed && m.delivered.nanos < until {
+			w.deliver(m)
+		}
+	}
+	return w
 }
 
 // walk is the state of a fold.
 type walk struct {
 	pair     *pair
 	inbounds []inbound
-	clicks   []inbound // entry points that no message has settled yet
+	clicks   []int // of inbounds: entry points that no message has settled yet
 	units    []unit
-	live     []int // of units: conversations and windows that may still be open
+	late     []unit // those that open in a closed month
+	live     []int  // of units: conversations and windows that may still be open
+	closed   int64  // the end of the last closed month
+	acting   *message
 
 	// Of Chat API's anchor: how many inbounds have been looked at, the windows
 	// they started, and the end of everything opened or started so far.
@@ -73,6 +99,7 @@ type anchored struct {
 	start    int64
 	answered bool
 	void     bool // another conversation took its place
+	billed   bool // its conversation is on the bill of a closed month
 }
 
 func (a anchored) covers(instant int64) bool {
@@ -81,6 +108,7 @@ func (a anchored) covers(instant int64) bool {
 
 // deliver lets one delivered message act.
 func (w *walk) deliver(m *message) {
+	w.acting = m
 	now, rules := m.delivered.nanos, w.pair.account.timeline.at(m.delivered.nanos)
 	w.startWindows(now)
 	w.live = slices.DeleteFunc(w.live, func(i int) bool { return !w.units[i].openAt(now) })
@@ -101,7 +129,8 @@ func (w *walk) deliver(m *message) {
 // one of them was answered in time, by the instant of sending.
 func (w *walk) settle(m *message, r *rules) (entry bool) {
 	sent := m.sentAt()
-	w.clicks = slices.DeleteFunc(w.clicks, func(click inbound) bool {
+	w.clicks = slices.DeleteFunc(w.clicks, func(i int) bool {
+		click := &w.inbounds[i]
 		if click.at.nanos > sent {
 			return false
 		}
@@ -151,7 +180,7 @@ func (w *walk) initiated(m *message, r *rules, entry bool) {
 		return // one more answer, delivered after the conversation ended
 	case answers != nil:
 		answers.answered = true
-		w.add(unit{rules: r, category: CategoryUserInitiated, opened: answers.start, expires: answers.start + int64(day24)})
+		w.add(unit{rules: r, category: CategoryUserInitiated, opened: answers.start, expires: answers.start + int64(day24), carried: answers.billed})
 		return
 	}
 	category := CategoryBusinessInitiated
@@ -230,7 +259,11 @@ func (w *walk) openEntry(now int64, r *rules) {
 // add appends a unit. What it covers, no window of Chat API's anchor may cover
 // as well: an unanswered one that it begins in gives way.
 func (w *walk) add(u unit) {
-	u.pair = w.pair
+	u.pair, u.report = w.pair, w.acting.report
+	if u.opened < w.closed && !u.carried {
+		u.carried, u.message = true, w.acting.id
+		w.late = append(w.late, u)
+	}
 	w.units = append(w.units, u)
 	if u.kind == unitMessage {
 		return

@@ -30,8 +30,8 @@ const (
 
 // Snapshot writes everything that was recorded, for [RestoreLedger]: after a
 // restart nothing has to be replayed. The same facts give the same bytes,
-// whatever the order in which they came. The accounts are not in it, since
-// rates and time zones are yours to configure. It holds phone numbers and
+// whatever the order in which they came. The accounts are not in it but
+// for their ids, since rates and time zones are yours to configure. It holds phone numbers and
 // message ids. The ledger can't be used by others while it is written, so write
 // to memory or a file rather than to a slow connection. The error is that of w,
 // or [ErrInvalid].
@@ -49,9 +49,16 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 	enc := &snapshotWriter{out: io.MultiWriter(out, sum)}
 	enc.bytes([]byte(snapshotMagic))
 	enc.uint(snapshotVersion)
-	keys := slices.SortedFunc(maps.Keys(l.pairs), comparePairs)
-	for _, key := range keys {
-		enc.pair(l.pairs[key])
+	l.writeClosed(enc)
+	pairs := make([]*pair, 0, l.threads.n)
+	for i := range l.threads.n {
+		pairs = append(pairs, l.pair(uint32(i))) //nolint:gosec // threads are counted in 32 bits
+	}
+	slices.SortFunc(pairs, comparePairs)
+	var g gathered
+	for _, p := range pairs {
+		l.gather(p.thread, &g)
+		enc.pair(p, &g, l.threads.at(p.thread).lastIn, l.carries[p.thread])
 	}
 	enc.uint(0)
 	enc.flush()
@@ -64,8 +71,46 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 	return out.Flush()
 }
 
-func comparePairs(a, b pairKey) int {
-	return cmp.Or(cmp.Compare(a.channel, b.channel), cmp.Compare(a.contact, b.contact))
+func comparePairs(a, b *pair) int {
+	return cmp.Or(cmp.Compare(a.channel, b.channel), cmp.Compare(a.key, b.key))
+}
+
+// writeClosed writes how far each account is closed, and the closed bills.
+func (l *Ledger) writeClosed(w *snapshotWriter) {
+	w.uint(uint64(len(l.accounts)))
+	for _, a := range l.accounts {
+		w.text(a.ID)
+		w.int(a.closedUntil)
+	}
+	months := slices.SortedFunc(maps.Keys(l.closed), func(a, b YearMonth) int { return cmp.Or(a.Year-b.Year, int(a.Month-b.Month)) })
+	for _, m := range months {
+		bill := l.closed[m]
+		w.uint(1)
+		w.int(int64(m.Year))
+		w.int(int64(m.Month))
+		w.uint(uint64(len(bill.Totals)))
+		for _, sum := range bill.Totals {
+			w.text(sum.Currency)
+			w.int(sum.Micros)
+		}
+		w.uint(uint64(len(bill.Gaps)))
+		for _, g := range bill.Gaps {
+			for _, text := range []string{g.Account, g.Market, g.Category, g.Currency, g.Day} {
+				w.text(text)
+			}
+			w.int(int64(g.Units))
+		}
+		w.uint(uint64(len(bill.Late)))
+		for _, one := range bill.Late {
+			for _, text := range []string{one.Account, string(one.Channel), one.Contact.Key(), one.MessageID, string(one.Kind), one.Why} {
+				w.text(text)
+			}
+			w.int(one.At.UnixNano())
+		}
+		w.flush()
+	}
+	w.uint(0)
+	w.flush()
 }
 
 // snapshotWriter collects one pair at a time and keeps the first error.
@@ -77,6 +122,17 @@ type snapshotWriter struct {
 
 func (w *snapshotWriter) bytes(b []byte) { w.buf = append(w.buf, b...) }
 func (w *snapshotWriter) uint(n uint64)  { w.buf = binary.AppendUvarint(w.buf, n) }
+func (w *snapshotWriter) int(n int64)    { w.buf = binary.AppendVarint(w.buf, n) }
+
+func (w *snapshotWriter) bits(all ...bool) {
+	n := uint64(0)
+	for i, bit := range all {
+		if bit {
+			n |= 1 << i
+		}
+	}
+	w.uint(n)
+}
 
 func (w *snapshotWriter) text(s string) {
 	if len(s) > snapshotText && w.err == nil {
@@ -93,28 +149,55 @@ func (w *snapshotWriter) stamp(s stamp) {
 	}
 }
 
-func (w *snapshotWriter) pair(p *pair) {
+func (w *snapshotWriter) pair(p *pair, g *gathered, lastIn int64, c *carry) {
 	w.uint(1)
 	w.text(string(p.channel))
 	w.text(p.key)
-	w.uint(uint64(len(p.inbounds)))
-	for _, in := range p.inbounds {
-		w.text(in.id)
+	w.int(lastIn)
+	w.uint(uint64(len(g.inbounds)))
+	for _, in := range g.inbounds {
+		w.text(string(in.id))
 		w.stamp(in.at)
 		w.text(string(in.entry))
+		w.uint(uint64(in.marks))
 	}
-	w.uint(uint64(len(p.messages)))
-	for _, m := range p.messages {
-		w.text(m.id)
+	w.uint(uint64(len(g.messages)))
+	for _, m := range g.messages {
+		w.text(string(m.id))
 		w.stamp(m.sent)
 		w.stamp(m.delivered)
-		failed := uint64(0)
-		if m.failed {
-			failed = 1
-		}
-		w.uint(failed)
+		w.stamp(m.refused)
 		w.text(m.category)
 		w.text(m.reported)
+		w.uint(uint64(m.marks))
+		w.bits(m.report != nil)
+		if r := m.report; r != nil {
+			for _, text := range []string{r.Conversation, r.Origin, r.Model, r.Billable, r.Category, r.Type} {
+				w.text(text)
+			}
+			w.bits(!r.ExpiresAt.IsZero())
+			if !r.ExpiresAt.IsZero() {
+				w.int(r.ExpiresAt.UnixNano())
+			}
+		}
+	}
+	w.bits(c != nil)
+	if c != nil {
+		w.int(c.covered)
+		w.uint(uint64(len(c.windows)))
+		for _, a := range c.windows {
+			w.int(a.start)
+			w.bits(a.answered, a.void, a.billed)
+		}
+		w.uint(uint64(len(c.units)))
+		for _, u := range c.units {
+			w.text(u.category)
+			w.uint(uint64(u.kind))
+			w.text(string(u.free))
+			w.int(u.opened)
+			w.int(u.expires)
+			w.int(u.closed)
+		}
 	}
 	w.flush()
 }
@@ -155,7 +238,10 @@ func (l *Ledger) restore(in *snapshotReader) error {
 	if version := in.uint(); in.err == nil && version != snapshotVersion {
 		return badSnapshot(fmt.Sprintf("has version %d, but only version %d can be read here", version, snapshotVersion), nil)
 	}
-	var last pairKey
+	if err := l.readClosed(in); err != nil {
+		return err
+	}
+	last := &pair{}
 	for {
 		more := in.uint()
 		if in.err != nil {
@@ -164,18 +250,17 @@ func (l *Ledger) restore(in *snapshotReader) error {
 		if more == 0 {
 			break
 		}
-		p := in.pair()
+		p, err := l.readPair(in)
+		if err != nil {
+			return err
+		}
 		if in.err != nil {
 			return badSnapshot("is damaged", in.err)
 		}
-		key := pairKey{p.channel, p.key}
-		if more != 1 || comparePairs(last, key) >= 0 {
+		if more != 1 || comparePairs(last, p) >= 0 {
 			return badSnapshot("is damaged", errors.New("contacts out of order"))
 		}
-		if p.account = l.owner(p.channel); p.account == nil {
-			return badSnapshot(fmt.Sprintf("has number %q, which belongs to none of the accounts", clip(string(p.channel), 64)), nil)
-		}
-		last, l.pairs[key] = key, p
+		last = p
 	}
 	want, got := in.sum.Sum(nil), make([]byte, sha256.Size)
 	if in.full(got); in.err != nil || !bytes.Equal(want, got) {
@@ -258,37 +343,157 @@ func (r *snapshotReader) stamp() (s stamp) {
 	}
 	if r.err == nil && rank != uint64(unknown) {
 		s.rank = stampRank(rank)
-		s.nanos, r.err = binary.ReadVarint(r)
-		if year := time.Unix(0, s.nanos).UTC().Year(); year < minYear || year > maxYear {
-			r.fail("an instant is out of range")
-		}
+		s.nanos = r.instant()
 	}
 	return s
 }
 
-// pair reads the facts of one number and contact. Slices grow as bytes come, so
-// a wrong count costs nothing.
-func (r *snapshotReader) pair() *pair {
-	p := &pair{stale: true}
-	p.channel, p.key = ChannelID(r.text()), r.text()
+func (r *snapshotReader) int() (n int64) {
+	if r.err == nil {
+		n, r.err = binary.ReadVarint(r)
+	}
+	return n
+}
+
+// flags reads what bits wrote.
+func (r *snapshotReader) flags(n int) (all [3]bool) {
+	set := r.uint()
+	if set >= 1<<n {
+		r.fail("unknown flags")
+	}
+	for i := range all {
+		all[i] = set&(1<<i) != 0
+	}
+	return all
+}
+
+// instant reads Unix nanoseconds of a year that can be billed.
+func (r *snapshotReader) instant() int64 {
+	nanos := r.int()
+	if year := time.Unix(0, nanos).UTC().Year(); year < minYear || year > maxYear {
+		r.fail("an instant is out of range")
+	}
+	return nanos
+}
+
+// each calls read as often as a count says. Slices grow as bytes come, so a
+// wrong count costs nothing.
+func (r *snapshotReader) each(read func()) {
+	for n := r.uint(); n > 0 && r.err == nil; n-- {
+		read()
+	}
+}
+
+// readClosed reads how far each account is closed, and the closed bills.
+func (l *Ledger) readClosed(in *snapshotReader) error {
+	i := 0
+	var differs error
+	in.each(func() {
+		id, until := in.text(), in.int()
+		if i < len(l.accounts) && l.accounts[i].ID == id {
+			l.accounts[i].closedUntil = until
+		} else if differs == nil {
+			differs = badSnapshot(fmt.Sprintf("was made with account %q as number %d, which is not among those given", clip(id, 64), i+1), nil)
+		}
+		i++
+	})
+	if in.err != nil {
+		return badSnapshot("is damaged", in.err)
+	}
+	if differs == nil && i < len(l.accounts) {
+		differs = badSnapshot(fmt.Sprintf("was made with %d accounts, but %d are given", i, len(l.accounts)), nil)
+	}
+	if differs != nil {
+		return differs
+	}
+	for in.uint() == 1 && in.err == nil {
+		bill := &Bill{Month: YearMonth{int(in.int()), time.Month(in.int())}, Closed: true}
+		in.each(func() { bill.Totals = append(bill.Totals, Money{Currency: in.text(), Micros: in.int()}) })
+		in.each(func() {
+			bill.Gaps = append(bill.Gaps, Gap{in.text(), in.text(), in.text(), in.text(), in.text(), int(in.int())})
+		})
+		in.each(func() {
+			one := Late{Account: in.text(), Channel: ChannelID(in.text()), Contact: recipientOf(in.text()), MessageID: in.text(),
+				Kind: ActivityKind(in.text()), Why: in.text()}
+			one.At = time.Unix(0, in.instant()).UTC()
+			if owner := l.owner(one.Channel); owner != nil {
+				one.At = one.At.In(owner.zone)
+			}
+			bill.Late = append(bill.Late, one)
+		})
+		if bill.Month.check() != nil || l.closed[bill.Month] != nil {
+			in.fail("a closed month is wrong")
+		}
+		l.closed[bill.Month] = bill
+	}
+	if in.err != nil {
+		return badSnapshot("is damaged", in.err)
+	}
+	return nil
+}
+
+// readPair reads the facts of one number and contact into the ledger.
+func (l *Ledger) readPair(r *snapshotReader) (*pair, error) {
+	p := &pair{channel: ChannelID(r.text()), key: r.text()}
 	if p.contact = recipientOf(p.key); p.channel == "" || p.contact.Key() != p.key || !knownRecipientKind(p.contact.kind) {
 		r.fail("a contact is wrong")
 	}
-	for n := r.uint(); n > 0 && r.err == nil; n-- {
-		in := inbound{id: r.text(), at: r.stamp(), entry: EntryPoint(r.text())}
-		if k := len(p.inbounds); in.at.rank == unknown || k > 0 && compareInbound(p.inbounds[k-1], in) >= 0 {
+	if r.err != nil {
+		return p, nil
+	}
+	if p.account = l.owner(p.channel); p.account == nil {
+		return nil, badSnapshot(fmt.Sprintf("has number %q, which belongs to none of the accounts", clip(string(p.channel), 64)), nil)
+	}
+	p.thread = l.intern(p.channel, p.account, p.contact)
+	l.threads.at(p.thread).lastIn = r.int()
+	last := &inbound{at: stamp{nanos: minNanos}}
+	r.each(func() {
+		in := &inbound{id: []byte(r.text()), at: r.stamp(), entry: EntryPoint(r.text()), marks: r.marks()}
+		if in.at.rank == unknown || compareInbound(last, in) >= 0 {
 			r.fail("messages out of order")
 		}
-		p.inbounds = append(p.inbounds, in)
-	}
-	for n := r.uint(); n > 0 && r.err == nil; n-- {
-		m := message{id: r.text(), sent: r.stamp(), delivered: r.stamp()}
-		failed := r.uint()
-		m.failed, m.category, m.reported = failed == 1, r.text(), r.text()
-		if k := len(p.messages); failed > 1 || m.id == "" || k > 0 && p.messages[k-1].id >= m.id {
+		l.noteInbound(p.thread, in)
+		last = in
+	})
+	lastID := ""
+	r.each(func() {
+		id := r.text()
+		m := &message{id: []byte(id), sent: r.stamp(), delivered: r.stamp(), refused: r.stamp(), category: r.text(), reported: r.text(), marks: r.marks()}
+		if r.flags(1)[0] {
+			m.report = &Reported{Conversation: r.text(), Origin: r.text(), Model: r.text(), Billable: r.text(), Category: r.text(), Type: r.text()}
+			if r.flags(1)[0] {
+				m.report.ExpiresAt = time.Unix(0, r.instant()).UTC()
+			}
+		}
+		if id <= lastID {
 			r.fail("messages out of order")
 		}
-		p.messages = append(p.messages, m)
+		l.noteMessage(p.thread, m)
+		lastID = id
+	})
+	if r.flags(1)[0] {
+		c := &carry{covered: r.int()}
+		r.each(func() {
+			a := anchored{start: r.instant()}
+			set := r.flags(3)
+			a.answered, a.void, a.billed = set[0], set[1], set[2]
+			c.windows = append(c.windows, a)
+		})
+		r.each(func() {
+			u := unit{carried: true, category: r.text(), kind: unitKind(r.uint() & 3), free: FreeReason(r.text()), opened: r.instant(),
+				expires: r.instant(), closed: r.int()}
+			u.rules = p.account.timeline.at(u.opened)
+			c.units = append(c.units, u)
+		})
+		l.carries[p.thread] = c
 	}
-	return p
+	return p, nil
+}
+
+func (r *snapshotReader) marks() factMarks {
+	marks := r.uint()
+	if marks > uint64(markSettled|markSpent) {
+		r.fail("unknown marks")
+	}
+	return factMarks(marks) //nolint:gosec // checked
 }

@@ -78,6 +78,44 @@ type Activity struct {
 
 	// EntryPoint is how the customer came, on an inbound message.
 	EntryPoint EntryPoint `json:"entry_point,omitempty"`
+
+	// Reported is what a status said about conversation and price.
+	Reported Reported `json:"reported,omitzero"`
+}
+
+// Reported is what Meta's status says about billing. Words not known here are
+// kept as they come. A status names no amount.
+type Reported struct {
+	// Conversation is the conversation's id; Origin what opened it, as
+	// "user_initiated", "utility" or "referral_conversion"; ExpiresAt when it
+	// ends, which Meta rounds up to a minute and sends with "sent" alone.
+	Conversation string    `json:"conversation,omitempty"`
+	Origin       string    `json:"origin,omitempty"`
+	ExpiresAt    time.Time `json:"expires_at,omitzero"`
+
+	// Model is the pricing model: "NBP", "CBP" or "PMP".
+	Model string `json:"pricing_model,omitempty"`
+
+	// Billable is "true" or "false"; empty if the status does not say.
+	Billable string `json:"billable,omitempty"`
+
+	// Category is what it is billed as, and Type, since 2025, why it costs or
+	// not: "regular", "free_customer_service", "free_entry_point".
+	Category string `json:"category,omitempty"`
+	Type     string `json:"type,omitempty"`
+}
+
+// IsZero reports whether the status said nothing about billing.
+func (r Reported) IsZero() bool { return r == Reported{} }
+
+// merge keeps what either says; of two that disagree the later in order, only so
+// that the order of arrival does not matter.
+func (r Reported) merge(o Reported) Reported {
+	if o.ExpiresAt.After(r.ExpiresAt) {
+		r.ExpiresAt = o.ExpiresAt
+	}
+	return Reported{max(r.Conversation, o.Conversation), max(r.Origin, o.Origin), r.ExpiresAt, max(r.Model, o.Model),
+		max(r.Billable, o.Billable), max(r.Category, o.Category), max(r.Type, o.Type)}
 }
 
 // ActivityKind is what an [Activity] tells.

@@ -362,22 +362,26 @@ func (h *WebhookHandler) read(w http.ResponseWriter, r *http.Request) ([]byte, i
 	if r.Body == nil {
 		return nil, 0, nil
 	}
-	const usual = 64 << 10 // what is set aside on the sender's word alone
-	buffer := bytes.NewBuffer(make([]byte, 0, max(0, min(r.ContentLength, usual, h.maxBody))+bytes.MinRead))
-	var err error
-	var tooLarge *http.MaxBytesError
-	if r.ContentLength <= h.maxBody { // else nothing is read, and a sender that waits for 100 sends nothing
-		_, err = buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
+	if r.ContentLength > h.maxBody { // nothing is read, and a sender that waits for "100 Continue" sends nothing
+		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
 	}
+	const usual = 64 << 10 // what is set aside on the sender's word alone
+	buffer := bytes.NewBuffer(make([]byte, 0, max(0, min(r.ContentLength, usual))+bytes.MinRead))
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
+	var limit *http.MaxBytesError
 	switch {
-	case r.ContentLength > h.maxBody, errors.As(err, &tooLarge):
-		return nil, http.StatusRequestEntityTooLarge, &Error{Op: "webhook", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
-			Reason:   "is larger than " + strconv.FormatInt(h.maxBody, 10) + " bytes",
-			Sentence: "A webhook request was refused because it is too large.",
-			Advice:   "allow more with WebhookMaxBody if it was a real one"}
+	case errors.As(err, &limit):
+		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
 	case err != nil:
 		return nil, http.StatusBadRequest, &Error{Op: "webhook", Kind: ErrInvalid, Field: "body", Retry: RetryBackoff,
 			Reason: "was cut off: " + clip(err.Error(), 200), Sentence: "A webhook request was cut off on its way.", cause: err}
 	}
 	return buffer.Bytes(), 0, nil
+}
+
+func (h *WebhookHandler) tooLarge() error {
+	return &Error{Op: "webhook", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
+		Reason:   "is larger than " + strconv.FormatInt(h.maxBody, 10) + " bytes",
+		Sentence: "A webhook request was refused because it is too large.",
+		Advice:   "allow more with WebhookMaxBody if it was a real one"}
 }

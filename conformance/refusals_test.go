@@ -15,7 +15,7 @@ import (
 )
 
 // A condition is one row of the contract's "Results and errors": what the
-// service answers, and what it means for a message, for another call that must
+// service answers, and what it means for a message, or another call that must
 // not be repeated, and for every other call.
 type condition struct {
 	name   string
@@ -24,10 +24,10 @@ type condition struct {
 	body   string
 	drop   bool // no answer at all
 
-	send, once, other chatapi.Kind // once and other default to send
-	code              int
-	retry             chatapi.RetryClass // where the contract fixes it
-	after             time.Duration
+	send, other chatapi.Kind // other defaults to send
+	code        int
+	retry       chatapi.RetryClass // where the contract fixes it
+	after       time.Duration
 }
 
 func conditions() []condition {
