@@ -120,6 +120,10 @@ type Failure struct {
 	// Sent tells whether the request may have reached the service.
 	Sent bool
 
+	// GivenUp is set when the caller's context has ended, or would have before
+	// the request's turn came.
+	GivenUp bool
+
 	// TooLarge is set when the reply was over MaxBody.
 	TooLarge bool
 }
@@ -169,14 +173,14 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 	ctx = context.WithValue(ctx, callKey{}, state)
 
 	if err := ctx.Err(); err != nil {
-		return nil, &Failure{Err: err}
+		return nil, &Failure{Err: err, GivenUp: true}
 	}
 	if err := t.tokens.ready(ctx); err != nil {
-		return nil, &Failure{Err: t.scrub.Error(err)}
+		return nil, &Failure{Err: t.scrub.Error(err), GivenUp: ctx.Err() != nil}
 	}
 	if r.Message {
 		if err := t.config.Pacer.wait(ctx, r.Recipient, func(reason string, d time.Duration) { t.tellWait(ctx, reason, d) }); err != nil {
-			return nil, &Failure{Err: err}
+			return nil, &Failure{Err: err, GivenUp: true}
 		}
 	}
 	resp, err := t.repeat(ctx, &r) //nolint:bodyclose // it is in memory
@@ -184,7 +188,7 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		// A refused token proves that nothing was done, so even a send may be
 		// repeated with another one.
 		if renewed, sourceErr := t.tokens.renew(ctx, state.generation); sourceErr != nil {
-			return nil, &Failure{Err: t.scrub.Error(sourceErr)}
+			return nil, &Failure{Err: t.scrub.Error(sourceErr), GivenUp: ctx.Err() != nil}
 		} else if renewed {
 			resp, err = t.repeat(ctx, &r) //nolint:bodyclose // it is in memory
 		}
@@ -193,7 +197,8 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		if cause := state.failure; cause != nil && ctx.Err() == nil {
 			err = cause
 		}
-		return nil, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent, TooLarge: errors.Is(err, errTooLarge)}
+		return nil, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent,
+			GivenUp: ctx.Err() != nil, TooLarge: errors.Is(err, errTooLarge)}
 	}
 	body, ok := resp.Body.(*buffered)
 	if !ok { // the attempt layer has put one there
