@@ -94,8 +94,8 @@ func BenchmarkSendCost(b *testing.B) {
 		ratios = append(ratios, float64(cost.took)/float64(floor.took))
 		more = append(more, float64(int64(cost.allocs)-int64(floor.allocs))/calls)
 	}
-	b.ReportMetric(median(ratios), "x-bare")
-	b.ReportMetric(median(more), "more-allocs/send")
+	b.ReportMetric(median(ratios), "x-send")
+	b.ReportMetric(median(more), "x-send-more-allocs")
 }
 
 func median(values []float64) float64 {

@@ -14,63 +14,63 @@ import (
 type Charge struct {
 	// Account is the [Account.ID] that pays; Channel and Contact are the two
 	// sides.
-	Account string
-	Channel ChannelID
-	Contact Recipient
+	Account string    `json:"account"`
+	Channel ChannelID `json:"channel"`
+	Contact Recipient `json:"contact"`
 
 	// MessageID is the message, where messages are billed; empty for a
 	// conversation.
-	MessageID string
+	MessageID string `json:"message,omitempty"`
 
 	// Category is what it is billed as.
-	Category string
+	Category string `json:"category"`
 
 	// Market is Meta's pricing region of the contact; empty if it is unknown,
 	// as for groups.
-	Market string
+	Market string `json:"market"`
 
 	// Model is the set of rules that decided.
-	Model Model
+	Model Model `json:"model"`
 
 	// At is when the conversation opened or the message was delivered, in the
 	// account's time zone. It decides month, rules and price.
-	At time.Time
+	At time.Time `json:"at"`
 
 	// Amount is the cost: zero when Free, and when Missing.
-	Amount Money
+	Amount Money `json:"amount"`
 
 	// Free says why it costs nothing; empty if it is charged.
-	Free FreeReason
+	Free FreeReason `json:"free,omitempty"`
 
 	// Missing is set when it is charged, but no card has the price: the bill
 	// lists it under Gaps.
-	Missing bool
+	Missing bool `json:"missing,omitempty"`
 
 	// Price is the card's price that was charged, and what it is worth.
-	Price Price
+	Price Price `json:"price,omitzero"`
 
 	// Why is the reason in words.
-	Why string
+	Why string `json:"why"`
 }
 
 // Bill is what one month costs all accounts of a ledger.
 type Bill struct {
-	Month YearMonth
+	Month YearMonth `json:"month"`
 
 	// Conversations are those opened in the month, and the free entry point
 	// windows, in order of opening.
-	Conversations []Conversation
+	Conversations []Conversation `json:"conversations"`
 
 	// Charges are all conversations and messages of the month, free ones too,
 	// in order of opening or delivery.
-	Charges []Charge
+	Charges []Charge `json:"charges"`
 
 	// Totals are the sums of Charges, one for each currency. Currencies are
 	// never added.
-	Totals []Money
+	Totals []Money `json:"totals"`
 
 	// Gaps are the prices that no card has; the totals are short of them.
-	Gaps []Gap
+	Gaps []Gap `json:"gaps"`
 }
 
 // Bill returns the month's bill. With a price missing it returns the bill, whose

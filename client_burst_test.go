@@ -82,5 +82,5 @@ func BenchmarkBurst(b *testing.B) {
 		burst(b, client, messages)
 		rounds++
 	}
-	b.ReportMetric(float64(opened.Load())/float64(rounds*messages), "conns/req")
+	b.ReportMetric(float64(opened.Load())/float64(rounds*messages), "x-burst-conns")
 }

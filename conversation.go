@@ -44,7 +44,10 @@ func (w Window) Left(now time.Time) time.Duration {
 }
 
 // Activity is one fact that matters for windows and bills. A [Ledger] takes
-// activities in any order and several times over.
+// activities in any order and several times over. As JSON it has one member a
+// field, named below, with the contact as the text of a [Recipient]:
+//
+//	{"kind":"outbound","at":"2026-10-03T10:00:00Z","channel":"ABC1","contact":"phone:12025550143","message":"m1","category":"utility"}
 type Activity struct {
 	Kind ActivityKind `json:"kind"`
 
@@ -139,29 +142,29 @@ func normalCategory(category string) string {
 // what the service window does.
 type Conversation struct {
 	// Account is the [Account.ID] that pays.
-	Account string
+	Account string `json:"account"`
 
-	Channel ChannelID
-	Contact Recipient
+	Channel ChannelID `json:"channel"`
+	Contact Recipient `json:"contact"`
 
 	// Category is the kind, such as [CategoryUserInitiated], or
 	// [CategoryReferral] for one from a free entry point.
-	Category string
+	Category string `json:"category"`
 
 	// Model is the set of rules under which it was opened.
-	Model Model
+	Model Model `json:"model"`
 
 	// OpenedAt and ExpiresAt bound it, ExpiresAt excluded.
-	OpenedAt  time.Time
-	ExpiresAt time.Time
+	OpenedAt  time.Time `json:"opened_at"`
+	ExpiresAt time.Time `json:"expires_at"`
 
 	// ClosedAt is set when a free entry point closed it early; it keeps its
 	// charge.
-	ClosedAt time.Time
+	ClosedAt time.Time `json:"closed_at,omitzero"`
 
 	// Charge is what it costs. A free entry point window of the models per
 	// message costs nothing itself; its messages have their own charges.
-	Charge Charge
+	Charge Charge `json:"charge"`
 }
 
 // Open reports whether the conversation is open at that instant.

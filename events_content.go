@@ -26,6 +26,9 @@ type Content struct {
 	// QuotedID is the message this one replies to, or reacts to.
 	QuotedID string
 
+	// QuotedFrom is the number of who wrote that; empty if not told.
+	QuotedFrom string
+
 	// OriginalID is the message that an edit or a revoke is about.
 	OriginalID string
 
@@ -77,6 +80,10 @@ type Content struct {
 	// Edit is the new content of the message OriginalID.
 	Edit *Content
 
+	// Unsupported is WhatsApp's word for what an unsupported message is, such as
+	// "poll"; mostly empty.
+	Unsupported string
+
 	// Errors tells why a message, or its file, could not be shown.
 	Errors []StatusError
 }
@@ -91,7 +98,7 @@ func (c Content) Display() string {
 	switch {
 	case c.Type == TypeUnsupported && len(c.Errors) > 0:
 		e := c.Errors[0]
-		if why := orElse(e.Details, e.Title); why != "" {
+		if why := orElse(c.Unsupported, orElse(e.Details, e.Title)); why != "" {
 			return "[unsupported: " + clip(why, 200) + "]"
 		}
 	case c.Edit != nil:
@@ -184,6 +191,9 @@ type Reply struct {
 
 	// Description is the second line of a list row.
 	Description string
+
+	// List is set for a list's row where the format tells it from a button.
+	List bool
 }
 
 // ReceivedReaction is an emoji on a message.
@@ -208,8 +218,9 @@ type Referral struct {
 	// missing.
 	ClickID string
 
-	// MediaURL is the ad's picture or film, ThumbnailURL the film's picture.
-	MediaURL, ThumbnailURL string
+	// MediaType is "image" or "video"; MediaURL is the ad's picture or film,
+	// ThumbnailURL the film's picture.
+	MediaType, MediaURL, ThumbnailURL string
 
 	// Welcome is the greeting that the ad showed.
 	Welcome string

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi"
+	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
 // incoming is what the service posts when a customer writes.
@@ -74,6 +75,34 @@ func ExampleRetryLater() {
 	// Output:
 	// chatapi: retry later: the queue is full
 	// 503 30
+}
+
+// Straight from Meta: the app secret signs what is posted, and the verify token
+// answers the GET with which Meta checks the address.
+func ExampleWebhookMetaSignature() {
+	handler := chatapi.NewWebhookHandler(func(ctx context.Context, e chatapi.Event) error {
+		fmt.Println(e.Key())
+		return nil
+	}, chatapi.WebhookMetaSignature("app-secret"), chatapi.WebhookVerifyToken("t0ken"),
+		chatapi.WebhookErrors(func(ctx context.Context, err error) { fmt.Println(errors.Is(err, chatapi.ErrUnauthorized)) }))
+
+	w := httptest.NewRecorder()
+	handler.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/hooks?hub.mode=subscribe&hub.verify_token=t0ken&hub.challenge=1158201444", nil))
+	fmt.Println(w.Code, w.Body)
+
+	for _, signature := range []string{chatapitest.MetaSignature("app-secret", []byte(incoming)), "sha256=made up"} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodPost, "/hooks", strings.NewReader(incoming))
+		r.Header.Set("X-Hub-Signature-256", signature)
+		handler.ServeHTTP(w, r)
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// 200 1158201444
+	// message/wamid.1
+	// 200
+	// true
+	// 403
 }
 
 // One handler for the channels of many customers: each has its own secret.

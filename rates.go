@@ -33,29 +33,35 @@ type listed struct {
 	card   ratecard.Day // the card it was printed on; earlier than from for an announced change
 	micros int64
 	source priceSource
+	tiers  []tier // marginal prices for many messages, by from; empty without
+	banded bool   // read as the first of tiers
 }
 
 type priceSource struct{ status, text string }
 
 // Price is one price of a rate card, and what it is worth.
 type Price struct {
-	Amount Money
+	Amount Money `json:"amount"`
 
 	// Since is the day, in the account's time zone, from which the price
 	// holds, as "2022-02-01".
-	Since string
+	Since string `json:"since"`
 
 	// Estimate is set when a newer card exists that does not have this price,
 	// so that an older one stands in.
-	Estimate bool
+	Estimate bool `json:"estimate,omitempty"`
+
+	// Tier is the first message of the month to which this price applies, where
+	// it is that of a volume tier; 0 for the list price.
+	Tier int `json:"tier,omitempty"`
 
 	// Status tells how the price was found: "original", "copy", "derived",
 	// with "partial" for cards of which only a part was found. It is empty for
 	// cards of your own.
-	Status string
+	Status string `json:"status,omitempty"`
 
 	// Source is where the price was read.
-	Source string
+	Source string `json:"source,omitempty"`
 }
 
 // The eras in which prices are comparable: between them the billing unit or the
@@ -111,21 +117,31 @@ var embeddedRates = sync.OnceValues(func() (map[string]*Rates, error) {
 	for _, row := range rows[1:] {
 		sources[row[0]] = priceSource{status: row[1], text: row[2]}
 	}
-	return readCards(strings.NewReader(ratecard.Cards), func(id string) priceSource { return sources[id] })
+	return readCards(func(id string) priceSource { return sources[id] }, strings.NewReader(ratecard.Cards), strings.NewReader(ratecard.Tiers))
 })
 
-// ReadRates reads rate cards of your own from CSV with a header line. Needed
-// columns are market, category, currency, price and effective_from
-// ("2026-10-01", a day in the account's time zone); source may be given, and
-// card where a price was printed on a card that began earlier. Markets and
-// categories are written as in Meta's cards ("Rest of Western Europe",
-// "authentication_international"). All rows are in one currency. The error is
-// [ErrInvalid] and names the line; a price given twice is one.
-func ReadRates(r io.Reader) (*Rates, error) {
-	if r == nil {
+// ReadRates reads rate cards of your own from CSV with a header line, all rows
+// in one currency. A comma or a semicolon separates the columns:
+//
+//	market, category  as in Meta's cards: "Rest of Western Europe", "authentication_international"
+//	currency          ISO 4217, such as "BRL"
+//	price             with a decimal point, at most six digits after it: "0.0068"
+//	effective_from    the day in the account's time zone: "2026-10-01"
+//	from_message      optional: the first message of a month that has this price, for a volume tier
+//	to_message        optional: the last such message; empty in the last tier
+//	card              optional: the day of the card that printed the price, if earlier
+//	source            optional: for your records, see [Price.Source]
+//
+// Tiers may come as a file of their own, given as one more reader. They follow
+// each other without a hole, and the first, from message 0 or 1 or without a
+// from_message, is the list price. Other columns are passed over. The error is
+// [ErrInvalid] and names line and column; a price given twice is one.
+func ReadRates(cards io.Reader, more ...io.Reader) (*Rates, error) {
+	files := append([]io.Reader{cards}, more...)
+	if slices.Contains(files, nil) {
 		return nil, invalid("cards", "are missing")
 	}
-	all, err := readCards(r, func(text string) priceSource { return priceSource{text: text} })
+	all, err := readCards(func(text string) priceSource { return priceSource{text: text} }, files...)
 	if err != nil {
 		return nil, err
 	}
@@ -136,103 +152,6 @@ func ReadRates(r io.Reader) (*Rates, error) {
 		return rates, nil
 	}
 	return nil, nil // unreachable: there is exactly one
-}
-
-// readCards reads cards of several currencies.
-func readCards(r io.Reader, source func(string) priceSource) (map[string]*Rates, error) {
-	in := csv.NewReader(r)
-	in.ReuseRecord = true
-	header, err := in.Read()
-	if err != nil {
-		return nil, unreadableCards(err)
-	}
-	column := map[string]int{}
-	for i, name := range header {
-		column[strings.TrimSpace(strings.TrimPrefix(name, "\ufeff"))] = i
-	}
-	for _, name := range []string{"market", "category", "currency", "price", "effective_from"} {
-		if _, ok := column[name]; !ok {
-			return nil, invalid("cards", "have no column "+name)
-		}
-	}
-	all := map[string]*Rates{}
-	for {
-		row, err := in.Read()
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return nil, unreadableCards(err)
-		}
-		cell := func(name string) string {
-			if i, ok := column[name]; ok {
-				return strings.Clone(strings.TrimSpace(row[i]))
-			}
-			return ""
-		}
-		if err := addPrice(all, cell, source); err != nil {
-			line, _ := in.FieldPos(0)
-			return nil, unreadableCards(fmt.Errorf("line %d: %w", line, err))
-		}
-	}
-	for _, rates := range all {
-		rates.finish()
-	}
-	return all, nil
-}
-
-func addPrice(all map[string]*Rates, cell func(string) string, source func(string) priceSource) error {
-	price, err := ParseMoney(cell("price"), cell("currency"))
-	if err != nil {
-		return err
-	}
-	if price.Micros < 0 {
-		return invalid("price", "is negative")
-	}
-	from, err := ratecard.ParseDay(cell("effective_from"))
-	if err != nil {
-		return err
-	}
-	card := from
-	if text := cell("card"); text != "" {
-		if card, err = ratecard.ParseDay(text); err != nil {
-			return err
-		}
-	}
-	key := priceKey{strings.ReplaceAll(cell("market"), " and ", " & "), normalCategory(cell("category"))}
-	if key.market == "" || key.category == "" {
-		return errors.New("market or category is empty")
-	}
-	rates := all[price.Currency]
-	if rates == nil {
-		rates = &Rates{currency: price.Currency, prices: map[priceKey][]listed{}}
-		all[price.Currency] = rates
-	}
-	for _, other := range rates.prices[key] {
-		if other.from == from {
-			return fmt.Errorf("%s in %s has two prices from %s on", key.category, key.market, from)
-		}
-	}
-	rates.prices[key] = append(rates.prices[key], listed{from, card, price.Micros, source(cell("source"))})
-	return nil
-}
-
-func unreadableCards(cause error) *Error {
-	e := invalid("cards", "are unreadable: "+cause.Error())
-	e.cause = cause
-	return e
-}
-
-// finish orders what was read.
-func (r *Rates) finish() {
-	days := map[ratecard.Day]bool{}
-	for _, prices := range r.prices {
-		slices.SortFunc(prices, func(a, b listed) int { return int(a.from - b.from) })
-		for _, p := range prices {
-			days[p.card] = true
-		}
-	}
-	r.cards = slices.Sorted(maps.Keys(days))
 }
 
 // Currency returns the currency of all prices.
@@ -257,43 +176,96 @@ func (r *Rates) Price(market, category string, t time.Time) (Price, error) {
 	return Price{}, noPrice("Price", []*Gap{{Market: market, Category: category, Currency: r.Currency(), Day: day.String()}})
 }
 
-// find looks for the latest price of that era on or before day.
+// Tier is the price of some of a month's messages: each message pays that of
+// the tier it falls into.
+type Tier struct {
+	// From and To are the first and the last message of the tier, counting the
+	// charged messages of the month in that market and category. To is 0 in the
+	// last tier, which has no end.
+	From, To int
+
+	Amount Money
+}
+
+// Tiers returns the volume tiers of that market and category, beginning with
+// the list price, under the same rules as [Rates.Price]. Meta counts the charged
+// messages of a business portfolio. Without known tiers there is one, the list
+// price. Tiers belong to the list price that they were printed with: a newer
+// list price has none until its own are known. Embedded are those of
+// 2026-04-01 in USD.
+func (r *Rates) Tiers(market, category string, t time.Time) ([]Tier, error) {
+	if _, err := r.Price(market, category, t); err != nil {
+		return nil, err
+	}
+	category = normalCategory(category)
+	day := ratecard.DayOf(t.Year(), int(t.Month()), t.Day())
+	p, _ := r.listed(market, category, eraOf("", day), day)
+	if len(p.tiers) == 0 {
+		return []Tier{{From: 1, Amount: Money{p.micros, r.currency}}}, nil
+	}
+	tiers := make([]Tier, len(p.tiers))
+	for i, t := range p.tiers {
+		tiers[i] = Tier{From: t.from, To: t.to, Amount: Money{t.micros, r.currency}}
+	}
+	return tiers, nil
+}
+
+// find looks for the latest list price of that era on or before day.
 func (r *Rates) find(market, category string, in era, day ratecard.Day) (Price, bool) {
-	if r == nil {
+	return r.findNth(market, category, in, day, 1)
+}
+
+// findNth is find for the nth charged message of the month, which may fall into
+// a volume tier.
+func (r *Rates) findNth(market, category string, in era, day ratecard.Day, nth int) (Price, bool) {
+	p, ok := r.listed(market, category, in, day)
+	if !ok {
 		return Price{}, false
+	}
+	newer := slices.ContainsFunc(r.cards, func(card ratecard.Day) bool {
+		return card > p.card && card > p.from && card <= day && eraOf("", card) == in
+	})
+	price := Price{Amount: Money{p.micros, r.currency}, Since: p.from.String(), Estimate: newer,
+		Status: p.source.status, Source: p.source.text}
+	for _, t := range p.tiers {
+		if t.from > 1 && t.from <= nth {
+			price.Amount.Micros, price.Tier = t.micros, t.from
+			price.Status, price.Source = t.source.status, t.source.text
+		}
+	}
+	return price, true
+}
+
+func (r *Rates) listed(market, category string, in era, day ratecard.Day) (listed, bool) {
+	if r == nil {
+		return listed{}, false
 	}
 	prices := r.prices[priceKey{market, category}]
 	for i := len(prices) - 1; i >= 0; i-- {
-		p := prices[i]
-		if p.from > day || eraOf(category, p.from) != in {
-			continue
+		if p := prices[i]; p.from <= day && eraOf(category, p.from) == in {
+			return p, true
 		}
-		newer := slices.ContainsFunc(r.cards, func(card ratecard.Day) bool {
-			return card > p.card && card > p.from && card <= day && eraOf("", card) == in
-		})
-		return Price{Amount: Money{p.micros, r.currency}, Since: p.from.String(), Estimate: newer,
-			Status: p.source.status, Source: p.source.text}, true
 	}
-	return Price{}, false
+	return listed{}, false
 }
 
 // Gap is a price that no card has. It is an error that errors.Is matches with
 // [ErrNoPrice].
 type Gap struct {
 	// Account is the account whose bill has the gap; empty for [Rates.Price].
-	Account string
+	Account string `json:"account,omitempty"`
 
-	Market   string
-	Category string
-	Currency string
+	Market   string `json:"market"`
+	Category string `json:"category"`
+	Currency string `json:"currency"`
 
 	// Day is the first day of the bill on which the price is missing, in the
 	// account's time zone, as "2022-03-10".
-	Day string
+	Day string `json:"day"`
 
 	// Units is the number of conversations or messages on the bill that could
 	// not be priced.
-	Units int
+	Units int `json:"units"`
 }
 
 // Error names market, category, currency and day.

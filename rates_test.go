@@ -2,6 +2,7 @@ package chatapi_test
 
 import (
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -95,21 +96,44 @@ func TestReadRates(t *testing.T) {
 	assert.NoError(t, err)
 }
 
+func TestReadRatesReadsWhatSpreadsheetsWrite(t *testing.T) {
+	rates, err := chatapi.ReadRates(strings.NewReader("\ufeffMarket;Category;Currency;Price;Effective_From;Note\r\n" +
+		"Brazil;marketing;BRL;0.40;2026-07-01;\"a; b\"\r\n" +
+		"\"Brazil\";\"utility\";BRL;\"0.05\";2026-07-01;\"says \"\"hi\"\"\"\r\n"))
+	require.NoError(t, err)
+	price, err := rates.Price("Brazil", "utility", date("2026-08-01"))
+	require.NoError(t, err)
+	assert.Equal(t, "0.05 BRL", price.Amount.String())
+}
+
 func TestReadRatesRefuses(t *testing.T) {
 	const head = "market,category,currency,price,effective_from\n"
+	const tiers = "market,category,currency,price,effective_from,from_message,to_message\n"
 	for text, problem := range map[string]string{
-		"":   "EOF",
-		"x":  "no column market",
-		head: "0 currencies",
-		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,EUR,0.1,2025-07-01": "2 currencies",
-		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,USD,0.2,2025-07-01": "line 3: utility in Brazil has two prices",
-		head + "Brazil,utility,USD,free,2025-07-01":                                   "line 2",
-		head + "Brazil,utility,USD,-1,2025-07-01":                                     "negative",
-		head + "Brazil,utility,USD,0.1,July":                                          "July",
-		head + "Brazil,utility,dollars,0.1,2025-07-01":                                "dollars",
-		head + ",utility,USD,0.1,2025-07-01":                                          "empty",
-		head + "Brazil,utility":                                                       "line 2",
-		head + "\"Brazil,utility,USD,0.1,2025-07-01":                                  "line",
+		"":              "empty",
+		"x":             "line 1: there is no column market",
+		head:            "0 currencies",
+		"price," + head: "column price is there twice",
+		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,EUR,0.1,2025-07-01":              "2 currencies",
+		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,USD,0.2,2025-07-01":              "line 3, column 20 (price): utility in Brazil has two prices",
+		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,USD,0.1,2025-07-01":              "two prices",
+		head + "Brazil,utility,USD,free,2025-07-01":                                                "line 2, column 20 (price): \"free\" is no decimal amount",
+		head + "Brazil,utility,USD,\"0,0325\",2025-07-01":                                          "\"0,0325\" has a decimal comma; write it with a decimal point, as \"0.0325\"",
+		head + "Brazil,utility,USD,0,0325,2025-07-01":                                              "line 2 has 6 columns, the first line has 5",
+		head + "Brazil,utility,USD,-1,2025-07-01":                                                  "negative",
+		head + "Brazil,utility,USD,0.1,July":                                                       "July",
+		head + "Brazil,utility,dollars,0.1,2025-07-01":                                             "line 2, column 16 (currency): \"dollars\"",
+		head + ",utility,USD,0.1,2025-07-01":                                                       "(market): is empty",
+		head + "Brazil,,USD,0.1,2025-07-01":                                                        "(category): is empty",
+		head + "Brazil,utility":                                                                    "line 2",
+		head + "\"Brazil,utility,USD,0.1,2025-07-01":                                               "line",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,0,many":                                         "(to_message): \"many\" is no count",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,-1,":                                            "(from_message): \"-1\" is no count",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,9,5":                                            "5 is before from_message 9",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,0,100":                                          "end at message 100",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,0,100\nBrazil,utility,USD,0.05,2026-07-01,102,": "go to message 100, but the next begins at 102",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,0,\nBrazil,utility,USD,0.05,2026-07-01,9,\nBrazil,utility,USD,0.04,2026-07-01,9,": "two that begin at message 9",
+		tiers + "Brazil,utility,USD,0.1,2026-07-01,101,": "have no list price",
 	} {
 		_, err := chatapi.ReadRates(strings.NewReader(text))
 		require.ErrorIs(t, err, chatapi.ErrInvalid, text)
@@ -119,6 +143,54 @@ func TestReadRatesRefuses(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 	_, err = chatapi.ReadRates(failingReader{})
 	assert.ErrorIs(t, err, errCardFile)
+	_, err = chatapi.ReadRates(strings.NewReader(head+"Brazil,utility,USD,0.1,2025-07-01\n"), strings.NewReader("x"))
+	assert.ErrorContains(t, err, "file 2: line 1")
+}
+
+func TestVolumeTiers(t *testing.T) {
+	rates, err := chatapi.EmbeddedRates("USD")
+	require.NoError(t, err)
+	usd := func(micros int64) chatapi.Money { return chatapi.Money{Micros: micros, Currency: "USD"} }
+	tiers, err := rates.Tiers("Argentina", "utility", date("2026-05-01"))
+	require.NoError(t, err)
+	require.Len(t, tiers, 6)
+	assert.Equal(t, chatapi.Tier{From: 1, To: 100_000, Amount: usd(26_000)}, tiers[0], "the list price")
+	assert.Equal(t, chatapi.Tier{From: 100_001, To: 1_000_000, Amount: usd(24_700)}, tiers[1])
+	assert.Zero(t, tiers[5].To, "no end")
+
+	// A newer list price has no known tiers; marketing never has any.
+	for _, test := range []struct{ category, day string }{{"utility", "2026-10-01"}, {"utility", "2026-03-31"}, {"marketing", "2026-05-01"}} {
+		tiers, err = rates.Tiers("Argentina", test.category, date(test.day))
+		require.NoError(t, err)
+		require.Len(t, tiers, 1, test)
+		price, err := rates.Price("Argentina", test.category, date(test.day))
+		require.NoError(t, err)
+		assert.Equal(t, chatapi.Tier{From: 1, Amount: price.Amount}, tiers[0])
+	}
+	_, err = rates.Tiers("Atlantis", "utility", date("2026-05-01"))
+	assert.ErrorIs(t, err, chatapi.ErrNoPrice)
+}
+
+func TestVolumeTiersOfYourOwn(t *testing.T) {
+	const list = "market,category,currency,price,effective_from\nBrazil,utility,BRL,0.05,2026-10-01\n"
+	const tiers = "market,category,currency,from_message,to_message,price,vs_list,effective_from\n" +
+		"Brazil,utility,BRL,1001,,0.04,-20%,2026-10-01\nBrazil,utility,BRL,0,1000,0.05,0%,2026-10-01\n"
+	for _, files := range [][]string{{list, tiers}, {tiers, list}, {tiers}} {
+		var readers []io.Reader
+		for _, file := range files {
+			readers = append(readers, strings.NewReader(file))
+		}
+		rates, err := chatapi.ReadRates(readers[0], readers[1:]...)
+		require.NoError(t, err)
+		got, err := rates.Tiers("Brazil", "utility", date("2026-10-31"))
+		require.NoError(t, err)
+		assert.Equal(t, []chatapi.Tier{
+			{From: 1, To: 1000, Amount: chatapi.Money{Micros: 50_000, Currency: "BRL"}},
+			{From: 1001, Amount: chatapi.Money{Micros: 40_000, Currency: "BRL"}},
+		}, got)
+	}
+	_, err := chatapi.ReadRates(strings.NewReader(strings.Replace(list, "0.05", "0.06", 1)), strings.NewReader(tiers))
+	assert.ErrorContains(t, err, "two prices")
 }
 
 var errCardFile = errors.New("broken")
@@ -130,6 +202,7 @@ func (failingReader) Read([]byte) (int, error) { return 0, errCardFile }
 func FuzzReadRates(f *testing.F) {
 	f.Add("market,category,currency,price,effective_from\nBrazil,utility,USD,0.1,2025-07-01\n")
 	f.Add("market,category,currency,price,effective_from,card,source\nBrazil,utility,USD,0.1,2025-07-01,2025-07-01,\"a,b\"\n")
+	f.Add("market;category;currency;price;effective_from;from_message;to_message\nBrazil;utility;USD;0.1;2025-07-01;0;10\nBrazil;utility;USD;0.05;2025-07-01;11;\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		rates, err := chatapi.ReadRates(strings.NewReader(text))
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -123,6 +124,13 @@ type parser struct {
 	channels []ChannelID
 	lenient  bool // some part of the body is readable only leniently
 
+	source // what the elements that are being read have in common
+
+	// Where the reading is, for the paths of bad elements: the place in the
+	// innermost list, and the entry and the change around it.
+	place, entry, change int
+	depth                int // 1 in an entry, 2 in a change, 3 in its value
+
 	elements int
 	events   []Event
 	bad      []ElementError
@@ -134,31 +142,79 @@ type member struct {
 	value wire.Value
 }
 
-// body reads a whole body: the calls envelope, or any mix of the arrays that
-// the formats have at their root. A name that occurs twice is read twice.
+// body reads a whole body (contract, raw "Telling the formats apart"): the calls
+// envelope, WhatsApp's own, or any mix of the arrays that the other formats have
+// at their root. A name that occurs twice is read twice.
 func (p *parser) body(root wire.Value) {
 	var kind string
 	var found [8]member // the usual number stays off the heap
 	known := found[:0]
+	var entries bool
 	for members := root.Object(); members.Next(); {
-		switch string(members.Name) {
+		switch name := string(members.Name); name {
 		case "type":
 			kind, _ = members.Value.Text()
 		case "instanceId":
 			p.named(members.Value)
-		case "messages", "ack", "statuses", "errors", "calls", "entry", "value":
-			known = append(known, member{string(members.Name), members.Value})
+		case "contacts":
+			p.contacts.read(members.Value)
+		case "entry":
+			entries = entries || members.Value.IsArray()
+			known = append(known, member{name, members.Value})
+		case "messages", "ack", "statuses", "errors", "calls", "value":
+			known = append(known, member{name, members.Value})
 		}
 	}
 	recognized := false
-	if kind == "calls" {
+	switch {
+	case kind == "calls":
 		recognized = p.callsBody(known)
-	} else {
-		recognized = p.normalizedBody(known)
+	case entries:
+		recognized = true
+		for _, m := range known {
+			if m.name == "entry" {
+				p.list(m.name, m.value, (*parser).cloudEntry)
+			}
+		}
+	default:
+		recognized = p.rootBody(known)
 	}
 	if !recognized {
 		p.unknown("body", kind, root)
 	}
+}
+
+// rootBody reads the arrays that a body may hold side by side, of the service's
+// own format and of the on-premise one. It is false if there are none.
+func (p *parser) rootBody(known []member) (recognized bool) {
+	for _, m := range known {
+		switch m.name {
+		case "messages":
+			p.list(m.name, m.value, (*parser).message)
+		case "ack":
+			if m.value.IsObject() { // contract: one consumer's tests have it so
+				p.elements++
+				if err := p.ack(m.value); err != nil {
+					p.unreadable(m.name, err, m.value)
+				}
+				break
+			}
+			p.list(m.name, m.value, (*parser).ack)
+		case "statuses":
+			p.list(m.name, m.value, (*parser).metaStatus)
+		case "errors":
+			p.list(m.name, m.value, (*parser).serviceError)
+		case "entry":
+			p.list(m.name, m.value, nil) // no array: an error, unless it is null
+			if m.value.IsNull() {
+				continue
+			}
+		default:
+			continue
+		}
+		recognized = true
+	}
+	return recognized
 }
 
 // named notes the channel that the body claims to be from.
@@ -187,7 +243,7 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 	for i := 0; ; i++ {
 		if p.elements >= maxElements {
 			if rest := elements.Rest(); len(rest) > 0 {
-				p.unreadable(fmt.Sprintf("%s[%d]", path, i),
+				p.unreadable(elementPath(path, i),
 					fmt.Errorf("it and what follows were not read: a body has at most %d elements", maxElements), rest)
 			}
 			return
@@ -196,21 +252,32 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 			return
 		}
 		p.elements++
+		p.place = i
 		var err error
 		if elements.Value.IsObject() {
 			err = read(p, elements.Value)
 		} else {
-			err = errors.New("want an object, got " + elements.Value.Kind())
+			err = errNotObject(elements.Value)
 		}
 		if err != nil {
-			p.unreadable(fmt.Sprintf("%s[%d]", path, i), err, elements.Value)
+			p.unreadable(elementPath(path, i), err, elements.Value)
 		}
 	}
 }
 
+func elementPath(path string, place int) string { return path + "[" + strconv.Itoa(place) + "]" }
+
 func (p *parser) add(e Event) { p.events = append(p.events, e) }
 
 func (p *parser) unreadable(path string, err error, raw []byte) {
+	switch p.depth {
+	case 1:
+		path = fmt.Sprintf("entry[%d].%s", p.entry, path)
+	case 2:
+		path = fmt.Sprintf("entry[%d].changes[%d].%s", p.entry, p.change, path)
+	case 3:
+		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entry, p.change, path)
+	}
 	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
 }
 
@@ -221,7 +288,8 @@ func (p *parser) unknown(place, kind string, v wire.Value) {
 
 // info returns what every event of the body has.
 func (p *parser) info(wireName string, v wire.Value) EventInfo {
-	return EventInfo{Channel: p.channel, Wire: wireName, Raw: json.RawMessage(v), Lenient: p.lenient && !wire.Strict(v)}
+	return EventInfo{Channel: p.channel, Time: p.at, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.account,
+		Raw: json.RawMessage(v), Lenient: p.lenient && !wire.Strict(v)}
 }
 
 func joinWire(place, kind string) string {

@@ -1,7 +1,6 @@
 package chatapi
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -15,59 +14,29 @@ import (
 // of a call in it.
 func (p *parser) callsBody(known []member) (recognized bool) {
 	for _, m := range known {
+		p.field = "calls"
 		switch m.name {
 		case "calls", "statuses", "errors":
-			p.callList(m.name, m.name, m.value)
+			p.list(m.name, m.value, listReader(m.name))
 			recognized = true
 		case "value":
-			recognized = p.callValue("value", m.value) || recognized
+			p.field = "calls"
+			recognized = p.cloudValue(m.value) || recognized
 		case "entry":
-			recognized = p.callEntries(m.value) || recognized
+			p.list(m.name, m.value, (*parser).cloudEntry)
+			recognized = true
 		}
 	}
+	p.field = ""
 	if !recognized {
 		return false
 	}
 	for _, m := range known {
 		if m.name == "messages" || m.name == "ack" {
-			p.normalizedBody([]member{m})
+			p.rootBody([]member{m})
 		}
 	}
 	return true
-}
-
-func (p *parser) callEntries(v wire.Value) (recognized bool) {
-	entries := v.Array()
-	for i := 0; entries.Next(); i++ {
-		changes := entries.Value.Get("changes").Array()
-		for j := 0; changes.Next(); j++ {
-			path := fmt.Sprintf("entry[%d].changes[%d].value", i, j)
-			recognized = p.callValue(path, changes.Value.Get("value")) || recognized
-		}
-	}
-	return recognized
-}
-
-func (p *parser) callValue(path string, v wire.Value) (recognized bool) {
-	for m := v.Object(); m.Next(); {
-		switch name := string(m.Name); name {
-		case "calls", "statuses", "errors":
-			p.callList(name, path+"."+name, m.Value)
-			recognized = true
-		}
-	}
-	return recognized
-}
-
-func (p *parser) callList(name, path string, v wire.Value) {
-	switch name {
-	case "calls":
-		p.list(path, v, (*parser).call)
-	case "statuses":
-		p.list(path, v, (*parser).callStatus)
-	case "errors":
-		p.list(path, v, (*parser).unknownError)
-	}
 }
 
 // call reads one element of "calls".
@@ -76,14 +45,16 @@ func (p *parser) call(v wire.Value) error {
 	if err != nil {
 		return err
 	}
+	p.contacts.complete(&e.From)
+	p.contacts.complete(&e.To)
 	e.EventInfo = p.info(joinWire("call", e.Event), v)
 	e.Time = at
 	p.add(e)
 	return nil
 }
 
-// callStatus reads one element of the "statuses" of a calls body: the progress
-// of a call that the business began.
+// callStatus reads a status of a call: the progress of one that the business
+// began.
 func (p *parser) callStatus(v wire.Value) error {
 	e, at, err := readCall(v)
 	if err != nil {
@@ -146,7 +117,9 @@ const maxCall = 365 * 24 * time.Hour
 func setPhone(c *Contact, id string) {
 	switch {
 	case id == "":
-	case bsuidPattern.MatchString(id) && !isDigits(id):
+	case isDigits(id): // the usual case, without a pattern
+		c.Phone = id
+	case bsuidPattern.MatchString(id):
 		c.BSUID = orElse(c.BSUID, id)
 	default:
 		c.Phone = id

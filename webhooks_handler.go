@@ -4,12 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
-	"crypto/subtle"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
-	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -51,10 +50,11 @@ type Delivery struct {
 //	500  it returned another error or panicked; the service delivers again
 //	503  it returned [RetryLater]
 //	400  the body is not one JSON object
-//	403  no secret, a wrong one, or a body that names another channel
+//	403  no secret, a wrong one, a wrong signature, or a body that names
+//	     another channel
 //	405  the method is not POST
 //	413  the body is larger than [WebhookMaxBody]
-//	415  the content is compressed, or its type is not JSON
+//	415  the content is compressed, or a form, a page or a file by its type
 //
 // Single elements that cannot be read do not fail a delivery: their siblings
 // are handled, the [*ParseError] goes to [WebhookErrors], the answer is 200.
@@ -62,7 +62,11 @@ type Delivery struct {
 // The service signs nothing (contract, "Delivery rules"), so the address itself
 // has to be secret: its last path segment, its query parameter "secret", or the
 // header X-Webhook-Secret is compared with [WebhookSecret] in constant time.
-// Without a secret every request is refused.
+// Without a secret every request is refused. Meta and 360dialog do sign: see
+// [WebhookMetaSignature] and [WebhookDialog360Signature].
+//
+// A sender may be slow. Serve with an http.Server that has ReadHeaderTimeout and
+// ReadTimeout; what arrived is bounded by [WebhookMaxBody] anyway.
 //
 // Deliveries come doubled and in any order, and several at once. Deduplicate by
 // channel and [Event.Key].
@@ -78,6 +82,9 @@ type webhookConfig struct {
 	secrets         [][sha256.Size]byte
 	secretsOf       func(context.Context, ChannelID) []string
 	channelOf       func(*http.Request) ChannelID
+	signed          bool // one of the signers has to agree
+	signers         []signer
+	verifyTokens    [][sha256.Size]byte
 	unauthenticated bool
 	maxBody         int64
 	timeout         time.Duration
@@ -141,37 +148,6 @@ func newWebhookHandler(opts []WebhookOption) *WebhookHandler {
 	return h
 }
 
-// WebhookSecret accepts requests that carry one of the secrets; give the old
-// and the new one while an address is being changed. Empty texts are ignored:
-// a variable that was not set opens no door. The secrets are kept as hashes and
-// never written anywhere.
-func WebhookSecret(secrets ...string) WebhookOption {
-	return func(c *webhookConfig) { c.secrets = append(c.secrets, hashed(secrets)...) }
-}
-
-// WebhookSecrets looks the secrets up by channel, for one handler that serves
-// many. The address is "…/{channel}/{secret}", or "…/{channel}" when the secret
-// is in the query or the header; [WebhookChannel] reads it from elsewhere. It
-// is asked at every request. A channel without a secret is refused, and so is
-// a body that names another channel than the address.
-func WebhookSecrets(secrets func(ctx context.Context, channel ChannelID) []string) WebhookOption {
-	return func(c *webhookConfig) { c.secretsOf = secrets }
-}
-
-// WebhookChannel says which channel a request's address belongs to. Events get
-// that channel, and a body that names another one is refused with
-// [ErrWrongChannel].
-func WebhookChannel(channel func(*http.Request) ChannelID) WebhookOption {
-	return func(c *webhookConfig) { c.channelOf = channel }
-}
-
-// WebhookAcceptUnauthenticated accepts requests without any secret, when the
-// handler has none: whoever finds the address can make up customers' messages.
-// It is for tests, and for handlers behind something that checks the sender.
-func WebhookAcceptUnauthenticated() WebhookOption {
-	return func(c *webhookConfig) { c.unauthenticated = true }
-}
-
 // WebhookMaxBody bounds a request's body in bytes; the default is 4 MiB. Real
 // bodies have a few kilobytes, and Meta's own limit is about 3 MB (contract of
 // raw webhooks; second hand).
@@ -224,20 +200,31 @@ func (e *retryLater) Unwrap() error { return e.cause }
 
 // ServeHTTP answers one webhook request.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	status := http.StatusInternalServerError
+	status, text := http.StatusInternalServerError, ""
 	defer func() {
 		if v := recover(); v != nil { // of an option's function
 			h.reported(r.Context(), panicked(v))
 			status = http.StatusInternalServerError
 		}
-		if status == http.StatusOK {
-			w.WriteHeader(status)
+		if status != http.StatusOK {
+			http.Error(w, http.StatusText(status), status)
 			return
 		}
-		http.Error(w, http.StatusText(status), status)
+		if text != "" { // a browser must not take it for a page
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+		}
+		w.WriteHeader(status)
+		if text != "" {
+			_, _ = io.WriteString(w, text)
+		}
 	}()
 	var err error
-	status, err = h.serve(w, r)
+	if h != nil && r.Method == http.MethodGet && len(h.verifyTokens) > 0 {
+		status, text, err = h.challenge(r)
+	} else {
+		status, err = h.serve(w, r)
+	}
 	if err != nil {
 		h.reported(r.Context(), err)
 	}
@@ -252,7 +239,11 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 		return http.StatusInternalServerError, e
 	}
 	if r.Method != http.MethodPost {
-		w.Header().Set("Allow", http.MethodPost)
+		allow := http.MethodPost
+		if len(h.verifyTokens) > 0 {
+			allow = "GET, POST"
+		}
+		w.Header().Set("Allow", allow)
 		return http.StatusMethodNotAllowed, nil
 	}
 	channel, err := h.authorize(r)
@@ -266,19 +257,22 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 	if err != nil {
 		return status, err
 	}
+	if err := h.verify(r, channel, body); err != nil {
+		return http.StatusForbidden, err
+	}
 	read := readWebhook(body)
+	if channel == "" && len(read.channels) > 0 {
+		channel = read.channels[0] // and a second one is refused
+	}
 	for _, named := range read.channels {
-		if channel != "" && !sameChannel(channel, named) {
+		if !sameChannel(channel, named) {
 			return http.StatusForbidden, &Error{Op: "webhook", Channel: channel, Kind: ErrWrongChannel, Retry: RetryNo,
 				Reason:   "the body names channel " + clip(string(named), 64),
-				Sentence: fmt.Sprintf("A webhook for channel %s came in at the address of channel %s.", clip(string(named), 64), channel),
+				Sentence: fmt.Sprintf("A webhook for channel %s came in as one of channel %s.", clip(string(named), 64), channel),
 				Advice:   "check which addresses the channels have; if they are right, someone is guessing"}
 		}
 	}
 	d := &Delivery{Channel: channel, Body: body, Events: read.events, Err: read.err, Received: received}
-	if channel == "" && len(read.channels) > 0 {
-		d.Channel = read.channels[len(read.channels)-1]
-	}
 	for _, e := range d.Events {
 		info := e.Info()
 		info.Channel, info.Received = d.Channel, received
@@ -343,94 +337,10 @@ func (h *WebhookHandler) reported(ctx context.Context, err error) {
 	h.report(ctx, err)
 }
 
-// authorize returns the channel of the address, empty if the handler knows of
-// none, or why the request is refused.
-func (h *WebhookHandler) authorize(r *http.Request) (ChannelID, error) {
-	offered, channel := h.offered(r)
-	accepted := h.secrets
-	if h.secretsOf != nil && channel != "" {
-		accepted = append(hashed(h.secretsOf(r.Context(), channel)), accepted...)
-	}
-	if len(accepted) == 0 {
-		if h.unauthenticated && h.secretsOf == nil {
-			return channel, nil
-		}
-		return "", &Error{Op: "webhook", Channel: channel, Kind: ErrNoWebhookSecret, Retry: RetryFix,
-			Reason:   "the handler has no secret for this address, so it accepts nothing",
-			Sentence: "Webhooks are refused because no secret is set.",
-			Advice:   "give NewWebhookHandler a WebhookSecret, and put it at the end of the webhook address"}
-	}
-	match := 0
-	for _, text := range offered {
-		sum := sha256.Sum256([]byte(text))
-		for _, secret := range accepted {
-			match |= subtle.ConstantTimeCompare(sum[:], secret[:])
-		}
-	}
-	if match == 0 {
-		return "", &Error{Op: "webhook", Channel: channel, Kind: ErrUnauthorized, Retry: RetryFix,
-			Reason:   "the request carries no secret, or a wrong one",
-			Sentence: "A webhook request without the right secret was refused.",
-			Advice:   "check the webhook address that the channel has; if it is right, someone is guessing"}
-	}
-	return channel, nil
-}
-
-// offered returns what the request may mean as its secret, and the channel of
-// its address.
-func (h *WebhookHandler) offered(r *http.Request) (secrets []string, channel ChannelID) {
-	segments := strings.Split(strings.Trim(r.URL.EscapedPath(), "/"), "/")
-	segment := func(fromEnd int) string {
-		if len(segments) < fromEnd {
-			return ""
-		}
-		text, err := url.PathUnescape(segments[len(segments)-fromEnd])
-		if err != nil {
-			return ""
-		}
-		return text
-	}
-	if text := r.Header.Get("X-Webhook-Secret"); text != "" {
-		secrets = append(secrets, text)
-	}
-	if r.URL.RawQuery != "" {
-		if text := r.URL.Query().Get("secret"); text != "" {
-			secrets = append(secrets, text)
-		}
-	}
-	last := 2 // the channel's place in the path, before the secret
-	if len(secrets) > 0 {
-		last = 1
-	}
-	switch {
-	case h.channelOf != nil:
-		channel = h.channelOf(r)
-	case h.secretsOf != nil:
-		channel = ChannelID(segment(last))
-	}
-	return append(secrets, segment(1)), channel
-}
-
-// hashed returns the hashes of all texts but empty ones, so that a comparison
-// takes the same time whatever the lengths.
-func hashed(secrets []string) (sums [][sha256.Size]byte) {
-	for _, secret := range secrets {
-		if secret != "" {
-			sums = append(sums, sha256.Sum256([]byte(secret)))
-		}
-	}
-	return sums
-}
-
-// sameChannel compares two spellings of a channel id; the oldest channels have
-// "instance" before the digits.
-func sameChannel(a, b ChannelID) bool {
-	trim := func(id ChannelID) string { return strings.TrimPrefix(string(id), "instance") }
-	return strings.EqualFold(trim(a), trim(b))
-}
-
 // checkContent refuses what is not plain JSON. A compressed body could be a
-// gigabyte of zeros, and no sender compresses.
+// gigabyte of zeros, and no sender compresses. Relays and queues that send a
+// body again often call it text or bytes, so that is let through: whether it is
+// JSON is seen when it is read.
 func checkContent(header http.Header) error {
 	e := &Error{Op: "webhook", Kind: ErrInvalid, Retry: RetryNo, Sentence: "A webhook request of an unexpected kind was refused."}
 	if coding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))); coding != "" && coding != "identity" {
@@ -439,7 +349,8 @@ func checkContent(header http.Header) error {
 	}
 	kind, _, _ := strings.Cut(strings.ToLower(header.Get("Content-Type")), ";")
 	switch kind = strings.TrimSpace(kind); {
-	case kind == "", kind == "application/json", kind == "text/json", strings.HasSuffix(kind, "+json"):
+	case kind == "", kind == "application/json", kind == "text/json", strings.HasSuffix(kind, "+json"),
+		kind == "text/plain", kind == "application/octet-stream":
 		return nil
 	}
 	e.Field, e.Reason = "Content-Type", "is "+clip(kind, 40)+"; a webhook is application/json"
@@ -453,10 +364,13 @@ func (h *WebhookHandler) read(w http.ResponseWriter, r *http.Request) ([]byte, i
 	}
 	const usual = 64 << 10 // what is set aside on the sender's word alone
 	buffer := bytes.NewBuffer(make([]byte, 0, max(0, min(r.ContentLength, usual, h.maxBody))+bytes.MinRead))
-	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
+	var err error
 	var tooLarge *http.MaxBytesError
+	if r.ContentLength <= h.maxBody { // else nothing is read, and a sender that waits for 100 sends nothing
+		_, err = buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
+	}
 	switch {
-	case errors.As(err, &tooLarge):
+	case r.ContentLength > h.maxBody, errors.As(err, &tooLarge):
 		return nil, http.StatusRequestEntityTooLarge, &Error{Op: "webhook", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
 			Reason:   "is larger than " + strconv.FormatInt(h.maxBody, 10) + " bytes",
 			Sentence: "A webhook request was refused because it is too large.",

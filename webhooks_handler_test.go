@@ -95,6 +95,7 @@ func TestWebhookHandlerAnswers(t *testing.T) {
 		{"retry later", on("message/a", chatapi.RetryLater(time.Second, errBroken)), 503, all[:1], errBroken},
 		{"a wrapped retry later", on("message/a", fmt.Errorf("busy: %w", chatapi.RetryLater(time.Second, errBroken))), 503, all[:1], errBroken},
 		{"a panic", func(chatapi.Event) error { panic(errBroken) }, 500, all[:1], errBroken},
+		{"a panic meant for the server", func(chatapi.Event) error { panic(http.ErrAbortHandler) }, 500, all[:1], http.ErrAbortHandler},
 		{"a panic without an error", func(chatapi.Event) error { panic("no") }, 500, all[:1], nil},
 		{"a nil pointer", func(chatapi.Event) error { return errors.New(map[string]*chatapi.MessageEvent{}["none"].Text) }, 500, all[:1], nil},
 		{"a rate limit", on("message/a", &chatapi.Error{Kind: chatapi.ErrRateLimited}), 500, all[:1], chatapi.ErrRateLimited},
@@ -193,6 +194,7 @@ func TestWebhookHandlerRequests(t *testing.T) {
 	}
 	for header, want := range map[string]int{
 		"Content-Type: application/json": 200, "Content-Type: application/json; charset=utf-8": 200, "Content-Type: Application/JSON;": 200,
+		"Content-Type: text/plain;charset=UTF-8": 200, "Content-Type: application/octet-stream": 200,
 		"Content-Type: application/vnd.api+json": 200, "Content-Type: text/json": 200, "Content-Type:": 200,
 		"Content-Type: application/x-www-form-urlencoded": 415, "Content-Type: multipart/form-data; boundary=x": 415, "Content-Type: text/html": 415,
 		"Content-Encoding: identity": 200, "Content-Encoding: gzip": 415, "Content-Encoding: br": 415, "Content-Encoding: gzip, gzip": 415,

@@ -13,45 +13,6 @@ import (
 // This file reads the service's own format (contract, "Envelope (normalized)"),
 // which webhooks and the history share.
 
-// normalizedBody reads the arrays that a body may hold side by side. It is
-// false if there are none.
-func (p *parser) normalizedBody(known []member) (recognized bool) {
-	for _, m := range known {
-		switch m.name {
-		case "messages":
-			p.list(m.name, m.value, (*parser).message)
-		case "ack":
-			if m.value.IsObject() { // contract: one consumer's tests have it so
-				p.elements++
-				if err := p.ack(m.value); err != nil {
-					p.unreadable(m.name, err, m.value)
-				}
-				break
-			}
-			p.list(m.name, m.value, (*parser).ack)
-		case "statuses":
-			p.list(m.name, m.value, (*parser).unknownStatus)
-		case "errors":
-			p.list(m.name, m.value, (*parser).unknownError)
-		default:
-			continue
-		}
-		recognized = true
-	}
-	return recognized
-}
-
-func (p *parser) unknownStatus(v wire.Value) error {
-	kind, _ := v.Get("status").Text()
-	p.unknown("status", kind, v)
-	return nil
-}
-
-func (p *parser) unknownError(v wire.Value) error {
-	p.unknown("error", "", v)
-	return nil
-}
-
 // historyRow returns the event of one row of the history, which is a message or
 // an echo in the normalized format. A row that is no JSON object, or has an
 // object or array where a scalar belongs, is an error.
@@ -154,11 +115,15 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 	return in
 }
 
-// message reads one element of "messages". What is not in the normalized format
-// is kept as unknown.
+// message reads one element of a root's "messages". What has none of the
+// normalized format's names is read as an on-premise message, and what is
+// neither is kept as unknown.
 func (p *parser) message(v wire.Value) error {
 	in := readNormalized(v)
 	if !in.normalized {
+		if v.Get("from") != nil || v.Get("timestamp") != nil || in.kind != "" && v.Get(in.kind) != nil {
+			return p.metaMessage(v)
+		}
 		p.unknown("message", in.kind, v)
 		return nil
 	}
@@ -368,6 +333,14 @@ func referralOf(v wire.Value) *Referral {
 			r.Body = text
 		case "ctwa_clid":
 			r.ClickID = text
+		case "media_type":
+			r.MediaType = text
+		case "image_url", "video_url":
+			r.MediaURL = orElse(r.MediaURL, text)
+		case "thumbnail_url":
+			r.ThumbnailURL = text
+		case "welcome_message":
+			r.Welcome, _ = m.Value.Get("text").Text()
 		}
 	}
 	if r == (Referral{}) {

@@ -25,7 +25,13 @@ import (
 //go:embed cards.csv
 var Cards string
 
-// Sources explains the source ids of Cards.
+// Tiers is every known volume tier, in the same form with the first and last
+// charged message of each.
+//
+//go:embed tiers.csv
+var Tiers string
+
+// Sources explains the source ids of Cards and Tiers.
 //
 //go:embed sources.csv
 var Sources string

@@ -1,6 +1,10 @@
 package ratecard
 
 import (
+	"encoding/csv"
+	"fmt"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -43,6 +47,70 @@ func TestOneSpanHoldsOnEachDay(t *testing.T) {
 			}
 			assert.Len(t, names, 1, "+%s on %s", prefix, day)
 		}
+	}
+}
+
+// The data was compared cell by cell with its sources when it was collected;
+// these sums notice a change of it.
+func TestTheDataIsAsItWasAudited(t *testing.T) {
+	read := func(text string) [][]string {
+		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
+		require.NoError(t, err)
+		return rows[1:]
+	}
+	status := map[string]string{}
+	for _, row := range read(Sources) {
+		status[row[0]] = row[1]
+		assert.NotEmpty(t, row[2])
+	}
+	sum := func(text string, day, source int) (map[string]int, map[string]int) {
+		rows, tenThousandths := map[string]int{}, map[string]int{}
+		for _, row := range read(text) {
+			digits := strings.Replace(row[3], ".", "", 1)
+			require.Len(t, strings.Split(row[3], ".")[1], 4, row)
+			n, err := strconv.Atoi(digits)
+			require.NoError(t, err)
+			name := row[day] + " " + row[2]
+			rows[name]++
+			tenThousandths[name] += n
+			assert.Contains(t, status, row[source])
+		}
+		return rows, tenThousandths
+	}
+	rows, prices := sum(Cards, 5, 6)
+	assert.Equal(t, map[string]int{"2022-02-01 EUR": 64, "2022-02-01 USD": 58, "2023-06-01 USD": 51, "2024-11-01 USD": 130, "2025-07-01 USD": 52, "2025-10-01 INR": 105, "2025-10-01 USD": 105, "2026-01-01 USD": 105, "2026-04-01 USD": 105, "2026-07-01 EUR": 123, "2026-07-01 USD": 39, "2026-10-01 USD": 188}, rows)
+	assert.Equal(t, map[string]int{"2022-02-01 EUR": 24998, "2022-02-01 USD": 26999, "2023-06-01 USD": 23398, "2024-11-01 USD": 37758, "2025-07-01 USD": 21128, "2025-10-01 INR": 2619316, "2025-10-01 USD": 35701, "2026-01-01 USD": 34698, "2026-04-01 USD": 34772, "2026-07-01 EUR": 34435, "2026-07-01 USD": 13189, "2026-10-01 USD": 53637}, prices)
+	rows, prices = sum(Tiers, 4, 7)
+	assert.Equal(t, map[string]int{"2026-04-01 USD": 438}, rows)
+	assert.Equal(t, map[string]int{"2026-04-01 USD": 83127}, prices)
+}
+
+// A naive search through every row finds the same market.
+func TestMarketAgreesWithALinearSearch(t *testing.T) {
+	rows, err := csv.NewReader(strings.NewReader(marketsCSV)).ReadAll()
+	require.NoError(t, err)
+	naive := func(digits, day string) string {
+		market, longest := Other, 0
+		for _, row := range rows[1:] {
+			if strings.HasPrefix(digits, row[1]) && len(row[1]) > longest && row[3] <= day && (row[4] == "" || day < row[4]) {
+				market, longest = row[2], len(row[1])
+			}
+		}
+		return market
+	}
+	for _, day := range []string{"2021-06-01", "2022-02-01", "2026-06-30", "2026-07-01", "2026-09-30", "2026-10-01", "2027-01-01"} {
+		on, err := ParseDay(day)
+		require.NoError(t, err)
+		for n := range 10_000 { // every beginning of four digits is longer than any prefix but a few
+			digits := fmt.Sprintf("%04d5550143", n)
+			if got, want := MarketOfPhone(digits, on), naive(digits, day); got != want {
+				t.Fatalf("+%s on %s: %q, a linear search says %q", digits, day, got, want)
+			}
+		}
+	}
+	for _, row := range rows[1:] {
+		digits := row[1] + "0"
+		assert.Equal(t, naive(digits, "2026-10-01"), MarketOfPhone(digits, 20261001), digits)
 	}
 }
 

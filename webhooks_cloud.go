@@ -1,0 +1,260 @@
+package chatapi
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads WhatsApp's own envelope (contract, raw "Cloud envelope"),
+// which Meta and 360dialog send and the service passes on with rawHooks.
+
+// source is what the elements of one part of a body have in common.
+type source struct {
+	field    string // the change's field; empty if it has none
+	phone    string // the business's number, in digits
+	numberID string
+	account  string
+	at       time.Time // the entry's time
+	contacts people
+}
+
+// cloudEntry reads one element of "entry".
+func (p *parser) cloudEntry(v wire.Value) error {
+	outer := p.source
+	defer func() { p.source, p.depth = outer, 0 }()
+	p.entry, p.depth, p.source = p.place, 1, source{}
+	var changes wire.Value
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id":
+			p.account, _ = m.Value.Text()
+		case "time":
+			text, _ := m.Value.Text()
+			p.at = timeOf(text)
+		case "changes":
+			changes = m.Value
+		}
+	}
+	if changes.IsNull() { // Messenger and Instagram have "messaging" here
+		p.unknown("entry", "", v)
+		return nil
+	}
+	p.list("changes", changes, (*parser).cloudChange)
+	return nil
+}
+
+// cloudChange reads one change. Some fields are one event; the others hold
+// arrays, which also tell what it is where a forwarder dropped the field's name.
+func (p *parser) cloudChange(v wire.Value) error {
+	defer func() { p.depth = 1 }()
+	p.change, p.source = p.place, source{account: p.account, at: p.at}
+	var value wire.Value
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "field":
+			p.field, _ = m.Value.Text()
+		case "value":
+			value = m.Value
+		}
+	}
+	if !value.IsNull() && !value.IsObject() {
+		p.depth = 2
+		p.unreadable("value", errNotObject(value), value)
+		return nil
+	}
+	if read := fieldReaders[p.field]; read != nil {
+		p.add(read(value, p.info("field."+p.field, v)))
+		return nil
+	}
+	p.depth = 3
+	if !p.cloudValue(value) {
+		p.unknown("field", p.field, v)
+	}
+	return nil
+}
+
+// listReader returns who reads the elements of an array that a value may hold;
+// nil if the array is not known.
+func listReader(name string) func(*parser, wire.Value) error {
+	switch name {
+	case "messages":
+		return (*parser).metaMessage
+	case "message_echoes":
+		return (*parser).metaEcho
+	case "statuses":
+		return (*parser).metaStatus
+	case "calls":
+		return (*parser).call
+	case "errors":
+		return (*parser).serviceError
+	case "groups":
+		return (*parser).group
+	case "user_preferences":
+		return (*parser).preference
+	case "user_id_update":
+		return (*parser).identity
+	case "history":
+		return (*parser).history
+	case "state_sync":
+		return (*parser).appState
+	}
+	return nil
+}
+
+// cloudValue reads the arrays of a value; it is false if there are none.
+func (p *parser) cloudValue(v wire.Value) (recognized bool) {
+	var found [8]member
+	known := found[:0]
+	for m := v.Object(); m.Next(); {
+		switch name := string(m.Name); name {
+		case "metadata":
+			for meta := m.Value.Object(); meta.Next(); {
+				switch string(meta.Name) {
+				case "display_phone_number":
+					p.phone = digitsOf(meta.Value)
+				case "phone_number_id":
+					p.numberID, _ = meta.Value.Text()
+				}
+			}
+		case "contacts":
+			p.contacts.read(m.Value)
+		case "messaging_product":
+		default:
+			if listReader(name) != nil || m.Value.IsArray() || m.Value.IsObject() {
+				known = append(known, member{name, m.Value})
+			}
+		}
+	}
+	for _, m := range known {
+		if read := listReader(m.name); read != nil {
+			p.list(m.name, m.value, read)
+			recognized = true
+		}
+	}
+	for _, m := range known {
+		if recognized && listReader(m.name) == nil {
+			p.unknown("value", m.name, m.value) // beside what is known; nothing is dropped
+		}
+	}
+	return recognized
+}
+
+// people are the senders that a part of a body lists, found by id and never by
+// position.
+type people struct {
+	list []Contact
+	byID map[string]int // only for long lists
+}
+
+func (s *people) read(v wire.Value) {
+	for list := v.Array(); list.Next() && len(s.list) < maxElements; {
+		c := readPerson(list.Value)
+		if c.Phone == "" && c.BSUID == "" {
+			continue
+		}
+		s.list = append(s.list, c)
+	}
+	if len(s.list) <= 8 {
+		return
+	}
+	s.byID = make(map[string]int, 2*len(s.list))
+	for i, c := range s.list {
+		for _, id := range [...]string{c.Phone, c.BSUID} {
+			if _, taken := s.byID[id]; !taken && id != "" {
+				s.byID[id] = i
+			}
+		}
+	}
+}
+
+// complete adds what is known about c from elsewhere in the body.
+func (s *people) complete(c *Contact) {
+	found := -1
+	if s.byID != nil {
+		for _, id := range [...]string{c.BSUID, c.Phone} {
+			if i, ok := s.byID[id]; ok && id != "" && found < 0 {
+				found = i
+			}
+		}
+	} else {
+		for i := range s.list {
+			if known := &s.list[i]; c.BSUID != "" && known.BSUID == c.BSUID || c.Phone != "" && known.Phone == c.Phone {
+				found = i
+				break
+			}
+		}
+	}
+	if found < 0 {
+		return
+	}
+	if known := &s.list[found]; known.BSUID == "" || c.BSUID == "" || known.BSUID == c.BSUID {
+		c.Phone, c.BSUID = orElse(c.Phone, known.Phone), orElse(c.BSUID, known.BSUID)
+		c.ParentBSUID = orElse(c.ParentBSUID, known.ParentBSUID)
+		c.Username, c.Name = orElse(c.Username, known.Username), orElse(c.Name, known.Name)
+	}
+}
+
+// readPerson reads one element of "contacts", or a member of a group.
+func readPerson(v wire.Value) (c Contact) {
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "wa_id":
+			text, _ := m.Value.Text()
+			setPhone(&c, strings.TrimSpace(text))
+		case "user_id":
+			c.BSUID, _ = m.Value.Text()
+		case "parent_user_id":
+			c.ParentBSUID, _ = m.Value.Text()
+		case "username":
+			c.Username, _ = m.Value.Text()
+		case "profile":
+			for profile := m.Value.Object(); profile.Next(); {
+				switch string(profile.Name) {
+				case "name":
+					c.Name, _ = profile.Value.Text()
+				case "username":
+					c.Username, _ = profile.Value.Text()
+				}
+			}
+		}
+	}
+	return c
+}
+
+// thread returns the chat id with a person; empty if nothing is known.
+func thread(c Contact) string {
+	switch {
+	case isDigits(c.Phone):
+		return c.Phone + suffixPerson
+	case c.BSUID != "":
+		return c.BSUID + suffixHidden
+	}
+	return ""
+}
+
+// groupChat returns a group's chat id, in the service's form.
+func groupChat(id string) string {
+	if id == "" || strings.Contains(id, "@") {
+		return id
+	}
+	return id + suffixGroup
+}
+
+// digitsOf returns a phone number's digits.
+func digitsOf(v wire.Value) string {
+	text, _ := v.Text()
+	if isDigits(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+func errNotObject(v wire.Value) error { return errors.New("want an object, got " + v.Kind()) }

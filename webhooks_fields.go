@@ -1,0 +1,290 @@
+package chatapi
+
+import (
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads what is no message: the fields about templates, the number,
+// the account, groups and people (contract, raw "Other fields").
+
+// fieldReaders read the fields whose value is one thing.
+var fieldReaders = map[string]func(wire.Value, EventInfo) Event{
+	"message_template_status_update":     templateEvent("status"),
+	"message_template_quality_update":    templateEvent("quality"),
+	"message_template_components_update": templateEvent("components"),
+	"template_category_update":           templateEvent("category"),
+	"phone_number_quality_update":        numberEvent("quality"),
+	"phone_number_name_update":           numberEvent("name"),
+	"business_username_update":           numberEvent("username"),
+	"account_update":                     accountEvent("account_update"),
+	"account_alerts":                     accountEvent("account_alerts"),
+	"account_review_update":              accountEvent("account_review_update"),
+	"account_settings_update":            accountEvent("account_settings_update"),
+	"business_capability_update":         accountEvent("business_capability_update"),
+	"security":                           accountEvent("security"),
+	"flows":                              flowEvent,
+}
+
+func templateEvent(kind string) func(wire.Value, EventInfo) Event {
+	return func(v wire.Value, info EventInfo) Event {
+		e := &TemplateEvent{EventInfo: info, Kind: kind}
+		for m := v.Object(); m.Next(); {
+			text, _ := m.Value.Text()
+			switch string(m.Name) {
+			case "event":
+				if kind == "status" {
+					e.Status = TemplateStatus(strings.ToUpper(text))
+				}
+			case "message_template_id":
+				e.ID = text
+			case "message_template_name":
+				e.Name = text
+			case "message_template_language":
+				e.Language = text
+			case "message_template_category", "new_category":
+				e.Category = orElse(e.Category, text)
+			case "previous_category":
+				e.OldCategory = text
+			case "reason":
+				e.Reason = text
+			case "new_quality_score":
+				e.Quality = text
+			case "previous_quality_score":
+				e.OldQuality = text
+			case "category_update_timestamp":
+				e.Effective = timeOf(text)
+			case "rejection_info":
+				e.Reason = orElse(e.Reason, memberText(m.Value, "reason"))
+				e.Advice = memberText(m.Value, "recommendation")
+			case "other_info":
+				e.Advice = orElse(e.Advice, memberText(m.Value, "description"))
+			case "disable_info":
+				e.Effective = timeOf(memberText(m.Value, "disable_date"))
+			}
+		}
+		if kind == "category" {
+			e.Category = orElse(e.Category, memberText(v, "event"))
+		}
+		if coming := memberText(v, "correct_category"); coming != "" { // announced, not done
+			e.OldCategory, e.Category = orElse(e.OldCategory, e.Category), coming
+		}
+		return e
+	}
+}
+
+func numberEvent(kind string) func(wire.Value, EventInfo) Event {
+	return func(v wire.Value, info EventInfo) Event {
+		e := &NumberEvent{EventInfo: info, Kind: kind}
+		for m := v.Object(); m.Next(); {
+			text, _ := m.Value.Text()
+			switch string(m.Name) {
+			case "display_phone_number":
+				e.Phone = digitsOf(m.Value)
+			case "event", "decision", "status":
+				e.Event = text
+			case "current_limit":
+				e.Limit = text
+			case "max_daily_conversations_per_business":
+				e.Limit = orElse(e.Limit, text)
+			case "old_limit":
+				e.OldLimit = text
+			case "requested_verified_name", "username":
+				e.Name = text
+			case "rejection_reason":
+				e.Reason = text
+			}
+		}
+		return e
+	}
+}
+
+func accountEvent(kind string) func(wire.Value, EventInfo) Event {
+	return func(v wire.Value, info EventInfo) Event {
+		e := &AccountEvent{EventInfo: info, Kind: kind}
+		e.read(v)
+		return e
+	}
+}
+
+func (e *AccountEvent) read(v wire.Value) {
+	for m := v.Object(); m.Next(); {
+		text, _ := m.Value.Text()
+		switch string(m.Name) {
+		case "event", "decision", "type", "alert_type":
+			e.Event = orElse(e.Event, text)
+		case "display_phone_number", "phone_number":
+			e.Phone = digitsOf(m.Value)
+		case "entity_type":
+			e.EntityType = text
+		case "entity_id":
+			e.EntityID = text
+		case "alert_description":
+			e.Reason = text
+		case "alert_info":
+			e.read(m.Value)
+		case "ban_info":
+			e.Reason = memberText(m.Value, "waba_ban_state")
+		case "violation_info":
+			e.Reason = memberText(m.Value, "violation_type")
+		case "restriction_info":
+			for list := m.Value.Array(); list.Next(); {
+				e.Restrictions = append(e.Restrictions, AccountRestriction{
+					memberText(list.Value, "restriction_type"), timeOf(memberText(list.Value, "expiration"))})
+			}
+		case "max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number", "max_daily_conversations_per_business":
+			e.DailyLimit = orElse(text, e.DailyLimit)
+		case "max_phone_numbers_per_business", "max_phone_numbers_per_waba":
+			if n, ok := m.Value.Int(); ok {
+				e.NumberLimit = n
+			}
+		}
+		if e.Time.IsZero() && string(m.Name) == "timestamp" {
+			e.Time = timeOf(text)
+		}
+	}
+}
+
+func flowEvent(v wire.Value, info EventInfo) Event {
+	return &FlowEvent{EventInfo: info, Event: memberText(v, "event"), FlowID: memberText(v, "flow_id"), Message: memberText(v, "message"),
+		OldStatus: FlowStatus(memberText(v, "old_status")), NewStatus: FlowStatus(memberText(v, "new_status")), Alert: memberText(v, "alert_state")}
+}
+
+// memberText returns a member's text; empty if it is none.
+func memberText(v wire.Value, name string) string {
+	text, _ := v.Get(name).Text()
+	return text
+}
+
+// group reads one element of "groups".
+func (p *parser) group(v wire.Value) error {
+	e := &GroupEvent{}
+	var at string
+	for m := v.Object(); m.Next(); {
+		text, _ := m.Value.Text()
+		switch string(m.Name) {
+		case "type":
+			e.Kind = text
+		case "group_id":
+			e.ID, e.Group = text, groupChat(text)
+		case "request_id":
+			e.RequestID = text
+		case "subject", "group_subject":
+			if e.Subject = text; m.Value.IsObject() {
+				e.Subject = memberText(m.Value, "text")
+			}
+		case "description", "group_description":
+			if e.Description = text; m.Value.IsObject() {
+				e.Description = memberText(m.Value, "text")
+			}
+		case "invite_link":
+			e.InviteLink = text
+		case "reason":
+			e.Reason = text
+		case "timestamp":
+			at = text
+		case "added_participants":
+			e.Added = append(e.Added, p.members(m.Value)...)
+		case "removed_participants":
+			e.Removed = append(e.Removed, p.members(m.Value)...)
+		case "errors":
+			e.Errors = statusErrors(m.Value)
+		}
+	}
+	e.EventInfo = p.info(joinWire("group", e.Kind), v)
+	p.stamp(&e.EventInfo, at)
+	p.add(e)
+	return nil
+}
+
+func (p *parser) members(v wire.Value) (all []Contact) {
+	for list := v.Array(); list.Next(); {
+		c := readPerson(list.Value)
+		if c.Phone == "" {
+			setPhone(&c, memberText(list.Value, "input"))
+		}
+		p.contacts.complete(&c)
+		c.Chat = thread(c)
+		all = append(all, c)
+	}
+	return all
+}
+
+// stamp gives an event its own instant, else the entry's.
+func (p *parser) stamp(info *EventInfo, text string) {
+	if at := timeOf(text); !at.IsZero() {
+		info.Time = at
+	}
+}
+
+// preference reads one element of "user_preferences".
+func (p *parser) preference(v wire.Value) error {
+	e := &PreferenceEvent{From: readPerson(v), Category: memberText(v, "category"), Value: memberText(v, "value"), Detail: memberText(v, "detail")}
+	p.contacts.complete(&e.From)
+	e.From.Chat = thread(e.From)
+	e.EventInfo = p.info("user_preference", v)
+	p.stamp(&e.EventInfo, memberText(v, "timestamp"))
+	p.add(e)
+	return nil
+}
+
+// identity reads one element of "user_id_update".
+func (p *parser) identity(v wire.Value) error {
+	e := &IdentityEvent{Detail: memberText(v, "detail")}
+	user, parent := v.Get("user_id"), v.Get("parent_user_id")
+	e.Old.BSUID, e.New.BSUID = memberText(user, "previous"), memberText(user, "current")
+	e.Old.ParentBSUID, e.New.ParentBSUID = memberText(parent, "previous"), memberText(parent, "current")
+	if e.New.BSUID == "" {
+		e.New.BSUID, _ = user.Text()
+	}
+	setPhone(&e.New, memberText(v, "wa_id"))
+	p.contacts.complete(&e.New)
+	e.New.Chat = thread(e.New)
+	e.Old.Chat = thread(e.Old)
+	e.EventInfo = p.info("user_id_update", v)
+	p.stamp(&e.EventInfo, memberText(v, "timestamp"))
+	p.add(e)
+	return nil
+}
+
+// history reads one element of "history".
+func (p *parser) history(v wire.Value) error {
+	e := &HistoryEvent{}
+	meta := v.Get("metadata")
+	e.Phase, _ = meta.Get("phase").Int()
+	e.Chunk, _ = meta.Get("chunk_order").Int()
+	e.Progress, _ = meta.Get("progress").Int()
+	e.Errors = statusErrors(v.Get("errors"))
+	for threads := v.Get("threads").Array(); threads.Next(); {
+		var old HistoryThread
+		setPhone(&old.With, memberText(threads.Value, "id"))
+		p.contacts.complete(&old.With)
+		old.With.Chat = thread(old.With)
+		for list := threads.Value.Get("messages").Array(); list.Next(); {
+			in := readMeta(list.Value)
+			m := HistoryMessage{Content: in.read(0), Time: timeOf(in.time), Status: memberText(in.history, "status")}
+			m.Chat = orElse(in.group, old.With.Chat)
+			ours, _ := in.history.Get("from_me").Bool()
+			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.phone
+			old.Messages = append(old.Messages, m)
+		}
+		e.Threads = append(e.Threads, old)
+	}
+	e.EventInfo = p.info("history", v)
+	p.add(e)
+	return nil
+}
+
+// appState reads one element of "state_sync".
+func (p *parser) appState(v wire.Value) error {
+	e := &AppStateEvent{Type: memberText(v, "type"), Action: memberText(v, "action")}
+	person := v.Get("contact")
+	setPhone(&e.Contact, digitsOf(person.Get("phone_number")))
+	e.Contact.Name = orElse(memberText(person, "full_name"), memberText(person, "first_name"))
+	e.Contact.Chat = thread(e.Contact)
+	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
+	p.stamp(&e.EventInfo, memberText(v.Get("metadata"), "timestamp"))
+	p.add(e)
+	return nil
+}
