@@ -64,6 +64,8 @@ type Client struct {
 	pacer     *transport.Pacer
 	files     *fetch.Fetcher
 
+	webhooks chan struct{} // held while the list of addresses is changed
+
 	// observe, if any, is told how every call went.
 	observe func(outcome)
 }
@@ -289,7 +291,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 	if logger != nil {
 		logger = logger.With(slog.String("channel", string(channel)))
 	}
-	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files),
+	client := &Client{base: base, channel: channel, webhooks: make(chan struct{}, 1), trust503: c.retry.Trust503, files: fetch.New(c.files),
 		pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
 	client.transport = transport.New(transport.Config{
 		Network:    c.network,
@@ -526,7 +528,8 @@ type request struct {
 	method string
 	path   string // below the base URL, escaped
 	query  url.Values
-	body   any // marshaled to JSON; json.RawMessage goes as it is; nil is no body
+	body   any    // marshaled to JSON; json.RawMessage goes as it is; nil is no body
+	raw    []byte // a body that is JSON already
 
 	// once is set when doing it twice would do harm; see transport.Request.
 	once bool
@@ -617,9 +620,9 @@ func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, err
 	if ctx == nil {
 		return nil, &Error{Op: r.op, Kind: ErrInvalid, Field: "ctx", Reason: "is nil", Retry: RetryFix}
 	}
-	address := c.base.JoinPath(r.path)
+	address := c.address(r.path)
 	address.RawQuery = r.query.Encode()
-	var body []byte
+	body := r.raw
 	switch given := r.body.(type) {
 	case nil:
 	case json.RawMessage:
@@ -638,6 +641,16 @@ func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, err
 		return nil, c.unanswered(r, err)
 	}
 	return reply, nil
+}
+
+// address returns the URL of a path below the channel's.
+func (c *Client) address(path string) *url.URL {
+	if strings.ContainsAny(path, "%./") { // escaped, or of several parts
+		return c.base.JoinPath(path)
+	}
+	u := *c.base
+	u.Path += "/" + path
+	return &u
 }
 
 // unanswered turns a failure to get a reply into an *Error.

@@ -84,3 +84,34 @@ func BenchmarkBurst(b *testing.B) {
 	}
 	b.ReportMetric(float64(opened.Load())/float64(rounds*messages), "x-burst-conns")
 }
+
+// counted is a connection that counts how often it is written to.
+type counted struct {
+	net.Conn
+	writes *atomic.Int64
+}
+
+func (c counted) Write(data []byte) (int, error) {
+	c.writes.Add(1)
+	return c.Conn.Write(data)
+}
+
+// A send goes out in one piece: net/http sends the header ahead of a body whose
+// type it does not know.
+func TestSendIsOneWrite(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"sent":true,"id":"gBEGkYiEB1VXAglK1ZEqA1YKPrU"}`)
+	}))
+	t.Cleanup(server.Close)
+	var writes atomic.Int64
+	network := &http.Transport{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		return counted{conn, &writes}, err
+	}}
+	t.Cleanup(network.CloseIdleConnections)
+	client, err := New(server.URL+"/ABC100000001", "t0ken", WithHTTPClient(&http.Client{Transport: network}))
+	require.NoError(t, err)
+	_, err = client.Send(t.Context(), Phone("12025550143"), Text{Body: "hi"})
+	require.NoError(t, err)
+	assert.EqualValues(t, 1, writes.Load())
+}

@@ -168,6 +168,7 @@ func TestSendPreparedChecks(t *testing.T) {
 		change func(*chatapi.Prepared)
 		kind   chatapi.Kind
 	}{
+		"a newer version": {func(p *chatapi.Prepared) { p.Version = 2 }, chatapi.ErrInvalid},
 		"another channel": {func(p *chatapi.Prepared) { p.Channel = "ABC2" }, chatapi.ErrWrongChannel},
 		"no operation":    {func(p *chatapi.Prepared) { p.Operation = "" }, chatapi.ErrInvalid},
 		"a path":          {func(p *chatapi.Prepared) { p.Operation = "../settings" }, chatapi.ErrInvalid},
@@ -184,6 +185,34 @@ func TestSendPreparedChecks(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 	_, err = client.SendPrepared(nil, prepared("ABC1")) //nolint:staticcheck // a nil context is the case under test
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+}
+
+// What one process prepares and stores, another one sends, byte for byte.
+func TestPreparedIsSentByAnotherProcess(t *testing.T) {
+	planner, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken)
+	require.NoError(t, err)
+	for _, to := range []chatapi.Recipient{chatapi.Phone("12025550143"), chatapi.Chat("12025550143-1600000000@g.us"), chatapi.Username("ann")} {
+		planned, err := planner.Prepare(to, chatapi.Text{Body: "1 < 2 & \"more\" \u2028"}, chatapi.ReplyTo("wamid.1"))
+		require.NoError(t, err)
+		stored, err := json.Marshal(planned)
+		require.NoError(t, err)
+		assert.NotContains(t, string(stored), opaqueToken)
+
+		var taken chatapi.Prepared
+		require.NoError(t, json.Unmarshal(stored, &taken))
+		var body []byte
+		sender, err := chatapi.New("https://api.1msg.io/ABC1", "another-token", chatapi.WithHTTPClient(&http.Client{
+			Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				body, _ = io.ReadAll(r.Body)
+				return reply(200, `{"sent":true,"id":"wamid.2"}`), nil
+			})}))
+		require.NoError(t, err)
+		receipt, err := sender.SendPrepared(t.Context(), &taken)
+		require.NoError(t, err)
+		assert.Equal(t, to, receipt.Attempt.To)
+		assert.JSONEq(t, string(planned.Body), string(body))
+		assert.Contains(t, string(body), `"quotedMsgId":"wamid.1"`)
+	}
 }
 
 // Every condition of the contract's "Results and errors", on a send.

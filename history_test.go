@@ -34,6 +34,16 @@ func (s *store) add(number int, ours int, at time.Time, text string) {
 		"fromMe": ours, "time": at.Unix(), "author": "12025550143@c.us", "chatId": "12025550143@c.us"})
 }
 
+func (s *store) addFile(number int, at time.Time, caption string) {
+	s.add(number, 1, at, "https://files.example.com/slip.pdf")
+	s.rows[len(s.rows)-1]["type"], s.rows[len(s.rows)-1]["caption"] = "document", caption
+}
+
+// spoilt adds a row that no program can read.
+func (s *store) spoilt(number int) {
+	s.rows = append(s.rows, map[string]any{"messageNumber": number, "id": map[string]any{}, "fromMe": 1, "chatId": "12025550143@c.us"})
+}
+
 func (s *store) RoundTrip(r *http.Request) (*http.Response, error) {
 	query := r.URL.Query()
 	query.Del("token")
@@ -212,6 +222,7 @@ func TestMarkRead(t *testing.T) {
 // What the history shows after a send whose reply was lost.
 func TestResolve(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
+	slip := chatapi.File{Media: chatapi.MediaURL("https://shop.example.com/slip.pdf"), Name: "slip.pdf", Caption: "hello"}
 	for _, tc := range []struct {
 		name    string
 		message chatapi.Message
@@ -231,6 +242,12 @@ func TestResolve(t *testing.T) {
 		{"twice", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); s.add(2, 1, at, "hello") }, time.Minute, chatapi.OutcomeUnknown},
 		{"just before: whose clock is right?", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at.Add(-time.Minute), "hello") }, time.Minute, chatapi.OutcomeUnknown},
 		{"long before", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at.Add(-time.Hour), "hello") }, time.Minute, chatapi.OutcomeNotFound},
+		{"beside one that cannot be read", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); s.spoilt(2) }, time.Minute, chatapi.OutcomeAccepted},
+		{"one that cannot be read may be it", text("hello"), func(s *store, _ time.Time) { s.spoilt(1) }, time.Minute, chatapi.OutcomeUnknown},
+		{"the same text under a file", text("hello"), func(s *store, at time.Time) { s.addFile(1, at, "hello") }, time.Minute, chatapi.OutcomeUnknown},
+		{"a file by its caption", slip, func(s *store, at time.Time) { s.addFile(1, at, "hello") }, 0, chatapi.OutcomeAccepted},
+		{"a file with another caption", slip, func(s *store, at time.Time) { s.addFile(1, at, "bye") }, time.Minute, chatapi.OutcomeNotFound},
+		{"a caption as a text", slip, func(s *store, at time.Time) { s.add(1, 1, at, "hello") }, time.Minute, chatapi.OutcomeUnknown},
 		{"a template, and something is there", chatapi.Template{Name: "a", Language: "en"}, func(s *store, at time.Time) { s.add(1, 1, at, "Hello") }, time.Minute, chatapi.OutcomeUnknown},
 		{"a template, and nothing is there", chatapi.Template{Name: "a", Language: "en"}, func(*store, time.Time) {}, time.Minute, chatapi.OutcomeNotFound},
 	} {
@@ -252,7 +269,11 @@ func TestResolve(t *testing.T) {
 				require.NotNil(t, e.Attempt)
 				tc.stored(s, e.Attempt.Started)
 				time.Sleep(tc.wait)
-				resolution, err := client.Resolve(t.Context(), *e.Attempt)
+				stored, err := json.Marshal(e.Attempt) // another process may look
+				require.NoError(t, err)
+				var attempt chatapi.Attempt
+				require.NoError(t, json.Unmarshal(stored, &attempt))
+				resolution, err := client.Resolve(t.Context(), attempt)
 				require.NoError(t, err)
 				assert.Equal(t, tc.outcome, resolution.Outcome, resolution.Why)
 				assert.NotEmpty(t, resolution.Why)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"regexp"
@@ -66,6 +67,10 @@ func ReplyTo(messageID string) SendOption {
 // not sent. It is plain JSON without the token: an outbox stores it, a dry run
 // shows it, and any process with a client for the same channel sends it.
 type Prepared struct {
+	// Version is that of this form, which a later version of the SDK may raise;
+	// 0 is 1. One that is too new is refused instead of misread.
+	Version int `json:"version,omitempty"`
+
 	Channel   ChannelID `json:"channel"`
 	Operation string    `json:"operation"`
 	To        Recipient `json:"to"`
@@ -123,23 +128,31 @@ type Receipt struct {
 // may not have, so look before repeating it. Every error is an [*Error]. Safe
 // for concurrent use; two concurrent sends may arrive in either order.
 func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error) {
-	p, err := c.Prepare(to, m, opts...)
+	p, err := c.prepare(to, m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return c.SendPrepared(ctx, p)
+	return c.SendPrepared(ctx, &p)
 }
 
 // Prepare checks and encodes a message without sending it, and without touching
 // the network. The error is an [*Error] of kind [ErrInvalid] (or [ErrTooLarge])
 // with the Field that is wrong.
 func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared, error) {
-	fail := func(err error) (*Prepared, error) {
+	p, err := c.prepare(to, m, opts)
+	if err != nil {
+		return nil, err
+	}
+	return &p, nil
+}
+
+func (c *Client) prepare(to Recipient, m Message, opts []SendOption) (Prepared, error) {
+	fail := func(err error) (Prepared, error) {
 		var e *Error
 		if c != nil && errors.As(err, &e) {
 			e.Op, e.Channel = orElse(e.Op, "prepare"), c.channel
 		}
-		return nil, err
+		return Prepared{}, err
 	}
 	if c == nil {
 		return fail(invalid("client", "is nil"))
@@ -155,12 +168,7 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 	if err != nil {
 		return fail(err)
 	}
-	var options SendOptions
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&options)
-		}
-	}
+	options := chosen(opts)
 	if content.phoneOnly && to.kind != RecipientPhone {
 		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
 	}
@@ -168,20 +176,24 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 	if err != nil {
 		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
 	}
-	head := map[string]string{}
-	name, value := to.member()
-	head[name] = value
-	if options.QuotedID != "" {
-		if content.noReply {
-			return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
+	if options.QuotedID != "" && content.noReply {
+		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
+	}
+	return Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: addressed(to, options, body), Category: content.category}, nil
+}
+
+// chosen applies the options.
+func chosen(opts []SendOption) SendOptions {
+	if len(opts) == 0 {
+		return SendOptions{}
+	}
+	var options SendOptions
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&options)
 		}
-		head["quotedMsgId"] = options.QuotedID
 	}
-	front, err := json.Marshal(head)
-	if err != nil {
-		return fail(invalid("recipient", "cannot be written as JSON: "+err.Error()))
-	}
-	return &Prepared{Channel: c.channel, Operation: content.operation, To: to, Body: splice(front, body), Category: content.category}, nil
+	return options
 }
 
 // pointed returns the value behind a pointer to a message, so that kinds have
@@ -203,17 +215,27 @@ func pointed(m Message) (Message, error) {
 	return value, nil
 }
 
-// splice joins two JSON objects without decoding them.
-func splice(front, back []byte) json.RawMessage {
-	back = bytes.TrimSpace(back)
-	if len(back) <= 2 {
-		return front
+// addressed puts the recipient and what the options ask for in front of the
+// members of body, a JSON object, without decoding it.
+func addressed(to Recipient, options SendOptions, body []byte) json.RawMessage {
+	name, value := to.member()
+	joined := make([]byte, 0, len(body)+len(name)+len(value)+len(options.QuotedID)+32)
+	joined = append(joined, `{"`...)
+	joined = append(joined, name...)
+	joined = wire.AppendText(append(joined, `":`...), value)
+	if options.QuotedID != "" {
+		joined = wire.AppendText(append(joined, `,"quotedMsgId":`...), options.QuotedID)
 	}
-	joined := make([]byte, 0, len(front)+len(back))
-	joined = append(joined, front[:len(front)-1]...)
+	body = bytes.TrimSpace(body)
+	if len(body) <= 2 {
+		return append(joined, '}')
+	}
 	joined = append(joined, ',')
-	return append(joined, back[1:]...)
+	return append(joined, body[1:]...)
 }
+
+// preparedVersion is the newest form of Prepared that this version knows.
+const preparedVersion = 1
 
 var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 
@@ -233,6 +255,11 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 		return fail(invalid("client", "is nil"))
 	case p == nil:
 		return fail(invalid("prepared message", "is nil"))
+	case p.Version < 0 || p.Version > preparedVersion:
+		return fail(&Error{Kind: ErrInvalid, Field: "prepared message", Retry: RetryFix,
+			Reason:   fmt.Sprintf("has the version %d; this SDK knows %d", p.Version, preparedVersion),
+			Sentence: "The message was prepared by a newer version of the software.",
+			Advice:   "update this process, then send it"})
 	case p.Channel != c.channel:
 		return fail(&Error{Kind: ErrWrongChannel, Field: "prepared message", Retry: RetryFix,
 			Reason:   "was made for channel " + clip(string(p.Channel), 64),
@@ -248,18 +275,20 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 
 	done := c.watch(true)
 	defer func() { done(err) }()
-	r := request{op: p.Operation, method: http.MethodPost, path: p.Operation, body: p.Body, once: true, message: true, recipient: p.To.Key()}
+	r := request{op: p.Operation, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key()}
 	reply, err := c.exchange(ctx, r)
 	if err != nil {
 		var e *Error
 		if errors.As(err, &e) {
-			e.Attempt = &attempt
+			tried := attempt
+			e.Attempt = &tried
 		}
 		return nil, err
 	}
 	receipt, refused := c.sendReply(p.Operation, reply)
 	if refused != nil {
-		refused.Attempt = &attempt
+		tried := attempt
+		refused.Attempt = &tried
 		if reply.Status != http.StatusTooManyRequests { // learnt from already
 			c.pacer.Learn(&transport.Request{Message: true, Recipient: r.recipient}, refused.meaning())
 		}
@@ -305,9 +334,9 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		found.add(body.Code)
 		return nil, c.refused(op, reply, found, "1msg:response-error")
 	case body.JobID != "":
-		return &Receipt{Queued: true, JobID: string(body.JobID), Raw: bytes.Clone(reply.Body)}, nil
+		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
 	case accepted:
-		return &Receipt{ID: string(body.ID), Raw: bytes.Clone(reply.Body)}, nil
+		return &Receipt{ID: body.ID, Raw: reply.Body}, nil
 	}
 	found.add(body.Message)
 	found.add(body.Code)

@@ -61,15 +61,48 @@ func (c *complaint) text() string {
 
 // replyBody is the part of any reply's object that may hold a complaint.
 type replyBody struct {
-	Sent     wire.Bool       `json:"sent"`
-	ID       wire.Text       `json:"id"`
-	JobID    wire.Text       `json:"jobId"`
-	Message  json.RawMessage `json:"message"`
-	Error    json.RawMessage `json:"error"`
-	Errors   json.RawMessage `json:"errors"`
-	Code     json.RawMessage `json:"code"`
-	Success  json.RawMessage `json:"success"`
-	Response json.RawMessage `json:"response"`
+	Sent      wire.Bool
+	ID, JobID string
+
+	// As they were written; empty if they are absent.
+	Message, Error, Errors, Code, Success, Response json.RawMessage
+}
+
+// readReplyBody reads the object by hand: this is done to every reply. ok is false
+// if it is no JSON object, or one whose scalars are none.
+func readReplyBody(body []byte) (reply replyBody, ok bool) {
+	root := wire.Root(body)
+	if _, err := wire.Check(body); err != nil || !root.IsObject() {
+		return replyBody{}, false
+	}
+	for members := root.Object(); members.Next(); {
+		var err error
+		value := members.Value
+		switch string(members.Name) {
+		case "sent":
+			err = reply.Sent.UnmarshalJSON(value)
+		case "id":
+			reply.ID, err = value.Text()
+		case "jobId":
+			reply.JobID, err = value.Text()
+		case "message":
+			reply.Message = json.RawMessage(value)
+		case "error":
+			reply.Error = json.RawMessage(value)
+		case "errors":
+			reply.Errors = json.RawMessage(value)
+		case "code":
+			reply.Code = json.RawMessage(value)
+		case "success":
+			reply.Success = json.RawMessage(value)
+		case "response":
+			reply.Response = json.RawMessage(value)
+		}
+		if err != nil {
+			return replyBody{}, false
+		}
+	}
+	return reply, true
 }
 
 // graphError is an error object as Meta writes it.
@@ -140,17 +173,12 @@ func (c *complaint) add(value json.RawMessage) {
 // readComplaint reads everything that a body may complain with. object tells
 // whether the body is a JSON object at all.
 func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
-	if !isObject(body) || wire.UnmarshalLenient(body, &reply) != nil {
-		return c, replyBody{}, false
+	if reply, object = readReplyBody(body); !object {
+		return c, reply, false
 	}
 	c.add(reply.Errors)
 	c.add(reply.Error)
-	var inner struct {
-		Error json.RawMessage `json:"error"`
-	}
-	if isObject(reply.Response) && wire.UnmarshalLenient(reply.Response, &inner) == nil {
-		c.add(inner.Error)
-	}
+	c.add(json.RawMessage(wire.Root(reply.Response).Get("error")))
 	return c, reply, true
 }
 

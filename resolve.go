@@ -52,7 +52,8 @@ const (
 // exactly, a file by its caption, the kinds with a body text by that text; a
 // template, a location or a reaction leaves nothing to match, so a message of
 // ours in that chat at that time makes the outcome unknown. Two messages that
-// match are unknown too. Nothing at all is "not found" only once a minute has
+// match are unknown too, and so is an entry of the history that cannot be read
+// unless the message itself is found. Nothing at all is "not found" only once a minute has
 // passed since the attempt.
 //
 // It needs history storage ([ErrHistoryOff] otherwise), changes nothing and is
@@ -82,16 +83,21 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		if err != nil {
 			return unknown("the history could not be read"), err
 		}
-		echo, ours := ev.(*EchoEvent)
-		switch {
-		case !ours:
-		case wanted == "" || echo.Time.IsZero():
-			others++
-		case hashText(echo.Text) != wanted:
-		case echo.Time.Before(attempt.Started.Truncate(time.Second)):
-			early++
-		default:
-			matches = append(matches, echo.ID)
+		switch ev := ev.(type) {
+		case *UnknownEvent:
+			others++ // cannot be read; it may be the message
+		case *EchoEvent:
+			switch {
+			case wanted == "" || ev.Time.IsZero():
+				others++
+			case hashText(ev.Text) != wanted:
+			case (ev.Media != nil) != (attempt.Operation == "sendFile"):
+				others++ // the same text, under a file or without one
+			case ev.Time.Before(attempt.Started.Truncate(time.Second)):
+				early++
+			default:
+				matches = append(matches, ev.ID)
+			}
 		}
 	}
 	switch {
@@ -126,26 +132,31 @@ func (r Recipient) chat() string {
 // fingerprint identifies a request, and, where the history will show a text of
 // it, that text: "body:HASH text:HASH".
 func fingerprint(operation string, body []byte) string {
-	sum := sha256.Sum256(append([]byte(operation+"\n"), body...))
-	mark := "body:" + hex.EncodeToString(sum[:16])
-	var content struct {
-		Body    wire.Text `json:"body"`
-		Caption wire.Text `json:"caption"`
+	var space [1024]byte
+	sum := sha256.Sum256(append(append(append(space[:0], operation...), '\n'), body...))
+	mark := append(make([]byte, 0, 128), "body:"...)
+	mark = hex.AppendEncode(mark, sum[:16])
+	if text := shownText(operation, body); text != "" {
+		sum := textSum(text)
+		mark = hex.AppendEncode(append(mark, " text:"...), sum[:])
 	}
-	if wire.UnmarshalLenient(body, &content) != nil {
-		return mark
-	}
+	return string(mark)
+}
+
+// shownText returns the text that the history will show of a request, a JSON
+// object; empty if there is none.
+func shownText(operation string, body []byte) string {
+	var name string
 	switch operation {
 	case "sendMessage", "sendButton", "sendList":
-		if content.Body != "" {
-			mark += " text:" + hashText(string(content.Body))
-		}
+		name = "body"
 	case "sendFile":
-		if content.Caption != "" {
-			mark += " text:" + hashText(string(content.Caption))
-		}
+		name = "caption"
+	default:
+		return ""
 	}
-	return mark
+	text, _ := wire.Root(body).Get(name).Text()
+	return text
 }
 
 func textOf(fingerprint string) string {
@@ -154,6 +165,12 @@ func textOf(fingerprint string) string {
 }
 
 func hashText(text string) string {
-	sum := sha256.Sum256([]byte(strings.TrimSpace(text)))
-	return hex.EncodeToString(sum[:16])
+	sum := textSum(text)
+	return hex.EncodeToString(sum[:])
+}
+
+func textSum(text string) (sum [16]byte) {
+	whole := sha256.Sum256([]byte(strings.TrimSpace(text)))
+	copy(sum[:], whole[:])
+	return sum
 }

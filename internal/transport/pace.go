@@ -43,22 +43,22 @@ func NewPacer(perSecond float64, burst int, every time.Duration, pairBurst int) 
 	return p
 }
 
-// wait waits for the turn of a message to the recipient. The pair comes first,
-// so that who waits for a recipient holds no turn of the channel.
-func (p *Pacer) wait(ctx context.Context, recipient string, told func(reason string, d time.Duration)) error {
+// wait waits for the turn of a message. The pair comes first, so that who waits
+// for a recipient holds no turn of the channel.
+func (p *Pacer) wait(c *call) error {
 	if p == nil {
 		return nil
 	}
-	if p.pairs != nil && recipient != "" {
-		delay, undo := p.pairs.Reserve(recipient, time.Now())
-		if err := sleep(ctx, delay, WaitPair, told); err != nil {
-			undo()
+	if p.pairs != nil && c.request.Recipient != "" {
+		turn := p.pairs.Reserve(c.request.Recipient, time.Now())
+		if err := sleep(c, turn.Delay, WaitPair); err != nil {
+			p.pairs.Cancel(turn)
 			return err
 		}
 	}
-	if p.channel != nil {
+	if p.channel != nil && !p.channel.allow() {
 		reserved := p.channel.reserve()
-		if err := sleep(ctx, reserved.Delay(), WaitPace, told); err != nil {
+		if err := sleep(c, reserved.Delay(), WaitPace); err != nil {
 			reserved.Cancel()
 			return err
 		}
@@ -74,7 +74,7 @@ func (p *Pacer) again(recipient string) time.Duration {
 		return 0
 	}
 	if p.pairs != nil && recipient != "" {
-		delay, _ = p.pairs.Reserve(recipient, time.Now())
+		delay = p.pairs.Reserve(recipient, time.Now()).Delay
 	}
 	if p.channel != nil {
 		delay = max(delay, p.channel.reserve().Delay())
@@ -99,7 +99,7 @@ func (p *Pacer) Learn(r *Request, m Meaning) {
 
 // sleep waits, unless the context's deadline would pass first, which is said at
 // once.
-func sleep(ctx context.Context, d time.Duration, reason string, told func(string, time.Duration)) error {
+func sleep(ctx *call, d time.Duration, reason string) error {
 	if d <= 0 {
 		return ctx.Err()
 	}
@@ -109,7 +109,7 @@ func sleep(ctx context.Context, d time.Duration, reason string, told func(string
 		}
 		return fmt.Errorf("waiting %s for the %s limit: %w", d.Round(time.Millisecond), reason, context.DeadlineExceeded)
 	}
-	told(reason, d)
+	ctx.tellWait(reason, d)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -135,6 +135,12 @@ type adaptive struct {
 
 func newAdaptive(perSecond float64, burst int) *adaptive {
 	return &adaptive{full: rate.Limit(perSecond), limiter: rate.NewLimiter(rate.Limit(perSecond), max(burst, 1))}
+}
+
+// allow takes a turn if there is one now.
+func (a *adaptive) allow() bool {
+	a.regain(time.Now())
+	return a.limiter.Allow()
 }
 
 func (a *adaptive) reserve() *rate.Reservation {
@@ -205,9 +211,15 @@ func (p *Pairs) Len() int {
 	return len(p.full)
 }
 
-// Reserve takes a turn of the recipient and returns how long to wait for it.
-// undo gives the turn back, if no later one was taken since.
-func (p *Pairs) Reserve(recipient string, now time.Time) (delay time.Duration, undo func()) {
+// Turn is a place in a recipient's row.
+type Turn struct {
+	Delay         time.Duration // until it comes
+	key           uint64
+	before, after int64
+}
+
+// Reserve takes a turn of the recipient.
+func (p *Pairs) Reserve(recipient string, now time.Time) Turn {
 	key := maphash.String(p.seed, recipient)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -218,14 +230,16 @@ func (p *Pairs) Reserve(recipient string, now time.Time) (delay time.Duration, u
 		p.sweep(at)
 	}
 	p.full[key] = after
-	undo = func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if p.full[key] == after {
-			p.full[key] = before
-		}
+	return Turn{Delay: max(time.Duration(before-at)-p.burst, 0), key: key, before: before, after: after}
+}
+
+// Cancel gives a turn back, if no later one was taken since.
+func (p *Pairs) Cancel(t Turn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.full[t.key] == t.after {
+		p.full[t.key] = t.before
 	}
-	return max(time.Duration(before-at)-p.burst, 0), undo
 }
 
 // Refused notes that the service finds the recipient's rate too high: the next

@@ -193,15 +193,15 @@ func TestPairPauseGrowsWithComplaints(t *testing.T) {
 		p := transport.NewPairs(6*time.Second, 45)
 		for _, seconds := range []int{4, 16, 64, 256, 1024, 4096, 4096} {
 			p.Refused("ann", time.Now())
-			delay, _ := p.Reserve("ann", time.Now())
+			delay := p.Reserve("ann", time.Now()).Delay
 			assert.Equal(t, time.Duration(seconds)*time.Second, delay)
-			other, _ := p.Reserve("bob", time.Now())
+			other := p.Reserve("bob", time.Now()).Delay
 			assert.Zero(t, other)
 			time.Sleep(delay)
 		}
 		time.Sleep(3 * time.Hour)
 		p.Refused("ann", time.Now())
-		delay, _ := p.Reserve("ann", time.Now())
+		delay := p.Reserve("ann", time.Now()).Delay
 		assert.Equal(t, 4*time.Second, delay)
 	})
 }

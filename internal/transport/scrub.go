@@ -88,8 +88,14 @@ func newSearch(tokens []string) *search {
 	for _, form := range forms {
 		pairs = append(pairs, form, Redacted)
 	}
+	replacer := strings.NewReplacer(pairs...)
 	return &search{
-		text: strings.NewReplacer(pairs...).Replace,
+		text: func(text string) string {
+			if !slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) }) {
+				return text // a Replacer copies even then
+			}
+			return replacer.Replace(text)
+		},
 		in: func(data []byte) bool {
 			return slices.ContainsFunc(forms, func(form string) bool { return bytes.Contains(data, []byte(form)) })
 		},

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"sync"
 )
 
@@ -22,36 +23,20 @@ type tokenLayer struct {
 }
 
 func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
-	sent := req.Clone(req.Context())
-
-	// net/http repeats a POST by itself when it carries such a key, or when it
-	// can rewind the body; the retry layer owns that decision.
-	sent.Header.Del("Idempotency-Key")
-	sent.Header.Del("X-Idempotency-Key")
-	sent.GetBody = nil
-
-	// Exactly one token: the service prefers the query over the header.
-	token, generation := l.token()
-	callFrom(req.Context()).generation = generation
-	query := sent.URL.Query()
-	query.Del("token")
-	sent.Header.Del("Authorization")
-	if l.bearer {
-		sent.Header.Set("Authorization", "Bearer "+token)
-	} else {
-		query.Set("token", token)
-	}
-	sent.URL.RawQuery = query.Encode()
-
-	proof, _ := req.Context().Value(evidenceKey{}).(*evidence)
+	ctx := req.Context()
+	proof, _ := ctx.Value(evidenceKey{}).(*proven)
 	if proof == nil {
-		proof = &evidence{}
+		proof = &proven{}
 	}
-	network := &watched{}
-	ctx := httptrace.WithClientTrace(quiet{sent.Context()}, network.trace())
-	resp, err := l.next.RoundTrip(sent.WithContext(ctx))
+	if httptrace.ContextClientTrace(ctx) != nil {
+		ctx = quiet{ctx}
+	}
+	network := proof.watch()
 	_, standard := l.next.(*http.Transport)
-	proof.add(network, err, standard)
+	sent := req.WithContext(httptrace.WithClientTrace(ctx, network.follow(standard)))
+	l.authorize(sent, callFrom(ctx))
+	resp, err := l.next.RoundTrip(sent)
+	proof.evidence.add(network, err, standard)
 
 	if err == nil && resp == nil {
 		err = errors.New("the network end returned neither a reply nor an error")
@@ -68,6 +53,41 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	l.scrubReply(resp)
 	resp.Request = req
 	return resp, nil
+}
+
+// authorize puts the token on a request whose address and header are shared with
+// the layers above.
+func (l *tokenLayer) authorize(sent *http.Request, state *call) {
+	var token string
+	token, state.generation = l.token()
+
+	// net/http repeats a POST by itself when it carries such a key, or when it
+	// can rewind the body; the retry layer owns that decision.
+	unwanted := []string{"Idempotency-Key", "X-Idempotency-Key", "Authorization"}
+	sent.GetBody = nil
+	if l.bearer || slices.ContainsFunc(unwanted, func(name string) bool { return sent.Header[name] != nil }) {
+		sent.Header = sent.Header.Clone()
+		for _, name := range unwanted {
+			sent.Header.Del(name)
+		}
+	}
+
+	// Exactly one token: the service prefers the query over the header.
+	address := *sent.URL
+	sent.URL = &address
+	if l.bearer {
+		sent.Header.Set("Authorization", "Bearer "+token)
+	}
+	if address.RawQuery == "" && !l.bearer {
+		address.RawQuery = "token=" + url.QueryEscape(token)
+		return
+	}
+	query := address.Query()
+	query.Del("token")
+	if !l.bearer {
+		query.Set("token", token)
+	}
+	address.RawQuery = query.Encode()
 }
 
 func (l *tokenLayer) scrubReply(resp *http.Response) {
@@ -91,12 +111,38 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 // evidence collects, over the network calls of one attempt, whether anything
 // may have been written.
 type evidence struct {
-	mu    sync.Mutex
-	calls int
-	dirty bool
+	mu      sync.Mutex
+	watched bool
+	calls   int
+	dirty   bool
 }
 
 type evidenceKey struct{}
+
+// proven is the context of one attempt, with the evidence about it.
+type proven struct {
+	context.Context
+	evidence evidence
+	first    watched // the attempt's network call; there is seldom another
+}
+
+func (p *proven) Value(key any) any {
+	if key == (evidenceKey{}) {
+		return p
+	}
+	return p.Context.Value(key)
+}
+
+// watch returns what is to follow one network call of the attempt.
+func (p *proven) watch() *watched {
+	p.evidence.mu.Lock()
+	defer p.evidence.mu.Unlock()
+	if p.evidence.watched {
+		return &watched{}
+	}
+	p.evidence.watched = true
+	return &p.first
+}
 
 // add records one network call. It is clean only with proof: a connection was
 // asked for, none was ever handed out, and either the network end is net/http's
@@ -126,6 +172,7 @@ type watched struct {
 	mu         sync.Mutex
 	asked, got bool
 	failure    error
+	trace      httptrace.ClientTrace
 }
 
 func (w *watched) state() (asked, got bool, failure error) {
@@ -134,38 +181,36 @@ func (w *watched) state() (asked, got bool, failure error) {
 	return w.asked, w.got, w.failure
 }
 
-func (w *watched) note(set func()) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	set()
+func (w *watched) follow(standard bool) *httptrace.ClientTrace {
+	w.trace.GetConn = w.getConn
+	w.trace.GotConn = w.gotConn
+	if standard {
+		return &w.trace // it tells of every connection that it hands out
+	}
+	w.trace.WroteHeaders = func() { w.gotConn(httptrace.GotConnInfo{}) }
+	w.trace.DNSDone = func(i httptrace.DNSDoneInfo) { w.failed(i.Err) }
+	w.trace.ConnectDone = func(_, _ string, err error) { w.failed(err) }
+	w.trace.TLSHandshakeDone = func(_ tls.ConnectionState, err error) { w.failed(err) }
+	return &w.trace
 }
 
-func (w *watched) trace() *httptrace.ClientTrace {
-	return &httptrace.ClientTrace{
-		GetConn:      func(string) { w.note(func() { w.asked = true }) },
-		GotConn:      func(httptrace.GotConnInfo) { w.note(func() { w.got = true }) },
-		WroteHeaders: func() { w.note(func() { w.got = true }) },
-		DNSDone: func(i httptrace.DNSDoneInfo) {
-			w.note(func() {
-				if i.Err != nil {
-					w.failure = i.Err
-				}
-			})
-		},
-		ConnectDone: func(_, _ string, err error) {
-			w.note(func() {
-				if err != nil {
-					w.failure = err
-				}
-			})
-		},
-		TLSHandshakeDone: func(_ tls.ConnectionState, err error) {
-			w.note(func() {
-				if err != nil {
-					w.failure = err
-				}
-			})
-		},
+func (w *watched) getConn(string) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.asked = true
+}
+
+func (w *watched) gotConn(httptrace.GotConnInfo) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.got = true
+}
+
+func (w *watched) failed(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if err != nil {
+		w.failure = err
 	}
 }
 

@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -134,6 +135,7 @@ type Transport struct {
 	scrub  *Scrubber
 	tokens *tokens
 
+	check    retryablehttp.CheckRetry // checkRetry, made once
 	jitterMu sync.Mutex
 	jitter   *rand.Rand
 }
@@ -144,6 +146,7 @@ func New(c Config) *Transport {
 	held := newTokens(c, scrub)
 	c.Token = "" // kept where nothing prints it
 	t := &Transport{config: c, scrub: scrub, tokens: held}
+	t.check = t.checkRetry
 	seed := c.Seed
 	if seed == 0 {
 		seed = rand.Uint64()
@@ -165,9 +168,7 @@ func New(c Config) *Transport {
 
 // Do carries out the call. The error is always a *Failure.
 func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
-	state := &call{request: &r}
-	ctx = context.WithValue(ctx, callKey{}, state)
-
+	state := &call{Context: ctx, transport: t, request: r}
 	if err := ctx.Err(); err != nil {
 		return nil, &Failure{Err: err}
 	}
@@ -175,18 +176,18 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		return nil, &Failure{Err: t.scrub.Error(err)}
 	}
 	if r.Message {
-		if err := t.config.Pacer.wait(ctx, r.Recipient, func(reason string, d time.Duration) { t.tellWait(ctx, reason, d) }); err != nil {
+		if err := t.config.Pacer.wait(state); err != nil {
 			return nil, &Failure{Err: err}
 		}
 	}
-	resp, err := t.repeat(ctx, &r) //nolint:bodyclose // it is in memory
+	resp, err := state.repeat() //nolint:bodyclose // it is in memory
 	if err == nil && resp.StatusCode == http.StatusUnauthorized {
 		// A refused token proves that nothing was done, so even a send may be
 		// repeated with another one.
 		if renewed, sourceErr := t.tokens.renew(ctx, state.generation); sourceErr != nil {
 			return nil, &Failure{Err: t.scrub.Error(sourceErr)}
 		} else if renewed {
-			resp, err = t.repeat(ctx, &r) //nolint:bodyclose // it is in memory
+			resp, err = state.repeat() //nolint:bodyclose // it is in memory
 		}
 	}
 	if err != nil {
@@ -202,53 +203,16 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 	return &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
 }
 
-// repeat lets go-retryablehttp make attempts until there is an answer.
-func (t *Transport) repeat(ctx context.Context, r *Request) (*http.Response, error) {
-	var body any
-	if r.Body != nil {
-		body = r.Body
-	}
-	req, err := retryablehttp.NewRequestWithContext(ctx, r.Method, r.URL.String(), body)
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Accept", "application/json")
-	if r.Body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	// One client a call: its functions get no context to find the call by.
-	client := retryablehttp.Client{
-		HTTPClient:   t.client,
-		RetryMax:     t.config.Attempts - 1,
-		RetryWaitMin: t.config.MinWait,
-		RetryWaitMax: t.config.MaxWait,
-		CheckRetry:   t.checkRetry,
-		Backoff: func(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
-			pause := t.backoff(least, most, attempt, resp)
-			if r.Message {
-				pause = max(pause, t.config.Pacer.again(r.Recipient))
-			}
-			t.tellWait(ctx, WaitRetry, pause)
-			return pause
-		},
-		ErrorHandler: retryablehttp.PassthroughErrorHandler,
-	}
-	return client.Do(req)
-}
-
-func (t *Transport) tellWait(ctx context.Context, reason string, d time.Duration) {
-	if t.config.Wait != nil && d > 0 {
-		t.config.Wait(ctx, callFrom(ctx).request.Op, reason, d)
-	}
-}
-
 // Scrub removes the token from text that did not pass through Do.
 func (t *Transport) Scrub(text string) string { return t.scrub.Text(text) }
 
-// call is what the layers of one call tell each other, through the context.
+// call is one call on its way. It is the context of its requests, by which the
+// layers find it.
 type call struct {
-	request *Request
-	attempt int
+	context.Context
+	transport *Transport
+	request   Request
+	attempt   int
 
 	// generation is that of the token that was sent last.
 	generation int
@@ -257,16 +221,63 @@ type call struct {
 	// refusal coming back. failure is that attempt's error, or the newest.
 	sent    bool
 	failure error
+
+	repeater retryablehttp.Client
 }
 
 type callKey struct{}
 
+func (c *call) Value(key any) any {
+	if key == (callKey{}) {
+		return c
+	}
+	return c.Context.Value(key)
+}
+
 func callFrom(ctx context.Context) *call {
 	state, _ := ctx.Value(callKey{}).(*call)
 	if state == nil {
-		state = &call{request: &Request{}}
+		state = &call{}
 	}
 	return state
+}
+
+// What all requests share, and nothing changes.
+var (
+	noHeader = http.Header{}
+	asJSON   = []string{"application/json"}
+)
+
+// repeat lets go-retryablehttp make attempts until there is an answer. Each of
+// them gets header and body of its own in the attempt layer.
+func (c *call) repeat() (*http.Response, error) {
+	t := c.transport
+	req := &http.Request{Method: c.request.Method, URL: c.request.URL, Host: c.request.URL.Host, Header: noHeader,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	// One client a call: its functions get no context to find the call by.
+	c.repeater.HTTPClient = t.client
+	c.repeater.RetryMax = t.config.Attempts - 1
+	c.repeater.RetryWaitMin, c.repeater.RetryWaitMax = t.config.MinWait, t.config.MaxWait
+	c.repeater.CheckRetry = t.check
+	c.repeater.Backoff = c.pause
+	c.repeater.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	return c.repeater.Do(&retryablehttp.Request{Request: req.WithContext(c)})
+}
+
+// pause returns how long to wait before another attempt.
+func (c *call) pause(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
+	wait := c.transport.backoff(least, most, attempt, resp)
+	if c.request.Message {
+		wait = max(wait, c.transport.config.Pacer.again(c.request.Recipient))
+	}
+	c.tellWait(WaitRetry, wait)
+	return wait
+}
+
+func (c *call) tellWait(reason string, d time.Duration) {
+	if tell := c.transport.config.Wait; tell != nil && d > 0 {
+		tell(c, c.request.Op, reason, d)
+	}
 }
 
 // checkRetry decides after each attempt. A request that must go out once is
@@ -368,17 +379,24 @@ type attemptLayer struct {
 func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	state := callFrom(req.Context())
 	state.attempt++
-	ctx, cancel := context.WithTimeout(req.Context(), l.config.Timeout)
+	limited, cancel := context.WithTimeout(req.Context(), l.config.Timeout)
 	defer cancel()
-	evidence := &evidence{}
-	ctx = context.WithValue(ctx, evidenceKey{}, evidence)
+	proof := &proven{Context: limited}
+	ctx := context.Context(proof)
 	done := func(Result) {}
 	if l.config.Attempt != nil {
 		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempt)
 	}
 
 	started := time.Now()
-	resp, err = l.next.RoundTrip(req.WithContext(ctx))
+	made := req.WithContext(ctx)
+	made.Header = http.Header{"Accept": asJSON}
+	if content := state.request.Body; content != nil {
+		made.Header["Content-Type"] = asJSON
+		// Of this type net/http knows that it need not send the header ahead.
+		made.Body, made.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
+	}
+	resp, err = l.next.RoundTrip(made)
 	if err == nil && resp == nil {
 		err = errors.New("the transport returned neither a reply nor an error")
 	}
@@ -393,7 +411,7 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 		if ctx.Err() != nil && req.Context().Err() == nil {
 			err = &timeoutError{after: l.config.Timeout}
 		}
-		err = &attemptError{err: l.scrub.Error(err), unsent: evidence.unsent()}
+		err = &attemptError{err: l.scrub.Error(err), unsent: proof.evidence.unsent()}
 	}
 	l.tell(req.Context(), state, resp, err, time.Since(started), done)
 	return resp, err
@@ -411,11 +429,11 @@ func (l *attemptLayer) tell(ctx context.Context, state *call, resp *http.Respons
 	if resp != nil {
 		result.Status = resp.StatusCode
 		if body, ok := resp.Body.(*buffered); ok && l.config.Read != nil {
-			result.Meaning = l.config.Read(state.request, resp.StatusCode, resp.Header, body.data)
+			result.Meaning = l.config.Read(&state.request, resp.StatusCode, resp.Header, body.data)
 		}
 	}
 	if limited {
-		l.config.Pacer.Learn(state.request, result.Meaning)
+		l.config.Pacer.Learn(&state.request, result.Meaning)
 	}
 	done(result)
 	if logs {
@@ -481,7 +499,7 @@ func buffer(resp *http.Response) error {
 		resp.Body = newBuffered(nil)
 		return nil
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, MaxBody+1))
+	data, err := readAll(resp.Body, resp.ContentLength)
 	closeErr := resp.Body.Close()
 	switch {
 	case err != nil:
@@ -493,6 +511,25 @@ func buffer(resp *http.Response) error {
 	}
 	resp.Body = newBuffered(data)
 	return nil
+}
+
+// readAll reads up to one byte more than MaxBody, in one piece if as much comes
+// as was announced.
+func readAll(body io.Reader, announced int64) ([]byte, error) {
+	data := make([]byte, 0, min(max(announced, 511), 64<<10)+1)
+	for len(data) <= MaxBody {
+		n, err := body.Read(data[len(data):cap(data)])
+		data = data[:len(data)+n]
+		switch {
+		case err == io.EOF:
+			return data, nil
+		case err != nil:
+			return data, err
+		case len(data) == cap(data):
+			data = slices.Grow(data, len(data))
+		}
+	}
+	return data, nil
 }
 
 // buffered is a body that is already in memory.

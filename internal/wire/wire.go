@@ -33,6 +33,12 @@ func UnmarshalLenient(data []byte, out any) error {
 // bytes.
 func Marshal(in any) ([]byte, error) { return jsonv2.Marshal(in, ordered) }
 
+// AppendText appends text as a JSON string; broken UTF-8 becomes U+FFFD.
+func AppendText(dst []byte, text string) []byte {
+	dst, _ = jsontext.AppendQuote(dst, text)
+	return dst
+}
+
 var ordered = jsonv2.Deterministic(true)
 
 // Text is a text that may come as a number, a boolean or null. Digits are kept
@@ -70,6 +76,10 @@ type Bool struct {
 
 // UnmarshalJSON takes true, false, 0, 1, "true", "false", "0", "1", "" and null.
 func (b *Bool) UnmarshalJSON(data []byte) error {
+	if string(data) == "true" {
+		*b = Bool{true, true}
+		return nil
+	}
 	var text Text
 	if err := text.UnmarshalJSON(data); err != nil {
 		return err
