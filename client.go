@@ -64,6 +64,8 @@ type Client struct {
 	pacer     *transport.Pacer
 	files     *fetch.Fetcher
 
+	webhooks chan struct{} // held while the list of addresses is changed
+
 	// observe, if any, is told how every call went.
 	observe func(outcome)
 }
@@ -289,7 +291,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 	if logger != nil {
 		logger = logger.With(slog.String("channel", string(channel)))
 	}
-	client := &Client{base: base, channel: channel, trust503: c.retry.Trust503, files: fetch.New(c.files),
+	client := &Client{base: base, channel: channel, webhooks: make(chan struct{}, 1), trust503: c.retry.Trust503, files: fetch.New(c.files),
 		pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
 	client.transport = transport.New(transport.Config{
 		Network:    c.network,

@@ -87,6 +87,7 @@ func (f HistoryFilter) within(ev Event) bool {
 // page reads the rows above a cursor, in ascending order.
 func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
 	const op = "listMessages"
+	client := (*service)(s).owner()
 	query := url.Values{"limit": {strconv.Itoa(pageRows)}, "lastMessageNumber": {strconv.FormatInt(max(cursor, 0), 10)}}
 	if filter.Chat != "" {
 		query.Set("chatId", filter.Chat)
@@ -102,7 +103,7 @@ func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor
 		Data     []json.RawMessage `json:"data"`
 		Notice   wire.Text         `json:"notice"`
 	}
-	if err := s.client.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &reply); err != nil {
+	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &reply); err != nil {
 		return nil, err
 	}
 	rows := reply.Messages
@@ -110,16 +111,17 @@ func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor
 		rows = reply.Data
 	}
 	if len(rows) == 0 && reply.Notice != "" && first {
-		return nil, &Error{Op: op, Channel: s.client.channel, HTTPStatus: http.StatusOK, Kind: ErrHistoryOff, Retry: RetryFix,
+		return nil, &Error{Op: op, Channel: client.channel, HTTPStatus: http.StatusOK, Kind: ErrHistoryOff, Retry: RetryFix,
 			Reason:   clip(string(reply.Notice), 300),
 			Sentence: "This channel keeps no message history.",
 			Advice:   "have history storage switched on for the channel, or receive messages by webhook"}
 	}
 	events := make([]Event, 0, len(rows))
 	for _, row := range rows {
-		ev, err := historyRow(s.client.channel, row)
+		ev, err := historyRow(client.channel, row)
 		if err != nil {
-			ev = &UnknownEvent{EventInfo: EventInfo{Channel: s.client.channel, Wire: "message", Raw: row}}
+			number, _ := wire.Root(row).Get("messageNumber").Int() // a cursor has to get past it
+			ev = &UnknownEvent{EventInfo: EventInfo{Channel: client.channel, Wire: "message", Number: number, Raw: row}}
 		}
 		events = append(events, ev)
 	}
@@ -157,7 +159,10 @@ type PollOptions struct {
 // Saved, or one that waiting does not mend, such as [ErrUnauthorized] and
 // [ErrHistoryOff].
 func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
-	if handle == nil {
+	switch {
+	case ctx == nil:
+		return within("poll", invalid("ctx", "is nil"))
+	case handle == nil:
 		return within("poll", invalid("handler", "is nil"))
 	}
 	every := opts.Every
@@ -169,9 +174,9 @@ func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle Eve
 			opts.Errors(ctx, err)
 		}
 	}
-	cursor, pause := opts.After, every
-	for {
-		err := s.pollOnce(ctx, &cursor, opts, handle, report)
+	p := &poller{opts: opts, handle: handle, report: report, cursor: opts.After}
+	for pause := every; ; {
+		err := p.look(ctx, s)
 		var saving *savingError
 		switch {
 		case ctx.Err() != nil:
@@ -189,6 +194,10 @@ func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle Eve
 			}
 			report(err)
 			pause = min(2*pause, max(time.Minute, every))
+			var e *Error
+			if errors.As(err, &e) && theirs == nil {
+				pause = max(pause, e.RetryAfter)
+			}
 		}
 		timer := time.NewTimer(pause)
 		select {
@@ -224,25 +233,48 @@ func hopeless(err error) bool {
 	return false
 }
 
-func (s *MessagesService) pollOnce(ctx context.Context, cursor *int64, opts PollOptions, handle EventHandler, report func(error)) error {
-	for ev, err := range s.All(ctx, HistoryFilter{After: *cursor}) {
+// poller is one run of Poll.
+type poller struct {
+	opts   PollOptions
+	handle EventHandler
+	report func(error)
+	cursor int64
+
+	// done are the keys of handled rows without a number, which no cursor
+	// passes.
+	done map[string]bool
+}
+
+func (p *poller) look(ctx context.Context, s *MessagesService) error {
+	done := map[string]bool{}
+	for ev, err := range s.All(ctx, HistoryFilter{After: p.cursor}) {
 		if err != nil {
 			return err
 		}
+		number := ev.Info().Number
+		if number == 0 && p.done[ev.Key()] {
+			done[ev.Key()] = true
+			continue
+		}
 		ev.Info().Received = time.Now()
-		if err := handle(ctx, ev); err != nil {
+		if err := p.handle(ctx, ev); err != nil {
 			if !errors.Is(err, ErrOutcomeUnknown) {
 				return &handlerError{err}
 			}
-			report(err)
+			p.report(err)
 		}
-		*cursor = max(*cursor, ev.Info().Number)
-		if opts.Saved != nil {
-			if err := opts.Saved(ctx, *cursor); err != nil {
+		if number == 0 {
+			done[ev.Key()] = true
+			continue
+		}
+		p.cursor = max(p.cursor, number)
+		if p.opts.Saved != nil {
+			if err := p.opts.Saved(ctx, p.cursor); err != nil {
 				return &savingError{err}
 			}
 		}
 	}
+	p.done = done
 	return nil
 }
 
@@ -258,5 +290,5 @@ func (s *MessagesService) MarkRead(ctx context.Context, messageID string, typing
 		MessageID string `json:"messageId"`
 		Typing    bool   `json:"typingIndicator,omitempty"`
 	}{messageID, typing}
-	return s.client.call(ctx, request{op: op, method: http.MethodPost, path: "readMessage", body: body}, nil)
+	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "readMessage", body: body}, nil)
 }

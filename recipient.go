@@ -230,6 +230,36 @@ func (r *Recipient) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// PhoneVariants returns the ways in which one phone number is written in
+// digits, the given one first: in Brazil with and without the ninth digit, in
+// Mexico as 52 and 521, in Argentina as 54 and 549. WhatsApp reports one of them
+// whichever was written to. Use them to look a customer up, never to send: only
+// one of them is a WhatsApp account, and another may be another person's.
+// Number is read as [Phone] reads it; the result is nil if it is no phone number.
+func PhoneVariants(number string) []string {
+	digits := Phone(number).value
+	if !phonePattern.MatchString(digits) {
+		return nil
+	}
+	all := []string{digits}
+	country, rest := digits[:2], digits[2:]
+	switch {
+	case country == "55" && len(rest) == 10 && rest[2] >= '6': // area, then a mobile number of eight digits
+		all = append(all, "55"+rest[:2]+"9"+rest[2:])
+	case country == "55" && len(rest) == 11 && rest[2] == '9' && rest[3] >= '6':
+		all = append(all, "55"+rest[:2]+rest[3:])
+	case country == "52" && len(rest) == 10:
+		all = append(all, "521"+rest)
+	case country == "52" && len(rest) == 11 && rest[0] == '1':
+		all = append(all, "52"+rest[1:])
+	case country == "54" && len(rest) == 10 && rest[0] != '9':
+		all = append(all, "549"+rest)
+	case country == "54" && len(rest) == 11 && rest[0] == '9':
+		all = append(all, "54"+rest[1:])
+	}
+	return all
+}
+
 // check reports, as an ErrInvalid, why the recipient cannot be sent to.
 func (r Recipient) check() error {
 	switch r.kind {

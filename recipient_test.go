@@ -114,3 +114,24 @@ func FuzzParseRecipient(f *testing.F) {
 		require.Equal(t, r, again, "the stored form reads back")
 	})
 }
+
+func TestPhoneVariants(t *testing.T) {
+	for number, want := range map[string][]string{
+		"+1 (202) 555-0143": {"12025550143"},
+		"+55 11 98765-4321": {"5511987654321", "551187654321"},
+		"551187654321":      {"551187654321", "5511987654321"},
+		"551130001234":      {"551130001234"}, // a fixed line
+		"525512345678":      {"525512345678", "5215512345678"},
+		"5215512345678":     {"5215512345678", "525512345678"},
+		"541112345678":      {"541112345678", "5491112345678"},
+		"5491112345678":     {"5491112345678", "541112345678"},
+		"US.1000000000001":  nil,
+		"":                  nil,
+	} {
+		got := chatapi.PhoneVariants(number)
+		assert.Equal(t, want, got, number)
+		for _, variant := range got {
+			assert.ElementsMatch(t, got, chatapi.PhoneVariants(variant), "each variant has the same ones")
+		}
+	}
+}

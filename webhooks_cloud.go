@@ -146,18 +146,18 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 // position.
 type people struct {
 	list []Contact
+	next int            // where to look first: mostly they come in order
 	byID map[string]int // only for long lists
 }
 
 func (s *people) read(v wire.Value) {
 	for list := v.Array(); list.Next() && len(s.list) < maxElements; {
-		c := readPerson(list.Value)
-		if c.Phone == "" && c.BSUID == "" {
-			continue
+		if c := readPerson(list.Value); c.Phone != "" || c.BSUID != "" {
+			s.list = append(s.list, c)
 		}
-		s.list = append(s.list, c)
 	}
-	if len(s.list) <= 8 {
+	const few = 64
+	if len(s.list) <= few {
 		return
 	}
 	s.byID = make(map[string]int, 2*len(s.list))
@@ -170,31 +170,37 @@ func (s *people) read(v wire.Value) {
 	}
 }
 
-// complete adds what is known about c from elsewhere in the body.
-func (s *people) complete(c *Contact) {
-	found := -1
+// find returns whom c names, by BSUID or number; nil if the list has no such.
+func (s *people) find(c *Contact) *Contact {
 	if s.byID != nil {
 		for _, id := range [...]string{c.BSUID, c.Phone} {
-			if i, ok := s.byID[id]; ok && id != "" && found < 0 {
-				found = i
+			if i, ok := s.byID[id]; ok && id != "" {
+				return &s.list[i]
 			}
 		}
-	} else {
-		for i := range s.list {
-			if known := &s.list[i]; c.BSUID != "" && known.BSUID == c.BSUID || c.Phone != "" && known.Phone == c.Phone {
-				found = i
-				break
-			}
+		return nil
+	}
+	for range s.list {
+		s.next %= len(s.list)
+		known := &s.list[s.next]
+		s.next++
+		if c.BSUID != "" && known.BSUID == c.BSUID || c.Phone != "" && known.Phone == c.Phone {
+			return known
 		}
 	}
-	if found < 0 {
+	return nil
+}
+
+// complete adds what is known about c from elsewhere in the body. A number that
+// the list gives to another BSUID is another person's.
+func (s *people) complete(c *Contact) {
+	known := s.find(c)
+	if known == nil || known.BSUID != "" && c.BSUID != "" && known.BSUID != c.BSUID {
 		return
 	}
-	if known := &s.list[found]; known.BSUID == "" || c.BSUID == "" || known.BSUID == c.BSUID {
-		c.Phone, c.BSUID = orElse(c.Phone, known.Phone), orElse(c.BSUID, known.BSUID)
-		c.ParentBSUID = orElse(c.ParentBSUID, known.ParentBSUID)
-		c.Username, c.Name = orElse(c.Username, known.Username), orElse(c.Name, known.Name)
-	}
+	c.Phone, c.BSUID = orElse(c.Phone, known.Phone), orElse(c.BSUID, known.BSUID)
+	c.ParentBSUID = orElse(c.ParentBSUID, known.ParentBSUID)
+	c.Username, c.Name = orElse(c.Username, known.Username), orElse(c.Name, known.Name)
 }
 
 // readPerson reads one element of "contacts", or a member of a group.

@@ -48,7 +48,9 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "previous_category":
 				e.OldCategory = text
 			case "reason":
-				e.Reason = text
+				if e.Reason = text; text == "NONE" {
+					e.Reason = ""
+				}
 			case "new_quality_score":
 				e.Quality = text
 			case "previous_quality_score":
@@ -263,7 +265,8 @@ func (p *parser) history(v wire.Value) error {
 		old.With.Chat = thread(old.With)
 		for list := threads.Value.Get("messages").Array(); list.Next(); {
 			in := readMeta(list.Value)
-			m := HistoryMessage{Content: in.read(0), Time: timeOf(in.time), Status: memberText(in.history, "status")}
+			m := HistoryMessage{Time: timeOf(in.time), Status: memberText(in.history, "status")}
+			in.read(&m.Content, 0)
 			m.Chat = orElse(in.group, old.With.Chat)
 			ours, _ := in.history.Get("from_me").Bool()
 			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.phone

@@ -24,8 +24,10 @@ const maxWebhooks = 5
 // The service only replaces the whole list, which other consumers share, the
 // vendor's own inbox among them. Add, Remove and Enable therefore read it,
 // change it and write it back; an address that they do not know is written as
-// it was. That is not atomic: two programs that change the list at the same
-// moment can undo each other, so change it from one place. All calls may be
+// it was. Add and Remove then read it once more and start over if another
+// program's change took theirs away. That is not atomic all the same: a program
+// that read the list before and writes it after that last look undoes the
+// change, so add again at each start, as [Client.Connect] does. All calls may be
 // repeated without harm and are retried. Errors are [*Error]; none of them
 // quotes an address, because addresses hold secrets. Safe for concurrent use.
 type WebhooksService service
@@ -78,8 +80,8 @@ func (s *WebhooksService) List(ctx context.Context) ([]WebhookURL, error) {
 
 // Add makes sure that the channel delivers to address, beside those that it
 // delivers to already. An address that is there stays as it is; one that is
-// there but disabled is enabled. Addresses are compared after trimming spaces
-// and one trailing slash.
+// there but disabled is enabled. Addresses are compared without spaces around
+// them, one trailing slash and the case of scheme and host.
 //
 // The address must be https (http only on loopback), else the error is
 // [ErrInvalid]; so it is when the list is full with five others.
@@ -89,35 +91,65 @@ func (s *WebhooksService) Add(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	list, err := s.List(ctx)
-	if err != nil {
-		return err
-	}
-	if i := indexWebhook(list, address); i >= 0 {
-		if !list[i].Disabled() {
-			return nil
+	written := false
+	return s.change(ctx, op, func(list []WebhookURL) ([]WebhookURL, bool) {
+		i := indexWebhook(list, address)
+		if i < 0 {
+			list = append(list, WebhookURL{URL: address})
 		}
-	} else {
-		list = append(list, WebhookURL{URL: address})
-	}
-	return s.write(ctx, op, list)
+		todo := i < 0 || list[i].Disabled() && !written // the status may lag behind
+		written = true
+		return list, todo
+	})
 }
 
 // Remove stops delivery to address and leaves the others as they are. It
 // changes nothing if the address is not in the list.
 func (s *WebhooksService) Remove(ctx context.Context, address string) error {
-	list, err := s.List(ctx)
-	if err != nil {
-		return err
+	return s.change(ctx, "removeWebhook", func(list []WebhookURL) ([]WebhookURL, bool) {
+		kept := slices.DeleteFunc(slices.Clone(list), func(w WebhookURL) bool { return sameWebhook(w.URL, address) })
+		return kept, len(kept) < len(list)
+	})
+}
+
+// changeTries is how often a change is written that others undo.
+const changeTries = 5
+
+// change reads the list and writes what edit makes of it, until edit finds
+// nothing to do in a list that was read again: what another program wrote in
+// between is seen and kept. One Client makes one change at a time.
+func (s *WebhooksService) change(ctx context.Context, op string, edit func([]WebhookURL) ([]WebhookURL, bool)) error {
+	if client := s.owner(); client != nil && client.webhooks != nil && ctx != nil {
+		select {
+		case client.webhooks <- struct{}{}:
+			defer func() { <-client.webhooks }()
+		case <-ctx.Done():
+			return &Error{Op: op, Channel: client.channel, Kind: ErrUnavailable, Retry: RetryBackoff, Reason: ctx.Err().Error(),
+				Sentence: "The call was given up before anything was sent.", cause: ctx.Err()}
+		}
 	}
-	kept := slices.DeleteFunc(list, func(w WebhookURL) bool { return sameWebhook(w.URL, address) })
-	if len(kept) == len(list) {
-		return nil
+	for range changeTries {
+		list, err := s.List(ctx)
+		if err != nil {
+			return err
+		}
+		list, todo := edit(list)
+		switch {
+		case !todo:
+			return nil
+		case len(list) == 0:
+			err = s.Clear(ctx)
+		default:
+			err = s.write(ctx, op, list)
+		}
+		if err != nil {
+			return err
+		}
 	}
-	if len(kept) == 0 {
-		return s.Clear(ctx)
-	}
-	return s.write(ctx, "removeWebhook", kept)
+	return &Error{Op: op, Channel: s.client.channel, Kind: ErrUnavailable, Retry: RetryBackoff,
+		Reason:   "the list of webhook addresses does not keep the change",
+		Sentence: "The change of the webhook addresses did not last.",
+		Advice:   "find out which other program writes the list, and change it from one place"}
 }
 
 // Replace makes addresses the whole list. Every other consumer is cut off, the
@@ -323,6 +355,14 @@ func indexWebhook(list []WebhookURL, address string) int {
 
 func sameWebhook(a, b string) bool { return trimWebhook(a) == trimWebhook(b) }
 
+// trimWebhook returns the address as it is compared: the case of scheme and host
+// means nothing.
 func trimWebhook(address string) string {
-	return strings.TrimSuffix(strings.TrimSpace(address), "/")
+	address = strings.TrimSuffix(strings.TrimSpace(address), "/")
+	scheme, rest, absolute := strings.Cut(address, "://")
+	if !absolute {
+		return address
+	}
+	host, path, _ := strings.Cut(rest, "/")
+	return strings.ToLower(scheme+"://"+host) + "/" + path
 }

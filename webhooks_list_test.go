@@ -9,7 +9,10 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -42,6 +45,7 @@ func (s *listServer) RoundTrip(r *http.Request) (*http.Response, error) {
 		if s.set != "" {
 			return answer(s.set)
 		}
+		s.reply = string(body) // which has the form of a list
 		return answer(`{"set":true,"message":"ok"}`)
 	}
 	return nil, fmt.Errorf("unexpected %s %s", r.Method, r.URL.Path)
@@ -125,6 +129,7 @@ func TestWebhooksChange(t *testing.T) {
 		{"add what is there with a slash", list(hookC + "/"), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
 		{"add what is disabled", string(readFile(t, "testdata/contract/response-webhook-list.json")),
 			func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookB) }, "webhook " + list(hookA, hookB)},
+		{"add what is there in capitals", list("HTTPS://Desk.Example.com/hooks/ABC100000001/s3cret"), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
 		{"add on loopback", list(), func(s *chatapi.WebhooksService) error { return s.Add(ctx, "http://127.0.0.1:8080/s") }, `webhook {"webhookUrl":"http://127.0.0.1:8080/s"}`},
 		{"add keeps odd ones", list("ftp://old example", hookA), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("ftp://old example", hookA, hookC)},
 		{"remove one of two", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC+"/") }, `webhook {"webhookUrl":"` + hookA + `"}`},
@@ -202,6 +207,99 @@ func TestWebhooksRefused(t *testing.T) {
 		var none context.Context
 		_, err := client.Webhooks.List(none)
 		assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	})
+}
+
+// sharedList is the service as several programs see it, each slow in its way.
+type sharedList struct {
+	mu    sync.Mutex
+	list  []string
+	pause func() time.Duration
+	undo  bool // another program writes its own list every time
+}
+
+func (s *sharedList) RoundTrip(r *http.Request) (*http.Response, error) {
+	s.mu.Lock()
+	there, back := s.pause(), s.pause()
+	s.mu.Unlock()
+	time.Sleep(there)
+	defer time.Sleep(back)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if r.Method == http.MethodPost {
+		var body struct {
+			URLs any `json:"webhookUrl"`
+		}
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+			return nil, err
+		}
+		s.list = nil
+		switch urls := body.URLs.(type) {
+		case string:
+			s.list = append(s.list, urls)
+		case []any:
+			for _, address := range urls {
+				s.list = append(s.list, address.(string))
+			}
+		}
+		if s.undo {
+			s.list = []string{hookA}
+		}
+		return reply(200, `{"set":true}`), nil
+	}
+	data, err := json.Marshal(map[string]any{"webhookUrl": s.list})
+	return reply(200, string(data)), err
+}
+
+func (s *sharedList) client(t *testing.T) *chatapi.Client {
+	t.Helper()
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithHTTPClient(&http.Client{Transport: s}))
+	require.NoError(t, err)
+	return client
+}
+
+func TestWebhooksChangedAtTheSameTime(t *testing.T) {
+	t.Run("by one client", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			server := &sharedList{list: []string{hookA}, pause: func() time.Duration { return time.Second }}
+			client := server.client(t)
+			var group sync.WaitGroup
+			for _, address := range []string{hookB, hookC, "https://x.example/1"} {
+				group.Go(func() { assert.NoError(t, client.Webhooks.Add(t.Context(), address)) })
+			}
+			group.Go(func() { assert.NoError(t, client.Webhooks.Remove(t.Context(), hookA)) })
+			group.Wait()
+			assert.ElementsMatch(t, []string{hookB, hookC, "https://x.example/1"}, server.list)
+		})
+	})
+	// Both read before either writes: the one that is overwritten sees it.
+	t.Run("by two programs", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			server := &sharedList{list: []string{hookA}, pause: func() time.Duration { return time.Second }}
+			var group sync.WaitGroup
+			for _, address := range []string{hookB, hookC} {
+				group.Go(func() { assert.NoError(t, server.client(t).Webhooks.Add(t.Context(), address)) })
+			}
+			group.Wait()
+			assert.ElementsMatch(t, []string{hookA, hookB, hookC}, server.list)
+		})
+	})
+	t.Run("and undone for ever", func(t *testing.T) {
+		server := &sharedList{undo: true, pause: func() time.Duration { return 0 }}
+		err := server.client(t).Webhooks.Add(t.Context(), hookC)
+		assert.ErrorIs(t, err, chatapi.ErrUnavailable)
+		assert.NotContains(t, err.Error(), "s3cret")
+	})
+	t.Run("given up while another change is running", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			client := (&sharedList{pause: func() time.Duration { return time.Second }}).client(t)
+			go func() { assert.NoError(t, client.Webhooks.Add(t.Context(), hookB)) }()
+			synctest.Wait()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			assert.ErrorIs(t, client.Webhooks.Add(ctx, hookC), context.DeadlineExceeded)
+			time.Sleep(time.Minute)
+		})
 	})
 }
 

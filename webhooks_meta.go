@@ -92,7 +92,8 @@ func (p *parser) metaMessage(v wire.Value) error {
 		p.unknown("message", in.kind, v)
 		return nil
 	}
-	e := &MessageEvent{From: in.from, Content: in.read(0)}
+	e := &MessageEvent{From: in.from}
+	in.read(&e.Content, 0)
 	if e.System != nil && e.From == (Contact{}) {
 		setPhone(&e.From, in.oldCustomer())
 	}
@@ -121,7 +122,8 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		p.unknown("message_echo", in.kind, v)
 		return nil
 	}
-	e := &EchoEvent{To: in.to, Content: in.read(0)}
+	e := &EchoEvent{To: in.to}
+	in.read(&e.Content, 0)
 	p.contacts.complete(&e.To)
 	e.To.Name = "" // a business's own name at times
 	e.To.Chat = thread(e.To)
@@ -145,11 +147,11 @@ func messageWire(kind string) string {
 // maxEdits bounds how deep an edit may hold an edit.
 const maxEdits = 4
 
-// read returns what the message says. A content that is not what the type
+// read tells c what the message says. A content that is not what the type
 // promises leaves its pointer nil; nothing of it is an error.
-func (in *metaElement) read(depth int) Content {
-	c := Content{ID: in.id, Type: TypeOther}
-	in.readContext(&c)
+func (in *metaElement) read(c *Content, depth int) {
+	c.ID, c.Type = in.id, TypeOther
+	in.readContext(c)
 	if len(in.errors) > 0 {
 		c.Errors = statusErrors(in.errors)
 	}
@@ -160,7 +162,7 @@ func (in *metaElement) read(depth int) Content {
 		c.Text, _ = v.Get("body").Text()
 	case "image", "video", "audio", "voice", "document", "sticker":
 		c.Type = ContentType(in.kind)
-		in.readMedia(&c)
+		in.readMedia(c)
 	case "location":
 		c.Type, c.Location = TypeLocation, locationOf(v)
 		if c.Location != nil {
@@ -177,7 +179,7 @@ func (in *metaElement) read(depth int) Content {
 		c.Text = c.Reply.Title
 	case "interactive":
 		c.Type = TypeInteractive
-		in.readInteractive(&c)
+		in.readInteractive(c)
 	case "order":
 		c.Type, c.Order = TypeOrder, readOrder(v)
 		c.Text = c.Order.Text
@@ -202,14 +204,14 @@ func (in *metaElement) read(depth int) Content {
 		c.OriginalID, _ = v.Get("original_message_id").Text()
 		if nested := v.Get("message"); nested.IsObject() && depth < maxEdits {
 			inner := readMeta(nested)
-			edited := inner.read(depth + 1)
-			c.Edit, c.Text = &edited, edited.Text
+			c.Edit = &Content{}
+			inner.read(c.Edit, depth+1)
+			c.Text = c.Edit.Text
 		}
 	}
 	if c.Text == "" && in.stray != nil {
 		c.Text, _ = in.stray.Get("body").Text()
 	}
-	return c
 }
 
 func (in *metaElement) readContext(c *Content) {

@@ -6,8 +6,10 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -25,9 +27,11 @@ var update = flag.Bool("update", false, "rewrite the golden files in testdata/we
 func TestParseWebhookContract(t *testing.T) {
 	var index struct{ Files map[string]json.RawMessage }
 	require.NoError(t, json.Unmarshal(readFile(t, "testdata/contract/index.json"), &index))
+	raw, err := filepath.Glob("testdata/contract/raw/*.json")
+	require.NoError(t, err)
 	seen := 0
-	for name := range index.Files {
-		if !strings.HasPrefix(name, "webhook-") {
+	for _, name := range append(slices.Collect(maps.Keys(index.Files)), raw...) {
+		if name = strings.TrimPrefix(name, "testdata/contract/"); !strings.HasPrefix(name, "webhook-") && !strings.HasPrefix(name, "raw/") {
 			continue
 		}
 		seen++
@@ -50,7 +54,7 @@ func TestParseWebhookContract(t *testing.T) {
 			assert.Equal(t, string(readFile(t, golden)), string(got))
 		})
 	}
-	assert.Equal(t, 38, seen)
+	assert.Equal(t, 38+115, seen)
 }
 
 // render writes events as people compare them: type and key first, no Raw.

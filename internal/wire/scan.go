@@ -226,11 +226,17 @@ func next(data []byte) []byte {
 // data begins with.
 func stringEnd(data []byte) int {
 	for i := 1; i < len(data); i++ {
-		switch data[i] {
-		case '"':
+		quote := bytes.IndexByte(data[i:], '"')
+		if quote < 0 {
+			break
+		}
+		i += quote
+		start := i // of the backslashes before the quote
+		for start > 1 && data[start-1] == '\\' {
+			start--
+		}
+		if (i-start)%2 == 0 {
 			return i + 1
-		case '\\':
-			i++
 		}
 	}
 	return len(data)

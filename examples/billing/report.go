@@ -1,0 +1,251 @@
+package main
+
+import (
+	"cmp"
+	_ "embed" // the page
+	"fmt"
+	"html/template"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+//go:embed report.html
+var page string
+
+var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"words": words}).Parse(page))
+
+// reportRows bounds the list of charges on the page; the CSV has them all.
+const reportRows = 500
+
+// report is what the page shows.
+type report struct {
+	Month    string
+	Totals   []chatapi.Money
+	Units    string
+	Free     string
+	Charged  string
+	Missing  string
+	Costs    []costChart
+	Gauges   []gauge
+	Reasons  []reason
+	Gaps     []chatapi.Gap
+	Charges  []chatapi.Charge
+	LeftOut  string
+	FreeTier string
+}
+
+// costChart is the cost of each day by category, in one currency.
+type costChart struct {
+	Currency   string
+	Categories []categoryCost
+	Days       []dayCost
+	Lines      []gridLine
+	Width      int
+}
+
+type categoryCost struct {
+	Name  string
+	Class string
+	Sum   chatapi.Money
+}
+
+type dayCost struct {
+	Day   int
+	Label bool
+	X     string
+	Mid   string
+	Sum   chatapi.Money
+	Costs []chatapi.Money // in the order of the categories
+	Bars  []bar
+}
+
+type bar struct {
+	X, Y, Width, Height, Class, Title string
+}
+
+type gridLine struct{ Y, Text string }
+
+// gauge is how much of a free tier is used.
+type gauge struct {
+	Name  string
+	Used  string
+	Width string
+	Full  bool
+}
+
+type reason struct {
+	Text, Class, Count, Share, X, Width string
+}
+
+// freeTier is the number of free conversations or messages a month in the
+// models that have a free tier.
+const freeTier = 1000
+
+func writeReport(w io.Writer, bill *chatapi.Bill) error {
+	r := report{Month: bill.Month.String(), Totals: bill.Totals, Gaps: bill.Gaps, FreeTier: count(freeTier),
+		Units: count(len(bill.Charges)), Charges: bill.Charges[:min(len(bill.Charges), reportRows)]}
+	if n := len(bill.Charges) - len(r.Charges); n > 0 {
+		r.LeftOut = count(n)
+	}
+	free, missing := 0, 0
+	for _, c := range bill.Charges {
+		switch {
+		case c.Free != "":
+			free++
+		case c.Missing:
+			missing++
+		}
+	}
+	r.Free, r.Charged = count(free), count(len(bill.Charges)-free-missing)
+	if missing > 0 {
+		r.Missing = count(missing)
+	}
+	for _, total := range bill.Totals {
+		if total.Micros > 0 {
+			r.Costs = append(r.Costs, costs(bill, total.Currency))
+		}
+	}
+	r.Gauges, r.Reasons = gauges(bill), reasons(bill, free)
+	return pageTemplate.Execute(w, r)
+}
+
+const (
+	chartHeight = 220
+	dayWidth    = 24
+	axisWidth   = 64
+)
+
+func costs(bill *chatapi.Bill, currency string) costChart {
+	sums := map[string]int64{}
+	days := make([]map[string]int64, 32)
+	for _, c := range bill.Charges {
+		if c.Amount.Currency != currency || c.Amount.Micros == 0 {
+			continue
+		}
+		day := c.At.Day()
+		if days[day] == nil {
+			days[day] = map[string]int64{}
+		}
+		days[day][c.Category] += c.Amount.Micros
+		sums[c.Category] += c.Amount.Micros
+	}
+	names := slices.SortedFunc(maps.Keys(sums), func(a, b string) int { return cmp.Or(cmp.Compare(sums[b], sums[a]), cmp.Compare(a, b)) })
+	last := time.Date(bill.Month.Year, bill.Month.Month+1, 0, 0, 0, 0, 0, time.UTC).Day()
+	chart := costChart{Currency: currency, Width: axisWidth + last*dayWidth}
+	for i, name := range names {
+		chart.Categories = append(chart.Categories, categoryCost{words(name), class(i), chatapi.Money{Micros: sums[name], Currency: currency}})
+	}
+	var highest int64
+	for _, day := range days {
+		var sum int64
+		for _, micros := range day {
+			sum += micros
+		}
+		highest = max(highest, sum)
+	}
+	top := niceTop(highest)
+	for i := range 5 {
+		at := top / 4 * int64(i)
+		chart.Lines = append(chart.Lines, gridLine{pixels(chartHeight - scale(at, top)), chatapi.Money{Micros: at}.Decimal()})
+	}
+	for day := 1; day <= last; day++ {
+		x := float64(axisWidth + (day-1)*dayWidth)
+		d := dayCost{Day: day, Label: day == 1 || day%5 == 0, X: pixels(x), Mid: pixels(x + dayWidth/2), Sum: chatapi.Money{Currency: currency}}
+		y := float64(chartHeight)
+		for i, name := range names {
+			cost := chatapi.Money{Micros: days[day][name], Currency: currency}
+			d.Costs = append(d.Costs, cost)
+			d.Sum.Micros += cost.Micros
+			if cost.Micros == 0 {
+				continue
+			}
+			height := scale(cost.Micros, top)
+			y -= height
+			d.Bars = append(d.Bars, bar{pixels(x + 3), pixels(y), pixels(dayWidth - 6), pixels(height), class(i),
+				fmt.Sprintf("%s %d, %s: %s", bill.Month.Month, day, words(name), cost)})
+		}
+		chart.Days = append(chart.Days, d)
+	}
+	return chart
+}
+
+// niceTop is the least amount that is not below and whose quarters read well.
+func niceTop(micros int64) int64 {
+	for unit := int64(100); ; unit *= 10 {
+		for _, n := range []int64{4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36} {
+			if n*unit >= micros {
+				return n * unit
+			}
+		}
+	}
+}
+
+func scale(micros, top int64) float64 { return float64(micros) / float64(top) * chartHeight }
+
+func pixels(f float64) string { return fmt.Sprintf("%.1f", f) }
+
+// class is the colour of the nth series; they repeat after six.
+func class(n int) string { return fmt.Sprintf("c%d", n%6) }
+
+// gauges count what each account, or since October 2026 each number, used of
+// its free tier.
+func gauges(bill *chatapi.Bill) []gauge {
+	used := map[string]int{}
+	for _, c := range bill.Charges {
+		perNumber := c.Model == chatapi.ModelPMP2026
+		switch {
+		case c.Free == chatapi.FreeTier:
+			used[cmp.Or(c.Account, "account")]++
+		case c.Free == chatapi.FreeCustomerService && perNumber:
+			used["number "+string(c.Channel)]++
+		}
+	}
+	var all []gauge
+	for _, name := range slices.Sorted(maps.Keys(used)) {
+		all = append(all, gauge{name, count(used[name]), pixels(float64(min(used[name], freeTier)) / freeTier * 600), used[name] >= freeTier})
+	}
+	return all
+}
+
+var reasonWords = map[chatapi.FreeReason]string{
+	chatapi.FreeEntryPoint:      "came from an ad",
+	chatapi.FreeTier:            "free tier",
+	chatapi.FreeService:         "service is free",
+	chatapi.FreeCustomerService: "customer service",
+	chatapi.FreeCareWindow:      "within 24 hours of the customer's message",
+}
+
+func reasons(bill *chatapi.Bill, free int) []reason {
+	counts := map[chatapi.FreeReason]int{}
+	for _, c := range bill.Charges {
+		if c.Free != "" {
+			counts[c.Free]++
+		}
+	}
+	var all []reason
+	x := 0.0
+	for i, why := range slices.SortedFunc(maps.Keys(counts), func(a, b chatapi.FreeReason) int {
+		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
+	}) {
+		width := float64(counts[why]) / float64(free) * 600
+		all = append(all, reason{cmp.Or(reasonWords[why], string(why)), class(i), count(counts[why]), fmt.Sprintf("%.1f %%", width/6), pixels(x), pixels(width)})
+		x += width
+	}
+	return all
+}
+
+func words(category string) string { return strings.ReplaceAll(category, "_", " ") }
+
+// count writes thousands apart.
+func count(n int) string {
+	digits := fmt.Sprint(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
