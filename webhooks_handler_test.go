@@ -10,8 +10,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/url"
-	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -491,50 +489,4 @@ func TestWebhookHandlerServer(t *testing.T) {
 		t.Error("half a body was handled")
 	default:
 	}
-}
-
-func FuzzWebhookHandler(f *testing.F) {
-	body, err := os.ReadFile("testdata/contract/webhook-message-batch.json")
-	require.NoError(f, err)
-	f.Add("POST", "/hooks/ABC1/s1", "application/json", "", body)
-	f.Add("GET", "/hooks/%zz/s1", "text/plain", "gzip", []byte("{"))
-	f.Add("POST", "/?secret=s1&%", "", "identity", []byte(`{"instanceId":"ABC2","ack":{}}`))
-	f.Add("POST", "//", ";;", " ", []byte("[[["))
-	f.Fuzz(func(t *testing.T, method, target, contentType, encoding string, body []byte) {
-		address, err := url.Parse(target)
-		if err != nil {
-			return // not a request target
-		}
-		r := &http.Request{Method: method, URL: address, Header: http.Header{"Content-Type": {contentType}, "Content-Encoding": {encoding}},
-			Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}
-		called, reported := 0, 0
-		handler := chatapi.NewDeliveryHandler(func(_ context.Context, d *chatapi.Delivery) error {
-			called++
-			require.Equal(t, string(body), string(d.Body))
-			for _, e := range d.Events {
-				require.Equal(t, d.Channel, e.Info().Channel)
-				require.Equal(t, d.Received, e.Info().Received)
-			}
-			return nil
-		}, chatapi.WebhookSecrets(func(_ context.Context, channel chatapi.ChannelID) []string { return []string{"s1"} }),
-			chatapi.WebhookMaxBody(1<<16), chatapi.WebhookErrors(func(context.Context, error) { reported++ }))
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, r)
-		switch w.Code {
-		case 200:
-			require.Equal(t, 1, called)
-			require.Equal(t, "POST", method)
-			require.Contains(t, target, "s", "no request without the secret gets through")
-		case 400:
-			require.Equal(t, 1, called)
-			require.Equal(t, 1, reported)
-		case 403, 413, 415:
-			require.Zero(t, called)
-			require.Equal(t, 1, reported)
-		case 405:
-			require.Zero(t, called)
-		default:
-			t.Fatal(w.Code)
-		}
-	})
 }
