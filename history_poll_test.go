@@ -21,7 +21,7 @@ import (
 func TestPollLosesNothing(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
-			random := rand.New(rand.NewPCG(seed, 1)) //nolint:gosec // a test that can be repeated
+			random := rand.New(rand.NewPCG(seed, 1))
 			s := &store{}
 			next := 0
 			arrive := func() {

@@ -282,7 +282,7 @@ func (m *managed) conclude(c outcome) {
 		if !c.began.Before(m.health.Since) && (c.send || !account) {
 			m.become(HealthHealthy, "", 0)
 		}
-	case !errors.As(c.err, &e), errors.Is(c.err, context.Canceled), errors.Is(c.err, context.DeadlineExceeded) && e.HTTPStatus == 0:
+	case !errors.As(c.err, &e), errors.Is(c.err, context.Canceled):
 	case e.HTTPStatus == http.StatusUnauthorized:
 		m.become(HealthNeedsToken, e.Sentence, 0)
 	case e.Kind == ErrBlocked && (e.HTTPStatus == http.StatusForbidden || e.Code == 131031 || e.Code == 131042):

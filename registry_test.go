@@ -198,3 +198,65 @@ func ExampleChannels() {
 	// ABC1 is blocked
 	// ABC2 is healthy
 }
+
+// A channel whose service does not answer delays no other.
+func TestOneBadChannelSlowsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		channels := chatapi.NewChannels(chatapi.WithPace(chatapi.Pace{PerSecond: 1, Burst: 1}))
+		network := func(delay time.Duration) chatapi.Option {
+			return chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				select {
+				case <-time.After(delay):
+					return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+				case <-r.Context().Done():
+					return nil, r.Context().Err()
+				}
+			})})
+		}
+		bad, err := channels.Put("https://api.test/ABC1", opaqueToken, network(time.Hour))
+		require.NoError(t, err)
+		good, err := channels.Put("https://api.test/ABC2", opaqueToken, network(0))
+		require.NoError(t, err)
+		var group sync.WaitGroup
+		for range 20 {
+			group.Go(func() {
+				_, err := bad.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+				assert.Error(t, err)
+			})
+		}
+		synctest.Wait()
+		began := time.Now()
+		_, err = good.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+		require.NoError(t, err)
+		assert.Zero(t, time.Since(began))
+		group.Wait()
+		assert.Equal(t, chatapi.HealthDegraded, channels.Health("ABC1").State)
+		assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC2").State)
+	})
+}
+
+// Finding a channel among 10,000, beside finding it in a bare map.
+func BenchmarkChannelsLookup(b *testing.B) {
+	channels := chatapi.NewChannels(chatapi.WithHTTPClient(&http.Client{}))
+	floor := map[chatapi.ChannelID]*chatapi.Client{}
+	ids := make([]chatapi.ChannelID, 10_000)
+	for i := range ids {
+		ids[i] = chatapi.ChannelID(fmt.Sprintf("ABC%d", 100_000_000+i))
+		client, err := channels.Put("https://api.test/"+string(ids[i]), opaqueToken)
+		require.NoError(b, err)
+		floor[ids[i]] = client
+	}
+	began := time.Now()
+	for i := range b.N {
+		_ = floor[ids[i%len(ids)]]
+	}
+	bare := time.Since(began)
+	b.ReportAllocs()
+	b.ResetTimer()
+	for i := range b.N {
+		if _, ok := channels.Client(ids[i%len(ids)]); !ok {
+			b.Fatal("lost")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed())/float64(max(bare, 1)), "x-map")
+}
