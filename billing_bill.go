@@ -184,7 +184,7 @@ func (l *Ledger) units(a *account, month YearMonth) []unit {
 func (l *Ledger) walks(a *account, yield func(*walk, *gathered)) {
 	var g gathered
 	for i := range l.threads.n {
-		thread := uint32(i) //nolint:gosec // threads are counted in 32 bits
+		thread := uint32(i)
 		t := l.threads.at(thread)
 		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
 			yield(l.fold(l.pair(thread), &g), &g)

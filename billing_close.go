@@ -111,7 +111,7 @@ func (l *Ledger) compact(month YearMonth) {
 	next, carries := newStore(), map[uint32]*carry{}
 	var g gathered
 	for i := range l.threads.n {
-		old := uint32(i) //nolint:gosec // threads are counted in 32 bits
+		old := uint32(i)
 		p := l.pair(old)
 		thread := next.intern(p.channel, p.account, p.contact)
 		end := max(p.account.monthEnd(month), p.account.closedUntil)

@@ -52,7 +52,7 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 	l.writeClosed(enc)
 	pairs := make([]*pair, 0, l.threads.n)
 	for i := range l.threads.n {
-		pairs = append(pairs, l.pair(uint32(i))) //nolint:gosec // threads are counted in 32 bits
+		pairs = append(pairs, l.pair(uint32(i)))
 	}
 	slices.SortFunc(pairs, comparePairs)
 	var g gathered
@@ -439,7 +439,7 @@ func (l *Ledger) readPair(r *snapshotReader) (*pair, error) {
 		r.fail("a contact is wrong")
 	}
 	if r.err != nil {
-		return p, nil
+		return p, nil //nolint:nilerr // the reader keeps it, and tells it at the end
 	}
 	if p.account = l.owner(p.channel); p.account == nil {
 		return nil, badSnapshot(fmt.Sprintf("has number %q, which belongs to none of the accounts", clip(string(p.channel), 64)), nil)
@@ -495,5 +495,5 @@ func (r *snapshotReader) marks() factMarks {
 	if marks > uint64(markSettled|markSpent) {
 		r.fail("unknown marks")
 	}
-	return factMarks(marks) //nolint:gosec // checked
+	return factMarks(marks)
 }

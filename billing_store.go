@@ -34,7 +34,7 @@ func (c *chunks[T]) add(v T) uint32 {
 	}
 	c.list[i>>c.bits] = append(c.list[i>>c.bits], v)
 	c.n++
-	return uint32(i) //nolint:gosec // the callers keep the number within 32 bits
+	return uint32(i)
 }
 
 // textRef is the place of a text in the arena: chunk, offset and length.
@@ -61,7 +61,7 @@ func (a *arena) reserve(n int) ([]byte, textRef) {
 	}
 	from := len(a.list[last])
 	a.list[last] = slices.Grow(a.list[last], n)[:from+n]
-	return a.list[last][from:], textRef(uint64(last)<<40 | uint64(from)<<20 | uint64(n)) //nolint:gosec // none is negative
+	return a.list[last][from:], textRef(uint64(last)<<40 | uint64(from)<<20 | uint64(n))
 }
 
 func (a *arena) add(text string) textRef {
@@ -97,7 +97,7 @@ func (w *wordTable) id(word string) uint32 {
 		if w.index == nil {
 			w.index, w.list = map[string]uint32{}, []string{""}
 		}
-		id = uint32(len(w.list)) //nolint:gosec // fewer words than facts
+		id = uint32(len(w.list))
 		word = strings.Clone(word)
 		w.index[word], w.list = id, append(w.list, word)
 	}
@@ -146,8 +146,8 @@ func (t *threadTable) find(hash uint64, same func(uint32) bool) (uint32, bool) {
 		if slot == 0 {
 			return 0, false
 		}
-		if slot>>32 == hash>>32 && same(uint32(slot)-1) { //nolint:gosec // the lower half is the index
-			return uint32(slot) - 1, true //nolint:gosec // as above
+		if slot>>32 == hash>>32 && same(uint32(slot)-1) {
+			return uint32(slot) - 1, true
 		}
 	}
 }
@@ -160,7 +160,7 @@ func (t *threadTable) insert(hash uint64, index uint32, rehash func(uint32) uint
 		t.slots = make([]uint64, max(64, 2*len(old)))
 		for _, slot := range old {
 			if slot != 0 {
-				t.put(rehash(uint32(slot)-1), uint32(slot)-1) //nolint:gosec // the lower half is the index
+				t.put(rehash(uint32(slot)-1), uint32(slot)-1)
 			}
 		}
 	}
@@ -212,7 +212,7 @@ func (l *store) intern(channel ChannelID, owner *account, customer Recipient) ui
 	if l.last.id != channel || len(l.channels) == 0 {
 		var ok bool
 		if number, ok = l.numbers[channel]; !ok {
-			number = uint32(len(l.channels)) //nolint:gosec // fewer numbers than that
+			number = uint32(len(l.channels))
 			channel = ChannelID(strings.Clone(string(channel)))
 			l.numbers[channel], l.channels = number, append(l.channels, payer{channel, owner})
 		}

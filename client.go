@@ -84,8 +84,6 @@ type config struct {
 	files      http.RoundTripper
 	tokens     func(context.Context) (string, error)
 	hooks      []Hooks
-
-	healthChange func(ChannelID, Health)
 }
 
 // WithHTTPClient replaces the network end, which has to see the token: a
@@ -673,7 +671,6 @@ func (c *Client) unanswered(r request, err error) error {
 		e.Advice = "look at what WithTokenSource reads the token from"
 		return e
 	}
-	canceled := errors.Is(failure.Err, context.Canceled) || errors.Is(failure.Err, context.DeadlineExceeded)
 	switch {
 	case failure.Sent && r.once:
 		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
@@ -683,7 +680,7 @@ func (c *Client) unanswered(r request, err error) error {
 		e.Kind, e.Retry = ErrTooLarge, RetryNo
 		e.Sentence = "The service's answer was too large to read."
 		e.Advice = "ask for less at a time"
-	case canceled && !failure.Sent:
+	case failure.GivenUp && !failure.Sent:
 		e.Kind, e.Retry = ErrUnavailable, RetryBackoff
 		e.Sentence = "The call was given up before anything was sent."
 	default:

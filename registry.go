@@ -22,7 +22,8 @@ type HealthState string
 const (
 	// HealthHealthy: nothing speaks against it. A channel starts like this.
 	HealthHealthy HealthState = "healthy"
-	// HealthDegraded: three calls in a row got no answer, or a 5xx.
+	// HealthDegraded: three calls in a row got no answer, or none but that the
+	// service failed.
 	HealthDegraded HealthState = "degraded"
 	// HealthNeedsToken: the service refused the token (401). An admin puts a
 	// fresh one, with [Channels.Put].
@@ -48,7 +49,7 @@ type Health struct {
 
 // Channels holds the clients of many channels, each with a network end, a
 // limiter and secrets of its own, so that a bad channel slows no other; only
-// an option that names a shared one, such as [WithHTTPClient], changes that.
+// [WithHTTPClient] among the [WithClientOptions] gives them one network end.
 // Make one with [NewChannels]. It is safe for concurrent use and may be changed
 // while calls are running. No form of it shows a token or a secret.
 type Channels struct {
@@ -65,6 +66,7 @@ type managed struct {
 
 	mu      sync.Mutex
 	client  *Client
+	gone    bool            // removed; nothing counts any more
 	secrets func() []string // a closure, so that no verb of fmt prints them
 	health  Health
 	code    int // of the block, 0 if it had none
@@ -75,31 +77,40 @@ type managed struct {
 	telling bool
 }
 
-// NewChannels returns an empty registry. The options are those of every client
-// that [Channels.Put] makes, before the channel's own; one that is wrong is an
-// error of Put.
-func NewChannels(opts ...Option) *Channels {
-	var c config
-	for _, opt := range opts {
-		if opt != nil {
-			_ = opt(&c) // New says it
-		}
-	}
-	return &Channels{opts: slices.Clone(opts), changed: c.healthChange, byID: map[string]*managed{}}
+// ChannelsOption changes a [Channels] in [NewChannels].
+type ChannelsOption func(*Channels)
+
+// WithClientOptions gives every client that [Channels.Put] makes these options,
+// before the channel's own. One that is wrong is an error of Put.
+func WithClientOptions(opts ...Option) ChannelsOption {
+	return func(s *Channels) { s.opts = append(s.opts, opts...) }
 }
 
-// WithHealthChange has the changes of every channel's health told, one channel's
-// in their order. It is called from within the call that showed the change, so
-// it should return soon; no lock is held. It is for [NewChannels]; [New] and
-// [Channels.Put] ignore it.
-func WithHealthChange(changed func(ChannelID, Health)) Option {
-	return func(c *config) error { c.healthChange = changed; return nil }
+// WithHealthChange has every change of a channel's health told, one channel's
+// in their order and never the same state twice in a row. It is called from
+// within the call that showed the change, so it should return soon; no lock is
+// held, and one that hangs holds up that call alone. A removed channel tells
+// nothing more.
+func WithHealthChange(changed func(ChannelID, Health)) ChannelsOption {
+	return func(s *Channels) { s.changed = changed }
+}
+
+// NewChannels returns an empty registry.
+func NewChannels(opts ...ChannelsOption) *Channels {
+	s := &Channels{byID: map[string]*managed{}}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(s)
+		}
+	}
+	return s
 }
 
 // Put adds a channel, or replaces its token and options; arguments and errors
-// are those of [New]. Calls that are running end with the client they began
-// with; what that one meets from then on no longer counts for the health, which
-// starts anew. Webhook secrets stay.
+// are those of [New]. Those who hold the old client go on with it and its token;
+// what it meets from then on no longer counts for the health. A channel that
+// needed a new token is healthy again; any other state lasts until a call of the
+// new client shows better. Webhook secrets stay.
 func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	client, err := New(apiURL, token, slices.Concat(s.opts, opts)...)
 	if err != nil {
@@ -116,7 +127,9 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	client.observe = func(c outcome) { m.observe(client, c) }
 	m.mu.Lock()
 	m.client, m.failed = client, 0
-	m.become(HealthHealthy, "", 0)
+	if m.health.State == HealthNeedsToken {
+		m.become(HealthHealthy, "", 0)
+	}
 	m.mu.Unlock()
 	s.mu.Unlock()
 	m.tell()
@@ -128,9 +141,15 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 func (s *Channels) Remove(id ChannelID) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	_, known := s.byID[channelKey(id)]
+	m, known := s.byID[channelKey(id)]
+	if !known {
+		return false
+	}
 	delete(s.byID, channelKey(id))
-	return known
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.gone, m.queue = true, nil
+	return true
 }
 
 // Client returns the channel's present client. Ask for each piece of work, so
@@ -165,10 +184,16 @@ func (s *Channels) All() iter.Seq2[ChannelID, *Client] {
 }
 
 // Health returns what the channel's calls have shown; the zero Health for a
-// channel that is not there. It calls nothing. Three calls in a row without an
-// answer, or with a 5xx, make a channel degraded, and any answer heals it. A
-// 401 and a plain 403 last until a call succeeds, 131031 and 131042 until a
-// send does, since reading still works then; each ends with [Channels.Put].
+// channel that is not there. It calls nothing.
+//
+// A 401 makes a channel need a new token, a plain 403 and the codes 131031 and
+// 131042 block it, and three calls in a row that are [ErrUnreachable],
+// [ErrUnavailable] or [ErrOutcomeUnknown] degrade it. A success that began later
+// heals all of these, but after 131031 and 131042 it has to be a send, since
+// reading still works then. Any other refusal, such as a closed window, shows
+// that a degraded channel answers again. What the caller canceled, or what
+// failed before it was sent for a reason of this process, shows nothing; a call
+// whose deadline passed while it waited for the answer counts.
 func (s *Channels) Health(id ChannelID) Health {
 	m, known := s.find(id)
 	if !known {
@@ -266,7 +291,7 @@ func (c *Client) watch(send bool) func(error) {
 // or that began before the present state, proves nothing about now.
 func (m *managed) observe(client *Client, c outcome) {
 	m.mu.Lock()
-	if m.client == client {
+	if m.client == client && !m.gone {
 		m.conclude(c)
 	}
 	m.mu.Unlock()
@@ -284,13 +309,13 @@ func (m *managed) conclude(c outcome) {
 		}
 	case !errors.As(c.err, &e), errors.Is(c.err, context.Canceled):
 	case e.HTTPStatus == http.StatusUnauthorized:
-		m.become(HealthNeedsToken, e.Sentence, 0)
+		m.become(HealthNeedsToken, operatorSentence(e), 0)
 	case e.Kind == ErrBlocked && (e.HTTPStatus == http.StatusForbidden || e.Code == 131031 || e.Code == 131042):
-		m.become(HealthBlocked, e.Sentence, e.Code)
-	case e.HTTPStatus >= 500, e.HTTPStatus == 0 && (e.Kind == ErrUnreachable || e.Kind == ErrOutcomeUnknown):
+		m.become(HealthBlocked, operatorSentence(e), e.Code)
+	case e.Kind == ErrUnreachable, e.Kind == ErrOutcomeUnknown, e.Kind == ErrUnavailable && e.HTTPStatus != 0:
 		m.failed++
 		if m.failed >= degradedAfter && m.health.State == HealthHealthy {
-			m.become(HealthDegraded, e.Sentence, 0)
+			m.become(HealthDegraded, fmt.Sprintf("%d calls in a row failed. %s", m.failed, operatorSentence(e)), 0)
 		}
 	case e.HTTPStatus != 0: // refused, so it answers
 		m.failed = 0

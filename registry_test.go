@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -22,10 +23,13 @@ import (
 
 // What a channel's calls show, one after another.
 func TestHealth(t *testing.T) {
-	const read, send = false, true
+	const (
+		read, send   = false, true
+		dead, silent = 0, -1
+	)
 	type step struct {
 		send   bool
-		status int // 0 is a dead line
+		status int
 		body   string
 		want   chatapi.HealthState
 	}
@@ -42,26 +46,33 @@ func TestHealth(t *testing.T) {
 		"subscription":    {{send, 403, "Channel subscription is blocked", chatapi.HealthBlocked}, {read, 200, `{}`, chatapi.HealthHealthy}},
 		"locked":          {{send, 200, locked, chatapi.HealthBlocked}, {read, 200, `{}`, chatapi.HealthBlocked}, {send, 200, ok, chatapi.HealthHealthy}},
 		"unpaid":          {{send, 200, unpaid, chatapi.HealthBlocked}, {send, 200, window, chatapi.HealthBlocked}, {send, 200, ok, chatapi.HealthHealthy}},
-		"dead, answered":  {{read, 0, "", chatapi.HealthHealthy}, {send, 0, "", chatapi.HealthHealthy}, {read, 500, "", chatapi.HealthDegraded}, {send, 200, window, chatapi.HealthHealthy}},
+		"dead, answered":  {{read, dead, "", chatapi.HealthHealthy}, {send, dead, "", chatapi.HealthHealthy}, {read, 500, "", chatapi.HealthDegraded}, {send, 200, window, chatapi.HealthHealthy}},
 		"now and then":    {{read, 500, "", chatapi.HealthHealthy}, {read, 500, "", chatapi.HealthHealthy}, {read, 200, `{}`, chatapi.HealthHealthy}, {read, 500, "", chatapi.HealthHealthy}},
-		"a closed window": {{send, 200, window, chatapi.HealthHealthy}},
+		"silent":          {{read, silent, "", chatapi.HealthHealthy}, {send, silent, "", chatapi.HealthHealthy}, {read, silent, "", chatapi.HealthDegraded}, {read, 200, `{}`, chatapi.HealthHealthy}},
+		"degraded, token": {{read, 502, "", chatapi.HealthHealthy}, {read, 502, "", chatapi.HealthHealthy}, {read, 502, "", chatapi.HealthDegraded}, {read, 401, "", chatapi.HealthNeedsToken}},
+		"window, window":  {{send, 200, window, chatapi.HealthHealthy}, {send, 200, window, chatapi.HealthHealthy}, {send, 200, window, chatapi.HealthHealthy}},
+		"a broken person": {{send, 500, window, chatapi.HealthHealthy}, {read, 500, window, chatapi.HealthHealthy}, {send, 500, "", chatapi.HealthHealthy}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				var now step
 				var told []chatapi.HealthState
 				var channels *chatapi.Channels
-				channels = chatapi.NewChannels(chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+				channels = chatapi.NewChannels(
 					chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) {
 						assert.Equal(t, h, channels.Health(id)) // no lock is held
 						told = append(told, h.State)
 					}),
-					chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-						if now.status == 0 {
+					chatapi.WithClientOptions(once, networkEnd(func(r *http.Request) (*http.Response, error) {
+						switch now.status {
+						case dead:
 							return nil, errors.New("the line is dead")
+						case silent:
+							<-r.Context().Done()
+							return nil, r.Context().Err()
 						}
 						return reply(now.status, now.body), nil
-					})}))
+					})))
 				client, err := channels.Put("https://api.test/ABC1", opaqueToken)
 				require.NoError(t, err)
 				var want []chatapi.HealthState
@@ -88,14 +99,143 @@ func TestHealth(t *testing.T) {
 	}
 }
 
+var once = chatapi.WithRetry(chatapi.Retry{Attempts: 1})
+
+func networkEnd(f roundTripper) chatapi.Option {
+	return chatapi.WithHTTPClient(&http.Client{Transport: f})
+}
+
+// What the caller gave up, or what was wrong before it was sent, says nothing
+// about the channel; that nobody answered before the caller's deadline does.
+func TestHealthAndTheCaller(t *testing.T) {
+	hello := chatapi.Text{Body: "hi"}
+	pat := chatapi.Phone("12025550143")
+	for name, tc := range map[string]struct {
+		call func(context.Context, *chatapi.Client)
+		want chatapi.HealthState
+	}{
+		"canceled": {func(ctx context.Context, c *chatapi.Client) {
+			ctx, cancel := context.WithCancel(ctx)
+			time.AfterFunc(time.Second, cancel)
+			_, err := c.Send(ctx, pat, hello)
+			assert.ErrorIs(t, err, context.Canceled)
+		}, chatapi.HealthHealthy},
+		"too late": {func(ctx context.Context, c *chatapi.Client) {
+			ctx, cancel := context.WithTimeout(ctx, -time.Second)
+			defer cancel()
+			_, err := c.Channel.Status(ctx)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		}, chatapi.HealthHealthy},
+		"invalid": {func(ctx context.Context, c *chatapi.Client) {
+			_, err := c.Send(ctx, pat, chatapi.Text{})
+			assert.ErrorIs(t, err, chatapi.ErrInvalid)
+		}, chatapi.HealthHealthy},
+		"no answer in time": {func(ctx context.Context, c *chatapi.Client) {
+			ctx, cancel := context.WithTimeout(ctx, time.Second)
+			defer cancel()
+			_, err := c.Channel.Status(ctx)
+			assert.ErrorIs(t, err, context.DeadlineExceeded)
+		}, chatapi.HealthDegraded},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				channels := chatapi.NewChannels(chatapi.WithClientOptions(once, networkEnd(hangs)))
+				client, err := channels.Put("https://api.test/ABC1", opaqueToken)
+				require.NoError(t, err)
+				for range 3 {
+					tc.call(t.Context(), client)
+				}
+				assert.Equal(t, tc.want, channels.Health("ABC1").State)
+			})
+		})
+	}
+}
+
+// A host that never takes the connection is not there, whatever the caller's
+// patience; nothing was given up.
+func TestHealthOfAHostThatIsNotThere(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		channels := chatapi.NewChannels(chatapi.WithClientOptions(once, chatapi.WithHTTPClient(&http.Client{Transport: &http.Transport{
+			DialContext: func(context.Context, string, string) (net.Conn, error) {
+				time.Sleep(10 * time.Second) // the system's limit, in our transport
+				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
+			}}})))
+		client, err := channels.Put("https://api.test/ABC1", opaqueToken)
+		require.NoError(t, err)
+		for range 3 {
+			_, err := client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+			require.ErrorIs(t, err, chatapi.ErrUnreachable)
+		}
+		h := channels.Health("ABC1")
+		assert.Equal(t, chatapi.HealthDegraded, h.State)
+		assert.Equal(t, "3 calls in a row failed. api.test could not be reached.", h.Reason)
+	})
+}
+
+func hangs(r *http.Request) (*http.Response, error) {
+	<-r.Context().Done()
+	return nil, r.Context().Err()
+}
+
+// A channel whose network hangs, and whose health change nobody takes off the
+// hands of the call, costs the other one no time at all.
+func TestBadChannelSlowsNoOther(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		release := make(chan struct{})
+		channels := chatapi.NewChannels(
+			chatapi.WithClientOptions(once, chatapi.WithTimeout(10*time.Second)),
+			chatapi.WithHealthChange(func(id chatapi.ChannelID, _ chatapi.Health) {
+				if id == "BAD1" {
+					<-release
+				}
+			}))
+		bad, err := channels.Put("https://api.test/BAD1", opaqueToken, networkEnd(hangs))
+		require.NoError(t, err)
+		_, err = channels.Put("https://api.test/GOOD1", opaqueToken, networkEnd(func(*http.Request) (*http.Response, error) {
+			return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+		}))
+		require.NoError(t, err)
+		require.NoError(t, channels.SetWebhookSecrets("GOOD1", "s3cret"))
+		handler := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
+			chatapi.WebhookSecrets(channels.WebhookSecrets))
+
+		var group sync.WaitGroup
+		for range 200 {
+			group.Go(func() { _, _ = bad.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"}) })
+		}
+		for _, phase := range []string{"while calls hang", "while the change is being told"} {
+			synctest.Wait()
+			began := time.Now()
+			for range 100 {
+				good, ok := channels.Client("GOOD1")
+				require.True(t, ok)
+				_, err := good.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+				require.NoError(t, err, phase)
+			}
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/GOOD1/s3cret", strings.NewReader(`{"messages":[]}`)))
+			assert.Equal(t, http.StatusOK, w.Code)
+			_, err = channels.Put("https://api.test/NEW1", opaqueToken)
+			require.NoError(t, err)
+			assert.Equal(t, chatapi.HealthHealthy, channels.Health("GOOD1").State)
+			assert.Zero(t, time.Since(began), phase)
+			time.Sleep(11 * time.Second)
+		}
+		assert.Equal(t, chatapi.HealthDegraded, channels.Health("BAD1").State)
+		assert.Contains(t, channels.Health("BAD1").Reason, "3 calls in a row failed. ")
+		close(release)
+		group.Wait()
+	})
+}
+
 func TestChannelsRotation(t *testing.T) {
 	const fresh = "n3w-t0ken-n3w-t0ken"
-	channels := chatapi.NewChannels(chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(r *http.Request) (*http.Response, error) {
 		if r.URL.Query().Get("token") == fresh {
 			return reply(200, `{"status":"connected"}`), nil
 		}
 		return reply(401, `{"error":"invalid token"}`), nil
-	})}))
+	})))
 	old, err := channels.Put("https://api.test/ABC1", opaqueToken)
 	require.NoError(t, err)
 	require.NoError(t, channels.SetWebhookSecrets("ABC1", "s3cret-s3cret"))
@@ -128,18 +268,154 @@ func TestChannelsRotation(t *testing.T) {
 	assert.ErrorIs(t, channels.SetWebhookSecrets("ABC1", "x"), chatapi.ErrNotFound)
 }
 
+// A new token ends no block, and a removed channel's client tells nothing.
+func TestChannelsPutAndRemoveAndHealth(t *testing.T) {
+	status := http.StatusForbidden
+	var told []chatapi.HealthState
+	channels := chatapi.NewChannels(
+		chatapi.WithHealthChange(func(_ chatapi.ChannelID, h chatapi.Health) { told = append(told, h.State) }),
+		chatapi.WithClientOptions(once, networkEnd(func(*http.Request) (*http.Response, error) { return reply(status, `{}`), nil })))
+	old, err := channels.Put("https://api.test/ABC1", opaqueToken)
+	require.NoError(t, err)
+	_, err = old.Channel.Status(t.Context())
+	require.ErrorIs(t, err, chatapi.ErrBlocked)
+	before := channels.Health("ABC1")
+	client, err := channels.Put("https://api.test/ABC1", "n3w-t0ken-n3w-t0ken")
+	require.NoError(t, err)
+	assert.Equal(t, before, channels.Health("ABC1"))
+	status = http.StatusOK
+	_, err = old.Channel.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, chatapi.HealthBlocked, channels.Health("ABC1").State)
+	_, err = client.Channel.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
+
+	require.True(t, channels.Remove("ABC1"))
+	status = http.StatusForbidden
+	_, err = client.Channel.Status(t.Context())
+	require.ErrorIs(t, err, chatapi.ErrBlocked)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthBlocked, chatapi.HealthHealthy}, told)
+
+	_, err = chatapi.NewChannels(chatapi.WithClientOptions(chatapi.WithTimeout(0))).Put("https://api.test/ABC1", opaqueToken)
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+}
+
+// A success that began before the trouble did proves nothing.
+func TestHealthOfALateSuccess(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		channels := chatapi.NewChannels(chatapi.WithClientOptions(once, networkEnd(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/status") {
+				time.Sleep(10 * time.Second)
+				return reply(200, `{"status":"connected"}`), nil
+			}
+			time.Sleep(time.Second)
+			return reply(403, "Channel subscription is blocked"), nil
+		})))
+		client, err := channels.Put("https://api.test/ABC1", opaqueToken)
+		require.NoError(t, err)
+		var group sync.WaitGroup
+		group.Go(func() {
+			_, err := client.Channel.Status(t.Context())
+			assert.NoError(t, err)
+		})
+		_, err = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+		require.ErrorIs(t, err, chatapi.ErrBlocked)
+		group.Wait()
+		assert.Equal(t, chatapi.HealthBlocked, channels.Health("ABC1").State)
+	})
+}
+
+func TestChannelsAll(t *testing.T) {
+	channels := chatapi.NewChannels()
+	for _, id := range []string{"ABC2", "ABC3", "ABC1"} {
+		_, err := channels.Put("https://api.test/"+id, opaqueToken)
+		require.NoError(t, err)
+	}
+	var ids []chatapi.ChannelID
+	for id, client := range channels.All() {
+		assert.Equal(t, id, client.ChannelID())
+		ids = append(ids, id)
+		channels.Remove("ABC3") // the loop goes over what there was
+	}
+	assert.Equal(t, []chatapi.ChannelID{"ABC1", "ABC2", "ABC3"}, ids)
+}
+
+// One handler for two channels: each has secrets of its own, and neither's body
+// comes in at the other's address.
+func TestChannelsWebhooks(t *testing.T) {
+	channels := chatapi.NewChannels()
+	for _, id := range []chatapi.ChannelID{"ABC1", "ABC2", "ABC3", "ABC4"} {
+		_, err := channels.Put("https://api.test/"+string(id), opaqueToken)
+		require.NoError(t, err)
+		require.NoError(t, channels.SetWebhookSecrets(id, "old-of-"+string(id), "new-of-"+string(id)))
+	}
+	channels.Remove("ABC3")
+	require.NoError(t, channels.SetWebhookSecrets("ABC4", "")) // a variable that was not set
+	_, err := channels.Put("https://api.test/ABC1", "n3w-t0ken-n3w-t0ken")
+	require.NoError(t, err)
+
+	var got []chatapi.ChannelID
+	var refused error
+	handler := chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error {
+		got = append(got, e.Info().Channel)
+		return nil
+	}, chatapi.WebhookSecrets(channels.WebhookSecrets), chatapi.WebhookErrors(func(_ context.Context, err error) { refused = err }))
+	for _, tc := range []struct {
+		name, path, names string
+		why               error
+	}{
+		{"its own", "/hooks/ABC1/old-of-ABC1", "ABC1", nil},
+		{"its newer one", "/hooks/ABC2/new-of-ABC2", "ABC2", nil},
+		{"in the query", "/hooks/ABC2?secret=new-of-ABC2", "ABC2", nil},
+		{"the other's secret", "/hooks/ABC1/old-of-ABC2", "ABC1", chatapi.ErrUnauthorized},
+		{"the other's secret and body", "/hooks/ABC1/old-of-ABC2", "ABC2", chatapi.ErrUnauthorized},
+		{"the other's body", "/hooks/ABC1/old-of-ABC1", "ABC2", chatapi.ErrWrongChannel},
+		{"the other's body, in the query", "/hooks/ABC2?secret=old-of-ABC2", "ABC1", chatapi.ErrWrongChannel},
+		{"removed", "/hooks/ABC3/old-of-ABC3", "ABC3", chatapi.ErrNoWebhookSecret},
+		{"never there", "/hooks/ABC9/old-of-ABC1", "ABC9", chatapi.ErrNoWebhookSecret},
+		{"an empty secret", "/hooks/ABC4/", "ABC4", chatapi.ErrNoWebhookSecret},
+		{"one that was replaced", "/hooks/ABC4/old-of-ABC4", "ABC4", chatapi.ErrNoWebhookSecret},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, refused = nil, nil
+			w := httptest.NewRecorder()
+			handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, tc.path, strings.NewReader(strings.Replace(incoming, "ABC100000001", tc.names, 1))))
+			if tc.why == nil {
+				assert.Equal(t, http.StatusOK, w.Code)
+				assert.Equal(t, []chatapi.ChannelID{chatapi.ChannelID(tc.names)}, got)
+				assert.NoError(t, refused)
+				return
+			}
+			assert.Equal(t, http.StatusForbidden, w.Code)
+			assert.Empty(t, got)
+			assert.ErrorIs(t, refused, tc.why)
+			assert.NotContains(t, refused.Error(), "-of-")
+		})
+	}
+}
+
 // Everything at once, for the race detector.
 func TestChannelsUnderLoad(t *testing.T) {
 	statuses := []int{200, 401, 403, 500}
 	var mu sync.Mutex
 	n := 0
-	channels := chatapi.NewChannels(chatapi.WithRetry(chatapi.Retry{Attempts: 1}), chatapi.WithHealthChange(func(chatapi.ChannelID, chatapi.Health) {}),
-		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+	last := map[chatapi.ChannelID]chatapi.HealthState{}
+	channels := chatapi.NewChannels(
+		chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) {
+			mu.Lock()
+			defer mu.Unlock()
+			if id != "ABC0" { // that one is removed, and starts anew
+				assert.NotEqual(t, last[id], h.State)
+			}
+			last[id] = h.State
+		}),
+		chatapi.WithClientOptions(once, networkEnd(func(*http.Request) (*http.Response, error) {
 			mu.Lock()
 			defer mu.Unlock()
 			n++
-			return reply(statuses[n%len(statuses)], `{}`), nil
-		})}))
+			return reply(statuses[n%len(statuses)], `{"sent":true,"id":"wamid.1"}`), nil
+		})))
 	handler := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
 		chatapi.WebhookSecrets(channels.WebhookSecrets), chatapi.WebhookErrors(func(context.Context, error) {}))
 	var group sync.WaitGroup
@@ -152,13 +428,14 @@ func TestChannelsUnderLoad(t *testing.T) {
 				_ = channels.SetWebhookSecrets(id, "s3cret")
 				if client, ok := channels.Client(id); ok {
 					_, _ = client.Channel.Status(t.Context())
+					_, _ = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
 				}
 				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/"+string(id)+"/s3cret", strings.NewReader(`{"messages":[]}`)))
 				for range channels.All() {
 				}
 				channels.Health(id)
 				if worker == 0 && i%10 == 0 {
-					channels.Remove(id)
+					channels.Remove("ABC0")
 				}
 			}
 		})
@@ -166,43 +443,10 @@ func TestChannelsUnderLoad(t *testing.T) {
 	group.Wait()
 }
 
-func ExampleChannels() {
-	channels := chatapi.NewChannels(chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
-		chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) { fmt.Println(id, "is", h.State) }),
-		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
-			return reply(403, "Channel subscription is blocked"), nil
-		})}))
-	for _, id := range []string{"ABC1", "ABC2"} {
-		if _, err := channels.Put("https://api.test/"+id, "t0ken-of-"+id); err != nil {
-			fmt.Println(err)
-		}
-		_ = channels.SetWebhookSecrets(chatapi.ChannelID(id), "s3cret-of-"+id)
-	}
-	handler := chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error {
-		fmt.Println("event of", e.Info().Channel)
-		return nil
-	}, chatapi.WebhookSecrets(channels.WebhookSecrets), chatapi.WebhookErrors(func(context.Context, error) {}))
-	for _, path := range []string{"/ABC100000001/s3cret-of-ABC1", "/ABC1/s3cret-of-ABC2", "/ABC1/s3cret-of-ABC1"} {
-		w := httptest.NewRecorder()
-		handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, strings.NewReader(strings.Replace(incoming, "ABC100000001", "ABC1", 1))))
-		fmt.Println(w.Code)
-	}
-	client, _ := channels.Client("ABC1")
-	_, _ = client.Channel.Status(context.Background())
-	fmt.Println("ABC2 is", channels.Health("ABC2").State)
-	// Output:
-	// 403
-	// 403
-	// event of ABC1
-	// 200
-	// ABC1 is blocked
-	// ABC2 is healthy
-}
-
 // A channel whose service does not answer delays no other.
 func TestOneBadChannelSlowsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		channels := chatapi.NewChannels(chatapi.WithPace(chatapi.Pace{PerSecond: 1, Burst: 1}))
+		channels := chatapi.NewChannels(chatapi.WithClientOptions(chatapi.WithPace(chatapi.Pace{PerSecond: 1, Burst: 1})))
 		network := func(delay time.Duration) chatapi.Option {
 			return chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 				select {
@@ -237,7 +481,7 @@ func TestOneBadChannelSlowsNoOther(t *testing.T) {
 
 // Finding a channel among 10,000, beside finding it in a bare map.
 func BenchmarkChannelsLookup(b *testing.B) {
-	channels := chatapi.NewChannels(chatapi.WithHTTPClient(&http.Client{}))
+	channels := chatapi.NewChannels(chatapi.WithClientOptions(chatapi.WithHTTPClient(&http.Client{})))
 	floor := map[chatapi.ChannelID]*chatapi.Client{}
 	ids := make([]chatapi.ChannelID, 10_000)
 	for i := range ids {

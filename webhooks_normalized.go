@@ -383,6 +383,9 @@ func (p *parser) ack(v wire.Value) error {
 		p.unknown("ack", "", v)
 		return nil
 	}
+	if strings.HasSuffix(e.To.Chat, suffixGroup) {
+		e.Group, e.To.Chat = e.To.Chat, ""
+	}
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = orElse(e.To.Phone, fromChat.Phone), orElse(e.To.BSUID, fromChat.BSUID)
 	name := ""

@@ -29,6 +29,9 @@ func TestParseWebhookSameKey(t *testing.T) {
 			cloud("messages", `{"statuses":[{"id":"wamid.C","status":"delivered","recipient_id":"12025550143","timestamp":"1790000001"}]}`)},
 		"a read one of before 2024": {"status/wamid.C/read",
 			`{"ack":[{"id":"wamid.C","status":"viewed"}]}`, `{"statuses":[{"id":"wamid.C","status":"read"}]}`},
+		"a group's status": {"status/wamid.E/sent",
+			`{"ack":[{"id":"wamid.E","status":"sent","chatId":"120363000000000001@g.us"}]}`,
+			cloud("messages", `{"statuses":[{"id":"wamid.E","status":"sent","recipient_type":"group","recipient_id":"120363000000000001"}]}`)},
 		"call": {"call/wacid.D/connect",
 			`{"type":"calls","calls":[{"id":"wacid.D","event":"connect"}]}`, cloud("calls", `{"calls":[{"id":"wacid.D","event":"connect"}]}`)},
 	} {

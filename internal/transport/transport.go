@@ -121,6 +121,10 @@ type Failure struct {
 	// Sent tells whether the request may have reached the service.
 	Sent bool
 
+	// GivenUp is set when the caller's context has ended, or would have before
+	// the request's turn came.
+	GivenUp bool
+
 	// TooLarge is set when the reply was over MaxBody.
 	TooLarge bool
 }
@@ -170,14 +174,14 @@ func New(c Config) *Transport {
 func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 	state := &call{Context: ctx, transport: t, request: r}
 	if err := ctx.Err(); err != nil {
-		return nil, &Failure{Err: err}
+		return nil, &Failure{Err: err, GivenUp: true}
 	}
 	if err := t.tokens.ready(ctx); err != nil {
-		return nil, &Failure{Err: t.scrub.Error(err)}
+		return nil, &Failure{Err: t.scrub.Error(err), GivenUp: ctx.Err() != nil}
 	}
 	if r.Message {
 		if err := t.config.Pacer.wait(state); err != nil {
-			return nil, &Failure{Err: err}
+			return nil, &Failure{Err: err, GivenUp: true}
 		}
 	}
 	resp, err := state.repeat() //nolint:bodyclose // it is in memory
@@ -185,7 +189,7 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		// A refused token proves that nothing was done, so even a send may be
 		// repeated with another one.
 		if renewed, sourceErr := t.tokens.renew(ctx, state.generation); sourceErr != nil {
-			return nil, &Failure{Err: t.scrub.Error(sourceErr)}
+			return nil, &Failure{Err: t.scrub.Error(sourceErr), GivenUp: ctx.Err() != nil}
 		} else if renewed {
 			resp, err = state.repeat() //nolint:bodyclose // it is in memory
 		}
@@ -194,7 +198,8 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		if cause := state.failure; cause != nil && ctx.Err() == nil {
 			err = cause
 		}
-		return nil, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent, TooLarge: errors.Is(err, errTooLarge)}
+		return nil, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent,
+			GivenUp: ctx.Err() != nil, TooLarge: errors.Is(err, errTooLarge)}
 	}
 	body, ok := resp.Body.(*buffered)
 	if !ok { // the attempt layer has put one there

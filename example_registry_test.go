@@ -1,0 +1,76 @@
+package chatapi_test
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// Two channels in one process: one is blocked, the other goes on.
+func ExampleChannels() {
+	service := func(r *http.Request) (*http.Response, error) {
+		if strings.HasPrefix(r.URL.Path, "/ABC1/") {
+			return reply(403, "Channel subscription is blocked"), nil
+		}
+		return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+	}
+	channels := chatapi.NewChannels(
+		chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) {
+			fmt.Printf("%s is %s: %s\n", id, h.State, h.Reason)
+		}),
+		chatapi.WithClientOptions(chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(service)})))
+	for _, id := range []string{"ABC1", "ABC2"} {
+		if _, err := channels.Put("https://api.test/"+id, "t0ken-of-"+id); err != nil {
+			fmt.Println(err)
+		}
+	}
+	for id, client := range channels.All() {
+		if _, err := client.Send(context.Background(), chatapi.Phone("12025550143"), chatapi.Text{Body: "Hello"}); err == nil {
+			fmt.Println(id, "has sent it")
+		}
+	}
+	fmt.Println("ABC2 is", channels.Health("ABC2").State)
+	// Output:
+	// ABC1 is blocked: Channel ABC1 is blocked or restricted: Channel subscription is blocked.
+	// ABC2 has sent it
+	// ABC2 is healthy
+}
+
+// One address for the webhooks of all channels, each with a secret of its own.
+func ExampleChannels_WebhookSecrets() {
+	channels := chatapi.NewChannels()
+	for _, id := range []chatapi.ChannelID{"ABC100000001", "ABC100000002"} {
+		if _, err := channels.Put("https://api.1msg.io/"+string(id), "t0ken-of-"+string(id)); err != nil {
+			fmt.Println(err)
+		}
+		if err := channels.SetWebhookSecrets(id, "s3cret-of-"+string(id)); err != nil {
+			fmt.Println(err)
+		}
+	}
+	handler := chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error {
+		fmt.Println("an event of", e.Info().Channel)
+		return nil
+	}, chatapi.WebhookSecrets(channels.WebhookSecrets),
+		chatapi.WebhookErrors(func(_ context.Context, err error) { fmt.Println(err) }))
+
+	for _, path := range []string{
+		"/hooks/ABC100000001/s3cret-of-ABC100000001",
+		"/hooks/ABC100000001/s3cret-of-ABC100000002",
+		"/hooks/ABC100000002/s3cret-of-ABC100000002", // with a body of the first
+	} {
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, httptest.NewRequest(http.MethodPost, path, strings.NewReader(incoming)))
+		fmt.Println(w.Code)
+	}
+	// Output:
+	// an event of ABC100000001
+	// 200
+	// chatapi: webhook: unauthorized: the request carries no secret, or a wrong one; check the webhook address that the channel has; if it is right, someone is guessing
+	// 403
+	// chatapi: webhook: wrong channel: the body names channel ABC100000001; check which addresses the channels have; if they are right, someone is guessing
+	// 403
+}
