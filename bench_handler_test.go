@@ -180,15 +180,15 @@ func attacks(t testing.TB) map[string]attack {
 	bomb := gzipBomb(t, 1<<30)
 	zipped := map[string]string{"Content-Encoding": "gzip"}
 	return map[string]attack{
-		"five million brackets":          {400, 64 << 20, 32 << 20, text(brackets), nil, int64(len(brackets))},
-		"five million nested":            {400, 64 << 20, 64 << 20, text(nested), nil, int64(len(nested))},
-		"a million objects":              {400, 64 << 20, 64 << 20, text(objects), nil, int64(len(objects))},
+		"five million brackets":          {400, 64 << 20, 96 << 20, text(brackets), nil, int64(len(brackets))},
+		"five million nested":            {400, 64 << 20, 160 << 20, text(nested), nil, int64(len(nested))},
+		"a million objects":              {400, 64 << 20, 128 << 20, text(objects), nil, int64(len(objects))},
 		"brackets over the limit":        {413, normal, 1 << 20, text(brackets), nil, int64(len(brackets))},
 		"20 MB":                          {413, normal, 1 << 20, text(big), nil, int64(len(big))},
-		"20 MB of unknown length":        {413, normal, 24 << 20, text(big), nil, -1},
-		"endless":                        {413, normal, 24 << 20, func() io.Reader { return zeros{} }, nil, -1},
+		"20 MB of unknown length":        {413, normal, 48 << 20, text(big), nil, -1},
+		"endless":                        {413, normal, 48 << 20, func() io.Reader { return zeros{} }, nil, -1},
 		"a gigabyte zipped":              {415, normal, 1 << 20, func() io.Reader { return bytes.NewReader(bomb) }, zipped, int64(len(bomb))},
-		"a gigabyte zipped, not said so": {400, normal, 8 << 20, func() io.Reader { return bytes.NewReader(bomb) }, nil, int64(len(bomb))},
+		"a gigabyte zipped, not said so": {400, normal, 16 << 20, func() io.Reader { return bytes.NewReader(bomb) }, nil, int64(len(bomb))},
 	}
 }
 

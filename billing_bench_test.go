@@ -17,9 +17,9 @@ const benchContacts, benchBlock = 1_000_000, 100_000
 
 type protoState struct {
 	lastIn, opened, expires int64
-	units, month            int32
+	units                   int32
 	category                uint32
-	_                       [12]byte // a free entry point and free units, which it would have too
+	_                       [16]byte // a free entry point, free units and a month, which it would have too
 }
 
 func (s *protoState) step(at int64, in bool) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"os"
 	"strings"
 	"time"
 
@@ -97,4 +98,47 @@ Brazil,utility,BRL,0.0350,2026-07-01
 	}
 	fmt.Println(price.Amount, "since", price.Since)
 	// Output: 0.035 BRL since 2026-07-01
+}
+
+// A message pays the price of the volume tier it falls into.
+func ExampleRates_Tiers() {
+	rates, err := chatapi.ReadRates(strings.NewReader(`market,category,currency,price,effective_from,from_message,to_message
+Brazil,utility,BRL,0.0350,2026-10-01,0,100000
+Brazil,utility,BRL,0.0300,2026-10-01,100001,
+`))
+	if err != nil {
+		log.Fatal(err)
+	}
+	tiers, err := rates.Tiers("Brazil", chatapi.CategoryUtility, time.Date(2026, time.October, 1, 0, 0, 0, 0, time.UTC))
+	if err != nil {
+		log.Fatal(err)
+	}
+	for _, tier := range tiers {
+		fmt.Println("from message", tier.From, "on:", tier.Amount)
+	}
+	// Output:
+	// from message 1 on: 0.035 BRL
+	// from message 100001 on: 0.03 BRL
+}
+
+// The same bill for spreadsheets; WriteText and WriteJSON are its other forms.
+func ExampleBill_WriteCSV() {
+	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})
+	err := ledger.Load(chatapi.ReadActivities(strings.NewReader(
+		`{"kind":"outbound","at":"2026-10-03T10:00:00Z","channel":"ABC1","contact":"+12025550143","message":"m1","category":"utility"}
+{"kind":"delivered","at":"2026-10-03T10:00:02Z","channel":"ABC1","contact":"+12025550143","message":"m1"}
+`)))
+	if err != nil {
+		log.Fatal(err)
+	}
+	bill, err := ledger.Bill(chatapi.Month(2026, time.October))
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := bill.WriteCSV(os.Stdout); err != nil {
+		log.Fatal(err)
+	}
+	// Output:
+	// opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why
+	// 2026-10-03T10:00:02Z,waba1,ABC1,phone:12025550143,m1,utility,North America,pmp-2026,USD,0.0034,,false,2026-10-01,,false,copy,"North America, price since 2026-10-01 (copy)"
 }
