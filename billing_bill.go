@@ -82,15 +82,20 @@ type Bill struct {
 // Gaps say what is not in the totals, together with an [ErrNoPrice] error; every
 // other error comes without a bill.
 func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
-	if err := l.usable(); err != nil {
-		return nil, err
-	}
-	if err := month.check(); err != nil {
+	if err := l.usableFor(month); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.bill(month)
+}
+
+// usableFor reports what keeps the ledger from answering about a month.
+func (l *Ledger) usableFor(month YearMonth) error {
+	if err := l.usable(); err != nil {
+		return err
+	}
+	return month.check()
 }
 
 func (m YearMonth) check() error {

@@ -49,10 +49,7 @@ type carry struct {
 // back. Prices that are missing don't keep a month open: the bill comes with
 // [ErrNoPrice], as from Bill.
 func (l *Ledger) Close(month YearMonth) (*Bill, error) {
-	if err := l.usable(); err != nil {
-		return nil, err
-	}
-	if err := month.check(); err != nil {
+	if err := l.usableFor(month); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()

@@ -18,10 +18,7 @@ type Difference struct {
 // configuration the ledger lacks. A closed month has nothing left to compare
 // and is [ErrInvalid], so reconcile before [Ledger.Close].
 func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
-	if err := l.usable(); err != nil {
-		return nil, err
-	}
-	if err := month.check(); err != nil {
+	if err := l.usableFor(month); err != nil {
 		return nil, err
 	}
 	l.mu.Lock()

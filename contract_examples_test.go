@@ -18,7 +18,7 @@ import (
 )
 
 // Requests of the families as the contract has them; those of messages are in
-// TestGoldenRequests.
+// TestRequestsAreTheContracts.
 func TestContractRequests(t *testing.T) {
 	const sdp = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 	const hook, crm = "https://hooks.example.com/wa", "https://crm.example.com/in"
