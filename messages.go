@@ -132,7 +132,7 @@ func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...Send
 	if err != nil {
 		return nil, err
 	}
-	return c.SendPrepared(ctx, &p)
+	return c.send(ctx, &p)
 }
 
 // Prepare checks and encodes a message without sending it, and without touching
@@ -242,7 +242,7 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // SendPrepared sends a prepared message, once. The client must be one for the
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
-func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
+func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
 	fail := func(e *Error) (*Receipt, error) {
 		e.Op = "send prepared"
 		if c != nil {
@@ -270,6 +270,11 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 	case !isObject(p.Body) || !json.Valid(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
+	return c.send(ctx, p)
+}
+
+// send sends what was prepared, or is as good.
+func (c *Client) send(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
 	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
 		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
@@ -285,7 +290,7 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 		}
 		return nil, err
 	}
-	receipt, refused := c.sendReply(p.Operation, reply)
+	receipt, refused := c.sendReply(p.Operation, &reply)
 	if refused != nil {
 		tried := attempt
 		refused.Attempt = &tried
