@@ -3,9 +3,7 @@ package chatapi
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -613,7 +611,7 @@ func (c *Client) decode(op string, raw json.RawMessage, out any) error {
 // *Error, is a failure to encode or to get any answer.
 func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, error) {
 	if c == nil || c.transport == nil {
-		return transport.Reply{}, &Error{Op: r.op, Kind: ErrInvalid, Field: "client", Reason: "is nil or was not made with New", Retry: RetryFix}
+		return transport.Reply{}, within(r.op, invalid("client", "is nil or was not made with New"))
 	}
 	if ctx == nil {
 		return transport.Reply{}, &Error{Op: r.op, Kind: ErrInvalid, Field: "ctx", Reason: "is nil", Retry: RetryFix}
@@ -689,11 +687,4 @@ func (c *Client) unanswered(r request, err error) error {
 		e.Advice = "check the host in the API URL and the network"
 	}
 	return e
-}
-
-// newID returns 16 random bytes in hexadecimal.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }

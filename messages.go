@@ -275,7 +275,10 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 
 // send sends what was prepared, or is as good.
 func (c *Client) send(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
-	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
+	if c.transport == nil {
+		return nil, within(p.Operation, invalid("client", "was not made with New"))
+	}
+	attempt := Attempt{ID: c.transport.NewID(), Channel: c.channel, To: p.To, Operation: p.Operation,
 		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
 	done := c.watch(true)

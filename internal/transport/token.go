@@ -12,13 +12,14 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // tokenLayer puts the token on a copy of the request and takes it out of
 // everything that comes back, so that no layer above ever sees it.
 type tokenLayer struct {
 	next   http.RoundTripper
-	token  func() issued // a closure, so that no verb of fmt prints it
+	token  func() *issued // a closure, so that no verb of fmt prints it
 	bearer bool
 	scrub  *Scrubber
 }
@@ -64,7 +65,7 @@ type authorized struct {
 }
 
 // add puts the token on the request and returns its generation.
-func (sent *authorized) add(token issued, bearer bool) (generation int) {
+func (sent *authorized) add(token *issued, bearer bool) (generation int) {
 	// net/http repeats a POST by itself when it carries such a key, or when it
 	// can rewind the body; the retry layer owns that decision.
 	unwanted := []string{"Idempotency-Key", "X-Idempotency-Key", "Authorization"}
@@ -158,8 +159,8 @@ func (e *evidence) add(w *watched, err error, standard bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calls++
-	asked, got, failure := w.state()
-	clean := err != nil && asked && !got && (standard || (failure != nil && errors.Is(err, failure)) || dialFailure(err))
+	failure := w.failure.Load()
+	clean := err != nil && w.asked.Load() && !w.got.Load() && (standard || (failure != nil && errors.Is(err, *failure)) || dialFailure(err))
 	if !clean {
 		e.dirty = true
 	}
@@ -174,18 +175,12 @@ func (e *evidence) unsent() bool {
 	return e.calls > 0 && !e.dirty
 }
 
-// watched follows one network call by the trace that net/http offers.
+// watched follows one network call by the trace that net/http offers: whether a
+// connection was asked for, and handed out, and why there was none.
 type watched struct {
-	mu         sync.Mutex
-	asked, got bool
-	failure    error
+	asked, got atomic.Bool
+	failure    atomic.Pointer[error]
 	trace      httptrace.ClientTrace
-}
-
-func (w *watched) state() (asked, got bool, failure error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.asked, w.got, w.failure
 }
 
 func (w *watched) follow(standard bool) *httptrace.ClientTrace {
@@ -201,23 +196,13 @@ func (w *watched) follow(standard bool) *httptrace.ClientTrace {
 	return &w.trace
 }
 
-func (w *watched) getConn(string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.asked = true
-}
+func (w *watched) getConn(string) { w.asked.Store(true) }
 
-func (w *watched) gotConn(httptrace.GotConnInfo) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.got = true
-}
+func (w *watched) gotConn(httptrace.GotConnInfo) { w.got.Store(true) }
 
 func (w *watched) failed(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if err != nil {
-		w.failure = err
+		w.failure.Store(&err)
 	}
 }
 

@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
-	"sync"
+	"sync/atomic"
 )
 
 // SourceError is the failure of a token source. Nothing was sent.
@@ -23,8 +23,7 @@ type tokens struct {
 
 	asking chan struct{} // held by the one who asks the source
 
-	mu      sync.Mutex
-	current issued
+	current atomic.Pointer[issued] // changed by who is asking
 }
 
 // issued is one token.
@@ -33,27 +32,22 @@ type issued struct {
 	generation   int    // 0 before the first
 }
 
-func issue(token string, generation int) issued {
-	return issued{token, "token=" + url.QueryEscape(token), generation}
+func issue(token string, generation int) *issued {
+	return &issued{token, "token=" + url.QueryEscape(token), generation}
 }
 
 func newTokens(c Config, scrub *Scrubber) *tokens {
 	t := &tokens{source: c.Source, check: c.CheckToken, scrub: scrub, asking: make(chan struct{}, 1)}
+	t.current.Store(&issued{})
 	if c.Token != "" {
-		t.current = issue(c.Token, 1)
+		t.current.Store(issue(c.Token, 1))
 	}
 	return t
 }
 
-func (t *tokens) now() issued {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.current
-}
-
 // ready makes sure that there is a token.
 func (t *tokens) ready(ctx context.Context) error {
-	if t.now().generation > 0 {
+	if t.current.Load().generation > 0 {
 		return nil
 	}
 	_, err := t.renew(ctx, 0)
@@ -73,7 +67,7 @@ func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) 
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	old := t.now()
+	old := t.current.Load()
 	if old.generation != used {
 		return true, nil
 	}
@@ -87,9 +81,7 @@ func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) 
 			return false, &SourceError{err}
 		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.current = issue(token, old.generation+1)
+	t.current.Store(issue(token, old.generation+1))
 	return true, nil
 }
 

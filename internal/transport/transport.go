@@ -10,6 +10,8 @@ package transport
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -53,7 +55,7 @@ type Config struct {
 	MinWait, MaxWait time.Duration
 	Trust503         bool
 
-	// Seed makes the jitter repeatable; 0 is random.
+	// Seed makes the jitter and the ids repeatable; 0 is random.
 	Seed uint64
 
 	// Pacer is waited for by requests that are messages.
@@ -140,8 +142,8 @@ type Transport struct {
 	tokens *tokens
 
 	check    retryablehttp.CheckRetry // checkRetry, made once
-	jitterMu sync.Mutex
-	jitter   *rand.Rand
+	chanceMu sync.Mutex
+	chance   *rand.Rand
 }
 
 // New returns a Transport for a complete Config.
@@ -151,13 +153,13 @@ func New(c Config) *Transport {
 	c.Token = "" // kept where nothing prints it
 	t := &Transport{config: c, scrub: scrub, tokens: held}
 	t.check = t.checkRetry
-	seed := c.Seed
+	seed, stream := c.Seed, uint64(0x5eed)
 	if seed == 0 {
-		seed = rand.Uint64()
+		seed, stream = rand.Uint64(), rand.Uint64()
 	}
-	t.jitter = rand.New(rand.NewPCG(seed, 0x5eed))
+	t.chance = rand.New(rand.NewPCG(seed, stream))
 
-	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.now, bearer: c.Bearer, scrub: t.scrub})
+	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.current.Load, bearer: c.Bearer, scrub: t.scrub})
 	for i := len(c.Middleware) - 1; i >= 0; i-- {
 		if wrapped := c.Middleware[i](chain); wrapped != nil {
 			chain = wrapped
@@ -333,9 +335,20 @@ func (t *Transport) backoff(least, most time.Duration, attempt int, resp *http.R
 	if ceiling <= least {
 		return least
 	}
-	t.jitterMu.Lock()
-	defer t.jitterMu.Unlock()
-	return least + time.Duration(t.jitter.Int64N(int64(ceiling-least)))
+	t.chanceMu.Lock()
+	defer t.chanceMu.Unlock()
+	return least + time.Duration(t.chance.Int64N(int64(ceiling-least)))
+}
+
+// NewID returns 16 random bytes in hexadecimal.
+func (t *Transport) NewID() string {
+	t.chanceMu.Lock()
+	high, low := t.chance.Uint64(), t.chance.Uint64()
+	t.chanceMu.Unlock()
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], high)
+	binary.BigEndian.PutUint64(b[8:], low)
+	return hex.EncodeToString(b[:])
 }
 
 // RetryAfter reads the header in either of its forms.
@@ -522,7 +535,10 @@ func buffer(resp *http.Response) error {
 // readAll reads up to one byte more than MaxBody, in one piece if as much comes
 // as was announced.
 func readAll(body io.Reader, announced int64) ([]byte, error) {
-	data := make([]byte, 0, min(max(announced, 511), 64<<10)+1)
+	if announced <= 0 {
+		announced = 511
+	}
+	data := make([]byte, 0, min(announced, 64<<10)+1)
 	for len(data) <= MaxBody {
 		n, err := body.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]
