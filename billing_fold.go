@@ -113,7 +113,7 @@ func (w *walk) deliver(m *message) {
 	w.startWindows(now)
 	w.live = slices.DeleteFunc(w.live, func(i int) bool { return !w.units[i].openAt(now) })
 	entry := w.settle(m, rules)
-	switch rules.model {
+	switch rules.Model {
 	case ModelNBP:
 		w.notification(m, rules)
 	case ModelCBP2022:
@@ -134,12 +134,12 @@ func (w *walk) settle(m *message, r *rules) (entry bool) {
 		if click.at.nanos > sent {
 			return false
 		}
-		if sent < click.at.nanos+int64(day24) && slices.Contains(r.sources, click.entry) {
+		if sent < click.at.nanos+int64(day24) && slices.Contains(r.EntryPoints, click.entry) {
 			entry = true
 		}
 		return true
 	})
-	return entry && r.entry > 0
+	return entry && r.EntryPointLength > 0
 }
 
 // reply reports whether the service window was open when the message was sent.
@@ -206,7 +206,7 @@ func (w *walk) conversation(m *message, r *rules, entry bool) {
 		w.openConversation(now, r, template)
 	case template == "" && !w.open(now, ""):
 		w.openConversation(now, r, CategoryService)
-		if r.model == ModelCBP2024 {
+		if r.Model == ModelCBP2024 {
 			w.units[len(w.units)-1].free = FreeService
 		}
 	}
@@ -217,7 +217,7 @@ func (w *walk) perMessage(m *message, r *rules, entry bool) {
 	now, category := m.delivered.nanos, m.template()
 	inEntry := w.open(now, CategoryReferral)
 	if entry && !inEntry {
-		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.EntryPointLength), free: FreeEntryPoint})
 		inEntry = true
 	}
 	u := unit{kind: unitMessage, rules: r, category: category, message: m.id, opened: now}
@@ -226,10 +226,10 @@ func (w *walk) perMessage(m *message, r *rules, entry bool) {
 		return // rides a conversation from before 2025-07-01
 	case category == "":
 		u.category = CategoryService
-		if r.model == ModelPMP2025 {
+		if r.Model == ModelPMP2025 {
 			u.free = FreeCustomerService
 		}
-	case category == CategoryUtility && r.model == ModelPMP2025 && w.reply(m):
+	case category == CategoryUtility && r.Model == ModelPMP2025 && w.reply(m):
 		u.free = FreeCustomerService
 	}
 	if inEntry {
@@ -253,7 +253,7 @@ func (w *walk) openConversation(now int64, r *rules, category string) {
 
 // openEntry opens the conversation of a free entry point.
 func (w *walk) openEntry(now int64, r *rules) {
-	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.EntryPointLength), free: FreeEntryPoint})
 }
 
 // add appends a unit. What it covers, no window of Chat API's anchor may cover
@@ -285,7 +285,7 @@ func (w *walk) startWindows(until int64) {
 	}
 	for ; w.seen < len(w.inbounds) && w.inbounds[w.seen].at.nanos <= until; w.seen++ {
 		at := w.inbounds[w.seen].at.nanos
-		if at >= w.covered && w.pair.account.timeline.at(at).model == ModelCBP2022 {
+		if at >= w.covered && w.pair.account.timeline.at(at).Model == ModelCBP2022 {
 			w.windows = append(w.windows, anchored{start: at})
 			w.covered = at + int64(day24)
 		}

@@ -142,3 +142,29 @@ func ExampleBill_WriteCSV() {
 	// opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why
 	// 2026-10-03T10:00:02Z,waba1,ABC1,phone:12025550143,m1,utility,North America,pmp-2026,USD,0.0034,,false,2026-10-01,,false,copy,"North America, price since 2026-10-01 (copy)"
 }
+
+// What the rules say can be replaced, here with an entry point of seven days
+// from November on.
+func ExamplePublishedRules() {
+	rules := chatapi.PublishedRules("")
+	longer := rules[len(rules)-1]
+	longer.Since, longer.EntryPointLength = "2026-11-01", 7*24*time.Hour
+	ledger := chatapi.NewLedger(chatapi.Account{Rules: append(rules, longer)})
+	at := time.Date(2026, time.November, 2, 10, 0, 0, 0, time.UTC)
+	ann := chatapi.Contact{Phone: "12025550143"}
+	for _, activity := range []chatapi.Activity{
+		{Kind: chatapi.ActivityInbound, At: at, Channel: "ABC1", Contact: ann, EntryPoint: chatapi.EntryPointAd},
+		{Kind: chatapi.ActivityOutbound, At: at, Channel: "ABC1", Contact: ann, MessageID: "m1"},
+		{Kind: chatapi.ActivityDelivered, At: at, Channel: "ABC1", Contact: ann, MessageID: "m1"},
+	} {
+		if err := ledger.Record(activity); err != nil {
+			log.Fatal(err)
+		}
+	}
+	conversations, err := ledger.Conversations("ABC1", chatapi.Phone("12025550143"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(conversations[0].Charge.Why)
+	// Output: came from an ad, free until 2026-11-09 10:00
+}
