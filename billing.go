@@ -363,20 +363,21 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 	w := l.fold(p, &g)
 	var found []Conversation
 	var gaps []*Gap
-	months := map[YearMonth][]unit{}
-	for _, u := range w.units {
+	months := map[YearMonth][]*unit{}
+	for i := range w.units {
+		u := &w.units[i]
 		month := p.account.month(u.opened)
 		switch {
 		case u.kind == unitMessage:
 		case u.carried:
 			m := meter{account: p.account}
-			found = append(found, m.conversation(u, m.closed(u)))
+			found = append(found, m.conversation(*u, m.closed(*u)))
 		default:
 			months[month] = append(months[month], u)
 		}
 	}
 	for month, units := range months {
-		tiers := slices.ContainsFunc(units, func(u unit) bool { return u.free == "" && u.rules.covers(u.category) })
+		tiers := slices.ContainsFunc(units, func(u *unit) bool { return u.free == "" && u.rules.covers(u.category) })
 		if tiers { // then the others of the account decide as well
 			units = l.units(p.account, month)
 		}

@@ -121,8 +121,12 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 	for _, a := range l.accounts {
 		bill.Closed = bill.Closed && a.closedUntil >= a.monthEnd(month)
 		part := a.bill(month, l.units(a, month))
-		bill.Conversations = append(bill.Conversations, part.conversations...)
-		bill.Charges = append(bill.Charges, part.charges...)
+		if len(l.accounts) == 1 { // a million charges are not worth a copy
+			bill.Conversations, bill.Charges = part.conversations, part.charges
+		} else {
+			bill.Conversations = append(bill.Conversations, part.conversations...)
+			bill.Charges = append(bill.Charges, part.charges...)
+		}
 		gaps = append(gaps, part.gaps...)
 		sum := totals[a.Rates.currency]
 		sum.Currency = a.Rates.currency
@@ -169,44 +173,46 @@ type accountBill struct {
 
 // units returns what an account pays for in a month, in the order in which free
 // tiers are spent: of opening over all numbers, then number, then contact.
-func (l *Ledger) units(a *account, month YearMonth) []unit {
-	var units []unit
-	l.walks(a, func(w *walk, _ *gathered) {
-		for _, u := range w.units {
-			if !u.carried && a.month(u.opened) == month {
-				units = append(units, u)
+func (l *Ledger) units(a *account, month YearMonth) []*unit {
+	type opening struct { // beside the unit, so that sorting seldom looks at it
+		at int64
+		*unit
+	}
+	start, end := a.monthStart(month), a.monthEnd(month)
+	found := inParts(l.threads.n, func(from, to uint32) (found []opening) {
+		l.walks(a, from, to, func(w *walk, _ *gathered) {
+			for i := range w.units {
+				if u := &w.units[i]; !u.carried && start <= u.opened && u.opened < end {
+					found = append(found, opening{u.opened, u})
+				}
 			}
+		})
+		return found
+	})
+	slices.SortFunc(found, func(x, y opening) int {
+		if c := cmp.Compare(x.at, y.at); c != 0 {
+			return c
 		}
+		return cmp.Or(cmp.Compare(x.pair.channel, y.pair.channel), cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
 	})
-	slices.SortFunc(units, func(x, y unit) int {
-		return cmp.Or(cmp.Compare(x.opened, y.opened), cmp.Compare(x.pair.channel, y.pair.channel),
-			cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
-	})
+	units := make([]*unit, len(found))
+	for i, o := range found {
+		units[i] = o.unit
+	}
 	return units
 }
 
-// walks folds every contact of an account; yield must not keep what it is given.
-func (l *Ledger) walks(a *account, yield func(*walk, *gathered)) {
-	var g gathered
-	for i := range l.threads.n {
-		thread := uint32(i)
-		t := l.threads.at(thread)
-		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
-			yield(l.fold(l.pair(thread), &g), &g)
-		}
-	}
-}
-
 // bill charges a month's units.
-func (a *account) bill(month YearMonth, units []unit) accountBill {
+func (a *account) bill(month YearMonth, units []*unit) accountBill {
 	return a.meter(month, units, false)
 }
 
 // meter charges a month's units, with or without what statuses report.
-func (a *account) meter(month YearMonth, units []unit, ignore bool) accountBill {
+func (a *account) meter(month YearMonth, units []*unit, ignore bool) accountBill {
 	m := &meter{account: a, month: month, ignore: ignore, used: map[tierKey]int{}, gaps: map[Gap]*Gap{}}
+	m.bill.charges = make([]Charge, 0, len(units))
 	for _, u := range units {
-		m.unit(u)
+		m.unit(*u)
 	}
 	return m.bill
 }

@@ -28,7 +28,7 @@ func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 		if a.closedUntil >= a.monthEnd(month) {
 			return nil, invalid("month", "is closed; reconcile it before")
 		}
-		var units []unit // those with charges of their own
+		var units []*unit // those with charges of their own
 		for _, u := range l.units(a, month) {
 			if u.kind != unitWindow {
 				units = append(units, u)
