@@ -418,8 +418,9 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 	w := l.fold(p, &g)
 	var found []Conversation
 	var gaps []*Gap
-	months := map[YearMonth][]unit{}
-	for _, u := range w.units {
+	months := map[YearMonth][]*unit{}
+	for i := range w.units {
+		u := &w.units[i]
 		month := p.account.month(u.opened)
 		switch {
 		case u.kind == unitMessage:
@@ -430,7 +431,7 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 		}
 	}
 	for month, units := range months {
-		if slices.ContainsFunc(units, unit.tiered) { // then the others decide as well
+		if slices.ContainsFunc(units, (*unit).tiered) { // then the others decide as well
 			units = l.units(month, p.account.volume)
 		}
 		m := newMeter(month)

@@ -157,39 +157,51 @@ func gapError(gaps []Gap) error {
 // units returns what is paid for in a month, in the order in which free tiers and
 // volume tiers are spent: of opening over all numbers, then number, then
 // contact. With a volume they are those of its accounts.
-func (l *Ledger) units(month YearMonth, of *volume) []unit {
-	var units []unit
+func (l *Ledger) units(month YearMonth, of *volume) []*unit {
+	var found []opening
 	for _, a := range l.accounts {
 		if of != nil && a.volume != of {
 			continue
 		}
-		l.walks(a, func(w *walk, _ *gathered) {
-			for _, u := range w.units {
-				if !u.carried && a.month(u.opened) == month {
-					units = append(units, u)
+		start, end := a.monthStart(month), a.monthEnd(month)
+		part := inParts(l.threads.n, func(from, to uint32) (found []opening) {
+			l.walks(a, from, to, func(w *walk, _ *gathered) {
+				for i := range w.units {
+					if u := &w.units[i]; !u.carried && start <= u.opened && u.opened < end {
+						found = append(found, opening{u.opened, u})
+					}
 				}
-			}
+			})
+			return found
 		})
-	}
-	slices.SortFunc(units, compareUnits)
-	return units
-}
-
-func compareUnits(x, y unit) int {
-	return cmp.Or(cmp.Compare(x.opened, y.opened), cmp.Compare(x.pair.channel, y.pair.channel),
-		cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
-}
-
-// walks folds every contact of an account; yield must not keep what it is given.
-func (l *Ledger) walks(a *account, yield func(*walk, *gathered)) {
-	var g gathered
-	for i := range l.threads.n {
-		thread := uint32(i)
-		t := l.threads.at(thread)
-		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
-			yield(l.fold(l.pair(thread), &g), &g)
+		if found == nil { // millions of one account are not worth a copy
+			found = part
+		} else {
+			found = append(found, part...)
 		}
 	}
+	return inOrderOfOpening(found)
+}
+
+// opening is a unit with its instant beside it, so that sorting seldom looks at
+// the unit.
+type opening struct {
+	at int64
+	*unit
+}
+
+func inOrderOfOpening(found []opening) []*unit {
+	slices.SortFunc(found, func(x, y opening) int {
+		if c := cmp.Compare(x.at, y.at); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(x.pair.channel, y.pair.channel), cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
+	})
+	units := make([]*unit, len(found))
+	for i, o := range found {
+		units[i] = o.unit
+	}
+	return units
 }
 
 // meter charges the units of a month one after the other, of all accounts,
@@ -220,7 +232,8 @@ func newMeter(month YearMonth) *meter {
 	return &meter{month: month, used: map[tierSpent]int{}, volume: map[volumeSpent]int{}, gapOf: map[Gap]*Gap{}}
 }
 
-func (m *meter) all(units []unit) {
+func (m *meter) all(units []*unit) {
+	m.charges = slices.Grow(m.charges, len(units))
 	for _, u := range units {
 		charge, grounds := m.charge(u)
 		charge.Why = u.why(charge, grounds)
@@ -233,7 +246,7 @@ func (m *meter) all(units []unit) {
 	}
 }
 
-func conversation(u unit, charge Charge) Conversation {
+func conversation(u *unit, charge Charge) Conversation {
 	a := u.pair.account
 	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: charge.Category, Model: u.rules.Model,
 		OpenedAt: charge.At, ExpiresAt: a.time(u.expires), Charge: charge}
@@ -244,7 +257,7 @@ func conversation(u unit, charge Charge) Conversation {
 }
 
 // start is a unit's charge before it is decided what it costs.
-func (u unit) start() Charge {
+func (u *unit) start() Charge {
 	a := u.pair.account
 	c := Charge{Account: a.ID, Channel: u.pair.channel, Contact: u.pair.contact, Category: u.category,
 		Model: u.rules.Model, At: a.time(u.opened), Amount: Money{Currency: a.Rates.currency}, Free: u.free}
@@ -256,7 +269,7 @@ func (u unit) start() Charge {
 
 // closedCharge is the charge of a conversation that a closed month has on its
 // bill.
-func closedCharge(u unit) Charge {
+func closedCharge(u *unit) Charge {
 	c := u.start()
 	c.Why = "on the bill of " + u.pair.account.month(u.opened).String() + ", which is closed"
 	return c
@@ -264,13 +277,13 @@ func closedCharge(u unit) Charge {
 
 // tiered reports whether what the unit costs depends on those before it: on how
 // much of a free tier or a volume tier is used.
-func (u unit) tiered() bool {
+func (u *unit) tiered() bool {
 	if u.free != "" {
 		return false
 	}
 	a, category := u.pair.account, u.category
 	if u.report != nil {
-		category = orElse(u.report.verdict(u).category, category)
+		category = orElse(u.report.verdict(*u).category, category)
 	}
 	day := dayOf(a.time(u.opened))
 	market, _ := a.priced(marketOf(u.pair.contact, day), u.pair.contact, category, u.rules.era, day)
@@ -286,13 +299,13 @@ type grounds struct {
 }
 
 // charge decides what one unit costs, and spends the free tier or the volume.
-func (m *meter) charge(u unit) (Charge, grounds) {
+func (m *meter) charge(u *unit) (Charge, grounds) {
 	a, c := u.pair.account, u.start()
 	day := dayOf(c.At)
 	c.Market = marketOf(u.pair.contact, day)
 	said := verdict{}
 	if u.report != nil && !m.ignore {
-		said = u.report.verdict(u)
+		said = u.report.verdict(*u)
 		c.Category = orElse(said.category, c.Category)
 		if said.free != "" {
 			c.Free = said.free
@@ -333,7 +346,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 }
 
 // why says a charge in words.
-func (u unit) why(c Charge, g grounds) string {
+func (u *unit) why(c Charge, g grounds) string {
 	switch {
 	case g.told:
 		return freeWords[c.Free] + ", as its status says"

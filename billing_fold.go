@@ -2,8 +2,10 @@ package chatapi
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // unit is one line that a fold yields: a conversation, a message billed by
@@ -74,6 +76,37 @@ func (l *Ledger) foldUntil(p *pair, g *gathered, until int64) *walk {
 	}
 	return w
 }
+
+// walks folds the contacts of an account among some threads; yield must not keep
+// what it is given but for the units.
+func (l *Ledger) walks(a *account, from, to uint32, yield func(*walk, *gathered)) {
+	var g gathered
+	for thread := from; thread < to; thread++ {
+		t := l.threads.at(thread)
+		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
+			yield(l.fold(l.pair(thread), &g), &g)
+		}
+	}
+}
+
+// inParts lets all processors work on n threads, each on a part of them, and
+// returns in order what they found. Nothing may be recorded meanwhile.
+func inParts[T any](n int, work func(from, to uint32) []T) []T {
+	parts := min(runtime.GOMAXPROCS(0), n/fewThreads)
+	if parts <= 1 {
+		return work(0, uint32(n))
+	}
+	found := make([][]T, parts)
+	var working sync.WaitGroup
+	for i := range parts {
+		working.Go(func() { found[i] = work(uint32(n*i/parts), uint32(n*(i+1)/parts)) })
+	}
+	working.Wait()
+	return slices.Concat(found...)
+}
+
+// fewThreads are folded faster than a goroutine starts.
+const fewThreads = 256
 
 // walk is the state of a fold.
 type walk struct {

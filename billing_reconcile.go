@@ -32,7 +32,7 @@ func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 			return nil, invalid("month", "is closed; reconcile it before")
 		}
 	}
-	units := slices.DeleteFunc(l.units(month, nil), func(u unit) bool { return u.kind == unitWindow }) // windows have no charges of their own
+	units := slices.DeleteFunc(l.units(month, nil), func(u *unit) bool { return u.kind == unitWindow }) // windows have no charges of their own
 	computed, billed := newMeter(month), newMeter(month)
 	computed.ignore = true
 	computed.all(units)
