@@ -113,7 +113,7 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 		bill := *closed
 		bill.Totals, bill.Gaps = slices.Clone(closed.Totals), slices.Clone(closed.Gaps)
 		bill.Late = sortLate(append(slices.Clone(closed.Late), l.lateIn(month)...))
-		return &bill, gapError(bill.Gaps)
+		return &bill, gapError("Bill", bill.Gaps)
 	}
 	m := newMeter(month)
 	m.all(l.units(month, nil))
@@ -130,20 +130,17 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 		}
 		totals[sum.Currency] = sum
 	}
-	for _, sum := range totals {
-		bill.Totals = append(bill.Totals, sum)
-	}
-	slices.SortFunc(bill.Totals, func(a, b Money) int { return cmp.Compare(a.Currency, b.Currency) })
+	bill.Totals = sortedTotals(totals)
 	for _, gap := range m.gaps {
 		bill.Gaps = append(bill.Gaps, *gap)
 	}
 	if late := l.lateIn(month); len(late) > 0 {
 		bill.Late = sortLate(late)
 	}
-	return bill, gapError(bill.Gaps)
+	return bill, gapError("Bill", bill.Gaps)
 }
 
-func gapError(gaps []Gap) error {
+func gapError(op string, gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
 	}
@@ -151,7 +148,7 @@ func gapError(gaps []Gap) error {
 	for i := range gaps {
 		all[i] = &gaps[i]
 	}
-	return noPrice("Bill", all)
+	return noPrice(op, all)
 }
 
 // units returns what is paid for in a month, in the order in which free tiers and

@@ -23,6 +23,7 @@ type unit struct {
 	free     FreeReason // as far as the pair alone decides; tiers come later
 	seq      int        // order within the pair at equal instants
 	carried  bool       // opened and billed in a closed month
+	planned  bool       // by a message that is not recorded, for a quote
 }
 
 type unitKind uint8
@@ -52,6 +53,11 @@ func (l *Ledger) fold(p *pair, g *gathered) *walk {
 // foldUntil folds what was delivered before an instant.
 func (l *Ledger) foldUntil(p *pair, g *gathered, until int64) *walk {
 	l.gather(p.thread, g)
+	return l.foldGathered(p, g, until)
+}
+
+// foldGathered folds what was gathered.
+func (l *Ledger) foldGathered(p *pair, g *gathered, until int64) *walk {
 	g.inOrder()
 	w := &walk{pair: p, inbounds: g.inbounds, covered: minNanos, closed: p.account.closedUntil}
 	if c := l.carries[p.thread]; c != nil {
@@ -177,10 +183,16 @@ func (w *walk) settle(m *message, r *rules) (entry bool) {
 
 // reply reports whether the service window was open when the message was sent.
 // A customer's message at that very instant counts.
-func (w *walk) reply(m *message) bool {
-	sent := m.sentAt()
-	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > sent })
-	return i > 0 && sent < w.inbounds[i-1].at.nanos+int64(day24)
+func (w *walk) reply(m *message) bool { return m.sentAt() < w.serviceEnd(m.sentAt()) }
+
+// serviceEnd returns when the last service window that began up to the instant
+// ends.
+func (w *walk) serviceEnd(instant int64) int64 {
+	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > instant })
+	if i == 0 {
+		return minNanos
+	}
+	return w.inbounds[i-1].at.nanos + int64(day24)
 }
 
 // notification bills under the model until 2022-01-31.
@@ -292,7 +304,7 @@ func (w *walk) openEntry(now int64, r *rules) {
 // add appends a unit. What it covers, no window of Chat API's anchor may cover
 // as well: an unanswered one that it begins in gives way.
 func (w *walk) add(u unit) {
-	u.pair, u.report = w.pair, w.acting.report
+	u.pair, u.report, u.planned = w.pair, w.acting.report, w.acting.marks&markPlanned != 0
 	if u.opened < w.closed && !u.carried {
 		u.carried, u.message = true, w.acting.id
 		w.late = append(w.late, u)

@@ -50,6 +50,10 @@ const (
 	FreeService         FreeReason = "free_service"          // service conversations since 2024-11-01
 	FreeCustomerService FreeReason = "free_customer_service" // per message: in the service window or the number's free ones
 	FreeCareWindow      FreeReason = "care_window"           // until 2022-01-31: within 24 hours of the customer's message
+
+	// FreeOpenConversation is of quotes alone: the message joins an open
+	// conversation. Bills have no line for it.
+	FreeOpenConversation FreeReason = "open_conversation"
 )
 
 // Scope is what shares a free tier.
