@@ -24,9 +24,7 @@ type Text struct {
 func (m Text) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, 4096)
-	return encoded{operation: "sendMessage", body: &struct {
-		Body string `json:"body"`
-	}{m.Body}}, c.err()
+	return encoded{operation: "sendMessage", text: m.Body}, c.err()
 }
 
 // File is an image, video, audio or document, with an optional caption. It

@@ -129,6 +129,7 @@ type attemptKey struct{}
 type attempt struct {
 	context.Context
 	call     *call
+	http     http.Request
 	body     bytes.Reader
 	evidence evidence
 	first    watched // the attempt's network call; there is seldom another

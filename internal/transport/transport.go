@@ -229,6 +229,7 @@ type call struct {
 	sent    bool
 	failure error
 
+	http     http.Request
 	repeater retryablehttp.Client
 }
 
@@ -259,8 +260,8 @@ var (
 // them gets header and body of its own in the attempt layer.
 func (c *call) repeat() (*http.Response, error) {
 	t := c.transport
-	req := blank.WithContext(c)
-	req.Method, req.URL, req.Host = c.request.Method, &c.request.URL, c.request.URL.Host
+	c.http = *blank.WithContext(c)
+	c.http.Method, c.http.URL, c.http.Host = c.request.Method, &c.request.URL, c.request.URL.Host
 	// One client a call: its functions get no context to find the call by.
 	c.repeater.HTTPClient = t.client
 	c.repeater.RetryMax = t.config.Attempts - 1
@@ -268,7 +269,7 @@ func (c *call) repeat() (*http.Response, error) {
 	c.repeater.CheckRetry = t.check
 	c.repeater.Backoff = c.pause
 	c.repeater.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	return c.repeater.Do(&retryablehttp.Request{Request: req})
+	return c.repeater.Do(&retryablehttp.Request{Request: &c.http})
 }
 
 // pause returns how long to wait before another attempt.
@@ -407,15 +408,15 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempts)
 	}
 
-	req = req.WithContext(ctx)
-	req.Header = http.Header{"Accept": asJSON}
+	made.http = *req.WithContext(ctx)
+	made.http.Header = http.Header{"Accept": asJSON}
 	if content := state.request.Body; content != nil {
-		req.Header["Content-Type"] = asJSON
+		made.http.Header["Content-Type"] = asJSON
 		// Of this type net/http knows that it need not send the header ahead.
 		made.body.Reset(content)
-		req.Body, req.ContentLength = io.NopCloser(&made.body), int64(len(content))
+		made.http.Body, made.http.ContentLength = io.NopCloser(&made.body), int64(len(content))
 	}
-	resp, err = l.next.RoundTrip(req)
+	resp, err = l.next.RoundTrip(&made.http)
 	if err == nil && resp == nil {
 		err = errors.New("the transport returned neither a reply nor an error")
 	}
