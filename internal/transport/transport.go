@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -165,8 +166,9 @@ func New(c Config) *Transport {
 			chain = wrapped
 		}
 	}
+	_, standard := c.Network.(*http.Transport)
 	t.client = &http.Client{
-		Transport:     &attemptLayer{next: chain, config: &t.config, scrub: t.scrub},
+		Transport:     &attemptLayer{next: chain, foreign: !standard || len(c.Middleware) > 0, config: &t.config, scrub: t.scrub},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return t
@@ -252,8 +254,10 @@ func callFrom(ctx context.Context) *call {
 
 // What all requests share, and nothing changes.
 var (
-	blank  = &http.Request{Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
-	asJSON = []string{"application/json"}
+	blank    = &http.Request{Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	asJSON   = []string{"application/json"}
+	wantJSON = http.Header{"Accept": asJSON}
+	sendJSON = http.Header{"Accept": asJSON, "Content-Type": asJSON}
 )
 
 // repeat lets go-retryablehttp make attempts until there is an answer. Each of
@@ -261,7 +265,7 @@ var (
 func (c *call) repeat() (*http.Response, error) {
 	t := c.transport
 	c.http = *blank.WithContext(c)
-	c.http.Method, c.http.URL, c.http.Host = c.request.Method, &c.request.URL, c.request.URL.Host
+	c.http.Method, c.http.URL = c.request.Method, &c.request.URL
 	// One client a call: its functions get no context to find the call by.
 	c.repeater.HTTPClient = t.client
 	c.repeater.RetryMax = t.config.Attempts - 1
@@ -390,9 +394,10 @@ func bare(err error) error {
 // attemptLayer bounds one attempt in time, and tells the hooks, the logger and
 // the pacer about it.
 type attemptLayer struct {
-	next   http.RoundTripper
-	config *Config
-	scrub  *Scrubber
+	next    http.RoundTripper
+	foreign bool // what follows is not all ours and net/http's, so it may change a header
+	config  *Config
+	scrub   *Scrubber
 }
 
 func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err error) {
@@ -409,12 +414,15 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	}
 
 	made.http = *req.WithContext(ctx)
-	made.http.Header = http.Header{"Accept": asJSON}
+	made.http.Host, made.http.Header = req.URL.Host, wantJSON
 	if content := state.request.Body; content != nil {
-		made.http.Header["Content-Type"] = asJSON
+		made.http.Header = sendJSON
 		// Of this type net/http knows that it need not send the header ahead.
 		made.body.Reset(content)
 		made.http.Body, made.http.ContentLength = io.NopCloser(&made.body), int64(len(content))
+	}
+	if l.foreign {
+		made.http.Header = maps.Clone(made.http.Header)
 	}
 	resp, err = l.next.RoundTrip(&made.http)
 	if err == nil && resp == nil {
