@@ -138,6 +138,30 @@ func (c *Campaign) String() string {
 	return text.String()
 }
 
+// String returns the forecast as aligned text for people: what the month is
+// expected to have at its end, then what is spent and what it will come to.
+func (f *Forecast) String() string {
+	if f == nil {
+		return ""
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Forecast for %s, from what was recorded until %s\n\n", f.Month, f.Now.Format(minuteForm))
+	t := costTable(f.Costs)
+	for _, gap := range f.Gaps {
+		t.add("No price", "", grouped(gap.Units), "?", gap.Error())
+	}
+	for i, total := range f.Totals {
+		t.add("So far", "", "", f.Spent[i].String())
+		between := ""
+		if f.Low[i] != f.High[i] {
+			between = "between " + f.Low[i].Decimal() + " and " + f.High[i].Decimal()
+		}
+		t.add("Month", "", "", total.String(), between)
+	}
+	t.write(&text)
+	return text.String()
+}
+
 // costTable has a line for each cost that is charged or free.
 func costTable(costs []Cost) *table {
 	t := &table{right: map[int]bool{2: true, 3: true}}

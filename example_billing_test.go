@@ -212,3 +212,30 @@ func ExampleLedger_QuoteAll() {
 	// North America  service    1        free  customer service
 	// Total                        0.0284 USD
 }
+
+// A third of the month is over: what will it come to?
+func ExampleLedger_Forecast() {
+	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})
+	november := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+	for day := range 10 {
+		at := november.AddDate(0, 0, day).Add(10 * time.Hour)
+		for _, kind := range []chatapi.ActivityKind{chatapi.ActivityOutbound, chatapi.ActivityDelivered} {
+			err := ledger.Record(chatapi.Activity{Kind: kind, At: at, Channel: "ABC1", Contact: chatapi.Contact{Phone: "12025550143"},
+				MessageID: fmt.Sprint("m", day), Category: chatapi.CategoryMarketing})
+			if err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	forecast, err := ledger.Forecast(chatapi.Month(2026, time.November), november.AddDate(0, 0, 10))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(forecast)
+	// Output:
+	// Forecast for November 2026, from what was recorded until 2026-11-11 00:00
+	//
+	// North America  marketing  30  0.75 USD
+	// So far                        0.25 USD
+	// Month                         0.75 USD
+}

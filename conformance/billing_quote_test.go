@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"errors"
 	"fmt"
 	"iter"
 	"strings"
@@ -196,4 +197,43 @@ func pairs(all []recipientMessage) iter.Seq2[chatapi.Recipient, chatapi.Message]
 			}
 		}
 	}
+}
+
+// A forecast knows what is spent, and once the month is over it is the bill.
+func TestAForecastEndsInTheBill(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p, now := drawQuoted(t)
+		ledger := p.ledger(t, p.activities)
+		for _, month := range p.months() {
+			bill, err := ledger.Bill(month)
+			whole := priced(t, bill, err)
+			end := time.Date(month.Year, month.Month+1, 1, 0, 0, 0, 0, p.account.Timezone)
+			forecast, forecastErr := ledger.Forecast(month, end)
+			require.Equal(t, err != nil, errors.Is(forecastErr, chatapi.ErrNoPrice))
+			require.Equal(t, whole.Totals, forecast.Totals)
+			require.Equal(t, len(whole.Gaps), len(forecast.Gaps))
+
+			if now.Before(end.AddDate(0, -1, 0)) || now.After(end) {
+				continue
+			}
+			forecast, err = ledger.Forecast(month, now)
+			if err != nil {
+				require.ErrorIs(t, err, chatapi.ErrNoPrice)
+			}
+			spent := chatapi.Money{Currency: "USD"}
+			for _, c := range whole.Charges {
+				if c.At.Before(now) {
+					spent.Micros += c.Amount.Micros
+				}
+			}
+			require.Equal(t, []chatapi.Money{spent}, forecast.Spent)
+			require.GreaterOrEqual(t, forecast.Totals[0].Micros, spent.Micros)
+			require.GreaterOrEqual(t, forecast.Low[0].Micros, spent.Micros)
+			micros := int64(0)
+			for _, c := range forecast.Costs {
+				micros += c.Amount.Micros
+			}
+			require.Equal(t, forecast.Totals[0].Micros, micros, "the costs add up")
+		}
+	})
 }
