@@ -62,7 +62,7 @@ func (p *parser) cloudChange(v wire.Value) error {
 	}
 	if !value.IsNull() && !value.IsObject() {
 		p.depth = 2
-		p.unreadable("value", errNotObject(value), value)
+		p.unreadable("value", errNotObject(value), value.Raw())
 		return nil
 	}
 	if read := fieldReaders[p.field]; read != nil {

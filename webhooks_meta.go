@@ -1,7 +1,6 @@
 package chatapi
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -56,7 +55,7 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.history = m.Value
 		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
-			if in.content == nil {
+			if in.content.IsAbsent() {
 				in.name, in.content = string(m.Name), m.Value
 			}
 		}
@@ -152,7 +151,7 @@ const maxEdits = 4
 func (in *metaElement) read(c *Content, depth int) {
 	c.ID, c.Type = in.id, TypeOther
 	in.readContext(c)
-	if len(in.errors) > 0 {
+	if !in.errors.IsAbsent() {
 		c.Errors = statusErrors(in.errors)
 	}
 	v := in.content
@@ -171,7 +170,7 @@ func (in *metaElement) read(c *Content, depth int) {
 	case "contacts":
 		c.Type = TypeContacts
 		if !v.IsNull() {
-			c.Contacts, c.Cards = json.RawMessage(v), readContactCards(v)
+			c.Contacts, c.Cards = v.Raw(), readContactCards(v)
 		}
 	case "button":
 		c.Type, c.Reply = TypeButton, &Reply{}
@@ -209,7 +208,7 @@ func (in *metaElement) read(c *Content, depth int) {
 			c.Text = c.Edit.Text
 		}
 	}
-	if c.Text == "" && in.stray != nil {
+	if c.Text == "" && !in.stray.IsAbsent() {
 		c.Text, _ = in.stray.Get("body").Text()
 	}
 }
@@ -244,7 +243,7 @@ func (in *metaElement) readContext(c *Content) {
 				}
 			}
 		case "referral":
-			if referral == nil {
+			if referral.IsAbsent() {
 				referral = m.Value
 			}
 		}
@@ -300,10 +299,10 @@ func (in *metaElement) readInteractive(c *Content) {
 			response := m.Value.Get("response_json")
 			var err error
 			if c.Flow.Response, err = response.Text(); err != nil {
-				c.Flow.Response = string(response) // an object where a text belongs
+				c.Flow.Response = string(response.Raw()) // an object where a text belongs
 			}
-			if _, err := wire.Check([]byte(c.Flow.Response)); err == nil {
-				c.Flow.JSON = json.RawMessage(c.Flow.Response)
+			if document := []byte(c.Flow.Response); wire.IsDocument(document) {
+				c.Flow.JSON = document
 			}
 		case "call_permission_reply":
 			c.Type, c.Permission = TypeCallPermission, &CallPermission{}
@@ -324,7 +323,7 @@ func (in *metaElement) readInteractive(c *Content) {
 func readContactCards(v wire.Value) (cards []ContactCard) {
 	for list := v.Array(); list.Next(); {
 		var card ContactCard
-		if wire.UnmarshalLenient(list.Value, &card) != nil {
+		if wire.UnmarshalLenient(list.Value.Raw(), &card) != nil {
 			card = ContactCard{}
 			card.Name.Formatted, _ = list.Value.Get("name").Get("formatted_name").Text()
 			for phones := list.Value.Get("phones").Array(); phones.Next(); {

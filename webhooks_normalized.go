@@ -17,15 +17,16 @@ import (
 // an echo in the normalized format. A row that is no JSON object, or has an
 // object or array where a scalar belongs, is an error.
 func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
-	lenient, err := wire.Check(row)
+	document, err := wire.Parse(row)
 	if err != nil {
 		return nil, err
 	}
-	v := wire.Root(row)
+	defer document.Release()
+	v := document.Root()
 	if !v.IsObject() {
 		return nil, errors.New("want an object, got " + v.Kind())
 	}
-	p := parser{channel: channel, lenient: lenient}
+	p := parser{channel: channel, lenient: document.Lenient()}
 	if err := p.message(v); err != nil {
 		return nil, err
 	}
@@ -121,7 +122,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 func (p *parser) message(v wire.Value) error {
 	in := readNormalized(v)
 	if !in.normalized {
-		if v.Get("from") != nil || v.Get("timestamp") != nil || in.kind != "" && v.Get(in.kind) != nil {
+		if !v.Get("from").IsAbsent() || !v.Get("timestamp").IsAbsent() || in.kind != "" && !v.Get(in.kind).IsAbsent() {
 			return p.metaMessage(v)
 		}
 		p.unknown("message", in.kind, v)
@@ -224,7 +225,7 @@ func (in *normalizedMessage) content(kind ContentType) Content {
 		c.Location, c.Text = locationOf(in.body), in.caption
 	case TypeContacts:
 		if !in.body.IsNull() {
-			c.Contacts = json.RawMessage(in.body)
+			c.Contacts = in.body.Raw()
 		}
 		c.Text = in.caption
 	case TypeButton, TypeInteractive:

@@ -78,10 +78,10 @@ func (p *parser) metaStatus(v wire.Value) error {
 	if e.To.Chat = thread(e.To); e.Pricing != nil {
 		e.Category = e.Pricing.Category
 	}
-	if cost != nil && e.Pricing == nil {
+	if !cost.IsAbsent() && e.Pricing == nil {
 		e.Pricing = &StatusPricing{}
 	}
-	if cost != nil && e.Pricing.Cost == nil {
+	if !cost.IsAbsent() && e.Pricing.Cost == nil {
 		e.Pricing.Cost = readCost(cost)
 	}
 	if kind == "payment" || kind == "" && payment.IsObject() {
