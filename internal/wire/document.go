@@ -1,0 +1,380 @@
+package wire
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sync"
+	"unicode/utf8"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Document is one JSON document that was checked as a whole and is read by
+// position: its text is gone over once, and nothing is built that is not asked
+// for. A Document is safe for concurrent use until Release.
+type Document struct {
+	data    []byte
+	nodes   []node
+	open    []container // only while it is scanned
+	lenient bool
+}
+
+// node is where a value or a member's name stands. Nodes are in the order of
+// the text: an object is followed by name, value, name, value; an array by its
+// elements.
+type node struct {
+	start, end uint32
+	next       uint32 // the node after this one and all that it holds
+}
+
+// container is an object or array whose end is not yet reached.
+type container struct {
+	node  uint32
+	names int    // of an object
+	seen  uint64 // a bit for each name so far
+	check bool   // the names have to be compared at the end
+}
+
+const (
+	maxDepth = 10_000 // that of the JSON package
+
+	// fewNames is up to where a name is compared with the ones before it.
+	fewNames = 32
+)
+
+var released sync.Pool
+
+// Parse checks that data is exactly one JSON document and notes where its
+// values are. Duplicate names and broken UTF-8 are let through, and reported by
+// Lenient; nesting deeper than 10,000 levels is an error. The document refers
+// to data. Beside it, each value and name takes 12 bytes.
+func Parse(data []byte) (*Document, error) {
+	if len(data) > math.MaxUint32 {
+		return nil, errors.New("it is larger than 4 GiB")
+	}
+	d, _ := released.Get().(*Document)
+	if d == nil {
+		d = &Document{}
+	}
+	d.data, d.nodes, d.open, d.lenient = data, d.nodes[:0], d.open[:0], false
+	if !d.scan() {
+		d.Release()
+		return nil, explain(data)
+	}
+	return d, nil
+}
+
+// Root returns the document's value.
+func (d *Document) Root() Value { return Value{d, 0} }
+
+// Lenient reports whether the document is one only with duplicate names or
+// broken UTF-8 allowed.
+func (d *Document) Lenient() bool { return d.lenient }
+
+// Release hands the memory of the document, without its text, to the next one.
+// No Value of it may be used any more; texts and raw bytes stay.
+func (d *Document) Release() {
+	const usual = 1 << 14
+	d.data = nil
+	if cap(d.nodes) <= usual && cap(d.open) <= usual {
+		released.Put(d)
+	}
+}
+
+// IsDocument reports whether data is exactly one JSON document, as Parse takes it.
+func IsDocument(data []byte) bool {
+	d, err := Parse(data)
+	if err != nil {
+		return false
+	}
+	d.Release()
+	return true
+}
+
+// Strict reports whether data is one JSON document without duplicate names and
+// broken UTF-8.
+func Strict(data []byte) bool { return jsontext.Value(data).IsValid() }
+
+// explain says why data is no JSON document, in the words of the JSON package.
+func explain(data []byte) error {
+	decoder := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
+	_, err := decoder.ReadValue()
+	var syntax *jsontext.SyntacticError
+	switch {
+	case errors.Is(err, io.EOF) && len(bytes.TrimSpace(data)) == 0:
+		return errors.New("it is empty")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("it is cut off after %d bytes", len(data))
+	case err == nil:
+		return fmt.Errorf("there is more after the document's end at byte %d", decoder.InputOffset())
+	case errors.As(err, &syntax):
+		return fmt.Errorf("%v at byte %d", syntax.Err, syntax.ByteOffset)
+	}
+	return err
+}
+
+// scan fills in the nodes; it is false if the data is not one document. It
+// does not recurse, so depth costs the stack nothing.
+func (d *Document) scan() bool {
+	data, nodes, open := d.data, d.nodes, d.open
+	defer func() { d.nodes, d.open = nodes, open }()
+	i := skipSpace(data, 0)
+value:
+	if i >= len(data) {
+		return false
+	}
+	switch c := data[i]; c {
+	case '{', '[':
+		if len(open) == maxDepth {
+			return false
+		}
+		open = append(open, container{node: uint32(len(nodes))})
+		nodes = append(nodes, node{start: uint32(i)})
+		i = skipSpace(data, i+1)
+		switch {
+		case i >= len(data):
+			return false
+		case data[i] == c+2: // the closing one of either
+			goto end
+		case c == '{':
+			goto name
+		}
+		goto value
+	case '"':
+		end, broken := scanString(data, i)
+		if end == 0 {
+			return false
+		}
+		d.lenient = d.lenient || broken
+		nodes = append(nodes, node{uint32(i), uint32(end), uint32(len(nodes) + 1)})
+		i = end
+	default:
+		end := scanWord(data, i)
+		if end == 0 {
+			return false
+		}
+		nodes = append(nodes, node{uint32(i), uint32(end), uint32(len(nodes) + 1)})
+		i = end
+	}
+after:
+	i = skipSpace(data, i)
+	if len(open) == 0 {
+		return i == len(data)
+	}
+	if i >= len(data) {
+		return false
+	}
+	switch object := data[nodes[open[len(open)-1].node].start] == '{'; {
+	case data[i] == ',' && object:
+		i = skipSpace(data, i+1)
+		goto name
+	case data[i] == ',':
+		i = skipSpace(data, i+1)
+		goto value
+	case data[i] == '}' && object, data[i] == ']' && !object:
+		goto end
+	}
+	return false
+name:
+	if i >= len(data) || data[i] != '"' {
+		return false
+	}
+	{
+		end, broken := scanString(data, i)
+		if end == 0 {
+			return false
+		}
+		d.lenient = d.lenient || broken
+		nodes = append(nodes, node{uint32(i), uint32(end), uint32(len(nodes) + 1)})
+		if top := &open[len(open)-1]; !d.lenient && top.repeats(data, nodes) {
+			d.lenient = true
+		}
+		i = skipSpace(data, end)
+	}
+	if i >= len(data) || data[i] != ':' {
+		return false
+	}
+	i = skipSpace(data, i+1)
+	goto value
+end:
+	i++
+	{
+		top := open[len(open)-1]
+		open = open[:len(open)-1]
+		nodes[top.node].end, nodes[top.node].next = uint32(i), uint32(len(nodes))
+		if top.check && !d.lenient {
+			d.lenient = Value{&Document{data: data, nodes: nodes}, top.node}.repeats()
+		}
+	}
+	goto after
+}
+
+// repeats reports whether the last node is a name that the object had before.
+// Names with escapes, and those of a large object, are left for its end.
+func (c *container) repeats(data []byte, nodes []node) bool {
+	last := nodes[len(nodes)-1]
+	name := data[last.start:last.end]
+	c.names++
+	if c.check = c.check || c.names > fewNames || bytes.IndexByte(name, '\\') >= 0; c.check {
+		return false
+	}
+	bit := uint64(1) << ((uint(name[1])*5 + uint(name[len(name)-2])*3 + uint(len(name))) % 64)
+	if c.seen&bit == 0 {
+		c.seen |= bit
+		return false
+	}
+	for at := c.node + 1; int(at) < len(nodes)-1; at = nodes[at+1].next {
+		if bytes.Equal(data[nodes[at].start:nodes[at].end], name) {
+			return true
+		}
+	}
+	return false
+}
+
+// repeats reports whether a name occurs twice in an object.
+func (v Value) repeats() bool {
+	names := map[string]struct{}{}
+	for members := v.Object(); members.Next(); {
+		before := len(names)
+		if names[string(members.Name)] = struct{}{}; len(names) == before {
+			return true
+		}
+	}
+	return false
+}
+
+func skipSpace(data []byte, i int) int {
+	for i < len(data) && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// plain marks the bytes that stand for themselves in a string.
+var plain = func() (table [256]bool) {
+	for c := ' '; c < utf8.RuneSelf; c++ {
+		table[c] = c != '"' && c != '\\'
+	}
+	return table
+}()
+
+// scanString returns the position after the string that begins at i, or 0 if it
+// is none; broken tells that something in it is not UTF-8.
+func scanString(data []byte, i int) (end int, broken bool) {
+	for i++; i < len(data); {
+		switch c := data[i]; {
+		case plain[c]:
+			i++
+		case c == '"':
+			return i + 1, broken
+		case c == '\\':
+			n, lone := scanEscape(data[i:])
+			if n == 0 {
+				return 0, false
+			}
+			i, broken = i+n, broken || lone
+		case c >= utf8.RuneSelf:
+			r, n := utf8.DecodeRune(data[i:])
+			i, broken = i+n, broken || r == utf8.RuneError && n == 1
+		default: // a control character
+			return 0, false
+		}
+	}
+	return 0, false
+}
+
+// scanEscape returns the length of the escape sequence at the beginning of
+// data, or 0 if it is none; lone tells that it is half of a surrogate pair.
+func scanEscape(data []byte) (n int, lone bool) {
+	if len(data) < 2 {
+		return 0, false
+	}
+	switch data[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2, false
+	case 'u':
+		switch r := hex4(data[2:]); {
+		case r < 0:
+			return 0, false
+		case r >= 0xdc00 && r < 0xe000:
+			return 6, true
+		case r < 0xd800 || r >= 0xe000:
+			return 6, false
+		}
+		if len(data) > 8 && data[6] == '\\' && data[7] == 'u' {
+			if second := hex4(data[8:]); second >= 0xdc00 && second < 0xe000 {
+				return 12, false
+			}
+		}
+		return 6, true
+	}
+	return 0, false
+}
+
+// hex4 returns the number of four hexadecimal digits, or -1.
+func hex4(data []byte) (r rune) {
+	if len(data) < 4 {
+		return -1
+	}
+	for _, c := range data[:4] {
+		switch {
+		case c >= '0' && c <= '9':
+			c -= '0'
+		case c >= 'a' && c <= 'f':
+			c -= 'a' - 10
+		case c >= 'A' && c <= 'F':
+			c -= 'A' - 10
+		default:
+			return -1
+		}
+		r = r<<4 | rune(c)
+	}
+	return r
+}
+
+// scanWord returns the position after the number, true, false or null that
+// begins at i, or 0 if it is none of these.
+func scanWord(data []byte, i int) int {
+	for _, word := range [...]string{"true", "false", "null"} {
+		if data[i] == word[0] {
+			if len(data)-i >= len(word) && string(data[i:i+len(word)]) == word {
+				return i + len(word)
+			}
+			return 0
+		}
+	}
+	if data[i] == '-' {
+		i++
+	}
+	whole := i
+	if i = skipDigits(data, i); i == whole || data[whole] == '0' && i > whole+1 {
+		return 0
+	}
+	if i < len(data) && data[i] == '.' {
+		fraction := i + 1
+		if i = skipDigits(data, fraction); i == fraction {
+			return 0
+		}
+	}
+	if i < len(data) && (data[i] == 'e' || data[i] == 'E') {
+		i++
+		if i < len(data) && (data[i] == '+' || data[i] == '-') {
+			i++
+		}
+		exponent := i
+		if i = skipDigits(data, i); i == exponent {
+			return 0
+		}
+	}
+	return i
+}
+
+func skipDigits(data []byte, i int) int {
+	for i < len(data) && data[i] >= '0' && data[i] <= '9' {
+		i++
+	}
+	return i
+}
