@@ -312,3 +312,33 @@ func (f *fields) text(m *wire.Object) string {
 	}
 	return text
 }
+
+// word is text for what is mostly one of the words that all bodies have.
+func (f *fields) word(m *wire.Object) string {
+	if word, err := m.Value.Word(commonWords); err == nil {
+		return word
+	}
+	return f.text(m)
+}
+
+// scalar is text for what is read later.
+func (f *fields) scalar(m *wire.Object) wire.Value {
+	if m.Value.IsObject() || m.Value.IsArray() {
+		f.text(m)
+	}
+	return m.Value
+}
+
+// commonWords are those that most bodies have.
+var commonWords = func() map[string]string {
+	all := map[string]string{}
+	for kind := range normalizedKinds {
+		all[kind] = kind
+	}
+	for _, word := range []string{"messages", "message_echoes", "calls", "whatsapp", "sent", "delivered", "read", "failed", "message",
+		"individual", "group", CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryService, "CBP", "PMP", "regular",
+		"free_customer_service", "free_entry_point", "referral_conversion"} {
+		all[word] = word
+	}
+	return all
+}()

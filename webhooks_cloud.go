@@ -32,8 +32,7 @@ func (p *parser) cloudEntry(v wire.Value) error {
 		case "id":
 			p.account, _ = m.Value.Text()
 		case "time":
-			text, _ := m.Value.Text()
-			p.at = timeOf(text)
+			p.at = m.Value.Time()
 		case "changes":
 			changes = m.Value
 		}
@@ -55,7 +54,7 @@ func (p *parser) cloudChange(v wire.Value) error {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "field":
-			p.field, _ = m.Value.Text()
+			p.field, _ = m.Value.Word(commonWords)
 		case "value":
 			value = m.Value
 		}

@@ -12,13 +12,14 @@ import (
 // metaElement is a message or an echo as it is written.
 type metaElement struct {
 	fields
-	id, kind, time, group string
-	from, to              Contact
-	context, referral     wire.Value
-	errors, history       wire.Value
-	name                  string // of the first member that holds content
-	content               wire.Value
-	stray                 wire.Value // a text beside another type
+	id, kind, group   string
+	at                wire.Value
+	from, to          Contact
+	context, referral wire.Value
+	errors, history   wire.Value
+	name              string // of the first member that holds content
+	content           wire.Value
+	stray             wire.Value // a text beside another type
 }
 
 // readMeta collects the members, in whatever order they come.
@@ -28,9 +29,9 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "id":
 			in.id = in.text(&m)
 		case "type":
-			in.kind = in.text(&m)
+			in.kind = in.word(&m)
 		case "timestamp":
-			in.time, _ = m.Value.Text()
+			in.at = m.Value
 		case "from":
 			setPhone(&in.from, strings.TrimSpace(in.text(&m)))
 		case "from_user_id", "from_bsuid":
@@ -73,7 +74,11 @@ func readMeta(v wire.Value) (in metaElement) {
 
 // isEmpty reports whether nothing of a message was found.
 func (in *metaElement) isEmpty() bool {
-	return in.id == "" && in.kind == "" && in.from == (Contact{}) && in.time == ""
+	if in.id != "" || in.kind != "" || in.from != (Contact{}) {
+		return false
+	}
+	at, _ := in.at.Text()
+	return at == ""
 }
 
 // metaMessage reads one element of "messages".
@@ -102,7 +107,7 @@ func (p *parser) metaMessage(v wire.Value) error {
 		e.Chat = e.From.Chat
 	}
 	e.EventInfo = p.info(messageWire(in.kind), v)
-	e.Time = timeOf(in.time)
+	e.Time = in.at.Time()
 	p.add(e)
 	return nil
 }
@@ -130,7 +135,7 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		e.Chat = e.To.Chat
 	}
 	e.EventInfo = p.info(joinWire("message_echo", in.kind), v)
-	e.Time = timeOf(in.time)
+	e.Time = in.at.Time()
 	p.add(e)
 	return nil
 }
@@ -309,8 +314,7 @@ func (in *metaElement) readInteractive(c *Content) {
 			c.Permission.Response, _ = m.Value.Get("response").Text()
 			c.Permission.Permanent, _ = m.Value.Get("is_permanent").Bool()
 			c.Permission.Source, _ = m.Value.Get("response_source").Text()
-			expires, _ := m.Value.Get("expiration_timestamp").Text()
-			c.Permission.Expires = timeOf(expires)
+			c.Permission.Expires = m.Value.Get("expiration_timestamp").Time()
 		}
 	}
 	if c.Errors == nil {

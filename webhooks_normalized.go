@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -64,8 +63,9 @@ type normalizedMessage struct {
 	fields
 	id, kind, chat, author, sender string
 	bsuid, username                string
-	caption, quoted, time          string
-	body, fromMe, meta, referral   wire.Value
+	caption, quoted                string
+	body, fromMe, at               wire.Value
+	meta, referral                 wire.Value
 	number                         int64
 	forwarded, normalized          bool
 }
@@ -77,7 +77,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "id":
 			in.id = in.text(&m)
 		case "type":
-			in.kind = in.text(&m)
+			in.kind = in.word(&m)
 		case "body":
 			in.body = m.Value
 			in.normalized = in.normalized || m.Value.IsString()
@@ -96,7 +96,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
 		case "time":
-			in.time, in.normalized = in.text(&m), true
+			in.at, in.normalized = in.scalar(&m), true
 		case "self", "chatName":
 			in.normalized = true
 		case "isForwarded":
@@ -137,7 +137,7 @@ func (p *parser) message(v wire.Value) error {
 		return in.err
 	}
 	info := p.info(known.wire, v)
-	info.Time = timeOf(in.time)
+	info.Time = in.at.Time()
 	info.Number = in.number
 	switch ours, readable := in.outgoing(); {
 	case !readable: // neither may a bot answer it, nor may it be dropped
@@ -148,15 +148,6 @@ func (p *parser) message(v wire.Value) error {
 		p.add(&MessageEvent{EventInfo: info, From: in.from(), Content: content})
 	}
 	return nil
-}
-
-// timeOf returns the zero time for anything but Unix seconds.
-func timeOf(text string) time.Time {
-	at, err := wire.ParseTime(text)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }
 
 // outgoing tells whether the business sent the message. Where fromMe is absent,
@@ -196,7 +187,12 @@ func contactOf(chat string) Contact {
 }
 
 func isDigits(text string) bool {
-	return text != "" && strings.Trim(text, "0123456789") == ""
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // content reads what the message says. Only for types whose form the contract
@@ -353,14 +349,14 @@ func referralOf(v wire.Value) *Referral {
 // ack reads one element of "ack". An element without a status is unknown.
 func (p *parser) ack(v wire.Value) error {
 	var f fields
-	var at string
-	e := StatusEvent{}
+	var at wire.Value
+	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
 			e.MessageID = f.text(&m)
 		case "status":
-			e.Status = Status(f.text(&m))
+			e.Status = Status(f.word(&m))
 		case "chatId":
 			e.To.Chat = f.text(&m)
 		case "phone":
@@ -370,9 +366,9 @@ func (p *parser) ack(v wire.Value) error {
 		case "userName":
 			e.To.Username = f.text(&m)
 		case "category":
-			e.Category = f.text(&m)
+			e.Category = f.word(&m)
 		case "time", "timestamp": // never seen in traffic; read if it ever comes
-			at, _ = m.Value.Text()
+			at = m.Value
 		case "error", "errors":
 			e.Errors = append(e.Errors, statusErrors(m.Value)...)
 		}
@@ -406,7 +402,7 @@ func (p *parser) ack(v wire.Value) error {
 		e.Status = StatusRead
 	}
 	e.EventInfo = p.info(name, v)
-	e.Time = timeOf(at)
-	p.add(&e)
+	e.Time = at.Time()
+	p.add(e)
 	return nil
 }

@@ -13,24 +13,24 @@ import (
 // or a payment.
 func (p *parser) metaStatus(v wire.Value) error {
 	var f fields
-	var kind, at, recipient, recipientKind string
+	var kind, recipient, recipientKind string
 	var member Contact
-	var payment, cost wire.Value
+	var at, payment, cost wire.Value
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
 			e.MessageID = f.text(&m)
 		case "status":
-			e.Status = Status(f.text(&m))
+			e.Status = Status(f.word(&m))
 		case "type":
-			kind, _ = m.Value.Text()
+			kind, _ = m.Value.Word(commonWords)
 		case "timestamp":
-			at, _ = m.Value.Text()
+			at = m.Value
 		case "recipient_id":
 			recipient = f.text(&m)
 		case "recipient_type":
-			recipientKind, _ = m.Value.Text()
+			recipientKind, _ = m.Value.Word(commonWords)
 		case "recipient_user_id":
 			e.To.BSUID, _ = m.Value.Text()
 		case "recipient_parent_user_id", "parent_recipient_user_id", "parent_user_id":
@@ -89,7 +89,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 		return nil
 	}
 	e.EventInfo = p.info(statusWire(e.Status), v)
-	e.Time = timeOf(at)
+	e.Time = at.Time()
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
@@ -122,10 +122,9 @@ func readConversation(v wire.Value) *StatusConversation {
 		case "id":
 			c.ID, _ = m.Value.Text()
 		case "origin":
-			c.Origin, _ = m.Value.Get("type").Text()
+			c.Origin, _ = m.Value.Get("type").Word(commonWords)
 		case "expiration_timestamp":
-			expires, _ := m.Value.Text()
-			c.ExpiresAt = timeOf(expires)
+			c.ExpiresAt = m.Value.Time()
 		}
 	}
 	return c
@@ -143,11 +142,11 @@ func readPricing(v wire.Value) *StatusPricing {
 				price.Billable = &billable
 			}
 		case "pricing_model":
-			price.Model, _ = m.Value.Text()
+			price.Model, _ = m.Value.Word(commonWords)
 		case "category":
-			price.Category, _ = m.Value.Text()
+			price.Category, _ = m.Value.Word(commonWords)
 		case "type":
-			price.Type, _ = m.Value.Text()
+			price.Type, _ = m.Value.Word(commonWords)
 		case "cost":
 			price.Cost = readCost(m.Value)
 		}
@@ -167,7 +166,7 @@ func readCost(v wire.Value) *Money {
 }
 
 // payment turns the status of a payment into its event.
-func (p *parser) payment(status *StatusEvent, at string, v, raw wire.Value) {
+func (p *parser) payment(status *StatusEvent, at, v, raw wire.Value) {
 	e := &PaymentEvent{MessageID: status.MessageID, Status: string(status.Status), From: status.To, Errors: status.Errors}
 	e.ReferenceID, _ = v.Get("reference_id").Text()
 	transaction := v.Get("transaction")
@@ -180,7 +179,7 @@ func (p *parser) payment(status *StatusEvent, at string, v, raw wire.Value) {
 		e.Amount = &Money{value * (microsPerUnit / offset), currency}
 	}
 	e.EventInfo = p.info("payment."+e.Status, raw)
-	e.Time = timeOf(at)
+	e.Time = at.Time()
 	p.add(e)
 }
 

@@ -6,7 +6,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -79,11 +78,23 @@ func (v Value) Text() (string, error) {
 	case 0, 'n':
 		return "", nil
 	case '"':
-		return unquote(v.Raw()), nil
+		return v.doc.unquote(v.node), nil
 	case '{', '[':
 		return "", fmt.Errorf("want a text, got %s", v.Kind())
 	}
 	return string(v.Raw()), nil
+}
+
+// Word is Text for what is mostly one of a few words: those cost no memory.
+func (v Value) Word(words map[string]string) (string, error) {
+	if v.IsString() {
+		if n := &v.doc.nodes[v.node]; n.plain {
+			if word, ok := words[string(v.doc.data[n.start+1:n.end-1])]; ok {
+				return word, nil
+			}
+		}
+	}
+	return v.Text()
 }
 
 // Bool returns true, false, 0, 1 and their text forms; set is false for
@@ -137,11 +148,19 @@ func (v Value) Get(name string) Value {
 // Time returns the instant of Unix seconds in either form; the zero time for
 // anything else.
 func (v Value) Time() time.Time {
-	text := v.Raw()
+	digits := v.Raw()
 	if v.IsString() {
-		text = text[1 : len(text)-1]
+		digits = digits[1 : len(digits)-1]
 	}
-	at, err := ParseTime(string(text))
+	// The usual form, without a text of its own.
+	if seconds, err := strconv.ParseInt(string(digits), 10, 64); err == nil && seconds > 0 && seconds < milliseconds {
+		return time.Unix(seconds, 0).UTC()
+	}
+	text, err := v.Text()
+	if err != nil {
+		return time.Time{}
+	}
+	at, err := ParseTime(text)
 	if err != nil {
 		return time.Time{}
 	}
@@ -179,10 +198,9 @@ func (o *Object) Next() bool {
 	if o.at >= o.end {
 		return false
 	}
-	n := o.doc.nodes[o.at]
-	o.Name = o.doc.data[n.start+1 : n.end-1]
-	if bytes.IndexByte(o.Name, '\\') >= 0 {
-		o.Name = []byte(unquote(o.doc.data[n.start:n.end]))
+	n := &o.doc.nodes[o.at]
+	if o.Name = o.doc.data[n.start+1 : n.end-1]; !n.plain {
+		o.Name = []byte(o.doc.unquote(o.at))
 	}
 	o.Value = Value{o.doc, o.at + 1}
 	o.at = o.doc.nodes[o.at+1].next
@@ -218,12 +236,12 @@ func (a *Array) Rest() []byte {
 	return bytes.TrimRight(rest, " \t\r\n")
 }
 
-// unquote decodes a string literal. Broken UTF-8 becomes U+FFFD.
-func unquote(literal []byte) string {
-	inner := literal[1 : len(literal)-1]
-	if bytes.IndexByte(inner, '\\') < 0 && utf8.Valid(inner) {
-		return string(inner)
+// unquote decodes a string. Broken UTF-8 becomes U+FFFD.
+func (d *Document) unquote(at uint32) string {
+	n := &d.nodes[at]
+	if n.plain {
+		return string(d.data[n.start+1 : n.end-1])
 	}
-	text, _ := jsontext.AppendUnquote(nil, literal)
+	text, _ := jsontext.AppendUnquote(nil, d.data[n.start:n.end])
 	return string(text)
 }
