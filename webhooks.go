@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -111,14 +113,20 @@ func readWebhook(body []byte) webhook {
 			Sentence: "The webhook's body is not one JSON object.",
 			Advice:   "check what sends to this address, and whether a proxy cuts bodies off"}}
 	}
-	p := parser{lenient: document.Lenient()}
+	p := parsers.Get().(*parser)
+	p.lenient = document.Lenient()
 	p.body(document.Root())
 	read := webhook{events: p.events, channels: p.channels}
 	if len(p.bad) > 0 {
 		read.err = &ParseError{Elements: p.bad}
 	}
+	*p = parser{}
+	parsers.Put(p)
 	return read
 }
+
+// parsers are empty ones, since a parser is as large as an event.
+var parsers = sync.Pool{New: func() any { return &parser{} }}
 
 // parser collects what the parts of one body yield.
 type parser struct {
@@ -153,7 +161,7 @@ func (p *parser) body(root wire.Value) {
 	known := found[:0]
 	var entries bool
 	for members := root.Object(); members.Next(); {
-		switch name := string(members.Name); name {
+		switch name := nameOf(&members); name {
 		case "type":
 			kind, _ = members.Value.Text()
 		case "instanceId":
@@ -241,6 +249,7 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 		p.unreadable(path, errors.New("want an array, got "+v.Kind()), v.Raw())
 		return
 	}
+	p.events = slices.Grow(p.events, min(v.Len(), maxElements-p.elements))
 	elements := v.Array()
 	for i := 0; ; i++ {
 		if p.elements >= maxElements {
@@ -329,13 +338,22 @@ func (f *fields) scalar(m *wire.Object) wire.Value {
 	return m.Value
 }
 
+// nameOf returns the current member's name; a common one costs no memory.
+func nameOf(m *wire.Object) string {
+	if word, ok := commonWords[string(m.Name)]; ok {
+		return word
+	}
+	return string(m.Name)
+}
+
 // commonWords are those that most bodies have.
 var commonWords = func() map[string]string {
 	all := map[string]string{}
 	for kind := range normalizedKinds {
 		all[kind] = kind
 	}
-	for _, word := range []string{"messages", "message_echoes", "calls", "whatsapp", "sent", "delivered", "read", "failed", "message",
+	for _, word := range []string{"instanceId", "type", "object", "entry", "value", "messages", "message_echoes", "ack", "statuses", "calls", "errors",
+		"metadata", "messaging_product", "whatsapp", "sent", "delivered", "read", "failed", "message",
 		"individual", "group", CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryService, "CBP", "PMP", "regular",
 		"free_customer_service", "free_entry_point", "referral_conversion"} {
 		all[word] = word

@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -108,7 +109,7 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 	var found [8]member
 	known := found[:0]
 	for m := v.Object(); m.Next(); {
-		switch name := string(m.Name); name {
+		switch name := nameOf(&m); name {
 		case "metadata":
 			for meta := m.Value.Object(); meta.Next(); {
 				switch string(meta.Name) {
@@ -150,6 +151,7 @@ type people struct {
 }
 
 func (s *people) read(v wire.Value) {
+	s.list = slices.Grow(s.list, min(v.Len(), maxElements))
 	for list := v.Array(); list.Next() && len(s.list) < maxElements; {
 		if c := readPerson(list.Value); c.Phone != "" || c.BSUID != "" {
 			s.list = append(s.list, c)

@@ -57,7 +57,7 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
 			if in.content.IsAbsent() {
-				in.name, in.content = string(m.Name), m.Value
+				in.name, in.content = nameOf(&m), m.Value
 			}
 		}
 	}

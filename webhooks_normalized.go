@@ -132,21 +132,26 @@ func (p *parser) message(v wire.Value) error {
 	if !ok {
 		known.wire, known.kind = joinWire("message", in.kind), TypeOther
 	}
-	content := in.content(known.kind)
+	var event Event
+	var content *Content
+	switch ours, readable := in.outgoing(); {
+	case !readable: // neither may a bot answer it, nor may it be dropped
+		event, content = &UnknownEvent{}, &Content{}
+	case ours:
+		e := &EchoEvent{To: contactOf(in.chat)}
+		event, content = e, &e.Content
+	default:
+		e := &MessageEvent{From: in.from()}
+		event, content = e, &e.Content
+	}
+	in.content(content, known.kind)
 	if in.err != nil {
 		return in.err
 	}
-	info := p.info(known.wire, v)
-	info.Time = in.at.Time()
-	info.Number = in.number
-	switch ours, readable := in.outgoing(); {
-	case !readable: // neither may a bot answer it, nor may it be dropped
-		p.add(&UnknownEvent{EventInfo: info})
-	case ours:
-		p.add(&EchoEvent{EventInfo: info, To: contactOf(in.chat), Content: content})
-	default:
-		p.add(&MessageEvent{EventInfo: info, From: in.from(), Content: content})
-	}
+	info := event.Info()
+	*info = p.info(known.wire, v)
+	info.Time, info.Number = in.at.Time(), in.number
+	p.add(event)
 	return nil
 }
 
@@ -197,8 +202,8 @@ func isDigits(text string) bool {
 
 // content reads what the message says. Only for types whose form the contract
 // leaves open may the body be more than a scalar.
-func (in *normalizedMessage) content(kind ContentType) Content {
-	c := Content{ID: in.id, Type: kind, Chat: in.chat, QuotedID: in.quoted, Forwarded: in.forwarded}
+func (in *normalizedMessage) content(c *Content, kind ContentType) {
+	c.ID, c.Type, c.Chat, c.QuotedID, c.Forwarded = in.id, kind, in.chat, in.quoted, in.forwarded
 	body := ""
 	switch text, err := in.body.Text(); {
 	case err == nil:
@@ -239,7 +244,6 @@ func (in *normalizedMessage) content(kind ContentType) Content {
 	if c.Referral = referralOf(in.referral); c.Referral == nil {
 		c.Referral = referralOf(in.meta.Get("referral"))
 	}
-	return c
 }
 
 func isLink(text string) bool {

@@ -2,10 +2,12 @@ package wire
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"math/bits"
 	"sync"
 	"unicode/utf8"
 
@@ -20,6 +22,7 @@ type Document struct {
 	nodes   []node
 	open    []container // only while it is scanned
 	lenient bool
+	recent  [256]string // short texts; ids and numbers come again and again
 }
 
 // node is where a value or a member's name stands. Nodes are in the order of
@@ -29,6 +32,25 @@ type node struct {
 	start, end uint32
 	next       uint32 // the node after this one and all that it holds
 	plain      bool   // a string without escapes and broken UTF-8
+}
+
+// text returns bytes as a text. A short one is the text of last time if it was
+// met not long ago, in this document or one before.
+func (d *Document) text(b []byte) string {
+	const short = 32
+	if len(b) == 0 || len(b) > short {
+		return string(b)
+	}
+	// The ends tell ids apart.
+	hash := uint(len(b))
+	for _, c := range b[max(0, len(b)-4):] {
+		hash = hash*31 + uint(c)
+	}
+	text := &d.recent[hash%uint(len(d.recent))]
+	if *text != string(b) {
+		*text = string(b)
+	}
+	return *text
 }
 
 // container is an object or array whose end is not yet reached.
@@ -248,7 +270,7 @@ func (v Value) repeats() bool {
 }
 
 func skipSpace(data []byte, i int) int {
-	for i < len(data) && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t') {
+	for i < len(data) && data[i] <= ' ' && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t') {
 		i++
 	}
 	return i
@@ -271,10 +293,26 @@ var literal = func() (table [256]bool) {
 	return table
 }()
 
+// literals returns how many of eight bytes, the lowest first, stand for
+// themselves in a string.
+func literals(b uint64) int {
+	const ones, high = 0x0101010101010101, 0x8080808080808080
+	// A byte's high bit comes out set if it is a quote, a backslash, below a
+	// space or above ASCII. Only bytes above such a one may be wrong, by its borrow.
+	odd := (b | ((b ^ '"'*ones) - ones) | ((b ^ '\\'*ones) - ones) | (b - ' '*ones)) & high
+	return bits.TrailingZeros64(odd) / 8
+}
+
 // scanString returns the position after the string that begins at i, or 0 if it
 // is none.
 func scanString(data []byte, i int) (end int, form stringForm) {
 	for i++; i < len(data); {
+		if i+8 <= len(data) { // eight bytes at once, mostly
+			n := literals(binary.LittleEndian.Uint64(data[i:]))
+			if i += n; n == 8 {
+				continue
+			}
+		}
 		switch c := data[i]; {
 		case literal[c]:
 			i++

@@ -82,7 +82,7 @@ func (v Value) Text() (string, error) {
 	case '{', '[':
 		return "", fmt.Errorf("want a text, got %s", v.Kind())
 	}
-	return string(v.Raw()), nil
+	return v.doc.text(v.Raw()), nil
 }
 
 // Word is Text for what is mostly one of a few words: those cost no memory.
@@ -183,6 +183,14 @@ func (v Value) Array() Array {
 	return Array{doc: v.doc, at: v.node + 1, list: v.node}
 }
 
+// Len returns the number of v's elements; 0 if v is no array.
+func (v Value) Len() (n int) {
+	for elements := v.Array(); elements.Next(); {
+		n++
+	}
+	return n
+}
+
 // Object walks the members of an object in the order they were written.
 type Object struct {
 	// Name and Value are the current member's.
@@ -240,7 +248,7 @@ func (a *Array) Rest() []byte {
 func (d *Document) unquote(at uint32) string {
 	n := &d.nodes[at]
 	if n.plain {
-		return string(d.data[n.start+1 : n.end-1])
+		return d.text(d.data[n.start+1 : n.end-1])
 	}
 	text, _ := jsontext.AppendUnquote(nil, d.data[n.start:n.end])
 	return string(text)
