@@ -161,7 +161,7 @@ func (p *parser) body(root wire.Value) {
 	known := found[:0]
 	var entries bool
 	for members := root.Object(); members.Next(); {
-		switch name := nameOf(&members); name {
+		switch name := members.Key(); name {
 		case "type":
 			kind, _ = members.Value.Text()
 		case "instanceId":
@@ -322,14 +322,6 @@ func (f *fields) text(m *wire.Object) string {
 	return text
 }
 
-// word is text for what is mostly one of the words that all bodies have.
-func (f *fields) word(m *wire.Object) string {
-	if word, err := m.Value.Word(commonWords); err == nil {
-		return word
-	}
-	return f.text(m)
-}
-
 // scalar is text for what is read later.
 func (f *fields) scalar(m *wire.Object) wire.Value {
 	if m.Value.IsObject() || m.Value.IsArray() {
@@ -337,26 +329,3 @@ func (f *fields) scalar(m *wire.Object) wire.Value {
 	}
 	return m.Value
 }
-
-// nameOf returns the current member's name; a common one costs no memory.
-func nameOf(m *wire.Object) string {
-	if word, ok := commonWords[string(m.Name)]; ok {
-		return word
-	}
-	return string(m.Name)
-}
-
-// commonWords are those that most bodies have.
-var commonWords = func() map[string]string {
-	all := map[string]string{}
-	for kind := range normalizedKinds {
-		all[kind] = kind
-	}
-	for _, word := range []string{"instanceId", "type", "object", "entry", "value", "messages", "message_echoes", "ack", "statuses", "calls", "errors",
-		"metadata", "messaging_product", "whatsapp", "sent", "delivered", "read", "failed", "message",
-		"individual", "group", CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryService, "CBP", "PMP", "regular",
-		"free_customer_service", "free_entry_point", "referral_conversion"} {
-		all[word] = word
-	}
-	return all
-}()

@@ -55,7 +55,7 @@ func (p *parser) cloudChange(v wire.Value) error {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "field":
-			p.field, _ = m.Value.Word(commonWords)
+			p.field, _ = m.Value.Text()
 		case "value":
 			value = m.Value
 		}
@@ -109,7 +109,7 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 	var found [8]member
 	known := found[:0]
 	for m := v.Object(); m.Next(); {
-		switch name := nameOf(&m); name {
+		switch name := m.Key(); name {
 		case "metadata":
 			for meta := m.Value.Object(); meta.Next(); {
 				switch string(meta.Name) {

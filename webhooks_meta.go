@@ -29,7 +29,7 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "id":
 			in.id = in.text(&m)
 		case "type":
-			in.kind = in.word(&m)
+			in.kind = in.text(&m)
 		case "timestamp":
 			in.at = m.Value
 		case "from":
@@ -57,7 +57,7 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
 			if in.content.IsAbsent() {
-				in.name, in.content = nameOf(&m), m.Value
+				in.name, in.content = m.Key(), m.Value
 			}
 		}
 	}

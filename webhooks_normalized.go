@@ -77,7 +77,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "id":
 			in.id = in.text(&m)
 		case "type":
-			in.kind = in.word(&m)
+			in.kind = in.text(&m)
 		case "body":
 			in.body = m.Value
 			in.normalized = in.normalized || m.Value.IsString()
@@ -360,7 +360,7 @@ func (p *parser) ack(v wire.Value) error {
 		case "id":
 			e.MessageID = f.text(&m)
 		case "status":
-			e.Status = Status(f.word(&m))
+			e.Status = Status(f.text(&m))
 		case "chatId":
 			e.To.Chat = f.text(&m)
 		case "phone":
@@ -370,7 +370,7 @@ func (p *parser) ack(v wire.Value) error {
 		case "userName":
 			e.To.Username = f.text(&m)
 		case "category":
-			e.Category = f.word(&m)
+			e.Category = f.text(&m)
 		case "time", "timestamp": // never seen in traffic; read if it ever comes
 			at = m.Value
 		case "error", "errors":

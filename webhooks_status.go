@@ -22,15 +22,15 @@ func (p *parser) metaStatus(v wire.Value) error {
 		case "id":
 			e.MessageID = f.text(&m)
 		case "status":
-			e.Status = Status(f.word(&m))
+			e.Status = Status(f.text(&m))
 		case "type":
-			kind, _ = m.Value.Word(commonWords)
+			kind, _ = m.Value.Text()
 		case "timestamp":
 			at = m.Value
 		case "recipient_id":
 			recipient = f.text(&m)
 		case "recipient_type":
-			recipientKind, _ = m.Value.Word(commonWords)
+			recipientKind, _ = m.Value.Text()
 		case "recipient_user_id":
 			e.To.BSUID, _ = m.Value.Text()
 		case "recipient_parent_user_id", "parent_recipient_user_id", "parent_user_id":
@@ -122,7 +122,7 @@ func readConversation(v wire.Value) *StatusConversation {
 		case "id":
 			c.ID, _ = m.Value.Text()
 		case "origin":
-			c.Origin, _ = m.Value.Get("type").Word(commonWords)
+			c.Origin, _ = m.Value.Get("type").Text()
 		case "expiration_timestamp":
 			c.ExpiresAt = m.Value.Time()
 		}
@@ -142,11 +142,11 @@ func readPricing(v wire.Value) *StatusPricing {
 				price.Billable = &billable
 			}
 		case "pricing_model":
-			price.Model, _ = m.Value.Word(commonWords)
+			price.Model, _ = m.Value.Text()
 		case "category":
-			price.Category, _ = m.Value.Word(commonWords)
+			price.Category, _ = m.Value.Text()
 		case "type":
-			price.Type, _ = m.Value.Word(commonWords)
+			price.Type, _ = m.Value.Text()
 		case "cost":
 			price.Cost = readCost(m.Value)
 		}

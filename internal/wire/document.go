@@ -22,7 +22,7 @@ type Document struct {
 	nodes   []node
 	open    []container // only while it is scanned
 	lenient bool
-	recent  [256]string // short texts; ids and numbers come again and again
+	recent  [1 << recentBits]string // short texts; ids and numbers come again and again
 }
 
 // node is where a value or a member's name stands. Nodes are in the order of
@@ -41,12 +41,16 @@ func (d *Document) text(b []byte) string {
 	if len(b) == 0 || len(b) > short {
 		return string(b)
 	}
-	// The ends tell ids apart.
-	hash := uint(len(b))
-	for _, c := range b[max(0, len(b)-4):] {
-		hash = hash*31 + uint(c)
+	var end uint64 // ids differ there
+	if len(b) >= 8 {
+		end = binary.LittleEndian.Uint64(b[len(b)-8:])
+	} else {
+		for _, c := range b {
+			end = end<<8 | uint64(c)
+		}
 	}
-	text := &d.recent[hash%uint(len(d.recent))]
+	const golden = 0x9e3779b97f4a7c15 // spreads what differs little
+	text := &d.recent[(end+uint64(len(b)))*golden>>(64-recentBits)]
 	if *text != string(b) {
 		*text = string(b)
 	}
@@ -66,6 +70,8 @@ const (
 
 	// fewNames is up to where a name is compared with the ones before it.
 	fewNames = 32
+
+	recentBits = 9
 )
 
 var released sync.Pool

@@ -85,18 +85,6 @@ func (v Value) Text() (string, error) {
 	return v.doc.text(v.Raw()), nil
 }
 
-// Word is Text for what is mostly one of a few words: those cost no memory.
-func (v Value) Word(words map[string]string) (string, error) {
-	if v.IsString() {
-		if n := &v.doc.nodes[v.node]; n.plain {
-			if word, ok := words[string(v.doc.data[n.start+1:n.end-1])]; ok {
-				return word, nil
-			}
-		}
-	}
-	return v.Text()
-}
-
 // Bool returns true, false, 0, 1 and their text forms; set is false for
 // anything else.
 func (v Value) Bool() (value, set bool) {
@@ -200,6 +188,9 @@ type Object struct {
 	doc     *Document
 	at, end uint32
 }
+
+// Key returns the current member's name as a text.
+func (o *Object) Key() string { return o.doc.text(o.Name) }
 
 // Next goes to the next member; it is false after the last.
 func (o *Object) Next() bool {
