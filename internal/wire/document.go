@@ -16,14 +16,18 @@ import (
 
 // Document is one JSON document that was checked as a whole and is read by
 // position: its text is gone over once, and nothing is built that is not asked
-// for. A Document is safe for concurrent use until Release.
+// for. It is not safe for concurrent use.
 type Document struct {
 	data    []byte
 	nodes   []node
-	open    []container // only while it is scanned
+	open    []container // while it is scanned
 	lenient bool
-	recent  [1 << recentBits]string // short texts; ids and numbers come again and again
+	recent  *recentTexts // nil if the document is the only one
 }
+
+// recentTexts are short texts of the last documents: ids, numbers and kinds come
+// again and again.
+type recentTexts [1 << recentBits]string
 
 // node is where a value or a member's name stands. Nodes are in the order of
 // the text: an object is followed by name, value, name, value; an array by its
@@ -38,7 +42,7 @@ type node struct {
 // met not long ago, in this document or one before.
 func (d *Document) text(b []byte) string {
 	const short = 32
-	if len(b) == 0 || len(b) > short {
+	if d.recent == nil || len(b) == 0 || len(b) > short {
 		return string(b)
 	}
 	var end uint64 // ids differ there
@@ -74,26 +78,30 @@ const (
 	recentBits = 9
 )
 
-var released sync.Pool
+var released = sync.Pool{New: func() any { return &Document{recent: new(recentTexts)} }}
 
 // Parse checks that data is exactly one JSON document and notes where its
 // values are. Duplicate names and broken UTF-8 are let through, and reported by
 // Lenient; nesting deeper than 10,000 levels is an error. The document refers
 // to data. Beside it, each value and name takes 16 bytes.
 func Parse(data []byte) (*Document, error) {
-	if len(data) > math.MaxUint32 {
-		return nil, errors.New("it is larger than 4 GiB")
-	}
-	d, _ := released.Get().(*Document)
-	if d == nil {
-		d = &Document{}
-	}
-	d.data, d.nodes, d.open, d.lenient = data, d.nodes[:0], d.open[:0], false
-	if !d.scan() {
+	d := released.Get().(*Document)
+	d.data = data
+	if err := d.parse(); err != nil {
 		d.Release()
-		return nil, explain(data)
+		return nil, err
 	}
 	return d, nil
+}
+
+func (d *Document) parse() error {
+	if len(d.data) > math.MaxUint32 {
+		return errors.New("it is larger than 4 GiB")
+	}
+	if !d.scan() {
+		return explain(d.data)
+	}
+	return nil
 }
 
 // Root returns the document's value.
@@ -107,7 +115,7 @@ func (d *Document) Lenient() bool { return d.lenient }
 // No Value of it may be used any more; texts and raw bytes stay.
 func (d *Document) Release() {
 	const usual = 1 << 14
-	d.data = nil
+	d.data, d.nodes, d.open, d.lenient = nil, d.nodes[:0], d.open[:0], false
 	if cap(d.nodes) <= usual && cap(d.open) <= usual {
 		released.Put(d)
 	}
@@ -148,97 +156,112 @@ func explain(data []byte) error {
 // scan fills in the nodes; it is false if the data is not one document. It
 // does not recurse, so depth costs the stack nothing.
 func (d *Document) scan() bool {
-	data, nodes, open := d.data, d.nodes, d.open
-	defer func() { d.nodes, d.open = nodes, open }()
-	i := skipSpace(data, 0)
-value:
-	if i >= len(data) {
-		return false
-	}
-	switch c := data[i]; c {
-	case '{', '[':
-		if len(open) == maxDepth {
-			return false
+	i := skipSpace(d.data, 0)
+	for {
+		switch c := d.at(i); c {
+		case '{', '[':
+			if len(d.open) == maxDepth {
+				return false
+			}
+			d.open = append(d.open, container{node: uint32(len(d.nodes))})
+			d.nodes = append(d.nodes, node{start: uint32(i)})
+			i = skipSpace(d.data, i+1)
+			if d.at(i) == c+2 { // the closing one of either
+				break
+			}
+			if c == '{' {
+				i = d.scanName(i)
+			}
+			continue
+		case '"':
+			i = d.scanString(i)
+		default:
+			i = d.scanWord(i)
 		}
-		open = append(open, container{node: uint32(len(nodes))})
-		nodes = append(nodes, node{start: uint32(i)})
-		i = skipSpace(data, i+1)
-		switch {
-		case i >= len(data):
-			return false
-		case data[i] == c+2: // the closing one of either
-			goto end
-		case c == '{':
-			goto name
-		}
-		goto value
-	case '"':
-		end, form := scanString(data, i)
-		if end == 0 {
-			return false
-		}
-		d.lenient = d.lenient || form == broken
-		nodes = append(nodes, node{uint32(i), uint32(end), uint32(len(nodes) + 1), form == plain})
-		i = end
-	default:
-		end := scanWord(data, i)
-		if end == 0 {
-			return false
-		}
-		nodes = append(nodes, node{uint32(i), uint32(end), uint32(len(nodes) + 1), false})
-		i = end
-	}
-after:
-	i = skipSpace(data, i)
-	if len(open) == 0 {
-		return i == len(data)
-	}
-	if i >= len(data) {
-		return false
-	}
-	switch object := data[nodes[open[len(open)-1].node].start] == '{'; {
-	case data[i] == ',' && object:
-		i = skipSpace(data, i+1)
-		goto name
-	case data[i] == ',':
-		i = skipSpace(data, i+1)
-		goto value
-	case data[i] == '}' && object, data[i] == ']' && !object:
-		goto end
-	}
-	return false
-name:
-	if i >= len(data) || data[i] != '"' {
-		return false
-	}
-	{
-		end, form := scanString(data, i)
-		if end == 0 {
-			return false
-		}
-		d.lenient = d.lenient || form == broken
-		nodes = append(nodes, node{uint32(i), uint32(end), uint32(len(nodes) + 1), form == plain})
-		if top := &open[len(open)-1]; !d.lenient && top.repeats(data, nodes) {
-			d.lenient = true
-		}
-		i = skipSpace(data, end)
-	}
-	if i >= len(data) || data[i] != ':' {
-		return false
-	}
-	i = skipSpace(data, i+1)
-	goto value
-end:
-	i++
-	{
-		top := open[len(open)-1]
-		open = open[:len(open)-1]
-		nodes[top.node].end, nodes[top.node].next = uint32(i), uint32(len(nodes))
-		if top.check && !d.lenient {
-			d.lenient = Value{&Document{data: data, nodes: nodes}, top.node}.repeats()
+		if i = d.scanEnd(i); i < 0 || len(d.open) == 0 {
+			return i == len(d.data)
 		}
 	}
-	goto after
+}
+
+// at returns the byte at a position, and 0, which no value begins with, after
+// the data or for what went wrong before.
+func (d *Document) at(i int) byte {
+	if uint(i) >= uint(len(d.data)) {
+		return 0
+	}
+	return d.data[i]
+}
+
+// scanEnd goes from the end of a value, or from the closing bracket of an empty
+// one, to where the next value begins, over the ends of what they are in. It
+// returns -1 if that is not well formed.
+func (d *Document) scanEnd(i int) int {
+	if i < 0 {
+		return i
+	}
+	for {
+		i = skipSpace(d.data, i)
+		if len(d.open) == 0 {
+			return i
+		}
+		top := &d.open[len(d.open)-1]
+		opening := d.data[d.nodes[top.node].start]
+		switch d.at(i) {
+		case ',':
+			if i = skipSpace(d.data, i+1); opening == '{' {
+				i = d.scanName(i)
+			}
+			return i
+		case opening + 2:
+			i++
+			d.nodes[top.node].end, d.nodes[top.node].next = uint32(i), uint32(len(d.nodes))
+			if top.check && !d.lenient {
+				d.lenient = Value{d, top.node}.repeats()
+			}
+			d.open = d.open[:len(d.open)-1]
+		default:
+			return -1
+		}
+	}
+}
+
+// scanName goes from a member's name to its value; it returns -1 if there is
+// none.
+func (d *Document) scanName(i int) int {
+	if d.at(i) != '"' {
+		return -1
+	}
+	if i = d.scanString(i); i < 0 {
+		return i
+	}
+	if !d.lenient && d.open[len(d.open)-1].repeats(d.data, d.nodes) {
+		d.lenient = true
+	}
+	if i = skipSpace(d.data, i); d.at(i) != ':' {
+		return -1
+	}
+	return skipSpace(d.data, i+1)
+}
+
+// scanString goes over a string; it returns -1 if it is none.
+func (d *Document) scanString(i int) int {
+	end, form := stringEnd(d.data, i)
+	if end < 0 {
+		return end
+	}
+	d.lenient = d.lenient || form == broken
+	d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), form == plain})
+	return end
+}
+
+// scanWord goes over a number, true, false or null; it returns -1 if it is none.
+func (d *Document) scanWord(i int) int {
+	end := wordEnd(d.data, i)
+	if end > 0 {
+		d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), false})
+	}
+	return end
 }
 
 // repeats reports whether the last node is a name that the object had before.
@@ -309,9 +332,9 @@ func literals(b uint64) int {
 	return bits.TrailingZeros64(odd) / 8
 }
 
-// scanString returns the position after the string that begins at i, or 0 if it
+// stringEnd returns the position after the string that begins at i, or -1 if it
 // is none.
-func scanString(data []byte, i int) (end int, form stringForm) {
+func stringEnd(data []byte, i int) (end int, form stringForm) {
 	for i++; i < len(data); {
 		if i+8 <= len(data) { // eight bytes at once, mostly
 			n := literals(binary.LittleEndian.Uint64(data[i:]))
@@ -327,7 +350,7 @@ func scanString(data []byte, i int) (end int, form stringForm) {
 		case c == '\\':
 			n, lone := scanEscape(data[i:])
 			if n == 0 {
-				return 0, form
+				return -1, form
 			}
 			i, form = i+n, max(form, escaped)
 			if lone {
@@ -339,10 +362,10 @@ func scanString(data []byte, i int) (end int, form stringForm) {
 				form = broken
 			}
 		default: // a control character
-			return 0, form
+			return -1, form
 		}
 	}
-	return 0, form
+	return -1, form
 }
 
 // scanEscape returns the length of the escape sequence at the beginning of
@@ -394,15 +417,18 @@ func hex4(data []byte) (r rune) {
 	return r
 }
 
-// scanWord returns the position after the number, true, false or null that
-// begins at i, or 0 if it is none of these.
-func scanWord(data []byte, i int) int {
+// wordEnd returns the position after the number, true, false or null that
+// begins at i, or -1 if it is none of these.
+func wordEnd(data []byte, i int) int {
+	if uint(i) >= uint(len(data)) {
+		return -1
+	}
 	for _, word := range [...]string{"true", "false", "null"} {
 		if data[i] == word[0] {
 			if len(data)-i >= len(word) && string(data[i:i+len(word)]) == word {
 				return i + len(word)
 			}
-			return 0
+			return -1
 		}
 	}
 	if data[i] == '-' {
@@ -410,12 +436,12 @@ func scanWord(data []byte, i int) int {
 	}
 	whole := i
 	if i = skipDigits(data, i); i == whole || data[whole] == '0' && i > whole+1 {
-		return 0
+		return -1
 	}
 	if i < len(data) && data[i] == '.' {
 		fraction := i + 1
 		if i = skipDigits(data, fraction); i == fraction {
-			return 0
+			return -1
 		}
 	}
 	if i < len(data) && (data[i] == 'e' || data[i] == 'E') {
@@ -425,7 +451,7 @@ func scanWord(data []byte, i int) int {
 		}
 		exponent := i
 		if i = skipDigits(data, i); i == exponent {
-			return 0
+			return -1
 		}
 	}
 	return i

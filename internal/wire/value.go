@@ -17,16 +17,13 @@ type Value struct {
 	node uint32
 }
 
-// Root returns the value of a whole document; the zero Value if data is not one.
+// Root returns the value of a whole document, which need not be released; the
+// zero Value if data is not one.
 func Root(data []byte) Value {
-	if len(data) == 0 {
-		return Value{}
+	if d := (&Document{data: data}); d.scan() {
+		return d.Root()
 	}
-	d, err := Parse(data)
-	if err != nil {
-		return Value{}
-	}
-	return d.Root()
+	return Value{}
 }
 
 // Raw returns the value as it was written, without space around it; nil if it
