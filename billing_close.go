@@ -58,7 +58,7 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	late := map[YearMonth][]Late{}
 	for _, a := range l.accounts {
 		end := a.monthEnd(month)
-		l.walks(a, func(w *walk, g *gathered) {
+		l.walks(a, 0, uint32(l.threads.n), func(w *walk, g *gathered) {
 			for _, u := range w.units {
 				if !u.carried && u.opened < end {
 					months[a.month(u.opened)] = true
@@ -225,18 +225,28 @@ func (l *Ledger) lateIn(month YearMonth) (all []Late) {
 		if a.closedUntil < a.monthEnd(month) {
 			continue
 		}
-		l.walks(a, func(w *walk, g *gathered) {
-			for _, one := range w.lateOnes(g) {
-				if a.month(one.At.UnixNano()) == month {
-					all = append(all, one)
+		all = append(all, inParts(l.threads.n, func(from, to uint32) (found []Late) {
+			l.walks(a, from, to, func(w *walk, g *gathered) {
+				for _, one := range w.lateOnes(g) {
+					if a.month(one.At.UnixNano()) == month {
+						found = append(found, one)
+					}
 				}
-			}
-		})
+			})
+			return found
+		})...)
 	}
 	return all
 }
 
-// monthEnd is the first instant after the month in the account's time zone.
-func (a *account) monthEnd(m YearMonth) int64 {
-	return time.Date(m.Year, m.Month+1, 1, 0, 0, 0, 0, a.zone).UnixNano()
+// monthStart is the first instant of the month in the account's time zone.
+func (a *account) monthStart(m YearMonth) int64 {
+	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
+	if start.Day() != 1 { // there is no such midnight: the clocks went forward
+		_, start = start.ZoneBounds()
+	}
+	return start.UnixNano()
 }
+
+// monthEnd is the first instant after the month in the account's time zone.
+func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.Year, m.Month + 1}) }

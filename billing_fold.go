@@ -2,8 +2,10 @@ package chatapi
 
 import (
 	"math"
+	"runtime"
 	"slices"
 	"sort"
+	"sync"
 )
 
 // unit is one line that a fold yields: a conversation, a message billed by
@@ -21,6 +23,7 @@ type unit struct {
 	free     FreeReason // as far as the pair alone decides; tiers come later
 	seq      int        // order within the pair at equal instants
 	carried  bool       // opened and billed in a closed month
+	planned  bool       // by a message that is not recorded, for a quote
 }
 
 type unitKind uint8
@@ -50,6 +53,11 @@ func (l *Ledger) fold(p *pair, g *gathered) *walk {
 // foldUntil folds what was delivered before an instant.
 func (l *Ledger) foldUntil(p *pair, g *gathered, until int64) *walk {
 	l.gather(p.thread, g)
+	return l.foldGathered(p, g, until)
+}
+
+// foldGathered folds what was gathered.
+func (l *Ledger) foldGathered(p *pair, g *gathered, until int64) *walk {
 	g.inOrder()
 	w := &walk{pair: p, inbounds: g.inbounds, covered: minNanos, closed: p.account.closedUntil}
 	if c := l.carries[p.thread]; c != nil {
@@ -74,6 +82,37 @@ func (l *Ledger) foldUntil(p *pair, g *gathered, until int64) *walk {
 	}
 	return w
 }
+
+// walks folds the contacts of an account among some threads; yield must not keep
+// what it is given but for the units.
+func (l *Ledger) walks(a *account, from, to uint32, yield func(*walk, *gathered)) {
+	var g gathered
+	for thread := from; thread < to; thread++ {
+		t := l.threads.at(thread)
+		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
+			yield(l.fold(l.pair(thread), &g), &g)
+		}
+	}
+}
+
+// inParts lets all processors work on n threads, each on a part of them, and
+// returns in order what they found. Nothing may be recorded meanwhile.
+func inParts[T any](n int, work func(from, to uint32) []T) []T {
+	parts := min(runtime.GOMAXPROCS(0), n/fewThreads)
+	if parts <= 1 {
+		return work(0, uint32(n))
+	}
+	found := make([][]T, parts)
+	var working sync.WaitGroup
+	for i := range parts {
+		working.Go(func() { found[i] = work(uint32(n*i/parts), uint32(n*(i+1)/parts)) })
+	}
+	working.Wait()
+	return slices.Concat(found...)
+}
+
+// fewThreads are folded faster than a goroutine starts.
+const fewThreads = 256
 
 // walk is the state of a fold.
 type walk struct {
@@ -113,7 +152,7 @@ func (w *walk) deliver(m *message) {
 	w.startWindows(now)
 	w.live = slices.DeleteFunc(w.live, func(i int) bool { return !w.units[i].openAt(now) })
 	entry := w.settle(m, rules)
-	switch rules.model {
+	switch rules.Model {
 	case ModelNBP:
 		w.notification(m, rules)
 	case ModelCBP2022:
@@ -134,20 +173,26 @@ func (w *walk) settle(m *message, r *rules) (entry bool) {
 		if click.at.nanos > sent {
 			return false
 		}
-		if sent < click.at.nanos+int64(day24) && slices.Contains(r.sources, click.entry) {
+		if sent < click.at.nanos+int64(day24) && slices.Contains(r.EntryPoints, click.entry) {
 			entry = true
 		}
 		return true
 	})
-	return entry && r.entry > 0
+	return entry && r.EntryPointLength > 0
 }
 
 // reply reports whether the service window was open when the message was sent.
 // A customer's message at that very instant counts.
-func (w *walk) reply(m *message) bool {
-	sent := m.sentAt()
-	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > sent })
-	return i > 0 && sent < w.inbounds[i-1].at.nanos+int64(day24)
+func (w *walk) reply(m *message) bool { return m.sentAt() < w.serviceEnd(m.sentAt()) }
+
+// serviceEnd returns when the last service window that began up to the instant
+// ends.
+func (w *walk) serviceEnd(instant int64) int64 {
+	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > instant })
+	if i == 0 {
+		return minNanos
+	}
+	return w.inbounds[i-1].at.nanos + int64(day24)
 }
 
 // notification bills under the model until 2022-01-31.
@@ -206,7 +251,7 @@ func (w *walk) conversation(m *message, r *rules, entry bool) {
 		w.openConversation(now, r, template)
 	case template == "" && !w.open(now, ""):
 		w.openConversation(now, r, CategoryService)
-		if r.model == ModelCBP2024 {
+		if r.Model == ModelCBP2024 {
 			w.units[len(w.units)-1].free = FreeService
 		}
 	}
@@ -217,7 +262,7 @@ func (w *walk) perMessage(m *message, r *rules, entry bool) {
 	now, category := m.delivered.nanos, m.template()
 	inEntry := w.open(now, CategoryReferral)
 	if entry && !inEntry {
-		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.EntryPointLength), free: FreeEntryPoint})
 		inEntry = true
 	}
 	u := unit{kind: unitMessage, rules: r, category: category, message: m.id, opened: now}
@@ -226,10 +271,10 @@ func (w *walk) perMessage(m *message, r *rules, entry bool) {
 		return // rides a conversation from before 2025-07-01
 	case category == "":
 		u.category = CategoryService
-		if r.model == ModelPMP2025 {
+		if r.Model == ModelPMP2025 {
 			u.free = FreeCustomerService
 		}
-	case category == CategoryUtility && r.model == ModelPMP2025 && w.reply(m):
+	case category == CategoryUtility && r.Model == ModelPMP2025 && w.reply(m):
 		u.free = FreeCustomerService
 	}
 	if inEntry {
@@ -253,13 +298,13 @@ func (w *walk) openConversation(now int64, r *rules, category string) {
 
 // openEntry opens the conversation of a free entry point.
 func (w *walk) openEntry(now int64, r *rules) {
-	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.EntryPointLength), free: FreeEntryPoint})
 }
 
 // add appends a unit. What it covers, no window of Chat API's anchor may cover
 // as well: an unanswered one that it begins in gives way.
 func (w *walk) add(u unit) {
-	u.pair, u.report = w.pair, w.acting.report
+	u.pair, u.report, u.planned = w.pair, w.acting.report, w.acting.marks&markPlanned != 0
 	if u.opened < w.closed && !u.carried {
 		u.carried, u.message = true, w.acting.id
 		w.late = append(w.late, u)
@@ -285,7 +330,7 @@ func (w *walk) startWindows(until int64) {
 	}
 	for ; w.seen < len(w.inbounds) && w.inbounds[w.seen].at.nanos <= until; w.seen++ {
 		at := w.inbounds[w.seen].at.nanos
-		if at >= w.covered && w.pair.account.timeline.at(at).model == ModelCBP2022 {
+		if at >= w.covered && w.pair.account.timeline.at(at).Model == ModelCBP2022 {
 			w.windows = append(w.windows, anchored{start: at})
 			w.covered = at + int64(day24)
 		}

@@ -1,6 +1,7 @@
 package chatapi_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -38,4 +39,20 @@ func TestAConversationCrossesAChangeOfCards(t *testing.T) {
 	again, err := ledger.Bill(chatapi.Month(2025, time.July))
 	require.NoError(t, err)
 	assert.Equal(t, july.Charges, again.Charges, "the conversation of June is still open for m2")
+}
+
+// In Asunción the clocks went from 00:00 to 01:00 on 2023-10-01: the month began
+// at an instant that has no midnight.
+func TestAMonthThatBeginsWithoutMidnight(t *testing.T) {
+	zone, err := time.LoadLocation("America/Asuncion")
+	require.NoError(t, err)
+	ledger := newLedger(t, chatapi.Account{Timezone: zone, Model: chatapi.ModelPMP2025},
+		append(sent("september", instant("2023-10-01T03:59:57Z"), customerA, "utility"), sent("october", instant("2023-10-01T03:59:58Z"), customerA, "utility")...)...)
+	for month, id := range map[time.Month]string{time.September: "september", time.October: "october"} {
+		bill, err := ledger.Bill(chatapi.Month(2023, month))
+		require.True(t, err == nil || errors.Is(err, chatapi.ErrNoPrice), err)
+		require.Len(t, bill.Charges, 1)
+		require.Equal(t, id, bill.Charges[0].MessageID)
+		require.Equal(t, month, bill.Charges[0].At.Month())
+	}
 }

@@ -18,6 +18,8 @@ var freeWords = map[FreeReason]string{
 	FreeService:         "service is free",
 	FreeCustomerService: "customer service",
 	FreeCareWindow:      "within 24 hours of the customer's message",
+
+	FreeOpenConversation: "joins an open conversation",
 }
 
 // String returns the bill as aligned text for people: one line for each
@@ -113,6 +115,65 @@ func (b *Bill) sums() *table {
 	}
 	for _, total := range b.Totals {
 		t.add("Total", total.Decimal(), total.Currency)
+	}
+	return t
+}
+
+// String returns the campaign as aligned text for people: how many messages cost
+// what and how many are free by which reason, then the sums.
+func (c *Campaign) String() string {
+	if c == nil {
+		return ""
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Messages: %s\n\n", grouped(c.Messages))
+	t := costTable(c.Costs)
+	for _, gap := range c.Gaps {
+		t.add("No price", "", grouped(gap.Units), "?", gap.Error())
+	}
+	for _, total := range c.Totals {
+		t.add("Total", "", "", total.String())
+	}
+	t.write(&text)
+	return text.String()
+}
+
+// String returns the forecast as aligned text for people: what the month is
+// expected to have at its end, then what is spent and what it will come to.
+func (f *Forecast) String() string {
+	if f == nil {
+		return ""
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Forecast for %s, from what was recorded until %s\n\n", f.Month, f.Now.Format(minuteForm))
+	t := costTable(f.Costs)
+	for _, gap := range f.Gaps {
+		t.add("No price", "", grouped(gap.Units), "?", gap.Error())
+	}
+	for i, total := range f.Totals {
+		t.add("So far", "", "", f.Spent[i].String())
+		between := ""
+		if f.Low[i] != f.High[i] {
+			between = "between " + f.Low[i].Decimal() + " and " + f.High[i].Decimal()
+		}
+		t.add("Month", "", "", total.String(), between)
+	}
+	t.write(&text)
+	return text.String()
+}
+
+// costTable has a line for each cost that is charged or free.
+func costTable(costs []Cost) *table {
+	t := &table{right: map[int]bool{2: true, 3: true}}
+	for _, c := range costs {
+		market := orElse(c.Market, "unknown market")
+		switch {
+		case c.Missing: // the gaps list them
+		case c.Free != "":
+			t.add(market, words(c.Category), grouped(c.Units), "free", freeWords[c.Free])
+		default:
+			t.add(market, words(c.Category), grouped(c.Units), c.Amount.String())
+		}
 	}
 	return t
 }
