@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Account is one WhatsApp Business account (WABA): it owns numbers, pays, and
@@ -13,6 +15,12 @@ import (
 type Account struct {
 	// ID names the account on bills.
 	ID string
+
+	// Portfolio names the business portfolio that the account belongs to. The
+	// accounts of a ledger that name the same one share the volume by which
+	// tiers are counted, each with the months of its own time zone. Empty
+	// counts by itself.
+	Portfolio string
 
 	// Timezone is the account's time zone, in which months begin, prices
 	// change and the free tier starts anew. Nil is UTC.
@@ -30,30 +38,59 @@ type Account struct {
 	// [AnchorFirstInbound], Chat API's published rule.
 	Anchor Anchor
 
-	// EntryPointLength is how long a free entry point lasts. Zero is the
-	// published length: 24 hours, and 72 since 2023-03-01. (A change of Meta's
-	// page in late September 2026 says up to 7 days; its effective date is not
-	// known.)
-	EntryPointLength time.Duration
+	// Rules are the billing rules in order of time. None are those of
+	// [PublishedRules] for the Anchor.
+	Rules []Rule
 
 	// Rates are the prices. Nil is [EmbeddedRates] in USD.
 	Rates *Rates
 
-	// Used is what of the free tier was used in a month before the first
-	// recorded activity.
+	// Used is what was used in a month, of the free tier and of the volume
+	// tiers, before the first recorded activity.
 	Used []Usage
 }
 
-// Usage is how much was used before the ledger began to record.
+// Usage is how much was used in a month before the ledger began to record:
+//
+//	{Month: m, Units: 812}                  of the free tier that the numbers of the account share
+//	{Month: m, Number: "ABC1", Units: 812}  of the free tier of that number, as under [ModelPMP2026]
+//	{Month: m, Market: "Brazil", Category: CategoryUtility, Units: 90_000}
+//	                                        charged messages, for the volume tiers
+//
+// Several of one kind add up, and those of volume over the portfolio's accounts.
 type Usage struct {
 	Month YearMonth
 
-	// Number is the channel, for the free tier per number of [ModelPMP2026];
-	// empty for the one that the numbers of an account share.
+	// Number is the channel.
 	Number ChannelID
+
+	// Market is Meta's pricing region as on rate cards, and Category as there.
+	Market   string
+	Category string
 
 	// Units is the number of conversations or messages.
 	Units int
+}
+
+// check returns a field that is wrong, and what is wrong with it.
+func (u Usage) check() (field, problem string) {
+	switch {
+	case u.Month.check() != nil:
+		return "Month", "is no month"
+	case u.Units < 0:
+		return "Units", "is negative"
+	case u.Market == "" && u.Category == "":
+		return "", ""
+	case u.Number != "":
+		return "Number", "is given together with a market; volume is not counted by number"
+	case u.Market == "":
+		return "Market", "is missing beside the category"
+	case u.Category == "":
+		return "Category", "is missing beside the market"
+	case !ratecard.IsMarket(u.Market):
+		return "Market", fmt.Sprintf("%q is no market of the rate cards, such as \"North America\"", clip(u.Market, 64))
+	}
+	return "", ""
 }
 
 // YearMonth is a calendar month, in the time zone of each account.
@@ -75,6 +112,7 @@ type account struct {
 	anchor   Anchor
 	timeline timeline
 	used     map[tierKey]int
+	volume   *volume
 
 	// closedUntil is the end of the last closed month.
 	closedUntil int64
@@ -84,6 +122,15 @@ type account struct {
 type tierKey struct {
 	month  YearMonth
 	number ChannelID
+}
+
+// volume is how many charged messages a portfolio had before the first recorded
+// one.
+type volume struct{ used map[volumeKey]int }
+
+type volumeKey struct {
+	month YearMonth
+	priceKey
 }
 
 // month returns the calendar month of an instant in the account's time zone.
@@ -101,6 +148,7 @@ func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).I
 type Ledger struct {
 	err       error // what is wrong with the accounts
 	accounts  []*account
+	volumes   map[string]*volume // by portfolio
 	byChannel map[ChannelID]*account
 	rest      *account // gets the channels that no account names
 
@@ -114,7 +162,7 @@ type Ledger struct {
 // unknown model, a number that two accounts claim) makes every method that
 // returns an error return [ErrInvalid].
 func NewLedger(first Account, more ...Account) *Ledger {
-	l := &Ledger{byChannel: map[ChannelID]*account{}, store: newStore(), carries: map[uint32]*carry{}, closed: map[YearMonth]*Bill{}}
+	l := &Ledger{byChannel: map[ChannelID]*account{}, volumes: map[string]*volume{}, store: newStore(), carries: map[uint32]*carry{}, closed: map[YearMonth]*Bill{}}
 	for i, a := range append([]Account{first}, more...) {
 		ready, err := l.prepare(a)
 		if err != nil {
@@ -141,17 +189,13 @@ func (l *Ledger) prepare(a Account) (*account, *Error) {
 	if ready.anchor != AnchorFirstInbound && ready.anchor != AnchorFirstDelivered {
 		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(a.Anchor), 32)))
 	}
-	ready.timeline = newTimeline(a.Model, ready.anchor, ready.zone)
-	if len(ready.timeline) == 0 {
-		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(a.Model), 32)))
+	given := a.Rules
+	if len(given) == 0 {
+		given = PublishedRules(ready.anchor)
 	}
-	if a.EntryPointLength < 0 || a.EntryPointLength > 365*day24 {
-		return nil, invalid("EntryPointLength", "is not between 0 and a year")
-	}
-	for i := range ready.timeline {
-		if r := &ready.timeline[i].rules; r.entry > 0 && a.EntryPointLength > 0 {
-			r.entry = a.EntryPointLength
-		}
+	var wrong *Error
+	if ready.timeline, wrong = newTimeline(given, a.Model, ready.zone); wrong != nil {
+		return nil, wrong
 	}
 	if ready.Rates == nil {
 		rates, err := EmbeddedRates("USD")
@@ -160,11 +204,22 @@ func (l *Ledger) prepare(a Account) (*account, *Error) {
 		}
 		ready.Rates = rates
 	}
+	if a.Portfolio != "" {
+		ready.volume = l.volumes[a.Portfolio]
+	}
+	if ready.volume == nil {
+		ready.volume = &volume{used: map[volumeKey]int{}}
+		l.volumes[a.Portfolio] = ready.volume
+	}
 	for i, used := range a.Used {
-		if used.Units < 0 || used.Month.Month < time.January || used.Month.Month > time.December {
-			return nil, invalid(fmt.Sprintf("Used[%d]", i), "is negative or names no month")
+		if name, problem := used.check(); problem != "" {
+			return nil, invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
 		}
-		ready.used[tierKey{used.Month, used.Number}] += used.Units
+		if used.Market != "" {
+			ready.volume.used[volumeKey{used.Month, priceKey{used.Market, normalCategory(used.Category)}}] += used.Units
+		} else {
+			ready.used[tierKey{used.Month, used.Number}] += used.Units
+		}
 	}
 	if len(a.Numbers) == 0 {
 		if l.rest != nil {
@@ -334,20 +389,19 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 		switch {
 		case u.kind == unitMessage:
 		case u.carried:
-			m := meter{account: p.account}
-			found = append(found, m.conversation(*u, m.closed(*u)))
+			found = append(found, conversation(u, closedCharge(u)))
 		default:
 			months[month] = append(months[month], u)
 		}
 	}
 	for month, units := range months {
-		tiers := slices.ContainsFunc(units, func(u *unit) bool { return u.free == "" && u.rules.covers(u.category) })
-		if tiers { // then the others of the account decide as well
-			units = l.units(p.account, month)
+		if slices.ContainsFunc(units, (*unit).tiered) { // then the others decide as well
+			units = l.units(month, p.account.volume)
 		}
-		bill := p.account.bill(month, units)
-		gaps = append(gaps, bill.gaps...)
-		for _, c := range bill.conversations {
+		m := newMeter(month)
+		m.all(units)
+		gaps = append(gaps, m.gaps...)
+		for _, c := range m.conversations {
 			if c.Channel == p.channel && c.Contact == p.contact {
 				found = append(found, c)
 			}

@@ -190,3 +190,39 @@ func BenchmarkBillingMemory(b *testing.B) {
 		b.ReportMetric((open-folded)/(3*contacts), "x-billing-fact-memory")
 	}
 }
+
+// A campaign to a hundred thousand people beside the bill of the same messages
+// once they are recorded: a quote records nothing, but may not be slower.
+func BenchmarkQuoteAll(b *testing.B) {
+	const recipients = 100_000
+	now := time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC)
+	empty, full := NewLedger(Account{}), NewLedger(Account{})
+	for i := range uint32(recipients) {
+		for _, kind := range []ActivityKind{ActivityOutbound, ActivityDelivered} {
+			if err := full.Record(Activity{Kind: kind, At: now, Channel: "A", Contact: Contact{Phone: benchPhone(i)}, MessageID: fmt.Sprintf("wamid.%016X", i)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	var ratios []float64
+	for b.Loop() {
+		start := time.Now()
+		if _, err := full.Bill(Month(2026, time.November)); err != nil {
+			b.Fatal(err)
+		}
+		floor := time.Since(start)
+		start = time.Now()
+		_, err := empty.QuoteAll(now, "A", func(yield func(Recipient, Message) bool) {
+			for i := range uint32(recipients) {
+				if !yield(Phone(benchPhone(i)), Text{Body: "hi"}) {
+					return
+				}
+			}
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		ratios = append(ratios, float64(time.Since(start))/float64(floor))
+	}
+	b.ReportMetric(median(ratios), "x-quote-all")
+}

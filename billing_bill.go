@@ -113,47 +113,34 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 		bill := *closed
 		bill.Totals, bill.Gaps = slices.Clone(closed.Totals), slices.Clone(closed.Gaps)
 		bill.Late = sortLate(append(slices.Clone(closed.Late), l.lateIn(month)...))
-		return &bill, gapError(bill.Gaps)
+		return &bill, gapError("Bill", bill.Gaps)
 	}
-	bill := &Bill{Month: month, Closed: true}
-	var gaps []*Gap
+	m := newMeter(month)
+	m.all(l.units(month, nil))
+	bill := &Bill{Month: month, Conversations: m.conversations, Charges: m.charges, Closed: true}
 	totals := map[string]Money{}
 	for _, a := range l.accounts {
 		bill.Closed = bill.Closed && a.closedUntil >= a.monthEnd(month)
-		part := a.bill(month, l.units(a, month))
-		if len(l.accounts) == 1 { // a million charges are not worth a copy
-			bill.Conversations, bill.Charges = part.conversations, part.charges
-		} else {
-			bill.Conversations = append(bill.Conversations, part.conversations...)
-			bill.Charges = append(bill.Charges, part.charges...)
-		}
-		gaps = append(gaps, part.gaps...)
-		sum := totals[a.Rates.currency]
-		sum.Currency = a.Rates.currency
-		for _, charge := range part.charges {
-			var err error
-			if sum, err = sum.Add(charge.Amount); err != nil {
-				return nil, err
-			}
+		totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
+	}
+	for _, charge := range m.charges {
+		sum, err := totals[charge.Amount.Currency].Add(charge.Amount)
+		if err != nil {
+			return nil, err
 		}
 		totals[sum.Currency] = sum
 	}
-	for _, sum := range totals {
-		bill.Totals = append(bill.Totals, sum)
-	}
-	slices.SortFunc(bill.Totals, func(a, b Money) int { return cmp.Compare(a.Currency, b.Currency) })
-	slices.SortStableFunc(bill.Conversations, func(a, b Conversation) int { return a.OpenedAt.Compare(b.OpenedAt) })
-	slices.SortStableFunc(bill.Charges, func(a, b Charge) int { return a.At.Compare(b.At) })
-	for _, gap := range gaps {
+	bill.Totals = sortedTotals(totals)
+	for _, gap := range m.gaps {
 		bill.Gaps = append(bill.Gaps, *gap)
 	}
 	if late := l.lateIn(month); len(late) > 0 {
 		bill.Late = sortLate(late)
 	}
-	return bill, gapError(bill.Gaps)
+	return bill, gapError("Bill", bill.Gaps)
 }
 
-func gapError(gaps []Gap) error {
+func gapError(op string, gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
 	}
@@ -161,34 +148,46 @@ func gapError(gaps []Gap) error {
 	for i := range gaps {
 		all[i] = &gaps[i]
 	}
-	return noPrice("Bill", all)
+	return noPrice(op, all)
 }
 
-// accountBill is one account's part of a bill.
-type accountBill struct {
-	conversations []Conversation
-	charges       []Charge
-	gaps          []*Gap
-}
-
-// units returns what an account pays for in a month, in the order in which free
-// tiers are spent: of opening over all numbers, then number, then contact.
-func (l *Ledger) units(a *account, month YearMonth) []*unit {
-	type opening struct { // beside the unit, so that sorting seldom looks at it
-		at int64
-		*unit
-	}
-	start, end := a.monthStart(month), a.monthEnd(month)
-	found := inParts(l.threads.n, func(from, to uint32) (found []opening) {
-		l.walks(a, from, to, func(w *walk, _ *gathered) {
-			for i := range w.units {
-				if u := &w.units[i]; !u.carried && start <= u.opened && u.opened < end {
-					found = append(found, opening{u.opened, u})
+// units returns what is paid for in a month, in the order in which free tiers and
+// volume tiers are spent: of opening over all numbers, then number, then
+// contact. With a volume they are those of its accounts.
+func (l *Ledger) units(month YearMonth, of *volume) []*unit {
+	var found []opening
+	for _, a := range l.accounts {
+		if of != nil && a.volume != of {
+			continue
+		}
+		start, end := a.monthStart(month), a.monthEnd(month)
+		part := inParts(l.threads.n, func(from, to uint32) (found []opening) {
+			l.walks(a, from, to, func(w *walk, _ *gathered) {
+				for i := range w.units {
+					if u := &w.units[i]; !u.carried && start <= u.opened && u.opened < end {
+						found = append(found, opening{u.opened, u})
+					}
 				}
-			}
+			})
+			return found
 		})
-		return found
-	})
+		if found == nil { // millions of one account are not worth a copy
+			found = part
+		} else {
+			found = append(found, part...)
+		}
+	}
+	return inOrderOfOpening(found)
+}
+
+// opening is a unit with its instant beside it, so that sorting seldom looks at
+// the unit.
+type opening struct {
+	at int64
+	*unit
+}
+
+func inOrderOfOpening(found []opening) []*unit {
 	slices.SortFunc(found, func(x, y opening) int {
 		if c := cmp.Compare(x.at, y.at); c != 0 {
 			return c
@@ -202,154 +201,211 @@ func (l *Ledger) units(a *account, month YearMonth) []*unit {
 	return units
 }
 
-// bill charges a month's units.
-func (a *account) bill(month YearMonth, units []*unit) accountBill {
-	return a.meter(month, units, false)
-}
-
-// meter charges a month's units, with or without what statuses report.
-func (a *account) meter(month YearMonth, units []*unit, ignore bool) accountBill {
-	m := &meter{account: a, month: month, ignore: ignore, used: map[tierKey]int{}, gaps: map[Gap]*Gap{}}
-	m.bill.charges = make([]Charge, 0, len(units))
-	for _, u := range units {
-		m.unit(*u)
-	}
-	return m.bill
-}
-
-// meter charges an account's units one after the other.
+// meter charges the units of a month one after the other, of all accounts,
+// since a portfolio counts its volume over several.
 type meter struct {
+	month  YearMonth
+	ignore bool // what statuses report
+	used   map[tierSpent]int
+	volume map[volumeSpent]int
+	gapOf  map[Gap]*Gap // by all but day and units
+
+	conversations []Conversation
+	charges       []Charge
+	gaps          []*Gap
+}
+
+type tierSpent struct {
 	account *account
-	month   YearMonth
-	ignore  bool // what statuses report
-	used    map[tierKey]int
-	gaps    map[Gap]*Gap // by all but day and units
-	bill    accountBill
+	number  ChannelID
 }
 
-func (m *meter) unit(u unit) {
-	charge := m.charge(u)
-	if u.kind != unitWindow {
-		m.bill.charges = append(m.bill.charges, charge)
-	}
-	if u.kind == unitMessage {
-		return
-	}
-	m.bill.conversations = append(m.bill.conversations, m.conversation(u, charge))
+type volumeSpent struct {
+	*volume
+	priceKey
 }
 
-func (m *meter) conversation(u unit, charge Charge) Conversation {
-	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: charge.Category, Model: u.rules.model,
-		OpenedAt: charge.At, ExpiresAt: m.account.time(u.expires), Charge: charge}
+func newMeter(month YearMonth) *meter {
+	return &meter{month: month, used: map[tierSpent]int{}, volume: map[volumeSpent]int{}, gapOf: map[Gap]*Gap{}}
+}
+
+func (m *meter) all(units []*unit) {
+	m.charges = slices.Grow(m.charges, len(units))
+	for _, u := range units {
+		charge, grounds := m.charge(u)
+		charge.Why = u.why(charge, grounds)
+		if u.kind != unitWindow {
+			m.charges = append(m.charges, charge)
+		}
+		if u.kind != unitMessage {
+			m.conversations = append(m.conversations, conversation(u, charge))
+		}
+	}
+}
+
+func conversation(u *unit, charge Charge) Conversation {
+	a := u.pair.account
+	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: charge.Category, Model: u.rules.Model,
+		OpenedAt: charge.At, ExpiresAt: a.time(u.expires), Charge: charge}
 	if u.closed != 0 {
-		c.ClosedAt = m.account.time(u.closed)
+		c.ClosedAt = a.time(u.closed)
 	}
 	return c
 }
 
 // start is a unit's charge before it is decided what it costs.
-func (m *meter) start(u unit) Charge {
-	c := Charge{Account: m.account.ID, Channel: u.pair.channel, Contact: u.pair.contact, Category: u.category,
-		Model: u.rules.model, At: m.account.time(u.opened), Amount: Money{Currency: m.account.Rates.currency}, Free: u.free}
+func (u *unit) start() Charge {
+	a := u.pair.account
+	c := Charge{Account: a.ID, Channel: u.pair.channel, Contact: u.pair.contact, Category: u.category,
+		Model: u.rules.Model, At: a.time(u.opened), Amount: Money{Currency: a.Rates.currency}, Free: u.free}
 	if u.kind == unitMessage {
 		c.MessageID = string(u.message)
 	}
 	return c
 }
 
-// closed is the charge of a conversation that a closed month has on its bill.
-func (m *meter) closed(u unit) Charge {
-	c := m.start(u)
-	c.Why = "on the bill of " + m.account.month(u.opened).String() + ", which is closed"
+// closedCharge is the charge of a conversation that a closed month has on its
+// bill.
+func closedCharge(u *unit) Charge {
+	c := u.start()
+	c.Why = "on the bill of " + u.pair.account.month(u.opened).String() + ", which is closed"
 	return c
 }
 
-// charge decides what one unit costs, and spends the free tier.
-func (m *meter) charge(u unit) Charge {
-	a, c := m.account, m.start(u)
-	at := c.At
+// tiered reports whether what the unit costs depends on those before it: on how
+// much of a free tier or a volume tier is used.
+func (u *unit) tiered() bool {
+	if u.free != "" {
+		return false
+	}
+	a, category := u.pair.account, u.category
+	if u.report != nil {
+		category = orElse(u.report.verdict(*u).category, category)
+	}
+	day := dayOf(a.time(u.opened))
+	market, _ := a.priced(marketOf(u.pair.contact, day), u.pair.contact, category, u.rules.era, day)
+	price, _ := a.Rates.listed(market, category, u.rules.era, day)
+	return u.rules.covers(category) || len(price.tiers) > 0
+}
+
+// grounds are what decided about a charge beside what the charge itself says.
+type grounds struct {
+	told bool // by its status
+	free int  // its place among the free ones of the month; 0 is none
+	nth  int  // its place among the charged ones of its market and category
+}
+
+// charge decides what one unit costs, and spends the free tier or the volume.
+func (m *meter) charge(u *unit) (Charge, grounds) {
+	a, c := u.pair.account, u.start()
+	day := dayOf(c.At)
+	c.Market = marketOf(u.pair.contact, day)
 	said := verdict{}
 	if u.report != nil && !m.ignore {
-		said = u.report.verdict(u)
+		said = u.report.verdict(*u)
 		c.Category = orElse(said.category, c.Category)
 		if said.free != "" {
-			c.Free, c.Why = said.free, freeWords[said.free]+", as its status says"
-			c.Market = marketOf(u.pair.contact, ratecard.DayOf(at.Year(), int(at.Month()), at.Day()))
-			return c
+			c.Free = said.free
+			return c, grounds{told: true}
 		}
 		if said.charged {
-			c.Free, u.free = "", ""
-		}
-		u.category = c.Category
-	}
-	day := ratecard.DayOf(at.Year(), int(at.Month()), at.Day())
-	c.Market = marketOf(u.pair.contact, day)
-	switch {
-	case u.free == FreeEntryPoint:
-		c.Why = freeWords[u.free]
-		if u.kind != unitMessage {
-			c.Why += ", free until " + a.time(u.expires).Format(minuteForm)
-		}
-		return c
-	case u.free != "":
-		c.Why = freeWords[u.free]
-		return c
-	case !said.charged && u.rules.covers(u.category):
-		key := tierKey{month: m.month}
-		if u.rules.scope == perNumber {
-			key.number = c.Channel
-		}
-		if used := a.used[key] + m.used[key]; used < u.rules.free {
-			m.used[key]++
-			c.Free = u.rules.reason
-			c.Why = fmt.Sprintf("number %s of %s free this month", grouped(used+1), grouped(u.rules.free))
-			return c
+			c.Free = ""
 		}
 	}
-	price, market, ok := a.price(c.Market, u.pair.contact, u.category, u.rules.era, day)
+	if c.Free != "" {
+		return c, grounds{}
+	}
+	if !said.charged && u.rules.covers(c.Category) {
+		spent, key := tierSpent{account: a}, tierKey{month: m.month}
+		if u.rules.Scope == ScopeNumber {
+			spent.number, key.number = c.Channel, c.Channel
+		}
+		if used := a.used[key] + m.used[spent]; used < u.rules.Free {
+			m.used[spent]++
+			c.Free = u.rules.reason(c.Category)
+			return c, grounds{free: used + 1}
+		}
+	}
+	market, ok := a.priced(c.Market, u.pair.contact, c.Category, u.rules.era, day)
 	if !ok {
 		c.Missing = true
-		c.Why = "the price is missing: " + cmp.Or(c.Market, "unknown market")
 		m.gap(c, day)
-		return c
 	}
-	c.Market, c.Price, c.Amount = market, price, price.Amount
-	c.Why = fmt.Sprintf("%s, price since %s", market, price.Since)
+	c.Market = market
+	spent := volumeSpent{a.volume, priceKey{c.Market, c.Category}}
+	m.volume[spent]++
+	nth := a.volume.used[volumeKey{m.month, spent.priceKey}] + m.volume[spent]
+	if ok {
+		c.Price, _ = a.Rates.findNth(c.Market, c.Category, u.rules.era, day, nth)
+		c.Amount = c.Price.Amount
+	}
+	return c, grounds{nth: nth}
+}
+
+// why says a charge in words.
+func (u *unit) why(c Charge, g grounds) string {
 	switch {
-	case price.Estimate:
-		c.Why += " (estimate: newer card lacks it)"
-	case price.Status != "":
-		c.Why += " (" + price.Status + ")"
+	case g.told:
+		return freeWords[c.Free] + ", as its status says"
+	case g.free > 0:
+		return fmt.Sprintf("number %s of %s free this month", grouped(g.free), grouped(u.rules.Free))
+	case c.Free == FreeEntryPoint && u.kind != unitMessage:
+		return freeWords[c.Free] + ", free until " + u.pair.account.time(u.expires).Format(minuteForm)
+	case c.Free != "":
+		return freeWords[c.Free]
+	case c.Missing:
+		return "the price is missing: " + cmp.Or(c.Market, "unknown market")
 	}
-	return c
+	return c.Market + ", " + c.Price.words()
+}
+
+// words says since when the price holds, what it is worth, and its volume tier.
+func (p Price) words() string {
+	text := "price since " + p.Since
+	switch {
+	case p.Estimate:
+		text += " (estimate: newer card lacks it)"
+	case p.Status != "":
+		text += " (" + p.Status + ")"
+	}
+	if p.Tier > 0 {
+		text += ", volume tier from message " + grouped(p.Tier)
+	}
+	return text
 }
 
 // gap lists a missing price once for each market and category.
 func (m *meter) gap(c Charge, day ratecard.Day) {
 	key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
-	gap := m.gaps[key]
+	gap := m.gapOf[key]
 	if gap == nil {
 		gap = &Gap{key.Account, key.Market, key.Category, key.Currency, day.String(), 0}
-		m.gaps[key] = gap
-		m.bill.gaps = append(m.bill.gaps, gap)
+		m.gapOf[key] = gap
+		m.gaps = append(m.gaps, gap)
 	}
 	gap.Units++
 }
 
-// price looks the price up. Under a forced model the day can lie after the last
-// card with its categories; a market that got its own price only since is then
-// looked up as it was called on that card's last day.
-func (a *account) price(market string, contact Recipient, category string, in era, day ratecard.Day) (Price, string, bool) {
-	if price, ok := a.Rates.find(market, category, in, day); ok {
-		return price, market, true
+// priced returns the market under which a price is found. Under a forced model
+// the day can lie after the last card with its categories; a market that got its
+// own price only since is then looked up as it was called on that card's last
+// day.
+func (a *account) priced(market string, contact Recipient, category string, in era, day ratecard.Day) (string, bool) {
+	if _, ok := a.Rates.listed(market, category, in, day); ok {
+		return market, true
 	}
 	if int(in)+1 >= len(eraStarts) || day < eraStarts[in+1] {
-		return Price{}, market, false
+		return market, false
 	}
-	market = marketOf(contact, eraStarts[in+1]-1)
-	price, ok := a.Rates.find(market, category, in, day)
-	return price, market, ok
+	former := marketOf(contact, eraStarts[in+1]-1)
+	if _, ok := a.Rates.listed(former, category, in, day); ok {
+		return former, true
+	}
+	return market, false
 }
+
+// dayOf returns the calendar day of t in its own location.
+func dayOf(t time.Time) ratecard.Day { return ratecard.DayOf(t.Year(), int(t.Month()), t.Day()) }
 
 // marketOf returns the pricing market of a contact on a day: by phone number,
 // or by the country that a BSUID begins with. It is empty for groups,

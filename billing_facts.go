@@ -75,12 +75,14 @@ const (
 	factFailed
 )
 
-// factMarks are set when a month is closed, on the facts that are kept.
+// factMarks are set when a month is closed, on the facts that are kept; and
+// markPlanned on a message that is not recorded, for a quote.
 type factMarks uint8
 
 const (
 	markSettled factMarks = 1 << iota // acted in a closed month: it stands, whatever else comes
 	markSpent                         // its entry point was settled there
+	markPlanned
 )
 
 // inbound is a message of the customer.

@@ -23,6 +23,7 @@ type unit struct {
 	free     FreeReason // as far as the pair alone decides; tiers come later
 	seq      int        // order within the pair at equal instants
 	carried  bool       // opened and billed in a closed month
+	planned  bool       // by a message that is not recorded, for a quote
 }
 
 type unitKind uint8
@@ -52,6 +53,11 @@ func (l *Ledger) fold(p *pair, g *gathered) *walk {
 // foldUntil folds what was delivered before an instant.
 func (l *Ledger) foldUntil(p *pair, g *gathered, until int64) *walk {
 	l.gather(p.thread, g)
+	return l.foldGathered(p, g, until)
+}
+
+// foldGathered folds what was gathered.
+func (l *Ledger) foldGathered(p *pair, g *gathered, until int64) *walk {
 	g.inOrder()
 	w := &walk{pair: p, inbounds: g.inbounds, covered: minNanos, closed: p.account.closedUntil}
 	if c := l.carries[p.thread]; c != nil {
@@ -145,7 +151,7 @@ func (w *walk) deliver(m *message) {
 	w.startWindows(now)
 	w.live = slices.DeleteFunc(w.live, func(i int) bool { return !w.units[i].openAt(now) })
 	entry := w.settle(m, rules)
-	switch rules.model {
+	switch rules.Model {
 	case ModelNBP:
 		w.notification(m, rules)
 	case ModelCBP2022:
@@ -166,20 +172,26 @@ func (w *walk) settle(m *message, r *rules) (entry bool) {
 		if click.at.nanos > sent {
 			return false
 		}
-		if sent < click.at.nanos+int64(day24) && slices.Contains(r.sources, click.entry) {
+		if sent < click.at.nanos+int64(day24) && slices.Contains(r.EntryPoints, click.entry) {
 			entry = true
 		}
 		return true
 	})
-	return entry && r.entry > 0
+	return entry && r.EntryPointLength > 0
 }
 
 // reply reports whether the service window was open when the message was sent.
 // A customer's message at that very instant counts.
-func (w *walk) reply(m *message) bool {
-	sent := m.sentAt()
-	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > sent })
-	return i > 0 && sent < w.inbounds[i-1].at.nanos+int64(day24)
+func (w *walk) reply(m *message) bool { return m.sentAt() < w.serviceEnd(m.sentAt()) }
+
+// serviceEnd returns when the last service window that began up to the instant
+// ends.
+func (w *walk) serviceEnd(instant int64) int64 {
+	i := sort.Search(len(w.inbounds), func(i int) bool { return w.inbounds[i].at.nanos > instant })
+	if i == 0 {
+		return minNanos
+	}
+	return w.inbounds[i-1].at.nanos + int64(day24)
 }
 
 // notification bills under the model until 2022-01-31.
@@ -238,7 +250,7 @@ func (w *walk) conversation(m *message, r *rules, entry bool) {
 		w.openConversation(now, r, template)
 	case template == "" && !w.open(now, ""):
 		w.openConversation(now, r, CategoryService)
-		if r.model == ModelCBP2024 {
+		if r.Model == ModelCBP2024 {
 			w.units[len(w.units)-1].free = FreeService
 		}
 	}
@@ -249,7 +261,7 @@ func (w *walk) perMessage(m *message, r *rules, entry bool) {
 	now, category := m.delivered.nanos, m.template()
 	inEntry := w.open(now, CategoryReferral)
 	if entry && !inEntry {
-		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+		w.add(unit{kind: unitWindow, rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.EntryPointLength), free: FreeEntryPoint})
 		inEntry = true
 	}
 	u := unit{kind: unitMessage, rules: r, category: category, message: m.id, opened: now}
@@ -258,10 +270,10 @@ func (w *walk) perMessage(m *message, r *rules, entry bool) {
 		return // rides a conversation from before 2025-07-01
 	case category == "":
 		u.category = CategoryService
-		if r.model == ModelPMP2025 {
+		if r.Model == ModelPMP2025 {
 			u.free = FreeCustomerService
 		}
-	case category == CategoryUtility && r.model == ModelPMP2025 && w.reply(m):
+	case category == CategoryUtility && r.Model == ModelPMP2025 && w.reply(m):
 		u.free = FreeCustomerService
 	}
 	if inEntry {
@@ -285,13 +297,13 @@ func (w *walk) openConversation(now int64, r *rules, category string) {
 
 // openEntry opens the conversation of a free entry point.
 func (w *walk) openEntry(now int64, r *rules) {
-	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.entry), free: FreeEntryPoint})
+	w.add(unit{rules: r, category: CategoryReferral, opened: now, expires: now + int64(r.EntryPointLength), free: FreeEntryPoint})
 }
 
 // add appends a unit. What it covers, no window of Chat API's anchor may cover
 // as well: an unanswered one that it begins in gives way.
 func (w *walk) add(u unit) {
-	u.pair, u.report = w.pair, w.acting.report
+	u.pair, u.report, u.planned = w.pair, w.acting.report, w.acting.marks&markPlanned != 0
 	if u.opened < w.closed && !u.carried {
 		u.carried, u.message = true, w.acting.id
 		w.late = append(w.late, u)
@@ -317,7 +329,7 @@ func (w *walk) startWindows(until int64) {
 	}
 	for ; w.seen < len(w.inbounds) && w.inbounds[w.seen].at.nanos <= until; w.seen++ {
 		at := w.inbounds[w.seen].at.nanos
-		if at >= w.covered && w.pair.account.timeline.at(at).model == ModelCBP2022 {
+		if at >= w.covered && w.pair.account.timeline.at(at).Model == ModelCBP2022 {
 			w.windows = append(w.windows, anchored{start: at})
 			w.covered = at + int64(day24)
 		}

@@ -1,6 +1,9 @@
 package chatapi
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // Difference is a conversation or message where Meta's status says something
 // else than the rules do. The bill follows the status.
@@ -28,18 +31,16 @@ func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 		if a.closedUntil >= a.monthEnd(month) {
 			return nil, invalid("month", "is closed; reconcile it before")
 		}
-		var units []*unit // those with charges of their own
-		for _, u := range l.units(a, month) {
-			if u.kind != unitWindow {
-				units = append(units, u)
-			}
-		}
-		computed, billed := a.meter(month, units, true).charges, a.meter(month, units, false).charges
-		for i, u := range units {
-			c, b := computed[i], billed[i]
-			if u.report != nil && (c.Category != b.Category || (c.Free == "") != (b.Free == "")) {
-				all = append(all, Difference{c, b, *u.report, likelyCause(c, b)})
-			}
+	}
+	units := slices.DeleteFunc(l.units(month, nil), func(u *unit) bool { return u.kind == unitWindow }) // windows have no charges of their own
+	computed, billed := newMeter(month), newMeter(month)
+	computed.ignore = true
+	computed.all(units)
+	billed.all(units)
+	for i, u := range units {
+		c, b := computed.charges[i], billed.charges[i]
+		if u.report != nil && (c.Category != b.Category || (c.Free == "") != (b.Free == "")) {
+			all = append(all, Difference{c, b, *u.report, likelyCause(c, b)})
 		}
 	}
 	return all, nil
@@ -113,11 +114,11 @@ func (u unit) freeReason(category string) FreeReason {
 		return u.free
 	case category == CategoryReferral:
 		return FreeEntryPoint
-	case u.rules.model == ModelNBP:
+	case u.rules.Model == ModelNBP:
 		return FreeCareWindow
-	case u.rules.model == ModelCBP2024:
+	case u.rules.Model == ModelCBP2024:
 		return FreeService
-	case u.rules.model == ModelPMP2025 || u.rules.model == ModelPMP2026:
+	case u.rules.Model == ModelPMP2025 || u.rules.Model == ModelPMP2026:
 		return FreeCustomerService
 	}
 	return FreeTier

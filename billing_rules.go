@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -49,61 +50,95 @@ const (
 	FreeService         FreeReason = "free_service"          // service conversations since 2024-11-01
 	FreeCustomerService FreeReason = "free_customer_service" // per message: in the service window or the number's free ones
 	FreeCareWindow      FreeReason = "care_window"           // until 2022-01-31: within 24 hours of the customer's message
+
+	// FreeOpenConversation is of quotes alone: the message joins an open
+	// conversation. Bills have no line for it.
+	FreeOpenConversation FreeReason = "open_conversation"
 )
 
-// scope is what shares a free tier.
-type scope int
+// Scope is what shares a free tier.
+type Scope string
 
+// The scopes.
 const (
-	perAccount scope = iota // all numbers of the account
-	perNumber
+	ScopeAccount Scope = "account" // all numbers of the account
+	ScopeNumber  Scope = "number"  // each number has its own
 )
 
-// rules are one dated row of the models. What the rows say is documented in
-// docs/billing.md, with the confidence of each.
-type rules struct {
-	model Model
-	from  ratecard.Day
-	era   era
+// Rule is one dated row of the billing rules: the model that is in force from a
+// day on, and what is free under it. [PublishedRules] has those that were
+// published, docs/billing.md how sure each is. To correct one, or to add one to
+// come, change that list and give it to [Account.Rules].
+type Rule struct {
+	// Since is the day on which the rule comes into force, at 00:00 in the
+	// account's time zone, as "2026-10-01". Only the first rule may leave it
+	// empty; it holds for the time before its day too.
+	Since string
 
-	// entry is how long a free entry point lasts, 0 where there is none;
-	// sources are the entry points that qualify.
-	entry   time.Duration
-	sources []EntryPoint
+	// Model says what is billed: messages or conversations, and of which kind.
+	Model Model
 
-	// free is the number of conversations or messages per month that cost
-	// nothing, shared by the scope, for the categories (all if empty).
-	free       int
-	scope      scope
-	categories []string
-	reason     FreeReason
+	// EntryPoints are the entry points that make free what follows, and
+	// EntryPointLength for how long, from the delivery of the answer: at most a
+	// year. Both are empty where none is free, as under [ModelNBP].
+	EntryPoints      []EntryPoint
+	EntryPointLength time.Duration
+
+	// Free is how many conversations or messages of a month cost nothing, in
+	// order of opening or delivery; 0 is no free tier. The scope shares them;
+	// empty is [ScopeAccount].
+	Free  int
+	Scope Scope
+
+	// Categories are those that the free tier takes, such as
+	// [CategoryService]; empty is every category.
+	Categories []string
 }
 
-var (
-	adsOnly     = []EntryPoint{EntryPointAd}
-	adsAndPages = []EntryPoint{EntryPointAd, EntryPointPageCTA}
-	serviceOnly = []string{CategoryService}
-)
+// PublishedRules returns the rules as they were published, in order of time, in
+// a list of your own. The anchor says by whom: [AnchorFirstInbound], or empty,
+// is Chat API, under whose model of 2022 only ads are free entry points;
+// [AnchorFirstDelivered] is Meta, who counts the button of a Facebook page too.
+func PublishedRules(anchor Anchor) []Rule {
+	pages := func() []EntryPoint { return []EntryPoint{EntryPointAd, EntryPointPageCTA} }
+	of2022 := pages
+	if anchor != AnchorFirstDelivered {
+		of2022 = func() []EntryPoint { return []EntryPoint{EntryPointAd} }
+	}
+	return []Rule{
+		{Model: ModelNBP},
+		{Since: "2022-02-01", Model: ModelCBP2022, EntryPoints: of2022(), EntryPointLength: day24, Free: 1000, Scope: ScopeAccount},
+		{Since: "2023-03-01", Model: ModelCBP2022, EntryPoints: of2022(), EntryPointLength: 3 * day24, Free: 1000, Scope: ScopeAccount},
+		{Since: "2023-06-01", Model: ModelCBP2023, EntryPoints: pages(), EntryPointLength: 3 * day24,
+			Free: 1000, Scope: ScopeAccount, Categories: []string{CategoryService}},
+		{Since: "2024-11-01", Model: ModelCBP2024, EntryPoints: pages(), EntryPointLength: 3 * day24},
+		{Since: "2025-07-01", Model: ModelPMP2025, EntryPoints: pages(), EntryPointLength: 3 * day24},
+		{Since: "2026-10-01", Model: ModelPMP2026, EntryPoints: pages(), EntryPointLength: 3 * day24,
+			Free: 1000, Scope: ScopeNumber, Categories: []string{CategoryService}},
+	}
+}
 
-// published are the models by date. Chat API's anchor narrows the sources of
-// the 2022 model to ads.
-var published = []rules{
-	{model: ModelNBP, from: 0, era: eraNotification},
-	{model: ModelCBP2022, from: 20220201, era: eraInitiated, entry: day24, sources: adsAndPages,
-		free: 1000, scope: perAccount, reason: FreeTier},
-	{model: ModelCBP2022, from: 20230301, era: eraInitiated, entry: 3 * day24, sources: adsAndPages,
-		free: 1000, scope: perAccount, reason: FreeTier},
-	{model: ModelCBP2023, from: 20230601, era: eraConversation, entry: 3 * day24, sources: adsAndPages,
-		free: 1000, scope: perAccount, categories: serviceOnly, reason: FreeTier},
-	{model: ModelCBP2024, from: 20241101, era: eraConversation, entry: 3 * day24, sources: adsAndPages},
-	{model: ModelPMP2025, from: 20250701, era: eraMessage, entry: 3 * day24, sources: adsAndPages},
-	{model: ModelPMP2026, from: 20261001, era: eraMessage, entry: 3 * day24, sources: adsAndPages,
-		free: 1000, scope: perNumber, categories: serviceOnly, reason: FreeCustomerService},
+// modelEras are the models, and the era from which each takes its prices.
+var modelEras = map[Model]era{ModelNBP: eraNotification, ModelCBP2022: eraInitiated, ModelCBP2023: eraConversation,
+	ModelCBP2024: eraConversation, ModelPMP2025: eraMessage, ModelPMP2026: eraMessage}
+
+// rules are a [Rule] made ready.
+type rules struct {
+	Rule
+	era era
 }
 
 // covers reports whether the free tier takes units of that category.
 func (r *rules) covers(category string) bool {
-	return r.free > 0 && (len(r.categories) == 0 || slices.Contains(r.categories, category))
+	return r.Free > 0 && (len(r.Categories) == 0 || slices.Contains(r.Categories, category))
+}
+
+// reason is what Meta's statuses call the free tier.
+func (r *rules) reason(category string) FreeReason {
+	if r.Model == ModelPMP2026 && category == CategoryService {
+		return FreeCustomerService
+	}
+	return FreeTier
 }
 
 // timeline is the rules of one account by the instant at which each comes into
@@ -115,29 +150,79 @@ type dated struct {
 	rules
 }
 
-// newTimeline lays the published rules, or those of the one forced model, out
-// in the account's time zone. It is empty for an unknown model.
-func newTimeline(forced Model, anchor Anchor, zone *time.Location) timeline {
+// newTimeline checks the rules and lays them, or those of the one forced model,
+// out in the account's time zone.
+func newTimeline(all []Rule, forced Model, zone *time.Location) (timeline, *Error) {
+	if _, known := modelEras[forced]; !known && forced != "" {
+		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(forced), 32)))
+	}
 	var t timeline
-	for _, r := range published {
-		if forced != "" && r.model != forced {
+	var last ratecard.Day
+	for i, r := range all {
+		field := func(name string) string { return fmt.Sprintf("Rules[%d].%s", i, name) }
+		var day ratecard.Day
+		if r.Since != "" || i > 0 {
+			var err error
+			if day, err = ratecard.ParseDay(r.Since); err != nil {
+				return nil, invalid(field("Since"), err.Error())
+			}
+			if day <= last {
+				return nil, invalid(field("Since"), "is not after that of the rule before")
+			}
+		}
+		last = day
+		if name, problem := r.check(); problem != "" {
+			return nil, invalid(field(name), problem)
+		}
+		if forced != "" && r.Model != forced {
 			continue
 		}
-		if r.model == ModelCBP2022 && anchor == AnchorFirstInbound {
-			r.sources = adsOnly
+		r.EntryPoints, r.Categories = slices.Clone(r.EntryPoints), slices.Clone(r.Categories)
+		for k, category := range r.Categories {
+			r.Categories[k] = normalCategory(category)
 		}
+		slices.Sort(r.EntryPoints)
+		slices.Sort(r.Categories)
 		start := int64(minNanos)
 		if len(t) > 0 {
-			day := r.from
 			start = time.Date(int(day/10000), time.Month(day/100%100), int(day%100), 0, 0, 0, 0, zone).UnixNano()
 		}
-		t = append(t, dated{start, r})
+		t = append(t, dated{start, rules{r, modelEras[r.Model]}})
 	}
-	return t
+	if len(t) == 0 {
+		return nil, invalid("Model", fmt.Sprintf("is %s, which none of the Rules has", forced))
+	}
+	return t, nil
 }
 
-// at returns the rules in force at an instant. A forced model holds before its
-// day too, with its first rules.
+// check returns a field that is wrong, and what is wrong with it.
+func (r *Rule) check() (field, problem string) {
+	_, known := modelEras[r.Model]
+	switch {
+	case !known:
+		return "Model", fmt.Sprintf("%q is no known model, such as pmp-2026", clip(string(r.Model), 32))
+	case r.EntryPointLength < 0 || r.EntryPointLength > 365*day24:
+		return "EntryPointLength", "is not between 0 and a year"
+	case r.EntryPointLength == 0 && len(r.EntryPoints) > 0:
+		return "EntryPointLength", "is missing, but there are EntryPoints"
+	case r.EntryPointLength > 0 && len(r.EntryPoints) == 0:
+		return "EntryPoints", "are missing, but there is an EntryPointLength"
+	case r.EntryPointLength > 0 && r.Model == ModelNBP:
+		return "EntryPointLength", "is not 0, but nbp knows no free entry point"
+	case slices.Contains(r.EntryPoints, ""):
+		return "EntryPoints", "has an empty one"
+	case r.Free < 0:
+		return "Free", "is negative"
+	case r.Scope != "" && r.Scope != ScopeAccount && r.Scope != ScopeNumber:
+		return "Scope", fmt.Sprintf("%q is neither account nor number", clip(string(r.Scope), 32))
+	case slices.Contains(r.Categories, ""):
+		return "Categories", "has an empty one"
+	}
+	return "", ""
+}
+
+// at returns the rules in force at an instant. The first hold before their day
+// too.
 func (t timeline) at(instant int64) *rules {
 	i := len(t) - 1
 	for i > 0 && t[i].from > instant {

@@ -1,6 +1,7 @@
 package chatapi_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -15,32 +16,41 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// scenario is one case of testdata/billing/scenarios.json.
+// scenario is one case of testdata/billing/scenarios.json. Every member of the
+// form has its field here: one that is not known fails the test.
 type scenario struct {
-	ID       string          `json:"id"`
-	Rule     string          `json:"rule"`
-	Model    chatapi.Model   `json:"model"`
-	Timezone string          `json:"waba_timezone"`
-	Events   []scenarioEvent `json:"events"`
+	ID         string          `json:"id"`
+	Rule       string          `json:"rule"`
+	Why        string          `json:"why"`
+	Confidence string          `json:"confidence"`
+	Model      chatapi.Model   `json:"model"`
+	Timezone   string          `json:"waba_timezone"`
+	Events     []scenarioEvent `json:"events"`
 
 	Expect        []scenarioRow  `json:"expect"`
 	ExpectSeed    *[]scenarioRow `json:"expect_seed"`
 	ExpectWindows *[]scenarioRow `json:"expect_windows"`
 
-	Prior []struct {
-		Scope  string            `json:"scope"`
-		Month  string            `json:"month"`
-		Used   int               `json:"used"`
-		Number chatapi.ChannelID `json:"number"`
-	} `json:"prior_usage"`
+	Prior   []scenarioPrior `json:"prior_usage"`
 	Options struct {
 		FEPHours int `json:"fep_hours"`
 	} `json:"options"`
 	Pricing *struct {
 		Market   string `json:"market"`
 		Currency string `json:"currency"`
+		Card     string `json:"rate_card"`
+		Tiers    string `json:"volume_tiers"`
 		Total    string `json:"total"`
 	} `json:"pricing"`
+}
+
+type scenarioPrior struct {
+	Scope    string            `json:"scope"`
+	Month    string            `json:"month"`
+	Used     int               `json:"used"`
+	Number   chatapi.ChannelID `json:"number"`
+	Market   string            `json:"market"`
+	Category string            `json:"category"`
 }
 
 type scenarioEvent struct {
@@ -92,7 +102,9 @@ func loadScenarios(t *testing.T, path string) []scenario {
 		Schema    string     `json:"schema"`
 		Scenarios []scenario `json:"scenarios"`
 	}
-	require.NoError(t, json.Unmarshal(data, &file))
+	in := json.NewDecoder(bytes.NewReader(data))
+	in.DisallowUnknownFields()
+	require.NoError(t, in.Decode(&file))
 	require.Equal(t, "waba-billing-scenario/1", file.Schema)
 	require.NotEmpty(t, file.Scenarios)
 	return file.Scenarios
@@ -102,16 +114,40 @@ func (s scenario) account(t *testing.T, anchor chatapi.Anchor) chatapi.Account {
 	t.Helper()
 	zone, err := time.LoadLocation(s.Timezone)
 	require.NoError(t, err)
-	account := chatapi.Account{ID: "waba1", Timezone: zone, Anchor: anchor, EntryPointLength: time.Duration(s.Options.FEPHours) * time.Hour}
+	account := chatapi.Account{ID: "waba1", Portfolio: "portfolio1", Timezone: zone, Anchor: anchor}
 	if s.Model != "auto" {
 		account.Model = s.Model
 	}
-	for _, prior := range s.Prior {
-		month, err := time.Parse("2006-01", prior.Month)
+	if s.Options.FEPHours > 0 {
+		account.Rules = chatapi.PublishedRules(anchor)
+		for i := range account.Rules {
+			if account.Rules[i].EntryPointLength > 0 {
+				account.Rules[i].EntryPointLength = time.Duration(s.Options.FEPHours) * time.Hour
+			}
+		}
+	}
+	if s.Pricing != nil {
+		account.Rates, err = chatapi.EmbeddedRates(s.Pricing.Currency)
 		require.NoError(t, err)
-		account.Used = append(account.Used, chatapi.Usage{Month: chatapi.Month(month.Year(), month.Month()), Number: prior.Number, Units: prior.Used})
+	}
+	for _, prior := range s.Prior {
+		account.Used = append(account.Used, prior.usage(t))
 	}
 	return account
+}
+
+// usage checks that the prior usage says what its scope needs, and no more.
+func (p scenarioPrior) usage(t *testing.T) chatapi.Usage {
+	t.Helper()
+	month, err := time.Parse("2006-01", p.Month)
+	require.NoError(t, err)
+	of := map[string]scenarioPrior{"waba": {}, "number": {Number: p.Number}, "portfolio": {Market: p.Market, Category: p.Category}}
+	want, known := of[p.Scope]
+	require.True(t, known, "scope %q", p.Scope)
+	require.Equal(t, want, scenarioPrior{Number: p.Number, Market: p.Market, Category: p.Category}, "scope %q", p.Scope)
+	require.Equal(t, p.Scope == "number", p.Number != "")
+	require.Equal(t, p.Scope == "portfolio", p.Market != "" && p.Category != "")
+	return chatapi.Usage{Month: chatapi.Month(month.Year(), month.Month()), Number: p.Number, Market: p.Market, Category: p.Category, Units: p.Used}
 }
 
 func (s scenario) activities() []chatapi.Activity {
@@ -196,12 +232,14 @@ func texts(rows []scenarioRow) []string {
 // doubled, and shuffled a few times: always the same rows. With
 // CHATAPI_SCENARIOS=FILE the scenarios of that file are run as well.
 func TestScenarios(t *testing.T) {
-	all := loadScenarios(t, "testdata/billing/scenarios.json")
+	all := slices.Concat(loadScenarios(t, "testdata/billing/scenarios.json"), loadScenarios(t, "testdata/billing/tiers.json"))
 	if path := os.Getenv("CHATAPI_SCENARIOS"); path != "" {
 		all = append(all, loadScenarios(t, path)...)
 	}
 	for _, s := range all {
 		t.Run(s.ID, func(t *testing.T) {
+			require.Contains(t, []string{"solid", "vendor-only", "interpretation"}, s.Confidence)
+			require.NotEmpty(t, s.Why)
 			s.check(t, chatapi.AnchorFirstDelivered, s.Expect)
 			if s.ExpectSeed != nil {
 				s.check(t, "", *s.ExpectSeed)
@@ -231,6 +269,13 @@ func (s scenario) check(t *testing.T, anchor chatapi.Anchor, want []scenarioRow)
 			require.NoError(t, err)
 			for _, c := range bill.Charges {
 				assert.Equal(t, s.Pricing.Market, c.Market)
+				if c.Free == "" {
+					assert.Contains(t, s.Pricing.Card, c.Amount.Currency)
+					assert.GreaterOrEqual(t, c.Price.Since, s.Pricing.Card[:len(time.DateOnly)], "printed on the card named")
+				}
+				if c.Price.Tier > 0 {
+					assert.NotEmpty(t, s.Pricing.Tiers, "a volume tier where none is named")
+				}
 			}
 		}
 		wantTotal, err := chatapi.ParseMoney(s.Pricing.Total, s.Pricing.Currency)

@@ -18,7 +18,8 @@ import (
 // A snapshot is, in this order: a magic line, the version, the pairs in order of
 // channel and contact, a zero byte, and the SHA-256 of all that came before.
 // Numbers are varints; a text is its length and its bytes. It holds facts, not
-// what was folded from them, so that it does not depend on the rules.
+// what was folded from them, so that it does not depend on the rules: but for
+// those of closed months, of which a digest is kept.
 const (
 	snapshotMagic   = "chatapi ledger\n"
 	snapshotVersion = 1
@@ -30,9 +31,10 @@ const (
 
 // Snapshot writes everything that was recorded, for [RestoreLedger]: after a
 // restart nothing has to be replayed. The same facts give the same bytes,
-// whatever the order in which they came. The accounts are not in it but
-// for their ids, since rates and time zones are yours to configure. It holds phone numbers and
-// message ids. The ledger can't be used by others while it is written, so write
+// whatever the order in which they came. The accounts are not in it but for
+// their ids, and a digest of the rules under which months were closed, since
+// rates and rules are yours to configure. It holds phone numbers and message
+// ids. The ledger can't be used by others while it is written, so write
 // to memory or a file rather than to a slow connection. The error is that of w,
 // or [ErrInvalid].
 func (l *Ledger) Snapshot(w io.Writer) error {
@@ -81,6 +83,7 @@ func (l *Ledger) writeClosed(w *snapshotWriter) {
 	for _, a := range l.accounts {
 		w.text(a.ID)
 		w.int(a.closedUntil)
+		w.text(a.settledBy())
 	}
 	months := slices.SortedFunc(maps.Keys(l.closed), func(a, b YearMonth) int { return cmp.Or(a.Year-b.Year, int(a.Month-b.Month)) })
 	for _, m := range months {
@@ -111,6 +114,23 @@ func (l *Ledger) writeClosed(w *snapshotWriter) {
 	}
 	w.uint(0)
 	w.flush()
+}
+
+// settledBy is a digest of the rules under which months were closed; empty if
+// none was. What they decided stands, so other rules in their place are an error
+// of the configuration. Rules of open months may change: those are folded anew.
+func (a *account) settledBy() string {
+	if a.closedUntil == minNanos {
+		return ""
+	}
+	sum := sha256.New()
+	fmt.Fprintf(sum, "%s\n", a.anchor)
+	for _, r := range a.timeline {
+		if r.from < a.closedUntil {
+			fmt.Fprintf(sum, "%d %s %q %d %d %s %q\n", r.from, r.Model, r.EntryPoints, r.EntryPointLength, r.Free, r.Scope, r.Categories)
+		}
+	}
+	return string(sum.Sum(nil))
 }
 
 // snapshotWriter collects one pair at a time and keeps the first error.
@@ -211,8 +231,9 @@ func (w *snapshotWriter) flush() {
 
 // RestoreLedger returns a ledger for the accounts with everything that
 // [Ledger.Snapshot] wrote. Give it the accounts that the snapshot was made
-// with: bills are folded anew under what they say, and a number that none of
-// them has is an error. A snapshot that is damaged, cut off, followed by more
+// with: open months are folded anew under what they say. A number that none of
+// them has is [ErrSnapshot], and so are other rules for months that were closed.
+// A snapshot that is damaged, cut off, followed by more
 // bytes or written by a newer version is [ErrSnapshot]; the events must then be
 // recorded again. Accounts as wrong as for [NewLedger] are [ErrInvalid].
 func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error) {
@@ -389,10 +410,14 @@ func (l *Ledger) readClosed(in *snapshotReader) error {
 	i := 0
 	var differs error
 	in.each(func() {
-		id, until := in.text(), in.int()
-		if i < len(l.accounts) && l.accounts[i].ID == id {
+		id, until, settledBy := in.text(), in.int(), in.text()
+		switch {
+		case i < len(l.accounts) && l.accounts[i].ID == id:
 			l.accounts[i].closedUntil = until
-		} else if differs == nil {
+			if l.accounts[i].settledBy() != settledBy && differs == nil {
+				differs = badSnapshot(fmt.Sprintf("was made with other rules for account %q (Rules, Model, Anchor or Timezone), under which months were closed", clip(id, 64)), nil)
+			}
+		case differs == nil:
 			differs = badSnapshot(fmt.Sprintf("was made with account %q as number %d, which is not among those given", clip(id, 64), i+1), nil)
 		}
 		i++

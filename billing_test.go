@@ -123,14 +123,19 @@ func TestRecordRefuses(t *testing.T) {
 }
 
 func TestNewLedgerRefusesWrongAccounts(t *testing.T) {
+	march := chatapi.Month(2022, time.March)
 	for field, accounts := range map[string][]chatapi.Account{
 		"Account[0].Model":            {{Model: "cbp-1999"}},
 		"Account[0].Anchor":           {{Anchor: "first_read"}},
 		"Account[1].Numbers":          {{}, {}},
 		"Account[1].Numbers[0]":       {{Numbers: []chatapi.ChannelID{"A"}}, {Numbers: []chatapi.ChannelID{"A"}}},
 		"Account[0].Numbers[1]":       {{Numbers: []chatapi.ChannelID{"A", ""}}},
-		"Account[0].Used[0]":          {{Used: []chatapi.Usage{{Units: 3}}}},
-		"Account[0].EntryPointLength": {{EntryPointLength: -time.Hour}},
+		"Account[0].Used[0].Month":    {{Used: []chatapi.Usage{{Units: 3}}}},
+		"Account[0].Used[0].Units":    {{Used: []chatapi.Usage{{Month: march, Units: -3}}}},
+		"Account[0].Used[1].Market":   {{Used: []chatapi.Usage{{Month: march}, {Month: march, Market: "Brasil", Category: "utility"}}}},
+		"Account[0].Used[0].Market":   {{Used: []chatapi.Usage{{Month: march, Category: "utility"}}}},
+		"Account[0].Used[0].Category": {{Used: []chatapi.Usage{{Month: march, Market: "Brazil"}}}},
+		"Account[0].Used[0].Number":   {{Used: []chatapi.Usage{{Month: march, Market: "Brazil", Category: "utility", Number: "A"}}}},
 	} {
 		ledger := chatapi.NewLedger(accounts[0], accounts[1:]...)
 		err := ledger.Record(wrote(instant("2022-03-10T10:00:00Z"), customerA))

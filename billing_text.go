@@ -18,6 +18,8 @@ var freeWords = map[FreeReason]string{
 	FreeService:         "service is free",
 	FreeCustomerService: "customer service",
 	FreeCareWindow:      "within 24 hours of the customer's message",
+
+	FreeOpenConversation: "joins an open conversation",
 }
 
 // String returns the bill as aligned text for people: one line for each
@@ -38,15 +40,26 @@ func (b *Bill) WriteText(w io.Writer) error {
 		return invalid("Bill", "or its writer is nil")
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "Bill for %s\n", b.Month)
-	if len(b.Charges) == 0 {
-		text.WriteString("\nNothing to charge.\n")
-	} else {
+	fmt.Fprintf(&text, "Bill for %s", b.Month)
+	if b.Closed {
+		text.WriteString(", closed")
+	}
+	text.WriteByte('\n')
+	switch {
+	case len(b.Charges) > 0:
 		text.WriteByte('\n')
 		b.table().write(&text)
+	case b.Closed:
+		text.WriteString("\nThe conversations and messages are on the bill that Close returned.\n")
+	default:
+		text.WriteString("\nNothing to charge.\n")
 	}
 	text.WriteByte('\n')
 	b.sums().write(&text)
+	if len(b.Late) > 0 {
+		text.WriteString("\nLate, not in the total\n\n")
+		b.lateTable().write(&text)
+	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
@@ -79,6 +92,16 @@ func (b *Bill) table() *table {
 	return t
 }
 
+// lateTable has a line for each that came in after the month was closed.
+func (b *Bill) lateTable() *table {
+	t := &table{}
+	t.add("At", "Number", "Customer", "What", "Why")
+	for _, one := range b.Late {
+		t.add(one.At.Format(minuteForm), string(one.Channel), one.Contact.String(), string(one.Kind), one.Why)
+	}
+	return t
+}
+
 // sums counts the free units by reason and the charged ones by category.
 func (b *Bill) sums() *table {
 	t := &table{right: map[int]bool{1: true}}
@@ -93,9 +116,7 @@ func (b *Bill) sums() *table {
 				reasons = append(reasons, c.Free)
 			}
 			byReason[c.Free]++
-		case c.Missing:
-			missing++
-		default:
+		case !c.Missing: // the gaps count those
 			charged++
 		}
 	}
@@ -103,8 +124,13 @@ func (b *Bill) sums() *table {
 	for _, reason := range reasons {
 		why = append(why, fmt.Sprintf("%s %s", freeWords[reason], grouped(byReason[reason])))
 	}
-	t.add("Free", grouped(free), strings.Join(why, ", "))
-	t.add("Charged", grouped(charged))
+	if len(b.Charges) > 0 || !b.Closed { // a closed bill has only its sums
+		t.add("Free", grouped(free), strings.Join(why, ", "))
+		t.add("Charged", grouped(charged))
+	}
+	for _, gap := range b.Gaps {
+		missing += gap.Units
+	}
 	if missing > 0 {
 		t.add("No price", grouped(missing), "not in the total")
 		for _, gap := range b.Gaps {
@@ -113,6 +139,65 @@ func (b *Bill) sums() *table {
 	}
 	for _, total := range b.Totals {
 		t.add("Total", total.Decimal(), total.Currency)
+	}
+	return t
+}
+
+// String returns the campaign as aligned text for people: how many messages cost
+// what and how many are free by which reason, then the sums.
+func (c *Campaign) String() string {
+	if c == nil {
+		return ""
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Messages: %s\n\n", grouped(c.Messages))
+	t := costTable(c.Costs)
+	for _, gap := range c.Gaps {
+		t.add("No price", "", grouped(gap.Units), "?", gap.Error())
+	}
+	for _, total := range c.Totals {
+		t.add("Total", "", "", total.String())
+	}
+	t.write(&text)
+	return text.String()
+}
+
+// String returns the forecast as aligned text for people: what the month is
+// expected to have at its end, then what is spent and what it will come to.
+func (f *Forecast) String() string {
+	if f == nil {
+		return ""
+	}
+	var text strings.Builder
+	fmt.Fprintf(&text, "Forecast for %s, from what was recorded until %s\n\n", f.Month, f.Now.Format(minuteForm))
+	t := costTable(f.Costs)
+	for _, gap := range f.Gaps {
+		t.add("No price", "", grouped(gap.Units), "?", gap.Error())
+	}
+	for i, total := range f.Totals {
+		t.add("So far", "", "", f.Spent[i].String())
+		between := ""
+		if f.Low[i] != f.High[i] {
+			between = "between " + f.Low[i].Decimal() + " and " + f.High[i].Decimal()
+		}
+		t.add("Month", "", "", total.String(), between)
+	}
+	t.write(&text)
+	return text.String()
+}
+
+// costTable has a line for each cost that is charged or free.
+func costTable(costs []Cost) *table {
+	t := &table{right: map[int]bool{2: true, 3: true}}
+	for _, c := range costs {
+		market := orElse(c.Market, "unknown market")
+		switch {
+		case c.Missing: // the gaps list them
+		case c.Free != "":
+			t.add(market, words(c.Category), grouped(c.Units), "free", freeWords[c.Free])
+		default:
+			t.add(market, words(c.Category), grouped(c.Units), c.Amount.String())
+		}
 	}
 	return t
 }

@@ -3,9 +3,7 @@ package chatapi
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/base64"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -551,7 +549,7 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 		}
 		return err
 	}
-	if refusal := c.refusal(r.op, reply); refusal != nil {
+	if refusal := c.refusal(r.op, &reply); refusal != nil {
 		if r.once && c.undecided(reply.Status) {
 			return openCall(refusal)
 		}
@@ -567,9 +565,9 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	case err == nil:
 		return nil
 	case r.once:
-		return openCall(c.notJSON(r.op, reply, err))
+		return openCall(c.notJSON(r.op, &reply, err))
 	}
-	return c.notJSON(r.op, reply, err)
+	return c.notJSON(r.op, &reply, err)
 }
 
 // undecided reports whether the service may have acted although it answered
@@ -611,12 +609,12 @@ func (c *Client) decode(op string, raw json.RawMessage, out any) error {
 
 // exchange sends a request and returns whatever was answered. The error, an
 // *Error, is a failure to encode or to get any answer.
-func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, error) {
+func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, error) {
 	if c == nil || c.transport == nil {
-		return nil, &Error{Op: r.op, Kind: ErrInvalid, Field: "client", Reason: "is nil or was not made with New", Retry: RetryFix}
+		return transport.Reply{}, within(r.op, invalid("client", "is nil or was not made with New"))
 	}
 	if ctx == nil {
-		return nil, &Error{Op: r.op, Kind: ErrInvalid, Field: "ctx", Reason: "is nil", Retry: RetryFix}
+		return transport.Reply{}, &Error{Op: r.op, Kind: ErrInvalid, Field: "ctx", Reason: "is nil", Retry: RetryFix}
 	}
 	address := c.address(r.path)
 	address.RawQuery = r.query.Encode()
@@ -630,25 +628,25 @@ func (c *Client) exchange(ctx context.Context, r request) (*transport.Reply, err
 		if body, err = json.Marshal(given); err != nil {
 			e := invalid("body", "cannot be written as JSON: "+err.Error())
 			e.Op, e.Channel = r.op, c.channel
-			return nil, e
+			return transport.Reply{}, e
 		}
 	}
 	reply, err := c.transport.Do(ctx, transport.Request{Op: r.op, Method: r.method, URL: address, Body: body, Once: r.once,
 		Message: r.message, Recipient: r.recipient})
 	if err != nil {
-		return nil, c.unanswered(r, err)
+		return transport.Reply{}, c.unanswered(r, err)
 	}
 	return reply, nil
 }
 
 // address returns the URL of a path below the channel's.
-func (c *Client) address(path string) *url.URL {
+func (c *Client) address(path string) url.URL {
 	if strings.ContainsAny(path, "%./") { // escaped, or of several parts
-		return c.base.JoinPath(path)
+		return *c.base.JoinPath(path)
 	}
 	u := *c.base
 	u.Path += "/" + path
-	return &u
+	return u
 }
 
 // unanswered turns a failure to get a reply into an *Error.
@@ -689,11 +687,4 @@ func (c *Client) unanswered(r request, err error) error {
 		e.Advice = "check the host in the API URL and the network"
 	}
 	return e
-}
-
-// newID returns 16 random bytes in hexadecimal.
-func newID() string {
-	var b [16]byte
-	_, _ = rand.Read(b[:]) // never fails
-	return hex.EncodeToString(b[:])
 }

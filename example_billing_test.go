@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"maps"
 	"os"
 	"strings"
 	"time"
@@ -139,6 +140,102 @@ func ExampleBill_WriteCSV() {
 		log.Fatal(err)
 	}
 	// Output:
-	// opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why
-	// 2026-10-03T10:00:02Z,waba1,ABC1,phone:12025550143,m1,utility,North America,pmp-2026,USD,0.0034,,false,2026-10-01,,false,copy,"North America, price since 2026-10-01 (copy)"
+	// opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why,late
+	// 2026-10-03T10:00:02Z,waba1,ABC1,phone:12025550143,m1,utility,North America,pmp-2026,USD,0.0034,,false,2026-10-01,,false,copy,"North America, price since 2026-10-01 (copy)",false
+}
+
+// What the rules say can be replaced, here with an entry point of seven days
+// from November on.
+func ExamplePublishedRules() {
+	rules := chatapi.PublishedRules("")
+	longer := rules[len(rules)-1]
+	longer.Since, longer.EntryPointLength = "2026-11-01", 7*24*time.Hour
+	ledger := chatapi.NewLedger(chatapi.Account{Rules: append(rules, longer)})
+	at := time.Date(2026, time.November, 2, 10, 0, 0, 0, time.UTC)
+	ann := chatapi.Contact{Phone: "12025550143"}
+	for _, activity := range []chatapi.Activity{
+		{Kind: chatapi.ActivityInbound, At: at, Channel: "ABC1", Contact: ann, EntryPoint: chatapi.EntryPointAd},
+		{Kind: chatapi.ActivityOutbound, At: at, Channel: "ABC1", Contact: ann, MessageID: "m1"},
+		{Kind: chatapi.ActivityDelivered, At: at, Channel: "ABC1", Contact: ann, MessageID: "m1"},
+	} {
+		if err := ledger.Record(activity); err != nil {
+			log.Fatal(err)
+		}
+	}
+	conversations, err := ledger.Conversations("ABC1", chatapi.Phone("12025550143"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Println(conversations[0].Charge.Why)
+	// Output: came from an ad, free until 2026-11-09 10:00
+}
+
+// Before a send: what would it cost, and why? Nothing is recorded.
+func ExampleLedger_Quote() {
+	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})
+	now := time.Date(2026, time.November, 2, 10, 0, 0, 0, time.UTC)
+	for _, message := range []chatapi.Message{
+		chatapi.Text{Body: "Your order is ready."},
+		&chatapi.Template{Name: "order_ready", Language: "en", Category: "UTILITY"}, // as Templates.Get says
+	} {
+		quote, err := ledger.Quote(now, "ABC1", chatapi.Phone("+55 11 99000 0001"), message)
+		if err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(quote.Amount, "-", quote.Why)
+	}
+	// Output:
+	// 0.00 USD - service message to Brazil, free tier: number 1 of 1,000 this month, 999 left; the service window is closed, so WhatsApp refuses it
+	// 0.0068 USD - utility template to Brazil, price since 2026-10-01 (copy)
+}
+
+// A campaign spends the free tier as it goes, which quotes one by one could not
+// know of.
+func ExampleLedger_QuoteAll() {
+	november := chatapi.Month(2026, time.November)
+	ledger := chatapi.NewLedger(chatapi.Account{Used: []chatapi.Usage{{Month: november, Number: "ABC1", Units: 999}}})
+	campaign, err := ledger.QuoteAll(time.Date(2026, time.November, 2, 10, 0, 0, 0, time.UTC), "ABC1",
+		maps.All(map[chatapi.Recipient]chatapi.Message{
+			chatapi.Phone("12025550143"): chatapi.Text{Body: "We are open again."},
+			chatapi.Phone("12025550144"): chatapi.Text{Body: "We are open again."},
+			chatapi.Phone("12025550145"): &chatapi.Template{Name: "open", Language: "en", Category: "MARKETING"},
+		}))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(campaign)
+	// Output:
+	// Messages: 3
+	//
+	// North America  marketing  1   0.025 USD
+	// North America  service    1  0.0034 USD
+	// North America  service    1        free  customer service
+	// Total                        0.0284 USD
+}
+
+// A third of the month is over: what will it come to?
+func ExampleLedger_Forecast() {
+	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})
+	november := time.Date(2026, time.November, 1, 0, 0, 0, 0, time.UTC)
+	for day := range 10 {
+		at := november.AddDate(0, 0, day).Add(10 * time.Hour)
+		for _, kind := range []chatapi.ActivityKind{chatapi.ActivityOutbound, chatapi.ActivityDelivered} {
+			err := ledger.Record(chatapi.Activity{Kind: kind, At: at, Channel: "ABC1", Contact: chatapi.Contact{Phone: "12025550143"},
+				MessageID: fmt.Sprint("m", day), Category: chatapi.CategoryMarketing})
+			if err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	forecast, err := ledger.Forecast(chatapi.Month(2026, time.November), november.AddDate(0, 0, 10))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(forecast)
+	// Output:
+	// Forecast for November 2026, from what was recorded until 2026-11-11 00:00
+	//
+	// North America  marketing  30  0.75 USD
+	// So far                        0.25 USD
+	// Month                         0.75 USD
 }

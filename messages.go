@@ -29,6 +29,7 @@ type Message interface {
 type encoded struct {
 	operation string
 	body      any    // marshals to a JSON object without recipient and quotedMsgId
+	text      string // instead of a body: the member "body", which is all that most messages have
 	category  string // of a template, if the caller named it
 
 	// noReply is set when no message can be quoted: the body names its target
@@ -132,7 +133,7 @@ func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...Send
 	if err != nil {
 		return nil, err
 	}
-	return c.SendPrepared(ctx, &p)
+	return c.send(ctx, &p)
 }
 
 // Prepare checks and encodes a message without sending it, and without touching
@@ -172,14 +173,14 @@ func (c *Client) prepare(to Recipient, m Message, opts []SendOption) (Prepared, 
 	if content.phoneOnly && to.kind != RecipientPhone {
 		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
 	}
-	body, err := wire.Marshal(content.body)
+	body, err := content.addressed(to, options)
 	if err != nil {
 		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
 	}
 	if options.QuotedID != "" && content.noReply {
 		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
 	}
-	return Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: addressed(to, options, body), Category: content.category}, nil
+	return Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: body, Category: content.category}, nil
 }
 
 // chosen applies the options.
@@ -215,23 +216,32 @@ func pointed(m Message) (Message, error) {
 	return value, nil
 }
 
-// addressed puts the recipient and what the options ask for in front of the
-// members of body, a JSON object, without decoding it.
-func addressed(to Recipient, options SendOptions, body []byte) json.RawMessage {
+// addressed returns the request's body: the recipient and what the options ask
+// for in front of the members of the message.
+func (e encoded) addressed(to Recipient, options SendOptions) (json.RawMessage, error) {
+	var members []byte
+	if e.body != nil {
+		var err error
+		if members, err = wire.Marshal(e.body); err != nil {
+			return nil, err
+		}
+		members = bytes.TrimSpace(members)
+	}
 	name, value := to.member()
-	joined := make([]byte, 0, len(body)+len(name)+len(value)+len(options.QuotedID)+32)
+	joined := make([]byte, 0, len(members)+len(e.text)+len(name)+len(value)+len(options.QuotedID)+48)
 	joined = append(joined, `{"`...)
 	joined = append(joined, name...)
 	joined = wire.AppendText(append(joined, `":`...), value)
 	if options.QuotedID != "" {
 		joined = wire.AppendText(append(joined, `,"quotedMsgId":`...), options.QuotedID)
 	}
-	body = bytes.TrimSpace(body)
-	if len(body) <= 2 {
-		return append(joined, '}')
+	switch {
+	case e.body == nil:
+		joined = wire.AppendText(append(joined, `,"body":`...), e.text)
+	case len(members) > 2:
+		joined = append(append(joined, ','), members[1:len(members)-1]...)
 	}
-	joined = append(joined, ',')
-	return append(joined, body[1:]...)
+	return append(joined, '}'), nil
 }
 
 // preparedVersion is the newest form of Prepared that this version knows.
@@ -242,7 +252,7 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // SendPrepared sends a prepared message, once. The client must be one for the
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
-func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
+func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
 	fail := func(e *Error) (*Receipt, error) {
 		e.Op = "send prepared"
 		if c != nil {
@@ -270,7 +280,15 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 	case !isObject(p.Body) || !json.Valid(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
-	attempt := Attempt{ID: newID(), Channel: c.channel, To: p.To, Operation: p.Operation,
+	return c.send(ctx, p)
+}
+
+// send sends what was prepared, or is as good.
+func (c *Client) send(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
+	if c.transport == nil {
+		return nil, within(p.Operation, invalid("client", "was not made with New"))
+	}
+	attempt := Attempt{ID: c.transport.NewID(), Channel: c.channel, To: p.To, Operation: p.Operation,
 		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
 	done := c.watch(true)
@@ -285,7 +303,7 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (receipt *Receip
 		}
 		return nil, err
 	}
-	receipt, refused := c.sendReply(p.Operation, reply)
+	receipt, refused := c.sendReply(p.Operation, &reply)
 	if refused != nil {
 		tried := attempt
 		refused.Attempt = &tried

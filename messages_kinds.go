@@ -24,9 +24,7 @@ type Text struct {
 func (m Text) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, 4096)
-	return encoded{operation: "sendMessage", body: struct {
-		Body string `json:"body"`
-	}{m.Body}}, c.err()
+	return encoded{operation: "sendMessage", text: m.Body}, c.err()
 }
 
 // File is an image, video, audio or document, with an optional caption. It
@@ -265,7 +263,7 @@ func (card ContactCard) check(c *checker, place string) {
 	for i, p := range card.Phones {
 		c.text(at(place+".Phones", i, "Number"), p.Number, limit)
 		c.optional(at(place+".Phones", i, "Type"), p.Type, limit)
-		c.that(p.WhatsAppID == "" || phonePattern.MatchString(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
+		c.that(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
 	}
 	for i, e := range card.Emails {
 		c.text(at(place+".Emails", i, "Address"), e.Address, limit)

@@ -3,6 +3,7 @@ package chatapi
 import (
 	"fmt"
 	"math"
+	"math/bits"
 	"strconv"
 	"strings"
 )
@@ -96,6 +97,15 @@ func (m Money) Add(n Money) (Money, error) {
 		return Money{}, invalid("amount", "is too large for an exact sum")
 	}
 	return Money{m.Micros + n.Micros, m.Currency}, nil
+}
+
+// times returns n times the amount, or the error of [Money.Add].
+func (m Money) times(n int) (Money, error) {
+	high, low := bits.Mul64(uint64(m.Micros), uint64(n))
+	if m.Micros < 0 || n < 0 || high > 0 || low > math.MaxInt64 {
+		return Money{}, invalid("amount", "is too large for an exact sum")
+	}
+	return Money{int64(low), m.Currency}, nil
 }
 
 // IsZero reports whether the amount is nothing, in any currency.

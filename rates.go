@@ -168,7 +168,7 @@ func (r *Rates) Currency() string {
 // 2025-07-01, when the billing unit or the categories changed, nor to another
 // market. Without a price the error is [ErrNoPrice], a [*Gap] by errors.As.
 func (r *Rates) Price(market, category string, t time.Time) (Price, error) {
-	day := ratecard.DayOf(t.Year(), int(t.Month()), t.Day())
+	day := dayOf(t)
 	category = normalCategory(category)
 	if price, ok := r.find(market, category, eraOf("", day), day); ok {
 		return price, nil
@@ -198,7 +198,7 @@ func (r *Rates) Tiers(market, category string, t time.Time) ([]Tier, error) {
 		return nil, err
 	}
 	category = normalCategory(category)
-	day := ratecard.DayOf(t.Year(), int(t.Month()), t.Day())
+	day := dayOf(t)
 	p, _ := r.listed(market, category, eraOf("", day), day)
 	if len(p.tiers) == 0 {
 		return []Tier{{From: 1, Amount: Money{p.micros, r.currency}}}, nil

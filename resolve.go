@@ -170,7 +170,8 @@ func hashText(text string) string {
 }
 
 func textSum(text string) (sum [16]byte) {
-	whole := sha256.Sum256([]byte(strings.TrimSpace(text)))
+	var space [1024]byte
+	whole := sha256.Sum256(append(space[:0], strings.TrimSpace(text)...))
 	copy(sum[:], whole[:])
 	return sum
 }

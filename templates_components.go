@@ -485,7 +485,7 @@ func (b TemplateButton) check(c *checker, place string) {
 		c.that(len(names) == 0 || b.Example != "", place+".Example", "is empty; WhatsApp wants one for the variable in the URL")
 	case ButtonTypePhoneNumber:
 		c.text(place+".Text", b.Text, 25)
-		c.that(phonePattern.MatchString(Phone(b.Phone).value), place+".Phone", "is "+quote(b.Phone)+", which is no phone number")
+		c.that(isPhone(Phone(b.Phone).value), place+".Phone", "is "+quote(b.Phone)+", which is no phone number")
 	case ButtonTypeCopyCode:
 		c.text(place+".Example", b.Example, 1024)
 	}

@@ -44,7 +44,7 @@ func (s *UsersService) Blocked(ctx context.Context) ([]BlockedUser, error) {
 			phone = firstText(entry, "phone", "wa_id", "id")
 		}
 		phone, _ = strings.CutSuffix(phone, suffixPerson)
-		if digits := Phone(phone).Value(); phonePattern.MatchString(digits) {
+		if digits := Phone(phone).Value(); isPhone(digits) {
 			phone = digits
 		}
 		users[i] = BlockedUser{Phone: phone, Raw: row}
@@ -81,7 +81,7 @@ func phoneOf(field string, who Recipient) (string, *Error) {
 		return "", invalid(field, "is missing; make one with Phone")
 	case !ok:
 		return "", invalid(field, "has to be a phone number: the service takes nothing else here")
-	case !phonePattern.MatchString(phone):
+	case !isPhone(phone):
 		return "", invalid(field, "is "+quote(phone)+", which is no phone number: 6 to 15 digits, country code first")
 	}
 	return phone, nil

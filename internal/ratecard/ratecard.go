@@ -79,13 +79,14 @@ type span struct {
 }
 
 type markets struct {
+	names     map[string]bool
 	byPrefix  map[string][]span
 	byCountry map[string][]span
 	longest   int
 }
 
 var loadMarkets = sync.OnceValue(func() markets {
-	m := markets{byPrefix: map[string][]span{}, byCountry: map[string][]span{}}
+	m := markets{names: map[string]bool{Other: true}, byPrefix: map[string][]span{}, byCountry: map[string][]span{}}
 	rows, err := csv.NewReader(strings.NewReader(marketsCSV)).ReadAll()
 	if err != nil {
 		panic("ratecard: markets.csv: " + err.Error()) // embedded; a test reads it
@@ -94,6 +95,7 @@ var loadMarkets = sync.OnceValue(func() markets {
 		s := span{market: row[2], from: mustDay(row[3]), to: mustDay(row[4])}
 		m.byPrefix[row[1]] = append(m.byPrefix[row[1]], s)
 		m.byCountry[row[0]] = append(m.byCountry[row[0]], s)
+		m.names[s.market] = true
 		m.longest = max(m.longest, len(row[1]))
 	}
 	return m
@@ -112,6 +114,9 @@ func mustDay(text string) Day {
 
 // Other is the market of every number that no other market claims.
 const Other = "Other"
+
+// IsMarket reports whether a market has that name on any day.
+func IsMarket(name string) bool { return loadMarkets().names[name] }
 
 // MarketOfPhone returns the market of a phone number in digits, country code
 // first, on that day: the longest matching prefix, else Other.

@@ -49,16 +49,20 @@ func (p *Pacer) wait(c *call) error {
 	if p == nil {
 		return nil
 	}
+	now := time.Now()
 	if p.pairs != nil && c.request.Recipient != "" {
-		turn := p.pairs.Reserve(c.request.Recipient, time.Now())
+		turn := p.pairs.Reserve(c.request.Recipient, now)
 		if err := sleep(c, turn.Delay, WaitPair); err != nil {
 			p.pairs.Cancel(turn)
 			return err
 		}
+		if turn.Delay > 0 {
+			now = time.Now()
+		}
 	}
-	if p.channel != nil && !p.channel.allow() {
-		reserved := p.channel.reserve()
-		if err := sleep(c, reserved.Delay(), WaitPace); err != nil {
+	if p.channel != nil && !p.channel.allow(now) {
+		reserved := p.channel.reserve(now)
+		if err := sleep(c, reserved.DelayFrom(now), WaitPace); err != nil {
 			reserved.Cancel()
 			return err
 		}
@@ -73,11 +77,12 @@ func (p *Pacer) again(recipient string) time.Duration {
 	if p == nil {
 		return 0
 	}
+	now := time.Now()
 	if p.pairs != nil && recipient != "" {
-		delay = p.pairs.Reserve(recipient, time.Now()).Delay
+		delay = p.pairs.Reserve(recipient, now).Delay
 	}
 	if p.channel != nil {
-		delay = max(delay, p.channel.reserve().Delay())
+		delay = max(delay, p.channel.reserve(now).DelayFrom(now))
 	}
 	return delay
 }
@@ -138,14 +143,14 @@ func newAdaptive(perSecond float64, burst int) *adaptive {
 }
 
 // allow takes a turn if there is one now.
-func (a *adaptive) allow() bool {
-	a.regain(time.Now())
-	return a.limiter.Allow()
+func (a *adaptive) allow(now time.Time) bool {
+	a.regain(now)
+	return a.limiter.AllowN(now, 1)
 }
 
-func (a *adaptive) reserve() *rate.Reservation {
-	a.regain(time.Now())
-	return a.limiter.Reserve()
+func (a *adaptive) reserve(now time.Time) *rate.Reservation {
+	a.regain(now)
+	return a.limiter.ReserveN(now, 1)
 }
 
 func (a *adaptive) stepDown(now time.Time) {

@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -11,32 +12,33 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 )
 
 // tokenLayer puts the token on a copy of the request and takes it out of
 // everything that comes back, so that no layer above ever sees it.
 type tokenLayer struct {
 	next   http.RoundTripper
-	token  func() (token string, generation int) // a closure, so that no verb of fmt prints it
+	token  func() *issued // a closure, so that no verb of fmt prints it
 	bearer bool
 	scrub  *Scrubber
 }
 
 func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
-	proof, _ := ctx.Value(evidenceKey{}).(*proven)
-	if proof == nil {
-		proof = &proven{}
+	made, _ := ctx.Value(attemptKey{}).(*attempt)
+	if made == nil { // a middleware has replaced the context
+		made = &attempt{call: &call{}}
 	}
 	if httptrace.ContextClientTrace(ctx) != nil {
 		ctx = quiet{ctx}
 	}
-	network := proof.watch()
+	network := made.watch()
 	_, standard := l.next.(*http.Transport)
-	sent := req.WithContext(httptrace.WithClientTrace(ctx, network.follow(standard)))
-	l.authorize(sent, callFrom(ctx))
-	resp, err := l.next.RoundTrip(sent)
-	proof.evidence.add(network, err, standard)
+	sent := &authorized{*req.WithContext(httptrace.WithClientTrace(ctx, network.follow(standard))), *req.URL}
+	made.call.generation = sent.add(l.token(), l.bearer)
+	resp, err := l.next.RoundTrip(&sent.Request)
+	made.evidence.add(network, err, standard)
 
 	if err == nil && resp == nil {
 		err = errors.New("the network end returned neither a reply nor an error")
@@ -55,17 +57,20 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// authorize puts the token on a request whose address and header are shared with
-// the layers above.
-func (l *tokenLayer) authorize(sent *http.Request, state *call) {
-	var token string
-	token, state.generation = l.token()
+// authorized is a request that holds the token. All else is shared with the
+// layers above.
+type authorized struct {
+	http.Request
+	address url.URL
+}
 
+// add puts the token on the request and returns its generation.
+func (sent *authorized) add(token *issued, bearer bool) (generation int) {
 	// net/http repeats a POST by itself when it carries such a key, or when it
 	// can rewind the body; the retry layer owns that decision.
 	unwanted := []string{"Idempotency-Key", "X-Idempotency-Key", "Authorization"}
 	sent.GetBody = nil
-	if l.bearer || slices.ContainsFunc(unwanted, func(name string) bool { return sent.Header[name] != nil }) {
+	if bearer || slices.ContainsFunc(unwanted, func(name string) bool { return sent.Header[name] != nil }) {
 		sent.Header = sent.Header.Clone()
 		for _, name := range unwanted {
 			sent.Header.Del(name)
@@ -73,21 +78,21 @@ func (l *tokenLayer) authorize(sent *http.Request, state *call) {
 	}
 
 	// Exactly one token: the service prefers the query over the header.
-	address := *sent.URL
-	sent.URL = &address
-	if l.bearer {
-		sent.Header.Set("Authorization", "Bearer "+token)
+	sent.URL = &sent.address
+	if bearer {
+		sent.Header.Set("Authorization", "Bearer "+token.token)
 	}
-	if address.RawQuery == "" && !l.bearer {
-		address.RawQuery = "token=" + url.QueryEscape(token)
-		return
+	if sent.address.RawQuery == "" && !bearer {
+		sent.address.RawQuery = token.query
+		return token.generation
 	}
-	query := address.Query()
+	query := sent.address.Query()
 	query.Del("token")
-	if !l.bearer {
-		query.Set("token", token)
+	if !bearer {
+		query.Set("token", token.token)
 	}
-	address.RawQuery = query.Encode()
+	sent.address.RawQuery = query.Encode()
+	return token.generation
 }
 
 func (l *tokenLayer) scrubReply(resp *http.Response) {
@@ -117,31 +122,35 @@ type evidence struct {
 	dirty   bool
 }
 
-type evidenceKey struct{}
+type attemptKey struct{}
 
-// proven is the context of one attempt, with the evidence about it.
-type proven struct {
+// attempt is one attempt of a call. It is the context of its request, by which
+// the token layer finds it.
+type attempt struct {
 	context.Context
+	call     *call
+	http     http.Request
+	body     bytes.Reader
 	evidence evidence
 	first    watched // the attempt's network call; there is seldom another
 }
 
-func (p *proven) Value(key any) any {
-	if key == (evidenceKey{}) {
-		return p
+func (a *attempt) Value(key any) any {
+	if key == (attemptKey{}) {
+		return a
 	}
-	return p.Context.Value(key)
+	return a.Context.Value(key)
 }
 
 // watch returns what is to follow one network call of the attempt.
-func (p *proven) watch() *watched {
-	p.evidence.mu.Lock()
-	defer p.evidence.mu.Unlock()
-	if p.evidence.watched {
+func (a *attempt) watch() *watched {
+	a.evidence.mu.Lock()
+	defer a.evidence.mu.Unlock()
+	if a.evidence.watched {
 		return &watched{}
 	}
-	p.evidence.watched = true
-	return &p.first
+	a.evidence.watched = true
+	return &a.first
 }
 
 // add records one network call. It is clean only with proof: a connection was
@@ -151,8 +160,8 @@ func (e *evidence) add(w *watched, err error, standard bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.calls++
-	asked, got, failure := w.state()
-	clean := err != nil && asked && !got && (standard || (failure != nil && errors.Is(err, failure)) || dialFailure(err))
+	failure := w.failure.Load()
+	clean := err != nil && w.asked.Load() && !w.got.Load() && (standard || (failure != nil && errors.Is(err, *failure)) || dialFailure(err))
 	if !clean {
 		e.dirty = true
 	}
@@ -167,18 +176,12 @@ func (e *evidence) unsent() bool {
 	return e.calls > 0 && !e.dirty
 }
 
-// watched follows one network call by the trace that net/http offers.
+// watched follows one network call by the trace that net/http offers: whether a
+// connection was asked for, and handed out, and why there was none.
 type watched struct {
-	mu         sync.Mutex
-	asked, got bool
-	failure    error
+	asked, got atomic.Bool
+	failure    atomic.Pointer[error]
 	trace      httptrace.ClientTrace
-}
-
-func (w *watched) state() (asked, got bool, failure error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.asked, w.got, w.failure
 }
 
 func (w *watched) follow(standard bool) *httptrace.ClientTrace {
@@ -194,23 +197,13 @@ func (w *watched) follow(standard bool) *httptrace.ClientTrace {
 	return &w.trace
 }
 
-func (w *watched) getConn(string) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.asked = true
-}
+func (w *watched) getConn(string) { w.asked.Store(true) }
 
-func (w *watched) gotConn(httptrace.GotConnInfo) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.got = true
-}
+func (w *watched) gotConn(httptrace.GotConnInfo) { w.got.Store(true) }
 
 func (w *watched) failed(err error) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
 	if err != nil {
-		w.failure = err
+		w.failure.Store(&err)
 	}
 }
 

@@ -3,7 +3,8 @@ package transport
 import (
 	"context"
 	"fmt"
-	"sync"
+	"net/url"
+	"sync/atomic"
 )
 
 // SourceError is the failure of a token source. Nothing was sent.
@@ -22,28 +23,31 @@ type tokens struct {
 
 	asking chan struct{} // held by the one who asks the source
 
-	mu         sync.Mutex
-	current    string
-	generation int // of current; 0 before the first
+	current atomic.Pointer[issued] // changed by who is asking
+}
+
+// issued is one token.
+type issued struct {
+	token, query string // as it is, and as a query
+	generation   int    // 0 before the first
+}
+
+func issue(token string, generation int) *issued {
+	return &issued{token, "token=" + url.QueryEscape(token), generation}
 }
 
 func newTokens(c Config, scrub *Scrubber) *tokens {
-	t := &tokens{source: c.Source, check: c.CheckToken, scrub: scrub, asking: make(chan struct{}, 1), current: c.Token}
+	t := &tokens{source: c.Source, check: c.CheckToken, scrub: scrub, asking: make(chan struct{}, 1)}
+	t.current.Store(&issued{})
 	if c.Token != "" {
-		t.generation = 1
+		t.current.Store(issue(c.Token, 1))
 	}
 	return t
 }
 
-func (t *tokens) now() (token string, generation int) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.current, t.generation
-}
-
 // ready makes sure that there is a token.
 func (t *tokens) ready(ctx context.Context) error {
-	if _, generation := t.now(); generation > 0 {
+	if t.current.Load().generation > 0 {
 		return nil
 	}
 	_, err := t.renew(ctx, 0)
@@ -63,12 +67,12 @@ func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) 
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	old, generation := t.now()
-	if generation != used {
+	old := t.current.Load()
+	if old.generation != used {
 		return true, nil
 	}
 	token, err := t.ask(ctx)
-	if err != nil || generation > 0 && token == old {
+	if err != nil || old.generation > 0 && token == old.token {
 		return false, err
 	}
 	t.scrub.Add(token)
@@ -77,10 +81,7 @@ func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) 
 			return false, &SourceError{err}
 		}
 	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.current = token
-	t.generation++
+	t.current.Store(issue(token, old.generation+1))
 	return true, nil
 }
 

@@ -10,10 +10,13 @@ package transport
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -53,7 +56,7 @@ type Config struct {
 	MinWait, MaxWait time.Duration
 	Trust503         bool
 
-	// Seed makes the jitter repeatable; 0 is random.
+	// Seed makes the jitter and the ids repeatable; 0 is random.
 	Seed uint64
 
 	// Pacer is waited for by requests that are messages.
@@ -93,8 +96,8 @@ type Result struct {
 type Request struct {
 	Op     string
 	Method string
-	URL    *url.URL // without the token
-	Body   []byte   // nil for none
+	URL    url.URL // without the token
+	Body   []byte  // nil for none
 
 	// Once is set when carrying the request out twice would do harm: it is
 	// then repeated only after a refusal, or with proof that nothing was sent.
@@ -140,8 +143,8 @@ type Transport struct {
 	tokens *tokens
 
 	check    retryablehttp.CheckRetry // checkRetry, made once
-	jitterMu sync.Mutex
-	jitter   *rand.Rand
+	chanceMu sync.Mutex
+	chance   *rand.Rand
 }
 
 // New returns a Transport for a complete Config.
@@ -151,37 +154,38 @@ func New(c Config) *Transport {
 	c.Token = "" // kept where nothing prints it
 	t := &Transport{config: c, scrub: scrub, tokens: held}
 	t.check = t.checkRetry
-	seed := c.Seed
+	seed, stream := c.Seed, uint64(0x5eed)
 	if seed == 0 {
-		seed = rand.Uint64()
+		seed, stream = rand.Uint64(), rand.Uint64()
 	}
-	t.jitter = rand.New(rand.NewPCG(seed, 0x5eed))
+	t.chance = rand.New(rand.NewPCG(seed, stream))
 
-	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.now, bearer: c.Bearer, scrub: t.scrub})
+	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.current.Load, bearer: c.Bearer, scrub: t.scrub})
 	for i := len(c.Middleware) - 1; i >= 0; i-- {
 		if wrapped := c.Middleware[i](chain); wrapped != nil {
 			chain = wrapped
 		}
 	}
+	_, standard := c.Network.(*http.Transport)
 	t.client = &http.Client{
-		Transport:     &attemptLayer{next: chain, config: &t.config, scrub: t.scrub},
+		Transport:     &attemptLayer{next: chain, foreign: !standard || len(c.Middleware) > 0, config: &t.config, scrub: t.scrub},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return t
 }
 
 // Do carries out the call. The error is always a *Failure.
-func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
+func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 	state := &call{Context: ctx, transport: t, request: r}
 	if err := ctx.Err(); err != nil {
-		return nil, &Failure{Err: err, GivenUp: true}
+		return Reply{}, &Failure{Err: err, GivenUp: true}
 	}
 	if err := t.tokens.ready(ctx); err != nil {
-		return nil, &Failure{Err: t.scrub.Error(err), GivenUp: ctx.Err() != nil}
+		return Reply{}, &Failure{Err: t.scrub.Error(err), GivenUp: ctx.Err() != nil}
 	}
 	if r.Message {
 		if err := t.config.Pacer.wait(state); err != nil {
-			return nil, &Failure{Err: err, GivenUp: true}
+			return Reply{}, &Failure{Err: err, GivenUp: true}
 		}
 	}
 	resp, err := state.repeat() //nolint:bodyclose // it is in memory
@@ -189,7 +193,7 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		// A refused token proves that nothing was done, so even a send may be
 		// repeated with another one.
 		if renewed, sourceErr := t.tokens.renew(ctx, state.generation); sourceErr != nil {
-			return nil, &Failure{Err: t.scrub.Error(sourceErr), GivenUp: ctx.Err() != nil}
+			return Reply{}, &Failure{Err: t.scrub.Error(sourceErr), GivenUp: ctx.Err() != nil}
 		} else if renewed {
 			resp, err = state.repeat() //nolint:bodyclose // it is in memory
 		}
@@ -198,14 +202,14 @@ func (t *Transport) Do(ctx context.Context, r Request) (*Reply, error) {
 		if cause := state.failure; cause != nil && ctx.Err() == nil {
 			err = cause
 		}
-		return nil, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent,
+		return Reply{}, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent,
 			GivenUp: ctx.Err() != nil, TooLarge: errors.Is(err, errTooLarge)}
 	}
 	body, ok := resp.Body.(*buffered)
 	if !ok { // the attempt layer has put one there
-		return nil, &Failure{Err: errors.New("the reply has no body"), Sent: true}
+		return Reply{}, &Failure{Err: errors.New("the reply has no body"), Sent: true}
 	}
-	return &Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
+	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
 }
 
 // Scrub removes the token from text that did not pass through Do.
@@ -217,7 +221,7 @@ type call struct {
 	context.Context
 	transport *Transport
 	request   Request
-	attempt   int
+	attempts  int
 
 	// generation is that of the token that was sent last.
 	generation int
@@ -227,6 +231,7 @@ type call struct {
 	sent    bool
 	failure error
 
+	http     http.Request
 	repeater retryablehttp.Client
 }
 
@@ -249,16 +254,18 @@ func callFrom(ctx context.Context) *call {
 
 // What all requests share, and nothing changes.
 var (
-	noHeader = http.Header{}
+	blank    = &http.Request{Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	asJSON   = []string{"application/json"}
+	wantJSON = http.Header{"Accept": asJSON}
+	sendJSON = http.Header{"Accept": asJSON, "Content-Type": asJSON}
 )
 
 // repeat lets go-retryablehttp make attempts until there is an answer. Each of
 // them gets header and body of its own in the attempt layer.
 func (c *call) repeat() (*http.Response, error) {
 	t := c.transport
-	req := &http.Request{Method: c.request.Method, URL: c.request.URL, Host: c.request.URL.Host, Header: noHeader,
-		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
+	c.http = *blank.WithContext(c)
+	c.http.Method, c.http.URL = c.request.Method, &c.request.URL
 	// One client a call: its functions get no context to find the call by.
 	c.repeater.HTTPClient = t.client
 	c.repeater.RetryMax = t.config.Attempts - 1
@@ -266,7 +273,7 @@ func (c *call) repeat() (*http.Response, error) {
 	c.repeater.CheckRetry = t.check
 	c.repeater.Backoff = c.pause
 	c.repeater.ErrorHandler = retryablehttp.PassthroughErrorHandler
-	return c.repeater.Do(&retryablehttp.Request{Request: req.WithContext(c)})
+	return c.repeater.Do(&retryablehttp.Request{Request: &c.http})
 }
 
 // pause returns how long to wait before another attempt.
@@ -333,9 +340,20 @@ func (t *Transport) backoff(least, most time.Duration, attempt int, resp *http.R
 	if ceiling <= least {
 		return least
 	}
-	t.jitterMu.Lock()
-	defer t.jitterMu.Unlock()
-	return least + time.Duration(t.jitter.Int64N(int64(ceiling-least)))
+	t.chanceMu.Lock()
+	defer t.chanceMu.Unlock()
+	return least + time.Duration(t.chance.Int64N(int64(ceiling-least)))
+}
+
+// NewID returns 16 random bytes in hexadecimal.
+func (t *Transport) NewID() string {
+	t.chanceMu.Lock()
+	high, low := t.chance.Uint64(), t.chance.Uint64()
+	t.chanceMu.Unlock()
+	var b [16]byte
+	binary.BigEndian.PutUint64(b[:], high)
+	binary.BigEndian.PutUint64(b[8:], low)
+	return hex.EncodeToString(b[:])
 }
 
 // RetryAfter reads the header in either of its forms.
@@ -376,32 +394,37 @@ func bare(err error) error {
 // attemptLayer bounds one attempt in time, and tells the hooks, the logger and
 // the pacer about it.
 type attemptLayer struct {
-	next   http.RoundTripper
-	config *Config
-	scrub  *Scrubber
+	next    http.RoundTripper
+	foreign bool // what follows is not all ours and net/http's, so it may change a header
+	config  *Config
+	scrub   *Scrubber
 }
 
 func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	state := callFrom(req.Context())
-	state.attempt++
-	limited, cancel := context.WithTimeout(req.Context(), l.config.Timeout)
+	state.attempts++
+	started := time.Now()
+	limited, cancel := context.WithDeadline(req.Context(), started.Add(l.config.Timeout))
 	defer cancel()
-	proof := &proven{Context: limited}
-	ctx := context.Context(proof)
+	made := &attempt{Context: limited, call: state}
+	ctx := context.Context(made)
 	done := func(Result) {}
 	if l.config.Attempt != nil {
-		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempt)
+		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempts)
 	}
 
-	started := time.Now()
-	made := req.WithContext(ctx)
-	made.Header = http.Header{"Accept": asJSON}
+	made.http = *req.WithContext(ctx)
+	made.http.Host, made.http.Header = req.URL.Host, wantJSON
 	if content := state.request.Body; content != nil {
-		made.Header["Content-Type"] = asJSON
+		made.http.Header = sendJSON
 		// Of this type net/http knows that it need not send the header ahead.
-		made.Body, made.ContentLength = io.NopCloser(bytes.NewReader(content)), int64(len(content))
+		made.body.Reset(content)
+		made.http.Body, made.http.ContentLength = io.NopCloser(&made.body), int64(len(content))
 	}
-	resp, err = l.next.RoundTrip(made)
+	if l.foreign {
+		made.http.Header = maps.Clone(made.http.Header)
+	}
+	resp, err = l.next.RoundTrip(&made.http)
 	if err == nil && resp == nil {
 		err = errors.New("the transport returned neither a reply nor an error")
 	}
@@ -413,24 +436,24 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 			resp.Body.Close()
 		}
 		resp = nil
-		if ctx.Err() != nil && req.Context().Err() == nil {
+		if ctx.Err() != nil && state.Err() == nil {
 			err = &timeoutError{after: l.config.Timeout}
 		}
-		err = &attemptError{err: l.scrub.Error(err), unsent: proof.evidence.unsent()}
+		err = &attemptError{err: l.scrub.Error(err), unsent: made.evidence.unsent()}
 	}
-	l.tell(req.Context(), state, resp, err, time.Since(started), done)
+	l.tell(state, resp, err, started, done)
 	return resp, err
 }
 
 // tell hands on what became of an attempt. It reads the reply only for someone
 // who wants to know.
-func (l *attemptLayer) tell(ctx context.Context, state *call, resp *http.Response, err error, took time.Duration, done func(Result)) {
-	logs := l.config.Logger != nil && l.config.Logger.Enabled(ctx, slog.LevelDebug)
+func (l *attemptLayer) tell(state *call, resp *http.Response, err error, started time.Time, done func(Result)) {
+	logs := l.config.Logger != nil && l.config.Logger.Enabled(state, slog.LevelDebug)
 	limited := resp != nil && resp.StatusCode == http.StatusTooManyRequests
 	if !logs && !limited && l.config.Attempt == nil {
 		return
 	}
-	result := Result{Err: err, Duration: took}
+	result := Result{Err: err, Duration: time.Since(started)}
 	if resp != nil {
 		result.Status = resp.StatusCode
 		if body, ok := resp.Body.(*buffered); ok && l.config.Read != nil {
@@ -442,13 +465,13 @@ func (l *attemptLayer) tell(ctx context.Context, state *call, resp *http.Respons
 	}
 	done(result)
 	if logs {
-		l.log(ctx, state, result)
+		l.log(state, result)
 	}
 }
 
 // log writes what happened, without texts, recipients or query.
-func (l *attemptLayer) log(ctx context.Context, state *call, r Result) {
-	attrs := []slog.Attr{slog.String("op", state.request.Op), slog.Int("attempt", state.attempt), slog.Duration("took", r.Duration)}
+func (l *attemptLayer) log(state *call, r Result) {
+	attrs := []slog.Attr{slog.String("op", state.request.Op), slog.Int("attempt", state.attempts), slog.Duration("took", r.Duration)}
 	if r.Status != 0 {
 		attrs = append(attrs, slog.Int("status", r.Status))
 	}
@@ -464,7 +487,7 @@ func (l *attemptLayer) log(ctx context.Context, state *call, r Result) {
 	if r.Err != nil {
 		attrs = append(attrs, slog.String("error", r.Err.Error()))
 	}
-	l.config.Logger.LogAttrs(ctx, slog.LevelDebug, "chatapi request", attrs...)
+	l.config.Logger.LogAttrs(state, slog.LevelDebug, "chatapi request", attrs...)
 }
 
 // attemptError is a failed attempt, and whether it is proven that nothing of
@@ -521,7 +544,10 @@ func buffer(resp *http.Response) error {
 // readAll reads up to one byte more than MaxBody, in one piece if as much comes
 // as was announced.
 func readAll(body io.Reader, announced int64) ([]byte, error) {
-	data := make([]byte, 0, min(max(announced, 511), 64<<10)+1)
+	if announced <= 0 {
+		announced = 511
+	}
+	data := make([]byte, 0, min(announced, 64<<10)+1)
 	for len(data) <= MaxBody {
 		n, err := body.Read(data[len(data):cap(data)])
 		data = data[:len(data)+n]

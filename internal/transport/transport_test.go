@@ -34,7 +34,7 @@ func send(t *testing.T, address string) transport.Request {
 	t.Helper()
 	u, err := url.Parse(address)
 	require.NoError(t, err)
-	return transport.Request{Op: "sendMessage", Method: http.MethodPost, URL: u, Body: []byte(`{"body":"hi"}`), Once: true}
+	return transport.Request{Op: "sendMessage", Method: http.MethodPost, URL: *u, Body: []byte(`{"body":"hi"}`), Once: true}
 }
 
 func read(t *testing.T, address string) transport.Request {

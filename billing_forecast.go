@@ -1,0 +1,307 @@
+package chatapi
+
+import (
+	"cmp"
+	"maps"
+	"math/bits"
+	"slices"
+	"time"
+)
+
+// Forecast is what a month is expected to cost when it is over.
+type Forecast struct {
+	Month YearMonth `json:"month"`
+	Now   time.Time `json:"now"`
+
+	// Spent is the bill of what opened or was delivered before Now; Totals is
+	// what the month will come to. Both have one sum for each currency.
+	Spent  []Money `json:"spent"`
+	Totals []Money `json:"totals"`
+
+	// Low and High are Totals if every day left were like the day with the
+	// fewest, and the one with the most, of the whole days so far. Before the
+	// first day is over they are equal to Totals.
+	Low  []Money `json:"low"`
+	High []Money `json:"high"`
+
+	// Costs say where Totals come from, the most expensive first. A month that
+	// was closed has none.
+	Costs []Cost `json:"costs"`
+
+	// Gaps are the prices that no card has; the sums are short of them.
+	Gaps []Gap `json:"gaps"`
+}
+
+// Forecast returns what the month's bill will be at its end, from what is
+// recorded until now, with the error [ErrNoPrice] as from [Ledger.Bill].
+//
+// The rest of the month goes on as it began: of each account, number, market and
+// category come as many more for each hour left as came for each hour that is
+// over, in whole numbers, and those that were free for a reason of their own, as
+// within a free entry point, stay so. What is left of a free tier is shared
+// among them in proportion; the others pay under the rules and prices of now,
+// each its volume tier. The less of the month is over, the less the forecast is
+// worth; less than an hour counts as one.
+//
+// Of a month that is over it is the bill. A month that has not begun has nothing
+// to go by: [ErrInvalid].
+func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
+	if err := l.usableFor(month); err != nil {
+		return nil, err
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f := &forecasting{now: now.UnixNano(), meter: newMeter(month), costs: costs{}, totals: map[string]Money{},
+		groups: map[flow]int{}, pace: map[*account]*pace{}}
+	over, begun := true, false
+	for _, a := range l.accounts {
+		over = over && f.now >= a.monthEnd(month)
+		begun = begun || f.now >= a.monthStart(month)
+		f.totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		f.pace[a] = &pace{start: a.monthStart(month), end: a.monthEnd(month)}
+	}
+	switch {
+	case !begun:
+		return nil, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by")
+	case over && l.closed[month] != nil:
+		bill, err := l.bill(month)
+		return &Forecast{month, now, bill.Totals, bill.Totals, bill.Totals, bill.Totals, nil, bill.Gaps}, err
+	}
+	if err := f.sum(l.units(month, nil)); err != nil {
+		return nil, err
+	}
+	result := &Forecast{Month: month, Now: now, Spent: sortedTotals(f.totals)}
+	for _, run := range []struct {
+		more   func(*pace) uint64
+		totals *[]Money
+	}{
+		{func(p *pace) uint64 { return p.low(f.now) }, &result.Low},
+		{func(p *pace) uint64 { return p.high(f.now) }, &result.High},
+		{func(p *pace) uint64 { return p.mean(f.now) }, &result.Totals}, // last: its costs and gaps stay
+	} {
+		end, err := f.extrapolate(l.accounts, run.more)
+		if err != nil {
+			return nil, err
+		}
+		*run.totals, result.Costs, result.Gaps = sortedTotals(end.totals), end.costs.sorted(), end.missing()
+	}
+	return result, gapError("Forecast", result.Gaps)
+}
+
+// forecasting is a month until now.
+type forecasting struct {
+	*meter
+	now    int64
+	costs  costs
+	totals map[string]Money
+	groups map[flow]int // how many there were
+	pace   map[*account]*pace
+}
+
+// flow is what goes on at one pace. Free is a reason of its own, not the tier.
+type flow struct {
+	account          *account
+	channel          ChannelID
+	market, category string
+	free             FreeReason
+}
+
+func (f flow) compare(g flow) int {
+	return cmp.Or(cmp.Compare(f.channel, g.channel), cmp.Compare(f.market, g.market), cmp.Compare(f.category, g.category), cmp.Compare(f.free, g.free))
+}
+
+// pace is how an account's units came so far.
+type pace struct {
+	start, end int64
+	units      int
+	days       map[int64]int // by number of 24 hours since the start
+}
+
+// sum charges what there was.
+func (f *forecasting) sum(units []*unit) error {
+	for _, u := range units {
+		if u.opened >= f.now || u.kind == unitWindow {
+			continue
+		}
+		c, g := f.charge(u)
+		kind := flow{u.pair.account, c.Channel, c.Market, c.Category, c.Free}
+		if g.free > 0 {
+			kind.free = ""
+		}
+		f.groups[kind]++
+		p := f.pace[u.pair.account]
+		p.units++
+		if p.days == nil {
+			p.days = map[int64]int{}
+		}
+		p.days[(u.opened-p.start)/int64(day24)]++
+		if err := f.add(Cost{c.Account, c.Market, c.Category, c.Free, c.Missing, 0, c.Amount}, 1); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (f *forecasting) add(c Cost, units int) error {
+	sum, err := f.totals[c.Amount.Currency].Add(c.Amount)
+	if err != nil {
+		return err
+	}
+	f.totals[sum.Currency] = sum
+	return f.costs.add(c, units)
+}
+
+// left is how long the account's month still runs, and gone how long it ran.
+func (p *pace) left(now int64) uint64 { return uint64(max(0, p.end-max(now, p.start))) }
+func (p *pace) gone(now int64) uint64 { return uint64(max(int64(time.Hour), min(now, p.end)-p.start)) }
+
+// mean is how many more come if the rest goes on as it began.
+func (p *pace) mean(now int64) uint64 { return mulDiv(uint64(p.units), p.left(now), p.gone(now)) }
+
+// low and high are how many more come if every day is like the slowest, or the
+// busiest, of the whole days so far.
+func (p *pace) low(now int64) uint64  { return p.extreme(now, slices.Min[[]uint64]) }
+func (p *pace) high(now int64) uint64 { return p.extreme(now, slices.Max[[]uint64]) }
+
+func (p *pace) extreme(now int64, of func([]uint64) uint64) uint64 {
+	candidates := []uint64{p.mean(now)}
+	for day := range (min(now, p.end) - p.start) / int64(day24) {
+		candidates = append(candidates, mulDiv(uint64(p.days[day]), p.left(now), uint64(day24)))
+	}
+	return of(candidates)
+}
+
+// mulDiv returns a*b/c, rounded. The result has to fit.
+func mulDiv(a, b, c uint64) uint64 {
+	high, low := bits.Mul64(a, b)
+	low, carry := bits.Add64(low, c/2, 0)
+	quotient, _ := bits.Div64(high+carry, low, c)
+	return quotient
+}
+
+// extrapolate adds to what there was so many more of each account.
+func (f *forecasting) extrapolate(accounts []*account, more func(*pace) uint64) (*forecasting, error) {
+	end := *f
+	end.meter = &meter{month: f.month, used: maps.Clone(f.used), volume: maps.Clone(f.volume), gapOf: f.gapOf}
+	end.costs, end.totals = costs{}, maps.Clone(f.totals)
+	for key, c := range f.costs {
+		copied := *c
+		end.costs[key] = &copied
+	}
+	for _, a := range accounts {
+		p := f.pace[a]
+		if p.units == 0 {
+			continue
+		}
+		if err := end.account(a, more(p)); err != nil {
+			return nil, err
+		}
+	}
+	return &end, nil
+}
+
+// account adds n more of one account.
+func (f *forecasting) account(a *account, n uint64) error {
+	rules := a.timeline.at(f.now)
+	var flows []flow
+	coming, tiered := map[flow]int{}, map[tierSpent]int{}
+	tier := func(kind flow) tierSpent {
+		if rules.Scope == ScopeNumber {
+			return tierSpent{a, kind.channel}
+		}
+		return tierSpent{account: a}
+	}
+	for kind, count := range f.groups {
+		if kind.account != a {
+			continue
+		}
+		flows = append(flows, kind)
+		coming[kind] = int(mulDiv(uint64(count), n, uint64(f.pace[a].units)))
+		if kind.free == "" && rules.covers(kind.category) {
+			tiered[tier(kind)] += coming[kind]
+		}
+	}
+	slices.SortFunc(flows, flow.compare)
+	for _, kind := range flows {
+		units := coming[kind]
+		free := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Free: kind.free, Amount: Money{Currency: a.Rates.currency}}
+		switch of := tier(kind); {
+		case kind.free != "":
+			if err := f.add(free, units); err != nil {
+				return err
+			}
+			continue
+		case rules.covers(kind.category):
+			left := max(0, rules.Free-a.used[tierKey{f.month, of.number}]-f.used[of])
+			free.Free = rules.reason(kind.category)
+			share := min(units, left)
+			if tiered[of] > left { // the last one gets what rounding leaves
+				share = min(share, int(mulDiv(uint64(units), uint64(left), uint64(tiered[of]))))
+			}
+			f.used[of] += share
+			tiered[of] -= units
+			units -= share
+			if share > 0 {
+				if err := f.add(free, share); err != nil {
+					return err
+				}
+			}
+		}
+		if err := f.charged(kind, rules.era, units); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// charged adds units that pay, each its volume tier.
+func (f *forecasting) charged(kind flow, in era, units int) error {
+	a, day := kind.account, dayOf(kind.account.time(f.now))
+	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.currency}}
+	price, ok := a.Rates.listed(kind.market, kind.category, in, day)
+	if !ok {
+		c.Missing = true
+		return f.add(c, units)
+	}
+	spent := volumeSpent{a.volume, priceKey{kind.market, kind.category}}
+	for units > 0 {
+		nth := a.volume.used[volumeKey{f.month, spent.priceKey}] + f.volume[spent] + 1
+		n, micros := units, price.micros
+		for _, t := range price.tiers {
+			if t.from <= nth && (t.to == 0 || nth <= t.to) {
+				micros = t.micros
+				if t.to > 0 {
+					n = min(n, t.to-nth+1)
+				}
+			}
+		}
+		amount, err := Money{micros, a.Rates.currency}.times(n)
+		if err != nil {
+			return err
+		}
+		c.Amount = amount
+		if err := f.add(c, n); err != nil {
+			return err
+		}
+		f.volume[spent] += n
+		units -= n
+	}
+	return nil
+}
+
+// missing lists the prices that no card has.
+func (f *forecasting) missing() (all []Gap) {
+	for _, c := range f.costs.sorted() {
+		if !c.Missing {
+			continue
+		}
+		gap := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
+		day := dayOf(time.Unix(0, f.now).UTC()).String() // of a price that was there, and is not any more
+		if before := f.gapOf[gap]; before != nil {
+			day = before.Day
+		}
+		gap.Day, gap.Units = day, c.Units
+		all = append(all, gap)
+	}
+	return all
+}
