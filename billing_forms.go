@@ -11,18 +11,19 @@ import (
 
 // billColumns is the header of the CSV form. New columns go to the end.
 var billColumns = []string{"opened", "account", "channel", "contact", "message", "category", "market", "model",
-	"currency", "amount", "free", "missing", "price_since", "tier", "estimate", "status", "why"}
+	"currency", "amount", "free", "missing", "price_since", "tier", "estimate", "status", "why", "late"}
 
 // WriteCSV writes the charges as CSV, one line for each conversation or message,
 // free ones too, after a header line:
 //
 //	opened, account, channel, contact, message, category, market, model,
-//	currency, amount, free, missing, price_since, tier, estimate, status, why
+//	currency, amount, free, missing, price_since, tier, estimate, status, why, late
 //
 // opened is RFC 3339 in the account's time zone. contact is "phone:12025550143",
 // as [Recipient.MarshalText] has it. amount is exact, with a decimal point, and
 // empty where missing is true: a price that no card has is not zero. Sum amount
-// only within one currency. A cell that a spreadsheet could take for a formula
+// only within one currency. What came in late follows, with late true and the
+// kind of activity as category, but no amount: it is not on the bill. A cell that a spreadsheet could take for a formula
 // begins with an apostrophe.
 func (b *Bill) WriteCSV(w io.Writer) error {
 	if b == nil || w == nil {
@@ -41,14 +42,23 @@ func (b *Bill) WriteCSV(w io.Writer) error {
 		}
 		row := []string{c.At.Format(time.RFC3339), c.Account, string(c.Channel), string(contact), c.MessageID, c.Category, c.Market,
 			string(c.Model), c.Amount.Currency, amount, string(c.Free), strconv.FormatBool(c.Missing), c.Price.Since, tier,
-			strconv.FormatBool(c.Price.Estimate), c.Price.Status, c.Why}
-		for i, cell := range row {
-			row[i] = harmless(cell)
-		}
-		_ = out.Write(row)
+			strconv.FormatBool(c.Price.Estimate), c.Price.Status, c.Why, "false"}
+		writeHarmless(out, row)
+	}
+	for _, one := range b.Late {
+		contact, _ := one.Contact.MarshalText()
+		writeHarmless(out, []string{one.At.Format(time.RFC3339), one.Account, string(one.Channel), string(contact), one.MessageID, string(one.Kind), "",
+			"", "", "", "", "false", "", "", "false", "", one.Why, "true"})
 	}
 	out.Flush()
 	return out.Error()
+}
+
+func writeHarmless(out *csv.Writer, row []string) {
+	for i, cell := range row {
+		row[i] = harmless(cell)
+	}
+	_ = out.Write(row)
 }
 
 // harmless keeps a spreadsheet from running a cell as a formula (OWASP, CSV

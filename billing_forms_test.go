@@ -49,11 +49,11 @@ func TestBillAsCSV(t *testing.T) {
 	bill := mixedBill(t)
 	var out bytes.Buffer
 	require.NoError(t, bill.WriteCSV(&out))
-	assert.Equal(t, `opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why
-2025-12-01T00:00:02+05:30,'=in,I1,phone:919876543210,'@m1,marketing,India,pmp-2025,INR,0.7846,,false,2025-10-01,,false,copy,"India, price since 2025-10-01 (copy)"
-2025-12-01T18:30:02Z,us,ABC1,phone:5511990000001,m3,utility,Brazil,pmp-2025,USD,0.0068,,false,2025-10-01,,false,copy,"Brazil, price since 2025-10-01 (copy)"
-2025-12-01T19:30:02Z,us,ABC1,chat:120363@g.us,m4,marketing,,pmp-2025,USD,,,true,,,false,,the price is missing: unknown market
-2025-12-02T19:30:02Z,us,ABC1,phone:5511990000001,m5,service,Brazil,pmp-2025,USD,0.00,free_customer_service,false,,,false,,customer service
+	assert.Equal(t, `opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why,late
+2025-12-01T00:00:02+05:30,'=in,I1,phone:919876543210,'@m1,marketing,India,pmp-2025,INR,0.7846,,false,2025-10-01,,false,copy,"India, price since 2025-10-01 (copy)",false
+2025-12-01T18:30:02Z,us,ABC1,phone:5511990000001,m3,utility,Brazil,pmp-2025,USD,0.0068,,false,2025-10-01,,false,copy,"Brazil, price since 2025-10-01 (copy)",false
+2025-12-01T19:30:02Z,us,ABC1,chat:120363@g.us,m4,marketing,,pmp-2025,USD,,,true,,,false,,the price is missing: unknown market,false
+2025-12-02T19:30:02Z,us,ABC1,phone:5511990000001,m5,service,Brazil,pmp-2025,USD,0.00,free_customer_service,false,,,false,,customer service,false
 `, out.String())
 
 	// The amounts add up to the totals, by currency.
@@ -162,4 +162,43 @@ func TestAcrossAChangeOfCards(t *testing.T) {
 	april := prices(chatapi.Month(2026, time.April), chatapi.Account{Timezone: riyadh}, midnight...)
 	assert.Equal(t, []string{"marketing 0.0455 USD since 2026-01-01"}, march)
 	assert.Equal(t, []string{"marketing 0.0501 USD since 2026-04-01"}, april)
+}
+
+// A closed bill says so, and what came in late is listed in every form.
+func TestAClosedBillInEveryForm(t *testing.T) {
+	at := instant("2026-10-03T10:00:00Z")
+	october := chatapi.Month(2026, time.October)
+	ledger := newLedger(t, chatapi.Account{ID: "waba1"}, sent("m1", at, customerA, "utility")...)
+	_, err := ledger.Close(october)
+	require.NoError(t, err)
+	for _, a := range sent("m2", at.Add(time.Hour), customerB, "utility") {
+		require.NoError(t, ledger.Record(a))
+	}
+	bill, err := ledger.Bill(october)
+	require.NoError(t, err)
+	assert.Equal(t, `Bill for October 2026, closed
+
+The conversations and messages are on the bill that Close returned.
+
+Total  0.0034  USD
+
+Late, not in the total
+
+At                Number  Customer      What       Why
+2026-10-03 11:00  ABC1    +12025550144  delivered  recorded after the month was closed
+`, bill.String())
+	var out bytes.Buffer
+	require.NoError(t, bill.WriteCSV(&out))
+	rows, err := csv.NewReader(&out).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	assert.Equal(t, []string{"2026-10-03T11:00:02Z", "waba1", "ABC1", "phone:12025550144", "m2", "delivered"}, rows[1][:6])
+	assert.Empty(t, rows[1][9], "no amount")
+	assert.Equal(t, "true", rows[1][len(rows[1])-1])
+	out.Reset()
+	require.NoError(t, bill.WriteJSON(&out))
+	var read chatapi.Bill
+	require.NoError(t, json.Unmarshal(out.Bytes(), &read))
+	assert.Equal(t, bill.String(), read.String())
+	assert.True(t, read.Closed)
 }

@@ -40,15 +40,26 @@ func (b *Bill) WriteText(w io.Writer) error {
 		return invalid("Bill", "or its writer is nil")
 	}
 	var text strings.Builder
-	fmt.Fprintf(&text, "Bill for %s\n", b.Month)
-	if len(b.Charges) == 0 {
-		text.WriteString("\nNothing to charge.\n")
-	} else {
+	fmt.Fprintf(&text, "Bill for %s", b.Month)
+	if b.Closed {
+		text.WriteString(", closed")
+	}
+	text.WriteByte('\n')
+	switch {
+	case len(b.Charges) > 0:
 		text.WriteByte('\n')
 		b.table().write(&text)
+	case b.Closed:
+		text.WriteString("\nThe conversations and messages are on the bill that Close returned.\n")
+	default:
+		text.WriteString("\nNothing to charge.\n")
 	}
 	text.WriteByte('\n')
 	b.sums().write(&text)
+	if len(b.Late) > 0 {
+		text.WriteString("\nLate, not in the total\n\n")
+		b.lateTable().write(&text)
+	}
 	_, err := io.WriteString(w, text.String())
 	return err
 }
@@ -81,6 +92,16 @@ func (b *Bill) table() *table {
 	return t
 }
 
+// lateTable has a line for each that came in after the month was closed.
+func (b *Bill) lateTable() *table {
+	t := &table{}
+	t.add("At", "Number", "Customer", "What", "Why")
+	for _, one := range b.Late {
+		t.add(one.At.Format(minuteForm), string(one.Channel), one.Contact.String(), string(one.Kind), one.Why)
+	}
+	return t
+}
+
 // sums counts the free units by reason and the charged ones by category.
 func (b *Bill) sums() *table {
 	t := &table{right: map[int]bool{1: true}}
@@ -95,9 +116,7 @@ func (b *Bill) sums() *table {
 				reasons = append(reasons, c.Free)
 			}
 			byReason[c.Free]++
-		case c.Missing:
-			missing++
-		default:
+		case !c.Missing: // the gaps count those
 			charged++
 		}
 	}
@@ -105,8 +124,13 @@ func (b *Bill) sums() *table {
 	for _, reason := range reasons {
 		why = append(why, fmt.Sprintf("%s %s", freeWords[reason], grouped(byReason[reason])))
 	}
-	t.add("Free", grouped(free), strings.Join(why, ", "))
-	t.add("Charged", grouped(charged))
+	if len(b.Charges) > 0 || !b.Closed { // a closed bill has only its sums
+		t.add("Free", grouped(free), strings.Join(why, ", "))
+		t.add("Charged", grouped(charged))
+	}
+	for _, gap := range b.Gaps {
+		missing += gap.Units
+	}
 	if missing > 0 {
 		t.add("No price", grouped(missing), "not in the total")
 		for _, gap := range b.Gaps {

@@ -174,7 +174,7 @@ func (s *ChannelService) HookInfo(ctx context.Context, messageID string) ([]Hook
 	for i, row := range rows {
 		value := wire.Root(row)
 		records[i] = HookRecord{MessageID: firstText(value, "id"), Type: firstText(value, "type"), Status: Status(firstText(value, "status")),
-			Pricing: json.RawMessage(value.Get("pricing")), Conversation: json.RawMessage(value.Get("conversation")), Raw: row}
+			Pricing: value.Get("pricing").Raw(), Conversation: value.Get("conversation").Raw(), Raw: row}
 		if phone := firstText(value, "recipient_id"); phone != "" {
 			records[i].Recipient = Phone(phone)
 		}

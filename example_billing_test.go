@@ -140,8 +140,8 @@ func ExampleBill_WriteCSV() {
 		log.Fatal(err)
 	}
 	// Output:
-	// opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why
-	// 2026-10-03T10:00:02Z,waba1,ABC1,phone:12025550143,m1,utility,North America,pmp-2026,USD,0.0034,,false,2026-10-01,,false,copy,"North America, price since 2026-10-01 (copy)"
+	// opened,account,channel,contact,message,category,market,model,currency,amount,free,missing,price_since,tier,estimate,status,why,late
+	// 2026-10-03T10:00:02Z,waba1,ABC1,phone:12025550143,m1,utility,North America,pmp-2026,USD,0.0034,,false,2026-10-01,,false,copy,"North America, price since 2026-10-01 (copy)",false
 }
 
 // What the rules say can be replaced, here with an entry point of seven days

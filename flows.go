@@ -379,7 +379,7 @@ func flowProblems(reply wire.Value) (problems []FlowProblem) {
 	for _, name := range []string{"validationErrors", "validation_errors"} {
 		for list := reply.Get(name).Array(); list.Next(); {
 			v := list.Value
-			problem := FlowProblem{Code: firstText(v, "error", "error_type"), Message: firstText(v, "message"), Raw: json.RawMessage(v)}
+			problem := FlowProblem{Code: firstText(v, "error", "error_type"), Message: firstText(v, "message"), Raw: v.Raw()}
 			if text, err := v.Text(); err == nil {
 				problem.Message = text
 			}

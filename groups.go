@@ -130,7 +130,7 @@ func readGroup(raw json.RawMessage) *GroupInfo {
 		Raw:         raw,
 	}
 	for participants := value.Get("participants").Array(); participants.Next(); {
-		group.Participants = append(group.Participants, json.RawMessage(participants.Value))
+		group.Participants = append(group.Participants, participants.Value.Raw())
 	}
 	return group
 }

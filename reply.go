@@ -71,8 +71,13 @@ type replyBody struct {
 // readReplyBody reads the object by hand: this is done to every reply. ok is false
 // if it is no JSON object, or one whose scalars are none.
 func readReplyBody(body []byte) (reply replyBody, ok bool) {
-	root := wire.Root(body)
-	if _, err := wire.Check(body); err != nil || !root.IsObject() {
+	document, err := wire.Parse(body)
+	if err != nil {
+		return replyBody{}, false
+	}
+	defer document.Release()
+	root := document.Root()
+	if !root.IsObject() {
 		return replyBody{}, false
 	}
 	for members := root.Object(); members.Next(); {
@@ -80,23 +85,23 @@ func readReplyBody(body []byte) (reply replyBody, ok bool) {
 		value := members.Value
 		switch string(members.Name) {
 		case "sent":
-			err = reply.Sent.UnmarshalJSON(value)
+			err = reply.Sent.UnmarshalJSON(value.Raw())
 		case "id":
 			reply.ID, err = value.Text()
 		case "jobId":
 			reply.JobID, err = value.Text()
 		case "message":
-			reply.Message = json.RawMessage(value)
+			reply.Message = value.Raw()
 		case "error":
-			reply.Error = json.RawMessage(value)
+			reply.Error = value.Raw()
 		case "errors":
-			reply.Errors = json.RawMessage(value)
+			reply.Errors = value.Raw()
 		case "code":
-			reply.Code = json.RawMessage(value)
+			reply.Code = value.Raw()
 		case "success":
-			reply.Success = json.RawMessage(value)
+			reply.Success = value.Raw()
 		case "response":
-			reply.Response = json.RawMessage(value)
+			reply.Response = value.Raw()
 		}
 		if err != nil {
 			return replyBody{}, false
@@ -178,7 +183,7 @@ func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 	}
 	c.add(reply.Errors)
 	c.add(reply.Error)
-	c.add(json.RawMessage(wire.Root(reply.Response).Get("error")))
+	c.add(wire.Root(reply.Response).Get("error").Raw())
 	return c, reply, true
 }
 

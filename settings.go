@@ -76,7 +76,7 @@ func (s *SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 	settings := &SettingsInfo{GuaranteedHooks: body.GuaranteedHooks.Value, AckNotifications: body.AckNotifications.Value,
 		RawHooks: body.RawHooks.Value, TemplateAnalytics: body.TemplateAnalytics.Value,
 		LinkTrackingOptedOut: body.LinkTrackingOptedOut.Value, Raw: raw}
-	if list := wire.Root(body.Webhooks); len(list) > 0 {
+	if list := wire.Root(body.Webhooks); !list.IsAbsent() {
 		var err error
 		if settings.Webhooks, err = readWebhookList(list); err != nil {
 			return nil, client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, err)

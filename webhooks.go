@@ -5,8 +5,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -98,10 +100,12 @@ type webhook struct {
 
 // readWebhook reads a body. The events refer to its bytes.
 func readWebhook(body []byte) webhook {
-	lenient, err := wire.Check(body)
-	root := wire.Root(body)
-	if err == nil && !root.IsObject() {
-		err = errors.New("it is " + root.Kind())
+	document, err := wire.Parse(body)
+	if err == nil {
+		defer document.Release()
+		if root := document.Root(); !root.IsObject() {
+			err = errors.New("it is " + root.Kind())
+		}
 	}
 	if err != nil {
 		return webhook{err: &Error{Op: "parse webhook", Kind: ErrInvalid, Field: "body", Retry: RetryNo,
@@ -109,14 +113,20 @@ func readWebhook(body []byte) webhook {
 			Sentence: "The webhook's body is not one JSON object.",
 			Advice:   "check what sends to this address, and whether a proxy cuts bodies off"}}
 	}
-	p := parser{lenient: lenient}
-	p.body(root)
+	p := parsers.Get().(*parser)
+	p.lenient = document.Lenient()
+	p.body(document.Root())
 	read := webhook{events: p.events, channels: p.channels}
 	if len(p.bad) > 0 {
 		read.err = &ParseError{Elements: p.bad}
 	}
+	*p = parser{}
+	parsers.Put(p)
 	return read
 }
+
+// parsers are empty ones, since a parser is as large as an event.
+var parsers = sync.Pool{New: func() any { return &parser{} }}
 
 // parser collects what the parts of one body yield.
 type parser struct {
@@ -151,7 +161,7 @@ func (p *parser) body(root wire.Value) {
 	known := found[:0]
 	var entries bool
 	for members := root.Object(); members.Next(); {
-		switch name := string(members.Name); name {
+		switch name := members.Key(); name {
 		case "type":
 			kind, _ = members.Value.Text()
 		case "instanceId":
@@ -195,7 +205,7 @@ func (p *parser) rootBody(known []member) (recognized bool) {
 			if m.value.IsObject() { // contract: one consumer's tests have it so
 				p.elements++
 				if err := p.ack(m.value); err != nil {
-					p.unreadable(m.name, err, m.value)
+					p.unreadable(m.name, err, m.value.Raw())
 				}
 				break
 			}
@@ -221,7 +231,7 @@ func (p *parser) rootBody(known []member) (recognized bool) {
 func (p *parser) named(v wire.Value) {
 	id, err := v.Text()
 	if err != nil {
-		p.unreadable("instanceId", err, v)
+		p.unreadable("instanceId", err, v.Raw())
 		return
 	}
 	if id != "" {
@@ -236,9 +246,10 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 		return
 	}
 	if !v.IsArray() {
-		p.unreadable(path, errors.New("want an array, got "+v.Kind()), v)
+		p.unreadable(path, errors.New("want an array, got "+v.Kind()), v.Raw())
 		return
 	}
+	p.events = slices.Grow(p.events, min(v.Len(), maxElements-p.elements))
 	elements := v.Array()
 	for i := 0; ; i++ {
 		if p.elements >= maxElements {
@@ -260,7 +271,7 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 			err = errNotObject(elements.Value)
 		}
 		if err != nil {
-			p.unreadable(elementPath(path, i), err, elements.Value)
+			p.unreadable(elementPath(path, i), err, elements.Value.Raw())
 		}
 	}
 }
@@ -289,7 +300,7 @@ func (p *parser) unknown(place, kind string, v wire.Value) {
 // info returns what every event of the body has.
 func (p *parser) info(wireName string, v wire.Value) EventInfo {
 	return EventInfo{Channel: p.channel, Time: p.at, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.account,
-		Raw: json.RawMessage(v), Lenient: p.lenient && !wire.Strict(v)}
+		Raw: v.Raw(), Lenient: p.lenient && !wire.Strict(v.Raw())}
 }
 
 func joinWire(place, kind string) string {
@@ -309,4 +320,12 @@ func (f *fields) text(m *wire.Object) string {
 		f.err = fmt.Errorf("%s: %w", m.Name, err)
 	}
 	return text
+}
+
+// scalar is text for what is read later.
+func (f *fields) scalar(m *wire.Object) wire.Value {
+	if m.Value.IsObject() || m.Value.IsArray() {
+		f.text(m)
+	}
+	return m.Value
 }

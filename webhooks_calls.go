@@ -81,7 +81,7 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 		case "direction":
 			e.Direction = f.text(&m)
 		case "timestamp":
-			at = timeOf(f.text(&m))
+			at = f.scalar(&m).Time()
 		case "from":
 			setPhone(&e.From, f.text(&m))
 		case "from_user_id":
@@ -94,9 +94,9 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 			e.SDPType, _ = m.Value.Get("sdp_type").Text()
 			e.SDP, _ = m.Value.Get("sdp").Text()
 		case "start_time":
-			e.Started = timeOf(f.text(&m))
+			e.Started = f.scalar(&m).Time()
 		case "end_time":
-			e.Ended = timeOf(f.text(&m))
+			e.Ended = f.scalar(&m).Time()
 		case "duration":
 			if seconds, ok := m.Value.Int(); ok && seconds > 0 && seconds < int64(maxCall/time.Second) {
 				e.Duration = time.Duration(seconds) * time.Second

@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -32,8 +33,7 @@ func (p *parser) cloudEntry(v wire.Value) error {
 		case "id":
 			p.account, _ = m.Value.Text()
 		case "time":
-			text, _ := m.Value.Text()
-			p.at = timeOf(text)
+			p.at = m.Value.Time()
 		case "changes":
 			changes = m.Value
 		}
@@ -62,7 +62,7 @@ func (p *parser) cloudChange(v wire.Value) error {
 	}
 	if !value.IsNull() && !value.IsObject() {
 		p.depth = 2
-		p.unreadable("value", errNotObject(value), value)
+		p.unreadable("value", errNotObject(value), value.Raw())
 		return nil
 	}
 	if read := fieldReaders[p.field]; read != nil {
@@ -109,7 +109,7 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 	var found [8]member
 	known := found[:0]
 	for m := v.Object(); m.Next(); {
-		switch name := string(m.Name); name {
+		switch name := m.Key(); name {
 		case "metadata":
 			for meta := m.Value.Object(); meta.Next(); {
 				switch string(meta.Name) {
@@ -151,6 +151,7 @@ type people struct {
 }
 
 func (s *people) read(v wire.Value) {
+	s.list = slices.Grow(s.list, min(v.Len(), maxElements))
 	for list := v.Array(); list.Next() && len(s.list) < maxElements; {
 		if c := readPerson(list.Value); c.Phone != "" || c.BSUID != "" {
 			s.list = append(s.list, c)

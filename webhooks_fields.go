@@ -56,14 +56,14 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "previous_quality_score":
 				e.OldQuality = text
 			case "category_update_timestamp":
-				e.Effective = timeOf(text)
+				e.Effective = m.Value.Time()
 			case "rejection_info":
 				e.Reason = orElse(e.Reason, memberText(m.Value, "reason"))
 				e.Advice = memberText(m.Value, "recommendation")
 			case "other_info":
 				e.Advice = orElse(e.Advice, memberText(m.Value, "description"))
 			case "disable_info":
-				e.Effective = timeOf(memberText(m.Value, "disable_date"))
+				e.Effective = m.Value.Get("disable_date").Time()
 			}
 		}
 		if kind == "category" {
@@ -133,7 +133,7 @@ func (e *AccountEvent) read(v wire.Value) {
 		case "restriction_info":
 			for list := m.Value.Array(); list.Next(); {
 				e.Restrictions = append(e.Restrictions, AccountRestriction{
-					memberText(list.Value, "restriction_type"), timeOf(memberText(list.Value, "expiration"))})
+					memberText(list.Value, "restriction_type"), list.Value.Get("expiration").Time()})
 			}
 		case "max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number", "max_daily_conversations_per_business":
 			e.DailyLimit = orElse(text, e.DailyLimit)
@@ -143,7 +143,7 @@ func (e *AccountEvent) read(v wire.Value) {
 			}
 		}
 		if e.Time.IsZero() && string(m.Name) == "timestamp" {
-			e.Time = timeOf(text)
+			e.Time = m.Value.Time()
 		}
 	}
 }
@@ -162,7 +162,7 @@ func memberText(v wire.Value, name string) string {
 // group reads one element of "groups".
 func (p *parser) group(v wire.Value) error {
 	e := &GroupEvent{}
-	var at string
+	var at wire.Value
 	for m := v.Object(); m.Next(); {
 		text, _ := m.Value.Text()
 		switch string(m.Name) {
@@ -185,7 +185,7 @@ func (p *parser) group(v wire.Value) error {
 		case "reason":
 			e.Reason = text
 		case "timestamp":
-			at = text
+			at = m.Value
 		case "added_participants":
 			e.Added = append(e.Added, p.members(m.Value)...)
 		case "removed_participants":
@@ -214,8 +214,8 @@ func (p *parser) members(v wire.Value) (all []Contact) {
 }
 
 // stamp gives an event its own instant, else the entry's.
-func (p *parser) stamp(info *EventInfo, text string) {
-	if at := timeOf(text); !at.IsZero() {
+func (p *parser) stamp(info *EventInfo, v wire.Value) {
+	if at := v.Time(); !at.IsZero() {
 		info.Time = at
 	}
 }
@@ -226,7 +226,7 @@ func (p *parser) preference(v wire.Value) error {
 	p.contacts.complete(&e.From)
 	e.From.Chat = thread(e.From)
 	e.EventInfo = p.info("user_preference", v)
-	p.stamp(&e.EventInfo, memberText(v, "timestamp"))
+	p.stamp(&e.EventInfo, v.Get("timestamp"))
 	p.add(e)
 	return nil
 }
@@ -245,7 +245,7 @@ func (p *parser) identity(v wire.Value) error {
 	e.New.Chat = thread(e.New)
 	e.Old.Chat = thread(e.Old)
 	e.EventInfo = p.info("user_id_update", v)
-	p.stamp(&e.EventInfo, memberText(v, "timestamp"))
+	p.stamp(&e.EventInfo, v.Get("timestamp"))
 	p.add(e)
 	return nil
 }
@@ -265,7 +265,7 @@ func (p *parser) history(v wire.Value) error {
 		old.With.Chat = thread(old.With)
 		for list := threads.Value.Get("messages").Array(); list.Next(); {
 			in := readMeta(list.Value)
-			m := HistoryMessage{Time: timeOf(in.time), Status: memberText(in.history, "status")}
+			m := HistoryMessage{Time: in.at.Time(), Status: memberText(in.history, "status")}
 			in.read(&m.Content, 0)
 			m.Chat = orElse(in.group, old.With.Chat)
 			ours, _ := in.history.Get("from_me").Bool()
@@ -287,7 +287,7 @@ func (p *parser) appState(v wire.Value) error {
 	e.Contact.Name = orElse(memberText(person, "full_name"), memberText(person, "first_name"))
 	e.Contact.Chat = thread(e.Contact)
 	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
-	p.stamp(&e.EventInfo, memberText(v.Get("metadata"), "timestamp"))
+	p.stamp(&e.EventInfo, v.Get("metadata").Get("timestamp"))
 	p.add(e)
 	return nil
 }

@@ -289,7 +289,7 @@ func readWebhookList(v wire.Value) ([]WebhookURL, error) {
 		}
 	}
 	switch {
-	case len(v) == 0:
+	case v.IsAbsent():
 		return nil, errors.New("the reply has no webhookUrl")
 	case v.IsNull():
 	case v.IsString():

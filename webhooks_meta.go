@@ -1,7 +1,6 @@
 package chatapi
 
 import (
-	"encoding/json"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -13,13 +12,14 @@ import (
 // metaElement is a message or an echo as it is written.
 type metaElement struct {
 	fields
-	id, kind, time, group string
-	from, to              Contact
-	context, referral     wire.Value
-	errors, history       wire.Value
-	name                  string // of the first member that holds content
-	content               wire.Value
-	stray                 wire.Value // a text beside another type
+	id, kind, group   string
+	at                wire.Value
+	from, to          Contact
+	context, referral wire.Value
+	errors, history   wire.Value
+	name              string // of the first member that holds content
+	content           wire.Value
+	stray             wire.Value // a text beside another type
 }
 
 // readMeta collects the members, in whatever order they come.
@@ -31,7 +31,7 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "type":
 			in.kind = in.text(&m)
 		case "timestamp":
-			in.time, _ = m.Value.Text()
+			in.at = m.Value
 		case "from":
 			setPhone(&in.from, strings.TrimSpace(in.text(&m)))
 		case "from_user_id", "from_bsuid":
@@ -56,8 +56,8 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.history = m.Value
 		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
-			if in.content == nil {
-				in.name, in.content = string(m.Name), m.Value
+			if in.content.IsAbsent() {
+				in.name, in.content = m.Key(), m.Value
 			}
 		}
 	}
@@ -74,7 +74,11 @@ func readMeta(v wire.Value) (in metaElement) {
 
 // isEmpty reports whether nothing of a message was found.
 func (in *metaElement) isEmpty() bool {
-	return in.id == "" && in.kind == "" && in.from == (Contact{}) && in.time == ""
+	if in.id != "" || in.kind != "" || in.from != (Contact{}) {
+		return false
+	}
+	at, _ := in.at.Text()
+	return at == ""
 }
 
 // metaMessage reads one element of "messages".
@@ -103,7 +107,7 @@ func (p *parser) metaMessage(v wire.Value) error {
 		e.Chat = e.From.Chat
 	}
 	e.EventInfo = p.info(messageWire(in.kind), v)
-	e.Time = timeOf(in.time)
+	e.Time = in.at.Time()
 	p.add(e)
 	return nil
 }
@@ -131,7 +135,7 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		e.Chat = e.To.Chat
 	}
 	e.EventInfo = p.info(joinWire("message_echo", in.kind), v)
-	e.Time = timeOf(in.time)
+	e.Time = in.at.Time()
 	p.add(e)
 	return nil
 }
@@ -152,7 +156,7 @@ const maxEdits = 4
 func (in *metaElement) read(c *Content, depth int) {
 	c.ID, c.Type = in.id, TypeOther
 	in.readContext(c)
-	if len(in.errors) > 0 {
+	if !in.errors.IsAbsent() {
 		c.Errors = statusErrors(in.errors)
 	}
 	v := in.content
@@ -171,7 +175,7 @@ func (in *metaElement) read(c *Content, depth int) {
 	case "contacts":
 		c.Type = TypeContacts
 		if !v.IsNull() {
-			c.Contacts, c.Cards = json.RawMessage(v), readContactCards(v)
+			c.Contacts, c.Cards = v.Raw(), readContactCards(v)
 		}
 	case "button":
 		c.Type, c.Reply = TypeButton, &Reply{}
@@ -209,7 +213,7 @@ func (in *metaElement) read(c *Content, depth int) {
 			c.Text = c.Edit.Text
 		}
 	}
-	if c.Text == "" && in.stray != nil {
+	if c.Text == "" && !in.stray.IsAbsent() {
 		c.Text, _ = in.stray.Get("body").Text()
 	}
 }
@@ -244,7 +248,7 @@ func (in *metaElement) readContext(c *Content) {
 				}
 			}
 		case "referral":
-			if referral == nil {
+			if referral.IsAbsent() {
 				referral = m.Value
 			}
 		}
@@ -300,18 +304,17 @@ func (in *metaElement) readInteractive(c *Content) {
 			response := m.Value.Get("response_json")
 			var err error
 			if c.Flow.Response, err = response.Text(); err != nil {
-				c.Flow.Response = string(response) // an object where a text belongs
+				c.Flow.Response = string(response.Raw()) // an object where a text belongs
 			}
-			if _, err := wire.Check([]byte(c.Flow.Response)); err == nil {
-				c.Flow.JSON = json.RawMessage(c.Flow.Response)
+			if document := []byte(c.Flow.Response); wire.IsDocument(document) {
+				c.Flow.JSON = document
 			}
 		case "call_permission_reply":
 			c.Type, c.Permission = TypeCallPermission, &CallPermission{}
 			c.Permission.Response, _ = m.Value.Get("response").Text()
 			c.Permission.Permanent, _ = m.Value.Get("is_permanent").Bool()
 			c.Permission.Source, _ = m.Value.Get("response_source").Text()
-			expires, _ := m.Value.Get("expiration_timestamp").Text()
-			c.Permission.Expires = timeOf(expires)
+			c.Permission.Expires = m.Value.Get("expiration_timestamp").Time()
 		}
 	}
 	if c.Errors == nil {
@@ -324,7 +327,7 @@ func (in *metaElement) readInteractive(c *Content) {
 func readContactCards(v wire.Value) (cards []ContactCard) {
 	for list := v.Array(); list.Next(); {
 		var card ContactCard
-		if wire.UnmarshalLenient(list.Value, &card) != nil {
+		if wire.UnmarshalLenient(list.Value.Raw(), &card) != nil {
 			card = ContactCard{}
 			card.Name.Formatted, _ = list.Value.Get("name").Get("formatted_name").Text()
 			for phones := list.Value.Get("phones").Array(); phones.Next(); {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -17,15 +16,16 @@ import (
 // an echo in the normalized format. A row that is no JSON object, or has an
 // object or array where a scalar belongs, is an error.
 func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
-	lenient, err := wire.Check(row)
+	document, err := wire.Parse(row)
 	if err != nil {
 		return nil, err
 	}
-	v := wire.Root(row)
+	defer document.Release()
+	v := document.Root()
 	if !v.IsObject() {
 		return nil, errors.New("want an object, got " + v.Kind())
 	}
-	p := parser{channel: channel, lenient: lenient}
+	p := parser{channel: channel, lenient: document.Lenient()}
 	if err := p.message(v); err != nil {
 		return nil, err
 	}
@@ -63,8 +63,9 @@ type normalizedMessage struct {
 	fields
 	id, kind, chat, author, sender string
 	bsuid, username                string
-	caption, quoted, time          string
-	body, fromMe, meta, referral   wire.Value
+	caption, quoted                string
+	body, fromMe, at               wire.Value
+	meta, referral                 wire.Value
 	number                         int64
 	forwarded, normalized          bool
 }
@@ -95,7 +96,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
 		case "time":
-			in.time, in.normalized = in.text(&m), true
+			in.at, in.normalized = in.scalar(&m), true
 		case "self", "chatName":
 			in.normalized = true
 		case "isForwarded":
@@ -121,7 +122,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 func (p *parser) message(v wire.Value) error {
 	in := readNormalized(v)
 	if !in.normalized {
-		if v.Get("from") != nil || v.Get("timestamp") != nil || in.kind != "" && v.Get(in.kind) != nil {
+		if !v.Get("from").IsAbsent() || !v.Get("timestamp").IsAbsent() || in.kind != "" && !v.Get(in.kind).IsAbsent() {
 			return p.metaMessage(v)
 		}
 		p.unknown("message", in.kind, v)
@@ -131,31 +132,27 @@ func (p *parser) message(v wire.Value) error {
 	if !ok {
 		known.wire, known.kind = joinWire("message", in.kind), TypeOther
 	}
-	content := in.content(known.kind)
+	var event Event
+	var content *Content
+	switch ours, readable := in.outgoing(); {
+	case !readable: // neither may a bot answer it, nor may it be dropped
+		event, content = &UnknownEvent{}, &Content{}
+	case ours:
+		e := &EchoEvent{To: contactOf(in.chat)}
+		event, content = e, &e.Content
+	default:
+		e := &MessageEvent{From: in.from()}
+		event, content = e, &e.Content
+	}
+	in.content(content, known.kind)
 	if in.err != nil {
 		return in.err
 	}
-	info := p.info(known.wire, v)
-	info.Time = timeOf(in.time)
-	info.Number = in.number
-	switch ours, readable := in.outgoing(); {
-	case !readable: // neither may a bot answer it, nor may it be dropped
-		p.add(&UnknownEvent{EventInfo: info})
-	case ours:
-		p.add(&EchoEvent{EventInfo: info, To: contactOf(in.chat), Content: content})
-	default:
-		p.add(&MessageEvent{EventInfo: info, From: in.from(), Content: content})
-	}
+	info := event.Info()
+	*info = p.info(known.wire, v)
+	info.Time, info.Number = in.at.Time(), in.number
+	p.add(event)
 	return nil
-}
-
-// timeOf returns the zero time for anything but Unix seconds.
-func timeOf(text string) time.Time {
-	at, err := wire.ParseTime(text)
-	if err != nil {
-		return time.Time{}
-	}
-	return at
 }
 
 // outgoing tells whether the business sent the message. Where fromMe is absent,
@@ -195,13 +192,18 @@ func contactOf(chat string) Contact {
 }
 
 func isDigits(text string) bool {
-	return text != "" && strings.Trim(text, "0123456789") == ""
+	for i := range len(text) {
+		if text[i] < '0' || text[i] > '9' {
+			return false
+		}
+	}
+	return text != ""
 }
 
 // content reads what the message says. Only for types whose form the contract
 // leaves open may the body be more than a scalar.
-func (in *normalizedMessage) content(kind ContentType) Content {
-	c := Content{ID: in.id, Type: kind, Chat: in.chat, QuotedID: in.quoted, Forwarded: in.forwarded}
+func (in *normalizedMessage) content(c *Content, kind ContentType) {
+	c.ID, c.Type, c.Chat, c.QuotedID, c.Forwarded = in.id, kind, in.chat, in.quoted, in.forwarded
 	body := ""
 	switch text, err := in.body.Text(); {
 	case err == nil:
@@ -224,7 +226,7 @@ func (in *normalizedMessage) content(kind ContentType) Content {
 		c.Location, c.Text = locationOf(in.body), in.caption
 	case TypeContacts:
 		if !in.body.IsNull() {
-			c.Contacts = json.RawMessage(in.body)
+			c.Contacts = in.body.Raw()
 		}
 		c.Text = in.caption
 	case TypeButton, TypeInteractive:
@@ -242,7 +244,6 @@ func (in *normalizedMessage) content(kind ContentType) Content {
 	if c.Referral = referralOf(in.referral); c.Referral == nil {
 		c.Referral = referralOf(in.meta.Get("referral"))
 	}
-	return c
 }
 
 func isLink(text string) bool {
@@ -352,8 +353,8 @@ func referralOf(v wire.Value) *Referral {
 // ack reads one element of "ack". An element without a status is unknown.
 func (p *parser) ack(v wire.Value) error {
 	var f fields
-	var at string
-	e := StatusEvent{}
+	var at wire.Value
+	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -371,7 +372,7 @@ func (p *parser) ack(v wire.Value) error {
 		case "category":
 			e.Category = f.text(&m)
 		case "time", "timestamp": // never seen in traffic; read if it ever comes
-			at, _ = m.Value.Text()
+			at = m.Value
 		case "error", "errors":
 			e.Errors = append(e.Errors, statusErrors(m.Value)...)
 		}
@@ -405,7 +406,7 @@ func (p *parser) ack(v wire.Value) error {
 		e.Status = StatusRead
 	}
 	e.EventInfo = p.info(name, v)
-	e.Time = timeOf(at)
-	p.add(&e)
+	e.Time = at.Time()
+	p.add(e)
 	return nil
 }

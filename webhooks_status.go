@@ -13,9 +13,9 @@ import (
 // or a payment.
 func (p *parser) metaStatus(v wire.Value) error {
 	var f fields
-	var kind, at, recipient, recipientKind string
+	var kind, recipient, recipientKind string
 	var member Contact
-	var payment, cost wire.Value
+	var at, payment, cost wire.Value
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
@@ -26,7 +26,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 		case "type":
 			kind, _ = m.Value.Text()
 		case "timestamp":
-			at, _ = m.Value.Text()
+			at = m.Value
 		case "recipient_id":
 			recipient = f.text(&m)
 		case "recipient_type":
@@ -78,10 +78,10 @@ func (p *parser) metaStatus(v wire.Value) error {
 	if e.To.Chat = thread(e.To); e.Pricing != nil {
 		e.Category = e.Pricing.Category
 	}
-	if cost != nil && e.Pricing == nil {
+	if !cost.IsAbsent() && e.Pricing == nil {
 		e.Pricing = &StatusPricing{}
 	}
-	if cost != nil && e.Pricing.Cost == nil {
+	if !cost.IsAbsent() && e.Pricing.Cost == nil {
 		e.Pricing.Cost = readCost(cost)
 	}
 	if kind == "payment" || kind == "" && payment.IsObject() {
@@ -89,7 +89,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 		return nil
 	}
 	e.EventInfo = p.info(statusWire(e.Status), v)
-	e.Time = timeOf(at)
+	e.Time = at.Time()
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
@@ -124,8 +124,7 @@ func readConversation(v wire.Value) *StatusConversation {
 		case "origin":
 			c.Origin, _ = m.Value.Get("type").Text()
 		case "expiration_timestamp":
-			expires, _ := m.Value.Text()
-			c.ExpiresAt = timeOf(expires)
+			c.ExpiresAt = m.Value.Time()
 		}
 	}
 	return c
@@ -167,7 +166,7 @@ func readCost(v wire.Value) *Money {
 }
 
 // payment turns the status of a payment into its event.
-func (p *parser) payment(status *StatusEvent, at string, v, raw wire.Value) {
+func (p *parser) payment(status *StatusEvent, at, v, raw wire.Value) {
 	e := &PaymentEvent{MessageID: status.MessageID, Status: string(status.Status), From: status.To, Errors: status.Errors}
 	e.ReferenceID, _ = v.Get("reference_id").Text()
 	transaction := v.Get("transaction")
@@ -180,7 +179,7 @@ func (p *parser) payment(status *StatusEvent, at string, v, raw wire.Value) {
 		e.Amount = &Money{value * (microsPerUnit / offset), currency}
 	}
 	e.EventInfo = p.info("payment."+e.Status, raw)
-	e.Time = timeOf(at)
+	e.Time = at.Time()
 	p.add(e)
 }
 

@@ -16,6 +16,10 @@
 // free-form messages. entry_point says how a customer came: ad, post, page_cta
 // or button. The same line twice counts once.
 //
+// -forecast adds what the month will come to. -close 72h closes each month three
+// days after its end, by when the events arrived: what comes in later is listed
+// as late, and a replay of years keeps only what is open in memory.
+//
 // Without -month the bill is that of the latest activity's month. A price that
 // no card has is listed, is not in the total, and makes the exit status 3.
 package main

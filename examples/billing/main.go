@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -30,6 +31,9 @@ func main() {
 type options struct {
 	month, timezone, model, currency, rates string
 	csv, json, html                         string
+	closeAfter                              time.Duration
+	forecast                                bool
+	now                                     string
 	keepGoing, quiet                        bool
 	generate                                int
 	seed                                    uint64
@@ -52,6 +56,9 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.StringVar(&o.csv, "csv", "", "write the charges as CSV to this `file`")
 	flags.StringVar(&o.json, "json", "", "write the bill as JSON to this `file`")
 	flags.StringVar(&o.html, "html", "", "write the bill as a page with charts to this `file`")
+	flags.DurationVar(&o.closeAfter, "close", 0, "close each month this long after its end, as 72h, as the events come in; what comes later is listed as late")
+	flags.BoolVar(&o.forecast, "forecast", false, "say what the month will come to")
+	flags.StringVar(&o.now, "now", "", "instant of the forecast, as 2026-10-12T00:00:00Z; default that of the latest activity")
 	flags.BoolVar(&o.keepGoing, "continue", false, "list lines that cannot be read and go on")
 	flags.BoolVar(&o.quiet, "summary", false, "print the sums only, not every charge")
 	flags.IntVar(&o.generate, "generate", 0, "write a file of this many made-up events instead")
@@ -60,6 +67,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, err
 	}
 	switch {
+	case o.closeAfter < 0:
+		return o, fmt.Errorf("-close %s: want a time after the end of the month", o.closeAfter)
 	case o.generate < 0:
 		return o, fmt.Errorf("-generate %d: want a count of events", o.generate)
 	case o.generate > 0 && flags.NArg() == 0:
@@ -97,30 +106,113 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		input = file
 	}
 
+	var month chatapi.YearMonth
+	if o.month != "" {
+		if err := month.UnmarshalText([]byte(o.month)); err != nil {
+			return fmt.Errorf("-month: %w", err)
+		}
+	}
 	ledger := chatapi.NewLedger(account)
+	closing := &closing{ledger: ledger, zone: account.Timezone, after: o.closeAfter, wanted: month}
 	progress := newProgress(stderr, size)
-	reading := &reading{progress: progress, keepGoing: o.keepGoing, stderr: stderr, record: ledger.Record}
+	reading := &reading{progress: progress, keepGoing: o.keepGoing, stderr: stderr, record: closing.record}
 	err = reading.all(chatapi.ReadActivities(progress.reader(input)))
 	progress.done(reading.events)
 	if err != nil {
 		return err
 	}
-	month := chatapi.Month(reading.latest.In(account.Timezone).Year(), reading.latest.In(account.Timezone).Month())
-	if o.month != "" {
-		if err := month.UnmarshalText([]byte(o.month)); err != nil {
-			return fmt.Errorf("-month: %w", err)
+	if o.month == "" {
+		if reading.events == 0 {
+			return errors.New("there are no events, so -month has to say which month to bill")
 		}
-	} else if reading.events == 0 {
-		return errors.New("there are no events, so -month has to say which month to bill")
+		month = monthOf(reading.latest.In(account.Timezone))
 	}
 	bill, gaps := ledger.Bill(month)
 	if bill == nil {
 		return gaps
 	}
-	if err := o.write(bill, stdout); err != nil {
+	r := result{Bill: closing.merge(bill)}
+	if o.forecast {
+		now := reading.latest
+		if o.now != "" {
+			if now, err = time.Parse(time.RFC3339, o.now); err != nil {
+				return fmt.Errorf("-now: %w", err)
+			}
+		}
+		if r.Forecast, err = ledger.Forecast(month, now.In(account.Timezone)); r.Forecast == nil {
+			return fmt.Errorf("-forecast: %w", err)
+		}
+	}
+	if err := o.write(r, stdout); err != nil {
 		return err
 	}
 	return gaps
+}
+
+// result is what is written: the JSON form reads back into a Bill.
+type result struct {
+	*chatapi.Bill
+	Forecast *chatapi.Forecast `json:"forecast,omitempty"`
+}
+
+func (r result) writeJSON(w io.Writer) error {
+	out := json.NewEncoder(w)
+	out.SetEscapeHTML(false)
+	return out.Encode(r)
+}
+
+func monthOf(t time.Time) chatapi.YearMonth { return chatapi.Month(t.Year(), t.Month()) }
+
+// closing closes each month some time after its end, by when events arrived: a
+// long replay then keeps in memory what is open, and no more.
+type closing struct {
+	ledger *chatapi.Ledger
+	zone   *time.Location
+	after  time.Duration // 0 closes nothing
+	wanted chatapi.YearMonth
+
+	month chatapi.YearMonth // the next one to close
+	due   time.Time
+	bill  *chatapi.Bill // of the wanted month, as it was closed
+}
+
+func (c *closing) record(a chatapi.Activity) error {
+	arrived := a.Observed
+	if arrived.IsZero() {
+		arrived = a.At
+	}
+	if c.after > 0 && !arrived.IsZero() {
+		if c.due.IsZero() {
+			c.next(arrived.In(c.zone))
+		}
+		for !arrived.Before(c.due) {
+			bill, err := c.ledger.Close(c.month)
+			if err != nil && !errors.Is(err, chatapi.ErrNoPrice) {
+				return err
+			}
+			if c.month == c.wanted {
+				c.bill = bill
+			}
+			c.next(time.Date(c.month.Year, c.month.Month+1, 1, 0, 0, 0, 0, c.zone))
+		}
+	}
+	return c.ledger.Record(a)
+}
+
+// next goes on to the month of t.
+func (c *closing) next(t time.Time) {
+	c.month = monthOf(t)
+	c.due = time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, c.zone).Add(c.after)
+}
+
+// merge gives a closed bill back the charges that it was closed with.
+func (c *closing) merge(bill *chatapi.Bill) *chatapi.Bill {
+	if c.bill == nil {
+		return bill
+	}
+	whole := *c.bill
+	whole.Closed, whole.Late = bill.Closed, bill.Late
+	return &whole
 }
 
 // account is the one that pays for every number in the file.
@@ -194,18 +286,24 @@ func (r *reading) all(activities iter.Seq2[chatapi.Activity, error]) error {
 }
 
 // write writes the forms that were asked for.
-func (o *options) write(bill *chatapi.Bill, stdout io.Writer) error {
-	text := bill.WriteText
+func (o *options) write(r result, stdout io.Writer) error {
+	text := r.WriteText
 	if o.quiet {
-		text = func(w io.Writer) error { return writeSums(w, bill) }
+		text = func(w io.Writer) error { return writeSums(w, r.Bill) }
 	}
-	if err := text(stdout); err != nil {
+	if err := errors.Join(text(stdout), writeTiers(stdout, r.Bill)); err != nil {
 		return err
+	}
+	if r.Forecast != nil {
+		if _, err := fmt.Fprintf(stdout, "\n%s", r.Forecast); err != nil {
+			return err
+		}
 	}
 	for _, form := range []struct {
 		file  string
 		write func(io.Writer) error
-	}{{o.csv, bill.WriteCSV}, {o.json, bill.WriteJSON}, {o.html, func(w io.Writer) error { return writeReport(w, bill) }}} {
+	}{{o.csv, r.WriteCSV}, {o.json, r.writeJSON},
+		{o.html, func(w io.Writer) error { return writeReport(w, r) }}} {
 		if form.file == "" {
 			continue
 		}
@@ -216,12 +314,35 @@ func (o *options) write(bill *chatapi.Bill, stdout io.Writer) error {
 	return nil
 }
 
+// writeTiers says how much of the free tier and of the volume tiers is used.
+func writeTiers(w io.Writer, bill *chatapi.Bill) error {
+	var text strings.Builder
+	for _, g := range gauges(bill) {
+		fmt.Fprintf(&text, "Free tier of %s: %s of %s\n", g.Name, g.Used, g.Of)
+	}
+	for _, v := range volumes(bill) {
+		fmt.Fprintf(&text, "Volume tier of %s in %s from message %s on: %s, %s\n", v.Category, v.Market, v.From, v.Messages, v.Cost)
+	}
+	if text.Len() == 0 {
+		return nil
+	}
+	_, err := io.WriteString(w, "\n"+text.String())
+	return err
+}
+
 func writeSums(w io.Writer, bill *chatapi.Bill) error {
-	_, err := fmt.Fprintf(w, "Bill for %s: %d conversations and messages\n", bill.Month, len(bill.Charges))
+	closed := ""
+	if bill.Closed {
+		closed = ", closed"
+	}
+	_, err := fmt.Fprintf(w, "Bill for %s%s: %d conversations and messages\n", bill.Month, closed, len(bill.Charges))
 	for _, total := range bill.Totals {
 		if err == nil {
 			_, err = fmt.Fprintln(w, "Total", total)
 		}
+	}
+	if len(bill.Late) > 0 && err == nil {
+		_, err = fmt.Fprintf(w, "Late, not in the total: %d\n", len(bill.Late))
 	}
 	for _, gap := range bill.Gaps {
 		if err == nil {

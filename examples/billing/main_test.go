@@ -59,7 +59,7 @@ func TestEveryFormOfTheBill(t *testing.T) {
 	assert.Len(t, rows, 4)
 	var bill chatapi.Bill
 	require.NoError(t, json.Unmarshal([]byte(read(t, name("b.json"))), &bill))
-	assert.Equal(t, out, bill.String())
+	assert.Equal(t, out, bill.String()+"\nFree tier of number <b>&1: 1 of 1,000\n")
 
 	fromStdin, _, err := billing(t, events, "-")
 	require.NoError(t, err)
@@ -106,7 +106,8 @@ func TestMissingPricesAreListedInEveryForm(t *testing.T) {
 	out, _, err := billing(t, gap, "-summary", "-html", name, "-")
 	require.ErrorIs(t, err, chatapi.ErrNoPrice)
 	assert.Equal(t, "Bill for October 2026: 3 conversations and messages\nTotal 0.00 USD\n"+
-		"Not in the total: no USD price for utility in an unknown market on 2026-10-12 (1)\n", out)
+		"Not in the total: no USD price for utility in an unknown market on 2026-10-12 (1)\n"+
+		"\nFree tier of number <b>&1: 1 of 1,000\n", out)
 	page := read(t, name)
 	assert.Contains(t, page, "Not in the total")
 	assert.Contains(t, page, "Without a price")
@@ -141,6 +142,9 @@ func TestOptions(t *testing.T) {
 	for problem, args := range map[string][]string{
 		"one file":      {},
 		"a count":       {"-generate", "-1"},
+		"-close":        {"-close", "-1h", "-"},
+		"-now":          {"-forecast", "-now", "today", "-"},
+		"-forecast":     {"-forecast", "-now", "2026-09-01T00:00:00Z", "-"},
 		"-timezone":     {"-timezone", "Atlantis", "-"},
 		"-month":        {"-month", "October", "-"},
 		"JPY":           {"-currency", "JPY", "-"},
@@ -190,4 +194,62 @@ func TestProgressWithoutATerminalIsALineNowAndThen(t *testing.T) {
 	assert.Equal(t, "read 2 of 4 MB\n", log.String())
 	p.done(12)
 	assert.Contains(t, log.String(), "12 events in 20")
+}
+
+// A month is closed while the events come in; the bill keeps its charges, and
+// what comes later is listed in every form.
+func TestClosedMonthsKeepTheirBillAndListWhatIsLate(t *testing.T) {
+	dir := t.TempDir()
+	name := func(file string) string { return filepath.Join(dir, file) }
+	later := events + `{"kind":"inbound","at":"2026-11-05T10:00:00Z","channel":"<b>&1","contact":"phone:12025550143"}
+{"kind":"delivered","at":"2026-10-13T10:00:02Z","observed_at":"2026-11-05T11:00:00Z","channel":"<b>&1","contact":"phone:12025550144","message":"m4"}
+`
+	out, _, err := billing(t, later, "-month", "2026-10", "-close", "72h", "-html", name("b.html"), "-csv", name("b.csv"), "-json", name("b.json"), "-")
+	require.NoError(t, err)
+	for _, part := range []string{"Bill for October 2026, closed\n", "utility  0.0034 USD", "Total    0.0034  USD", "Late, not in the total", "2026-10-13 10:00"} {
+		assert.Contains(t, out, part)
+	}
+	var bill chatapi.Bill
+	require.NoError(t, json.Unmarshal([]byte(read(t, name("b.json"))), &bill))
+	assert.True(t, bill.Closed)
+	require.Len(t, bill.Late, 1)
+	assert.Equal(t, "m4", bill.Late[0].MessageID)
+	assert.Len(t, bill.Charges, 3)
+	assert.Equal(t, 5, strings.Count(read(t, name("b.csv")), "\n"), "header, three charges, one late")
+	page := read(t, name("b.html"))
+	assert.Contains(t, page, "<h1>WhatsApp bill for October 2026, closed</h1>")
+	assert.Contains(t, page, `<h2 id="late">Late, not in the total</h2>`)
+	wellFormed(t, page)
+
+	out, _, err = billing(t, later, "-month", "2026-10", "-close", "72h", "-summary", "-")
+	require.NoError(t, err)
+	assert.Contains(t, out, "Bill for October 2026, closed: 3 conversations and messages\nTotal 0.0034 USD\nLate, not in the total: 1\n")
+}
+
+func TestForecastAndVolumeTiers(t *testing.T) {
+	dir := t.TempDir()
+	name := func(file string) string { return filepath.Join(dir, file) }
+	cards := "market,category,currency,price,effective_from,from_message,to_message\n" +
+		"North America,utility,USD,0.05,2026-10-01,1,1\nNorth America,utility,USD,0.04,2026-10-01,2,\n"
+	require.NoError(t, os.WriteFile(name("cards.csv"), []byte(cards), 0o600))
+	more := events + `{"kind":"outbound","at":"2026-10-14T12:00:00Z","channel":"<b>&1","contact":"phone:12025550145","message":"m9","category":"utility"}
+{"kind":"delivered","at":"2026-10-14T12:00:00Z","channel":"<b>&1","contact":"phone:12025550145","message":"m9"}
+`
+	out, _, err := billing(t, more, "-rates", name("cards.csv"), "-forecast", "-now", "2026-10-16T12:00:00Z", "-html", name("b.html"), "-json", name("b.json"), "-")
+	require.NoError(t, err)
+	assert.Contains(t, out, "Volume tier of utility in North America from message 2 on: 1, 0.04 USD\n")
+	assert.Contains(t, out, "Forecast for October 2026, from what was recorded until 2026-10-16 12:00\n")
+	assert.Contains(t, out, "Month                      0.17 USD", "two more, half the month being over")
+	var both struct {
+		chatapi.Bill
+		Forecast chatapi.Forecast `json:"forecast"`
+	}
+	require.NoError(t, json.Unmarshal([]byte(read(t, name("b.json"))), &both))
+	assert.Equal(t, "0.17 USD", both.Forecast.Totals[0].String())
+	assert.Equal(t, "0.09 USD", both.Totals[0].String())
+	page := read(t, name("b.html"))
+	for _, part := range []string{"Expected for the month", "Forecast for the whole month", "Volume tiers reached"} {
+		assert.Contains(t, page, part)
+	}
+	wellFormed(t, page)
 }

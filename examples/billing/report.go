@@ -17,7 +17,7 @@ import (
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"words": words}).Parse(page))
+var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"words": words, "reason": reasonText}).Parse(page))
 
 // reportRows bounds the list of charges on the page; the CSV has them all.
 const reportRows = 500
@@ -34,9 +34,26 @@ type report struct {
 	Gauges   []gauge
 	Reasons  []reason
 	Gaps     []chatapi.Gap
+	Volumes  []volume
 	Charges  []chatapi.Charge
 	LeftOut  string
-	FreeTier string
+	Closed   bool
+	Late     []chatapi.Late
+	LateMore string
+	Forecast *chatapi.Forecast
+	Expected []expected
+}
+
+// volume is what was charged at one volume tier.
+type volume struct {
+	Market, Category, From, Messages string
+	Cost                             chatapi.Money
+}
+
+// expected is the forecast in one currency.
+type expected struct {
+	Total   chatapi.Money
+	Between string
 }
 
 // costChart is the cost of each day by category, in one currency.
@@ -74,6 +91,7 @@ type gridLine struct{ Y, Text string }
 type gauge struct {
 	Name  string
 	Used  string
+	Of    string
 	Width string
 	Full  bool
 }
@@ -82,13 +100,22 @@ type reason struct {
 	Text, Class, Count, Share, X, Width string
 }
 
-// freeTier is the number of free conversations or messages a month in the
-// models that have a free tier.
-const freeTier = 1000
-
-func writeReport(w io.Writer, bill *chatapi.Bill) error {
-	r := report{Month: bill.Month.String(), Totals: bill.Totals, Gaps: bill.Gaps, FreeTier: count(freeTier),
-		Units: count(len(bill.Charges)), Charges: bill.Charges[:min(len(bill.Charges), reportRows)]}
+func writeReport(w io.Writer, result result) error {
+	bill := result.Bill
+	r := report{Month: bill.Month.String(), Totals: bill.Totals, Gaps: bill.Gaps, Closed: bill.Closed, Forecast: result.Forecast,
+		Units: count(len(bill.Charges)), Charges: bill.Charges[:min(len(bill.Charges), reportRows)], Late: bill.Late[:min(len(bill.Late), reportRows)]}
+	if n := len(bill.Late) - len(r.Late); n > 0 {
+		r.LateMore = count(n)
+	}
+	if f := result.Forecast; f != nil {
+		for i, total := range f.Totals {
+			e := expected{Total: total}
+			if f.Low[i] != f.High[i] {
+				e.Between = "between " + f.Low[i].Decimal() + " and " + f.High[i].Decimal()
+			}
+			r.Expected = append(r.Expected, e)
+		}
+	}
 	if n := len(bill.Charges) - len(r.Charges); n > 0 {
 		r.LeftOut = count(n)
 	}
@@ -110,7 +137,7 @@ func writeReport(w io.Writer, bill *chatapi.Bill) error {
 			r.Costs = append(r.Costs, costs(bill, total.Currency))
 		}
 	}
-	r.Gauges, r.Reasons = gauges(bill), reasons(bill, free)
+	r.Gauges, r.Volumes, r.Reasons = gauges(bill), volumes(bill), reasons(bill, free)
 	return pageTemplate.Execute(w, r)
 }
 
@@ -195,19 +222,53 @@ func class(n int) string { return fmt.Sprintf("c%d", n%6) }
 // gauges count what each account, or since October 2026 each number, used of
 // its free tier.
 func gauges(bill *chatapi.Bill) []gauge {
-	used := map[string]int{}
+	rules := map[chatapi.Model]chatapi.Rule{}
+	for _, rule := range chatapi.PublishedRules("") {
+		rules[rule.Model] = rule
+	}
+	type tier struct {
+		name string
+		of   int
+	}
+	used := map[tier]int{}
 	for _, c := range bill.Charges {
-		perNumber := c.Model == chatapi.ModelPMP2026
-		switch {
-		case c.Free == chatapi.FreeTier:
-			used[cmp.Or(c.Account, "account")]++
-		case c.Free == chatapi.FreeCustomerService && perNumber:
-			used["number "+string(c.Channel)]++
+		rule := rules[c.Model]
+		if rule.Free == 0 || c.Free != chatapi.FreeTier && c.Free != chatapi.FreeCustomerService {
+			continue
 		}
+		name := cmp.Or(c.Account, "account")
+		if rule.Scope == chatapi.ScopeNumber {
+			name = "number " + string(c.Channel)
+		}
+		used[tier{name, rule.Free}]++
 	}
 	var all []gauge
-	for _, name := range slices.Sorted(maps.Keys(used)) {
-		all = append(all, gauge{name, count(used[name]), pixels(float64(min(used[name], freeTier)) / freeTier * 600), used[name] >= freeTier})
+	for _, t := range slices.SortedFunc(maps.Keys(used), func(a, b tier) int { return cmp.Compare(a.name, b.name) }) {
+		n := used[t]
+		all = append(all, gauge{t.name, count(n), count(t.of), pixels(float64(min(n, t.of)) / float64(t.of) * 600), n >= t.of})
+	}
+	return all
+}
+
+// volumes count what was charged at each volume tier below the list price.
+func volumes(bill *chatapi.Bill) []volume {
+	type tier struct {
+		market, category, currency string
+		from                       int
+	}
+	messages, cost := map[tier]int{}, map[tier]int64{}
+	for _, c := range bill.Charges {
+		if c.Price.Tier > 0 {
+			t := tier{c.Market, c.Category, c.Amount.Currency, c.Price.Tier}
+			messages[t]++
+			cost[t] += c.Amount.Micros
+		}
+	}
+	var all []volume
+	for _, t := range slices.SortedFunc(maps.Keys(messages), func(a, b tier) int {
+		return cmp.Or(cmp.Compare(a.market, b.market), cmp.Compare(a.category, b.category), cmp.Compare(a.from, b.from), cmp.Compare(a.currency, b.currency))
+	}) {
+		all = append(all, volume{t.market, words(t.category), count(t.from), count(messages[t]), chatapi.Money{Micros: cost[t], Currency: t.currency}})
 	}
 	return all
 }
@@ -219,6 +280,8 @@ var reasonWords = map[chatapi.FreeReason]string{
 	chatapi.FreeCustomerService: "customer service",
 	chatapi.FreeCareWindow:      "within 24 hours of the customer's message",
 }
+
+func reasonText(why chatapi.FreeReason) string { return cmp.Or(reasonWords[why], string(why)) }
 
 func reasons(bill *chatapi.Bill, free int) []reason {
 	counts := map[chatapi.FreeReason]int{}
@@ -233,7 +296,7 @@ func reasons(bill *chatapi.Bill, free int) []reason {
 		return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b))
 	}) {
 		width := float64(counts[why]) / float64(free) * 600
-		all = append(all, reason{cmp.Or(reasonWords[why], string(why)), class(i), count(counts[why]), fmt.Sprintf("%.1f %%", width/6), pixels(x), pixels(width)})
+		all = append(all, reason{reasonText(why), class(i), count(counts[why]), fmt.Sprintf("%.1f %%", width/6), pixels(x), pixels(width)})
 		x += width
 	}
 	return all

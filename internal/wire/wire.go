@@ -123,6 +123,10 @@ func (n *Int) UnmarshalJSON(data []byte) error {
 // ErrTime says that a text is no instant.
 var ErrTime = errors.New("want Unix seconds")
 
+// milliseconds is from where a number is read as milliseconds: as seconds it
+// would be in the year 5138.
+const milliseconds = 1e11
+
 // ParseTime reads Unix seconds as the service writes them. Empty text is the
 // zero time. Values too large for seconds of this millennium are read as
 // milliseconds, which production has seen.
@@ -142,7 +146,7 @@ func ParseTime(text string) (time.Time, error) {
 	switch {
 	case seconds <= 0:
 		return time.Time{}, nil
-	case seconds >= 1e11:
+	case seconds >= milliseconds:
 		if seconds > 1e14 {
 			return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
 		}

@@ -1,0 +1,243 @@
+package wire
+
+import (
+	"bytes"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
+)
+
+// Value is one value of a Document, read when it is asked for. The zero Value
+// stands for an absent one.
+type Value struct {
+	doc  *Document
+	node uint32
+}
+
+// Root returns the value of a whole document, which need not be released; the
+// zero Value if data is not one.
+func Root(data []byte) Value {
+	if d := (&Document{data: data}); d.scan() {
+		return d.Root()
+	}
+	return Value{}
+}
+
+// Raw returns the value as it was written, without space around it; nil if it
+// is absent. The bytes are those of the document.
+func (v Value) Raw() []byte {
+	if v.doc == nil {
+		return nil
+	}
+	n := v.doc.nodes[v.node]
+	return v.doc.data[n.start:n.end:n.end]
+}
+
+// first returns the byte that the value begins with, which tells its type; 0 if
+// it is absent.
+func (v Value) first() byte {
+	if v.doc == nil {
+		return 0
+	}
+	return v.doc.data[v.doc.nodes[v.node].start]
+}
+
+// IsAbsent reports whether there is no value, not even null.
+func (v Value) IsAbsent() bool { return v.doc == nil }
+
+// IsObject reports whether v is an object.
+func (v Value) IsObject() bool { return v.first() == '{' }
+
+// IsArray reports whether v is an array.
+func (v Value) IsArray() bool { return v.first() == '[' }
+
+// IsString reports whether v is a text.
+func (v Value) IsString() bool { return v.first() == '"' }
+
+// IsNull reports whether v is null or absent.
+func (v Value) IsNull() bool { return v.doc == nil || v.first() == 'n' }
+
+// Kind names v's type for an error text, such as "an array".
+func (v Value) Kind() string {
+	if v.doc == nil {
+		return "nothing"
+	}
+	return kind(v.Raw())
+}
+
+// Text returns a scalar as text: a string's content, a number's own digits,
+// true or false; null and absent are empty. An object or array is an error.
+func (v Value) Text() (string, error) {
+	switch v.first() {
+	case 0, 'n':
+		return "", nil
+	case '"':
+		return v.doc.unquote(v.node), nil
+	case '{', '[':
+		return "", fmt.Errorf("want a text, got %s", v.Kind())
+	}
+	return v.doc.text(v.Raw()), nil
+}
+
+// Bool returns true, false, 0, 1 and their text forms; set is false for
+// anything else.
+func (v Value) Bool() (value, set bool) {
+	switch string(v.Raw()) { // the usual spellings, without a detour
+	case "true", "1":
+		return true, true
+	case "false", "0":
+		return false, true
+	}
+	var b Bool
+	if v.doc == nil || b.UnmarshalJSON(v.Raw()) != nil {
+		return false, false
+	}
+	return b.Value, b.Set
+}
+
+// Int returns an integer in either form; ok is false for anything else.
+func (v Value) Int() (n int64, ok bool) {
+	text, err := v.Text()
+	if err != nil {
+		return 0, false
+	}
+	n, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	return n, err == nil
+}
+
+// Float returns a number in either form; ok is false for anything else.
+func (v Value) Float() (f float64, ok bool) {
+	text, err := v.Text()
+	if err != nil {
+		return 0, false
+	}
+	f, err = strconv.ParseFloat(strings.TrimSpace(text), 64)
+	return f, err == nil
+}
+
+// Get returns the member with that name, the last one if there are several;
+// the zero Value if there is none or v is no object.
+func (v Value) Get(name string) Value {
+	var found Value
+	for members := v.Object(); members.Next(); {
+		if string(members.Name) == name {
+			found = members.Value
+		}
+	}
+	return found
+}
+
+// Time returns the instant of Unix seconds in either form; the zero time for
+// anything else.
+func (v Value) Time() time.Time {
+	digits := v.Raw()
+	if v.IsString() {
+		digits = digits[1 : len(digits)-1]
+	}
+	// The usual form, without a text of its own.
+	if seconds, err := strconv.ParseInt(string(digits), 10, 64); err == nil && seconds > 0 && seconds < milliseconds {
+		return time.Unix(seconds, 0).UTC()
+	}
+	text, err := v.Text()
+	if err != nil {
+		return time.Time{}
+	}
+	at, err := ParseTime(text)
+	if err != nil {
+		return time.Time{}
+	}
+	return at
+}
+
+// Object returns a cursor over v's members, empty if v is no object.
+func (v Value) Object() Object {
+	if !v.IsObject() {
+		return Object{}
+	}
+	return Object{doc: v.doc, at: v.node + 1, end: v.doc.nodes[v.node].next}
+}
+
+// Array returns a cursor over v's elements, empty if v is no array.
+func (v Value) Array() Array {
+	if !v.IsArray() {
+		return Array{}
+	}
+	return Array{doc: v.doc, at: v.node + 1, list: v.node}
+}
+
+// Len returns the number of v's elements; 0 if v is no array.
+func (v Value) Len() (n int) {
+	for elements := v.Array(); elements.Next(); {
+		n++
+	}
+	return n
+}
+
+// Object walks the members of an object in the order they were written.
+type Object struct {
+	// Name and Value are the current member's.
+	Name  []byte
+	Value Value
+
+	doc     *Document
+	at, end uint32
+}
+
+// Key returns the current member's name as a text.
+func (o *Object) Key() string { return o.doc.text(o.Name) }
+
+// Next goes to the next member; it is false after the last.
+func (o *Object) Next() bool {
+	if o.at >= o.end {
+		return false
+	}
+	n := &o.doc.nodes[o.at]
+	if o.Name = o.doc.data[n.start+1 : n.end-1]; !n.plain {
+		o.Name = []byte(o.doc.unquote(o.at))
+	}
+	o.Value = Value{o.doc, o.at + 1}
+	o.at = o.doc.nodes[o.at+1].next
+	return true
+}
+
+// Array walks the elements of an array.
+type Array struct {
+	// Value is the current element.
+	Value Value
+
+	doc      *Document
+	at, list uint32
+}
+
+// Next goes to the next element; it is false after the last.
+func (a *Array) Next() bool {
+	if a.doc == nil || a.at >= a.doc.nodes[a.list].next {
+		return false
+	}
+	a.Value = Value{a.doc, a.at}
+	a.at = a.doc.nodes[a.at].next
+	return true
+}
+
+// Rest returns what is left after the current element, without the array's
+// closing bracket.
+func (a *Array) Rest() []byte {
+	if a.doc == nil || a.at >= a.doc.nodes[a.list].next {
+		return nil
+	}
+	rest := a.doc.data[a.doc.nodes[a.at].start : a.doc.nodes[a.list].end-1]
+	return bytes.TrimRight(rest, " \t\r\n")
+}
+
+// unquote decodes a string. Broken UTF-8 becomes U+FFFD.
+func (d *Document) unquote(at uint32) string {
+	n := &d.nodes[at]
+	if n.plain {
+		return d.text(d.data[n.start+1 : n.end-1])
+	}
+	text, _ := jsontext.AppendUnquote(nil, d.data[n.start:n.end])
+	return string(text)
+}
