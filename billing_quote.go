@@ -306,7 +306,7 @@ func (q *quoting) count(month YearMonth, units []*unit, sign int) error {
 			}
 			gap, day := q.gaps[key], dayOf(c.At).String()
 			gap.Units += sign
-			if sign > 0 && (u.planned && (gap.Day == "" || day < gap.Day)) {
+			if u.planned && (gap.Day == "" || day < gap.Day) {
 				gap.Day = day
 			}
 		}
