@@ -130,6 +130,8 @@ type quoting struct {
 	unit   *unit
 	charge Charge
 	grounds
+
+	room gathered // used again for each contact
 }
 
 // planned is a message that is not recorded; category is empty for free-form.
@@ -234,18 +236,19 @@ const noThread = math.MaxUint32
 func (q *quoting) contact(messages []planned) (old []unit, same int, err error) {
 	key := messages[0].key
 	p := &pair{account: q.account, channel: q.channel, contact: recipientOf(key), key: key, thread: noThread}
-	var g gathered
+	g := &q.room
+	g.inbounds, g.messages = g.inbounds[:0], g.messages[:0]
 	if thread, ok := q.find(q.channel, p.contact); ok {
 		p = q.pair(thread)
-		old = q.Ledger.fold(p, &g).units
-		q.gather(thread, &g)
+		old = q.Ledger.fold(p, g).units
+		q.gather(thread, g)
 	}
 	now := stamp{q.now, told}
 	for i, one := range messages { // after all that is recorded of the same instant, in order
 		g.messages = append(g.messages, message{id: binary.BigEndian.AppendUint32([]byte{0xff}, uint32(i)),
 			sent: now, delivered: now, category: one.category, marks: markPlanned})
 	}
-	q.walk = q.foldGathered(p, &g, math.MaxInt64)
+	q.walk = q.foldGathered(p, g, math.MaxInt64)
 	for i := range q.walk.units {
 		q.walk.units[i].seq = i
 	}
