@@ -124,7 +124,7 @@ func (l *Ledger) compact(month YearMonth) {
 		if c := w.carry(end); c != nil {
 			carries[thread] = c
 		}
-		last, kept := l.threads.at(old).lastIn, end-int64(settledFor)
+		last, kept := *l.lastIn.at(old), end-int64(settledFor)
 		for i := range w.inbounds {
 			in := &w.inbounds[i]
 			if in.at.nanos < end {
@@ -138,7 +138,7 @@ func (l *Ledger) compact(month YearMonth) {
 				next.noteInbound(thread, in)
 			}
 		}
-		next.threads.at(thread).lastIn = last
+		*next.lastIn.at(thread) = last
 		for i := range g.messages {
 			m := &g.messages[i]
 			if m.delivered.rank != unknown && m.delivered.nanos < end {

@@ -151,7 +151,7 @@ type pair struct {
 
 func (l *store) pair(thread uint32) *pair {
 	t := l.threads.at(thread)
-	number, key := l.channels[t.channel], string(l.texts.text(t.key))
+	number, key := l.channels[t.number], l.contactText(t.contact)
 	return &pair{account: number.owner, channel: number.id, contact: recipientOf(key), key: key, thread: thread}
 }
 
@@ -162,12 +162,26 @@ func recipientOf(key string) Recipient {
 	return Recipient{RecipientKind(kind), value}
 }
 
-// note appends a fact to the journal. This is all that recording does once the
-// contact is known.
+// note appends a fact to the journal.
 func (l *store) note(thread uint32, f fact) {
-	t := l.threads.at(thread)
-	f.prev = t.head
-	t.head = l.journal.add(f) + 1
+	head := l.heads.at(thread)
+	f.prev, *head = *head, uint32(l.journal.n)+1
+	l.journal.add(&f)
+}
+
+// noteAll appends the facts of entries whose threads are known. First it links
+// them, in a loop so short that a processor waits for many threads at a time.
+func (l *store) noteAll(batch []entry) {
+	last := uint32(l.journal.n)
+	for i := range batch {
+		e := &batch[i]
+		head := l.heads.at(e.thread)
+		last++
+		e.fact.prev, *head = *head, last
+	}
+	for i := range batch {
+		l.journal.add(&batch[i].fact)
+	}
 }
 
 func compareInbound(a, b *inbound) int {
@@ -188,7 +202,7 @@ type gathered struct {
 // gather collects a thread's facts into g, whose room is used again.
 func (l *store) gather(thread uint32, g *gathered) {
 	g.facts, g.inbounds, g.messages = g.facts[:0], g.inbounds[:0], g.messages[:0]
-	for i := l.threads.at(thread).head; i != 0; {
+	for i := *l.heads.at(thread); i != 0; {
 		f := l.journal.at(i - 1)
 		g.facts = append(g.facts, *f)
 		i = f.prev
@@ -290,7 +304,7 @@ func (l *store) noteInbound(thread uint32, in *inbound) {
 func (l *store) noteMessage(thread uint32, m *message) {
 	f := fact{id: l.texts.add(string(m.id)), marks: m.marks}
 	if m.report != nil {
-		f.report = l.reports.add(*m.report) + 1
+		f.report = l.reports.add(m.report) + 1
 	}
 	reported := l.words.id(m.reported)
 	for _, said := range []struct {

@@ -88,8 +88,7 @@ func (l *Ledger) foldGathered(p *pair, g *gathered, until int64) *walk {
 func (l *Ledger) walks(a *account, from, to uint32, yield func(*walk, *gathered)) {
 	var g gathered
 	for thread := from; thread < to; thread++ {
-		t := l.threads.at(thread)
-		if l.channels[t.channel].owner == a && (t.head != 0 || l.carries[thread] != nil) {
+		if l.channels[l.threads.at(thread).number].owner == a && (*l.heads.at(thread) != 0 || l.carries[thread] != nil) {
 			yield(l.fold(l.pair(thread), &g), &g)
 		}
 	}

@@ -60,7 +60,7 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 	var g gathered
 	for _, p := range pairs {
 		l.gather(p.thread, &g)
-		enc.pair(p, &g, l.threads.at(p.thread).lastIn, l.carries[p.thread])
+		enc.pair(p, &g, *l.lastIn.at(p.thread), l.carries[p.thread])
 	}
 	enc.uint(0)
 	enc.flush()
@@ -470,7 +470,7 @@ func (l *Ledger) readPair(r *snapshotReader) (*pair, error) {
 		return nil, badSnapshot(fmt.Sprintf("has number %q, which belongs to none of the accounts", clip(string(p.channel), 64)), nil)
 	}
 	p.thread = l.intern(p.channel, p.account, p.contact)
-	l.threads.at(p.thread).lastIn = r.int()
+	*l.lastIn.at(p.thread) = r.int()
 	last := &inbound{at: stamp{nanos: minNanos}}
 	r.each(func() {
 		in := &inbound{id: []byte(r.text()), at: r.stamp(), entry: EntryPoint(r.text()), marks: r.marks()}

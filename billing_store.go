@@ -1,9 +1,11 @@
 package chatapi
 
 import (
-	"bytes"
 	"hash/maphash"
+	"math/bits"
+	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,28 +15,34 @@ import (
 // and the end of the journal. Everything lies in chunks without pointers: growth
 // copies nothing, and the garbage collector has nothing to follow.
 
-// chunks is a list that grows by chunks of 1<<bits elements.
+// chunks is a list that grows by chunks.
 type chunks[T any] struct {
 	list [][]T
-	bits uint8
 	n    int
 }
 
-func (c *chunks[T]) at(i uint32) *T { return &c.list[i>>c.bits][i&(1<<c.bits-1)] }
+const chunkBits, chunkLen = 12, 1 << 12
+
+func (c *chunks[T]) at(i uint32) *T { return &c.list[i>>chunkBits][i%chunkLen] }
 
 // add appends an element and returns its index.
-func (c *chunks[T]) add(v T) uint32 {
+func (c *chunks[T]) add(v *T) uint32 {
 	i := c.n
-	if i>>c.bits == len(c.list) {
-		var chunk []T
-		if i > 0 { // a small ledger stays small: the first chunk grows as it fills
-			chunk = make([]T, 0, 1<<c.bits)
-		}
-		c.list = append(c.list, chunk)
+	if i>>chunkBits == len(c.list) {
+		c.grow()
 	}
-	c.list[i>>c.bits] = append(c.list[i>>c.bits], v)
+	last := &c.list[i>>chunkBits]
+	*last = append(*last, *v)
 	c.n++
 	return uint32(i)
+}
+
+func (c *chunks[T]) grow() {
+	var chunk []T
+	if c.n > 0 { // a small ledger stays small: the first chunk grows as it fills
+		chunk = make([]T, 0, chunkLen)
+	}
+	c.list = append(c.list, chunk)
 }
 
 // textRef is the place of a text in the arena: chunk, offset and length.
@@ -111,86 +119,86 @@ func (w *wordTable) word(id uint32) string {
 	return w.list[id]
 }
 
-// threadState is one contact of one number.
-type threadState struct {
-	key     textRef // Recipient.Key
-	lastIn  int64   // the latest message of the customer in closed months
-	head    uint32  // the latest fact, 1-based; 0 is none
-	channel uint32
-}
+// contactKey stands for a contact: a phone number as its digits behind a 1, any
+// other contact as the place of its [Recipient.Key] among the texts. 0 is none.
+type contactKey uint64
 
-// threadTable finds threads: open addressing, with the upper half of the hash
-// beside the index, so that a wrong slot costs no look at the thread.
-type threadTable struct {
-	seed  maphash.Seed
-	slots []uint64 // hash<<32 | index+1; 0 is free
-	n     int
-}
+const otherContact contactKey = 1 << 63
 
-func (t *threadTable) hash(channel uint32, kind RecipientKind, value string) uint64 {
-	h := maphash.String(t.seed, value) + uint64(channel)*0x9e3779b97f4a7c15
-	if kind != RecipientPhone {
-		h ^= maphash.String(t.seed, string(kind))
+// phoneKey returns the key of a phone number that is written in digits alone, 0
+// for everything else.
+func phoneKey(digits string) contactKey {
+	if len(digits) == 0 || len(digits) > 15 {
+		return 0
 	}
-	return h
-}
-
-// find returns the index of the thread with that hash that same accepts.
-func (t *threadTable) find(hash uint64, same func(uint32) bool) (uint32, bool) {
-	if len(t.slots) == 0 {
-		return 0, false
-	}
-	mask := uint64(len(t.slots) - 1)
-	for i := hash & mask; ; i = (i + 1) & mask {
-		slot := t.slots[i]
-		if slot == 0 {
-			return 0, false
+	n := contactKey(1)
+	for i := range len(digits) {
+		digit := digits[i] - '0'
+		if digit > 9 {
+			return 0
 		}
-		if slot>>32 == hash>>32 && same(uint32(slot)-1) {
-			return uint32(slot) - 1, true
+		n = n*10 + contactKey(digit)
+	}
+	return n
+}
+
+// contactKeyOf returns the key of a phone number, or else the text that names
+// the contact.
+func contactKeyOf(r Recipient) (contactKey, string) {
+	text := r.Key()
+	if digits, ok := strings.CutPrefix(text, phonePrefix); ok {
+		if key := phoneKey(digits); key != 0 {
+			return key, ""
 		}
 	}
+	return 0, text
 }
 
-// insert enters a thread that find did not find. Its hash has to be known for
-// all others when the table grows.
-func (t *threadTable) insert(hash uint64, index uint32, rehash func(uint32) uint64) {
-	if (t.n+1)*4 > len(t.slots)*3 {
-		old := t.slots
-		t.slots = make([]uint64, max(64, 2*len(old)))
-		for _, slot := range old {
-			if slot != 0 {
-				t.put(rehash(uint32(slot)-1), uint32(slot)-1)
-			}
+const phonePrefix = string(RecipientPhone) + ":"
+
+// contactText returns the [Recipient.Key] of a contact.
+func (l *store) contactText(key contactKey) string {
+	if key&otherContact != 0 {
+		return string(l.texts.text(textRef(key &^ otherContact)))
+	}
+	var room [len(phonePrefix) + 20]byte
+	text := strconv.AppendUint(append(room[:0], phonePrefix[1:]...), uint64(key), 10)
+	copy(text, phonePrefix) // over the 1
+	return string(text)
+}
+
+// threadOwner is who a thread belongs to: one contact of one number.
+type threadOwner struct {
+	contact contactKey
+	number  uint32 // index in channels
+}
+
+// hash of a contact of a number; text is that of a contact without a phone
+// number.
+func (l *store) hash(number uint32, contact contactKey, text string) uint64 {
+	x := uint64(contact)
+	if contact == 0 {
+		x = maphash.String(l.textSeed, text)
+	}
+	high, low := bits.Mul64(x^l.seed, 0x9e3779b97f4a7c15+2*uint64(number))
+	return high ^ low
+}
+
+// is reports whether a thread is that of the number and contact.
+func (l *store) is(t *threadOwner, number uint32, contact contactKey, text string) bool {
+	return t.number == number && (t.contact == contact || contact == 0 && t.contact&otherContact != 0 &&
+		string(l.texts.text(textRef(t.contact&^otherContact))) == text)
+}
+
+// lookUp returns the thread with that hash, if there is one.
+func (l *store) lookUp(hash uint64, number uint32, contact contactKey, text string) (uint32, bool) {
+	slots := l.slots
+	for i := hash & uint64(len(slots)-1); slots[i] != 0; i = (i + 1) & uint64(len(slots)-1) {
+		if thread := uint32(slots[i]) - 1; slots[i]>>32 == hash>>32 && l.is(l.threads.at(thread), number, contact, text) {
+			return thread, true
 		}
 	}
-	t.put(hash, index)
-	t.n++
-}
-
-func (t *threadTable) put(hash uint64, index uint32) {
-	mask := uint64(len(t.slots) - 1)
-	i := hash & mask
-	for t.slots[i] != 0 {
-		i = (i + 1) & mask
-	}
-	t.slots[i] = hash>>32<<32 | uint64(index+1)
-}
-
-// threadKey is a contact as [Recipient.Key] has it, in two parts, so that
-// looking it up builds no text.
-func threadKey(r Recipient) (kind RecipientKind, value string) {
-	if r.kind == RecipientChat && strings.HasSuffix(r.value, suffixPerson) {
-		key, value, _ := strings.Cut(r.Key(), ":")
-		return RecipientKind(key), value
-	}
-	return r.Kind(), r.value
-}
-
-// isKey reports whether a stored key is that of the two parts.
-func isKey(key []byte, kind RecipientKind, value string) bool {
-	k := len(kind)
-	return len(key) == k+1+len(value) && string(key[k+1:]) == value && string(key[:k]) == string(kind)
+	return 0, false
 }
 
 // find returns the thread of a contact, if anything was recorded for it.
@@ -199,55 +207,128 @@ func (l *store) find(channel ChannelID, customer Recipient) (uint32, bool) {
 	if !ok {
 		return 0, false
 	}
-	kind, value := threadKey(customer)
-	return l.table.find(l.table.hash(number, kind, value), func(i uint32) bool {
-		t := l.threads.at(i)
-		return t.channel == number && isKey(l.texts.text(t.key), kind, value)
-	})
+	contact, text := contactKeyOf(customer)
+	return l.lookUp(l.hash(number, contact, text), number, contact, text)
 }
 
 // intern returns the thread of a contact, a new one if need be.
 func (l *store) intern(channel ChannelID, owner *account, customer Recipient) uint32 {
-	number := l.last.index
-	if l.last.id != channel || len(l.channels) == 0 {
-		var ok bool
-		if number, ok = l.numbers[channel]; !ok {
-			number = uint32(len(l.channels))
-			channel = ChannelID(strings.Clone(string(channel)))
-			l.numbers[channel], l.channels = number, append(l.channels, payer{channel, owner})
+	one := [1]entry{{channel: channel, owner: owner}}
+	one[0].contact, one[0].other = contactKeyOf(customer)
+	l.threadsOf(one[:])
+	return one[0].thread
+}
+
+// threadsOf finds the threads of entries, or makes new ones.
+func (l *store) threadsOf(batch []entry) {
+	for i := range batch {
+		e := &batch[i]
+		e.number = l.number(e.channel, e.owner)
+		e.hash = l.hash(e.number, e.contact, e.other)
+	}
+	// Each loop waits for one thing, the slot or the thread, and does so little
+	// else that a processor waits for many entries at a time.
+	mask := uint64(len(l.slots) - 1)
+	for i := range batch {
+		batch[i].slot = l.slots[batch[i].hash&mask]
+	}
+	for i := range batch {
+		e := &batch[i]
+		for at := e.hash; e.slot != 0 && e.slot>>32 != e.hash>>32; e.slot = l.slots[at&mask] {
+			at++
 		}
-		l.last.id, l.last.index = l.channels[number].id, number
+		e.thread = max(uint32(e.slot), 1) - 1
 	}
-	kind, value := threadKey(customer)
-	hash := l.table.hash(number, kind, value)
-	if i, ok := l.table.find(hash, func(i uint32) bool {
-		t := l.threads.at(i)
-		return t.channel == number && isKey(l.texts.text(t.key), kind, value)
-	}); ok {
-		return i
+	if l.threads.n > 0 {
+		for i := range batch {
+			e := &batch[i]
+			t := l.threads.at(e.thread)
+			e.differs = uint64(t.contact^e.contact) | uint64(t.number^e.number)
+		}
 	}
-	room, key := l.texts.reserve(len(kind) + 1 + len(value))
-	room[copy(room, kind)] = ':'
-	copy(room[len(kind)+1:], value)
-	i := l.threads.add(threadState{key: key, lastIn: minNanos, channel: number})
-	l.table.insert(hash, i, func(i uint32) uint64 {
-		t := l.threads.at(i)
-		kind, value, _ := bytes.Cut(l.texts.text(t.key), []byte(":"))
-		return l.table.hash(t.channel, RecipientKind(kind), string(value))
-	})
-	return i
+	for i := range batch {
+		if e := &batch[i]; e.slot == 0 || e.differs != 0 {
+			e.thread = l.threadOf(e)
+		}
+	}
+}
+
+// threadOf returns the thread of an entry that was not found at once, a new one
+// if need be.
+func (l *store) threadOf(e *entry) uint32 {
+	if thread, ok := l.lookUp(e.hash, e.number, e.contact, e.other); ok {
+		return thread
+	}
+	contact := e.contact
+	if contact == 0 {
+		contact = otherContact | contactKey(l.texts.add(e.other))
+	}
+	thread, head, lastIn := l.threads.add(&threadOwner{contact, e.number}), uint32(0), int64(minNanos)
+	l.heads.add(&head)
+	l.lastIn.add(&lastIn)
+	if l.threads.n*4 > len(l.slots)*3 {
+		l.slots = make([]uint64, 2*len(l.slots))
+		for i := range thread {
+			t := l.threads.at(i)
+			l.put(l.hashOf(t), i)
+		}
+	}
+	l.put(e.hash, thread)
+	return thread
+}
+
+func (l *store) put(hash uint64, thread uint32) {
+	mask := uint64(len(l.slots) - 1)
+	i := hash & mask
+	for l.slots[i] != 0 {
+		i = (i + 1) & mask
+	}
+	l.slots[i] = hash>>32<<32 | uint64(thread+1)
+}
+
+// hashOf is the hash of a thread that is in the table.
+func (l *store) hashOf(t *threadOwner) uint64 {
+	if t.contact&otherContact != 0 {
+		return l.hash(t.number, 0, l.contactText(t.contact))
+	}
+	return l.hash(t.number, t.contact, "")
+}
+
+// number returns the index of a channel, a new one if need be.
+func (l *store) number(channel ChannelID, owner *account) uint32 {
+	if l.last < uint32(len(l.channels)) && l.channels[l.last].id == channel {
+		return l.last
+	}
+	number, ok := l.numbers[channel]
+	if !ok {
+		number = uint32(len(l.channels))
+		channel = ChannelID(strings.Clone(string(channel)))
+		l.numbers[channel], l.channels = number, append(l.channels, payer{channel, owner})
+	}
+	l.last = number
+	return number
 }
 
 // store is the interned contacts and the journal.
 type store struct {
 	numbers  map[ChannelID]uint32 // index in channels
 	channels []payer
-	last     struct {
-		id    ChannelID
-		index uint32
-	} // the number that was recorded for last
-	table   threadTable
-	threads chunks[threadState]
+	last     uint32 // the number that was recorded for last
+
+	// The table of threads has open addressing. A slot is the upper half of the
+	// hash and the index of a thread, 1-based, so that a wrong one costs no look
+	// at the thread; 0 is free.
+	slots    []uint64
+	seed     uint64
+	textSeed maphash.Seed
+	threads  chunks[threadOwner]
+
+	// Of each thread, in lists of their own so that what recording needs stays in
+	// the cache: its latest fact, 1-based, 0 is none; and the latest message of
+	// the customer in closed months.
+	heads  chunks[uint32]
+	lastIn chunks[int64]
+
 	journal chunks[fact]
 	texts   arena
 	words   wordTable
@@ -255,8 +336,7 @@ type store struct {
 }
 
 func newStore() store {
-	return store{numbers: map[ChannelID]uint32{}, table: threadTable{seed: maphash.MakeSeed()}, threads: chunks[threadState]{bits: 12},
-		journal: chunks[fact]{bits: 14}, reports: chunks[Reported]{bits: 8}}
+	return store{numbers: map[ChannelID]uint32{}, slots: make([]uint64, 64), seed: rand.Uint64(), textSeed: maphash.MakeSeed()}
 }
 
 // payer is a number that facts name, and who pays for it.

@@ -172,6 +172,10 @@ const (
 // normalCategory writes a category as the rate cards do: webhooks have hyphens
 // in authentication-international, templates are in capitals.
 func normalCategory(category string) string {
+	switch category {
+	case "", CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryService:
+		return category
+	}
 	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(category)), "-", "_")
 }
 

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -177,13 +178,13 @@ func hangs(r *http.Request) (*http.Response, error) {
 	return nil, r.Context().Err()
 }
 
-// A channel whose network hangs, and whose health change nobody takes off the
-// hands of the call, costs the other one no time at all.
+// A channel whose network hangs, whose limiter is full, and whose health change
+// nobody takes off the hands of the call, costs the other one no time at all.
 func TestBadChannelSlowsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
 		channels := chatapi.NewChannels(
-			chatapi.WithClientOptions(once, chatapi.WithTimeout(10*time.Second)),
+			chatapi.WithClientOptions(once, chatapi.WithTimeout(10*time.Second), chatapi.WithPace(chatapi.Pace{PerSecond: 100, Burst: 100})),
 			chatapi.WithHealthChange(func(id chatapi.ChannelID, _ chatapi.Health) {
 				if id == "BAD1" {
 					<-release
@@ -201,7 +202,10 @@ func TestBadChannelSlowsNoOther(t *testing.T) {
 
 		var group sync.WaitGroup
 		for range 200 {
-			group.Go(func() { _, _ = bad.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"}) })
+			group.Go(func() {
+				_, err := bad.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+				assert.Error(t, err)
+			})
 		}
 		for _, phase := range []string{"while calls hang", "while the change is being told"} {
 			synctest.Wait()
@@ -219,12 +223,13 @@ func TestBadChannelSlowsNoOther(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, chatapi.HealthHealthy, channels.Health("GOOD1").State)
 			assert.Zero(t, time.Since(began), phase)
-			time.Sleep(11 * time.Second)
+			time.Sleep(12 * time.Second)
 		}
 		assert.Equal(t, chatapi.HealthDegraded, channels.Health("BAD1").State)
 		assert.Contains(t, channels.Health("BAD1").Reason, "3 calls in a row failed. ")
 		close(release)
 		group.Wait()
+		assert.Equal(t, chatapi.HealthHealthy, channels.Health("GOOD1").State)
 	})
 }
 
@@ -443,40 +448,104 @@ func TestChannelsUnderLoad(t *testing.T) {
 	group.Wait()
 }
 
-// A channel whose service does not answer delays no other.
-func TestOneBadChannelSlowsNoOther(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		channels := chatapi.NewChannels(chatapi.WithClientOptions(chatapi.WithPace(chatapi.Pace{PerSecond: 1, Burst: 1})))
-		network := func(delay time.Duration) chatapi.Option {
-			return chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+// Thousands of channels are put, rotated and removed while others look
+// everything up, and three channels go on sending all the while: each has to get
+// on between one batch of changes and the next, or the test never ends.
+func TestThousandsOfChannels(t *testing.T) {
+	const total, workers, batch = 3000, 4, 50
+	var tokens sync.Map // the newest of each channel
+	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(r *http.Request) (*http.Response, error) {
+		channel := strings.Split(r.URL.Path, "/")[1]
+		if newest, _ := tokens.Load(channel); newest != r.URL.Query().Get("token") {
+			return reply(401, `{"error":"invalid token"}`), nil
+		}
+		return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+	})))
+	put := func(id, token string) *chatapi.Client {
+		tokens.Store(id, token)
+		client, err := channels.Put("https://api.test/"+id, token)
+		assert.NoError(t, err)
+		return client
+	}
+	var changing, watching sync.WaitGroup
+	done := make(chan struct{})
+	steps := make([]chan struct{}, 3)
+	for i := range steps {
+		id := fmt.Sprintf("STEADY%d", i)
+		put(id, "t0ken-of-"+id)
+		steps[i] = make(chan struct{})
+		watching.Go(func() {
+			for {
+				client, ok := channels.Client(chatapi.ChannelID(id))
+				assert.True(t, ok)
+				_, err := client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+				assert.NoError(t, err)
 				select {
-				case <-time.After(delay):
-					return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
-				case <-r.Context().Done():
-					return nil, r.Context().Err()
+				case steps[i] <- struct{}{}:
+				case <-done:
+					return
 				}
-			})})
+			}
+		})
+	}
+	watching.Go(func() {
+		for {
+			last := chatapi.ChannelID("")
+			for id, client := range channels.All() {
+				assert.Less(t, last, id)
+				assert.Equal(t, id, client.ChannelID())
+				last = id
+				channels.Health(id)
+				channels.WebhookSecrets(t.Context(), id)
+			}
+			select {
+			case <-done:
+				return
+			default:
+			}
 		}
-		bad, err := channels.Put("https://api.test/ABC1", opaqueToken, network(time.Hour))
-		require.NoError(t, err)
-		good, err := channels.Put("https://api.test/ABC2", opaqueToken, network(0))
-		require.NoError(t, err)
-		var group sync.WaitGroup
-		for range 20 {
-			group.Go(func() {
-				_, err := bad.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
-				assert.Error(t, err)
-			})
-		}
-		synctest.Wait()
-		began := time.Now()
-		_, err = good.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
-		require.NoError(t, err)
-		assert.Zero(t, time.Since(began))
-		group.Wait()
-		assert.Equal(t, chatapi.HealthDegraded, channels.Health("ABC1").State)
-		assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC2").State)
 	})
+	for worker := range workers {
+		changing.Go(func() {
+			for n := worker; n < total; n += workers {
+				id := fmt.Sprintf("ABC%d", n)
+				old := put(id, "0ld-t0ken-of-"+id)
+				assert.NoError(t, channels.SetWebhookSecrets(chatapi.ChannelID(id), "s3cret-of-"+id))
+				client := put(id, "n3w-t0ken-of-"+id)
+				found, ok := channels.Client(chatapi.ChannelID(id))
+				assert.True(t, ok)
+				assert.Same(t, client, found)
+				_, err := found.Channel.Status(t.Context())
+				assert.NoError(t, err, "the rotated token is used at once")
+				_, err = old.Channel.Status(t.Context())
+				assert.ErrorIs(t, err, chatapi.ErrUnauthorized)
+				assert.Equal(t, chatapi.HealthHealthy, channels.Health(chatapi.ChannelID(id)).State)
+				assert.Equal(t, []string{"s3cret-of-" + id}, channels.WebhookSecrets(t.Context(), chatapi.ChannelID(id)))
+				if n%2 == 1 {
+					assert.True(t, channels.Remove(chatapi.ChannelID(id)))
+				}
+				if n/workers%batch == 0 {
+					for _, step := range steps {
+						<-step
+					}
+				}
+			}
+		})
+	}
+	changing.Wait()
+	close(done)
+	watching.Wait()
+
+	left := 0
+	for id := range channels.All() {
+		if number, ok := strings.CutPrefix(string(id), "ABC"); ok {
+			n, err := strconv.Atoi(number)
+			require.NoError(t, err)
+			require.Zero(t, n%2, "removed")
+			left++
+		}
+	}
+	assert.Equal(t, total/2, left)
 }
 
 // Finding a channel among 10,000, beside finding it in a bare map.

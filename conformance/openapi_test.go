@@ -344,6 +344,51 @@ func liveMessages(ctx context.Context, customer *chatapitest.Customer, c client,
 	}
 }
 
+// A judge that lets everything pass proves nothing.
+func TestJudgeConvicts(t *testing.T) {
+	const sent = `{"sent":true,"id":"a"}`
+	for name, c := range map[string]struct {
+		method, target, body, answer string
+		status                       int
+		want                         string // a part of the verdict; empty if there must be none
+	}{
+		"right":                  {"POST", "/sendMessage", `{"phone":"12025550143","body":"Hello"}`, sent, 200, ""},
+		"right query":            {"GET", "/messages?limit=10&last=true&lastMessageNumber=0", "", `{"messages":[]}`, 200, ""},
+		"no token":               {"GET", "/messages", "", `{"messages":[]}`, 200, "token not found"},
+		"no such path":           {"POST", "/sendNothing", `{}`, sent, 200, "is not in the document"},
+		"no such method":         {"DELETE", "/sendMessage", "", sent, 200, "is not in the document"},
+		"no such parameter":      {"GET", "/messages?page=2", "", `{"messages":[]}`, 200, `no query parameter "page"`},
+		"a text for a number":    {"GET", "/messages?limit=ten", "", `{"messages":[]}`, 200, "limit"},
+		"a number for a flag":    {"GET", "/messages?last=7", "", `{"messages":[]}`, 200, "last"},
+		"a number out of range":  {"GET", "/messages?limit=-1", "", `{"messages":[]}`, 200, "limit"},
+		"a member of wrong type": {"POST", "/sendMessage", `{"phone":"12025550143","body":["Hello"]}`, sent, 200, "$.body got array"},
+		"no body":                {"POST", "/sendMessage", ``, sent, 200, "sendMessage, request"},
+		"no JSON":                {"POST", "/sendMessage", `{"phone":`, sent, 200, "sendMessage, request"},
+		"answer of wrong type":   {"GET", "/messages", "", `{"messages":{}}`, 200, "listMessages, response 200"},
+		"no such status":         {"GET", "/messages", "", `{}`, 418, "listMessages, response 418"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			judge := newJudge(t)
+			r, err := http.NewRequest(c.method, "https://fake.example"+c.target, strings.NewReader(c.body))
+			require.NoError(t, err)
+			if name != "no token" {
+				query := r.URL.Query()
+				query.Set("token", "t0ken")
+				r.URL.RawQuery = query.Encode()
+			}
+			if c.body != "" {
+				r.Header.Set("Content-Type", "application/json")
+			}
+			judge.judge(r, []byte(c.body), &http.Response{StatusCode: c.status, Header: http.Header{"Content-Type": {"application/json"}}}, []byte(c.answer))
+			if c.want == "" {
+				assert.Empty(t, judge.verdicts)
+				return
+			}
+			assert.Contains(t, fmt.Sprint(judge.verdicts), c.want)
+		})
+	}
+}
+
 var everyQuirk = []chatapitest.Quirk{chatapitest.IntFlags, chatapitest.TextFlags, chatapitest.BoolHistory, chatapitest.NoHistory, chatapitest.NoEchoes,
 	chatapitest.DoubleDeliveries, chatapitest.StatusesReversed, chatapitest.StatusesFirst, chatapitest.Refuse400, chatapitest.TextSent,
 	chatapitest.NoID, chatapitest.SameTemplates, chatapitest.TextTemplates, chatapitest.BareTemplates, chatapitest.CommaWebhooks,

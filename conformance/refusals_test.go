@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -79,53 +80,55 @@ var jsonSecret = strings.ReplaceAll(secret, `"`, `\"`)
 func TestEveryConditionOnEveryCall(t *testing.T) {
 	for _, c := range conditions() {
 		t.Run(c.name, func(t *testing.T) {
-			network := roundTripper(func(r *http.Request) (*http.Response, error) {
-				if c.drop {
-					return nil, io.ErrUnexpectedEOF
+			synctest.Test(t, func(t *testing.T) { // for the call that waits
+				network := roundTripper(func(r *http.Request) (*http.Response, error) {
+					if c.drop {
+						return nil, io.ErrUnexpectedEOF
+					}
+					header := c.header
+					if header == nil {
+						header = http.Header{"Content-Type": {"application/json"}}
+					}
+					return &http.Response{StatusCode: c.status, Header: header, Body: io.NopCloser(strings.NewReader(c.body)), Request: r}, nil
+				})
+				client, err := chatapi.New("https://api.test/ABC1", secret, chatapi.WithHTTPClient(&http.Client{Transport: network}),
+					chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+				require.NoError(t, err)
+				for _, call := range calls() {
+					want := c.send
+					if !call.once && c.other != "" {
+						want = c.other
+					}
+					err := call.do(t.Context(), client)
+					require.ErrorIs(t, err, want, call.name)
+					var e *chatapi.Error
+					require.ErrorAs(t, err, &e, call.name)
+					assert.Equal(t, want, e.Kind, call.name)
+					assert.NotEmpty(t, e.Op, call.name)
+					assert.Equal(t, chatapi.ChannelID("ABC1"), e.Channel, call.name)
+					assert.Equal(t, c.status, e.HTTPStatus, call.name)
+					assert.NotEmpty(t, e.Sentence, call.name)
+					assert.NotEmpty(t, e.Advice, call.name)
+					assert.NotEmpty(t, e.Retry, call.name)
+					assert.Equal(t, c.after, e.RetryAfter, call.name)
+					assert.Equal(t, c.body == "", len(e.Raw) == 0, call.name)
+					assert.LessOrEqual(t, len(e.Raw), 8<<10, call.name)
+					if c.code != 0 {
+						assert.Equal(t, c.code, e.Code, call.name)
+					}
+					if c.retry != "" {
+						assert.Equal(t, c.retry, e.Retry, call.name)
+					}
+					if want == chatapi.ErrWrongChannel {
+						assert.ErrorIs(t, err, chatapi.ErrUnauthorized, call.name)
+					}
+					var shown strings.Builder
+					tell(&shown, err)
+					for _, spelling := range spellings() {
+						assert.NotContains(t, shown.String(), spelling, call.name)
+					}
 				}
-				header := c.header
-				if header == nil {
-					header = http.Header{"Content-Type": {"application/json"}}
-				}
-				return &http.Response{StatusCode: c.status, Header: header, Body: io.NopCloser(strings.NewReader(c.body)), Request: r}, nil
 			})
-			client, err := chatapi.New("https://api.test/ABC1", secret, chatapi.WithHTTPClient(&http.Client{Transport: network}),
-				chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
-			require.NoError(t, err)
-			for _, call := range calls() {
-				want := c.send
-				if !call.once && c.other != "" {
-					want = c.other
-				}
-				err := call.do(t.Context(), client)
-				require.ErrorIs(t, err, want, call.name)
-				var e *chatapi.Error
-				require.ErrorAs(t, err, &e, call.name)
-				assert.Equal(t, want, e.Kind, call.name)
-				assert.NotEmpty(t, e.Op, call.name)
-				assert.Equal(t, chatapi.ChannelID("ABC1"), e.Channel, call.name)
-				assert.Equal(t, c.status, e.HTTPStatus, call.name)
-				assert.NotEmpty(t, e.Sentence, call.name)
-				assert.NotEmpty(t, e.Advice, call.name)
-				assert.NotEmpty(t, e.Retry, call.name)
-				assert.Equal(t, c.after, e.RetryAfter, call.name)
-				assert.Equal(t, c.body == "", len(e.Raw) == 0, call.name)
-				assert.LessOrEqual(t, len(e.Raw), 8<<10, call.name)
-				if c.code != 0 {
-					assert.Equal(t, c.code, e.Code, call.name)
-				}
-				if c.retry != "" {
-					assert.Equal(t, c.retry, e.Retry, call.name)
-				}
-				if want == chatapi.ErrWrongChannel {
-					assert.ErrorIs(t, err, chatapi.ErrUnauthorized, call.name)
-				}
-				var shown strings.Builder
-				tell(&shown, err)
-				for _, spelling := range spellings() {
-					assert.NotContains(t, shown.String(), spelling, call.name)
-				}
-			}
 		})
 	}
 }

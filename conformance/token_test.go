@@ -15,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/jarcoal/httpmock"
@@ -37,14 +38,58 @@ func spellings() []string {
 		strings.Trim(string(quoted), `"`), strings.ReplaceAll(secret, "/", `\/`), "sEcReT"}
 }
 
-// A way is one way in which a call can fail.
+// A way is one way in which a call can fail. It is tried in a bubble, where the
+// pauses of calls that wait take no time, unless it needs a real socket.
 type way struct {
 	name string
 	// address is the API URL; the fake host when empty.
 	address string
+	socket  bool
+	// serve, if any, answers behind a real client and server of net/http.
+	serve   http.HandlerFunc
 	options []chatapi.Option
 	context func(context.Context) (context.Context, context.CancelFunc)
 }
+
+// inMemory returns a transport whose connections lead to the handler, on pipes
+// instead of sockets.
+func inMemory(t *testing.T, handler http.HandlerFunc) *http.Transport {
+	pipes := &pipeListener{incoming: make(chan net.Conn), closed: make(chan struct{})}
+	server := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
+	go func() { _ = server.Serve(pipes) }()
+	network := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		near, far := net.Pipe()
+		select {
+		case pipes.incoming <- far:
+			return near, nil
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}}
+	t.Cleanup(func() {
+		network.CloseIdleConnections()
+		_ = server.Close()
+	})
+	return network
+}
+
+type pipeListener struct {
+	incoming chan net.Conn
+	closed   chan struct{}
+	once     sync.Once
+}
+
+func (l *pipeListener) Accept() (net.Conn, error) {
+	select {
+	case c := <-l.incoming:
+		return c, nil
+	case <-l.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+func (l *pipeListener) Close() error   { l.once.Do(func() { close(l.closed) }); return nil }
+func (l *pipeListener) Addr() net.Addr { return &net.UnixAddr{Name: "pipe"} }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
@@ -64,20 +109,12 @@ func network(f roundTripper) []chatapi.Option {
 
 func ways(t *testing.T) []way {
 	var all []way
-	serve := func(name string, tls bool, handler http.HandlerFunc, opts ...chatapi.Option) {
-		server := httptest.NewUnstartedServer(handler)
-		server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
-		if tls {
-			server.StartTLS()
-		} else {
-			server.Start()
-		}
-		t.Cleanup(server.Close)
-		all = append(all, way{name: name, address: server.URL + "/ABC1", options: opts})
+	serve := func(name string, handler http.HandlerFunc, opts ...chatapi.Option) {
+		all = append(all, way{name: name, address: "http://localhost/ABC1", serve: handler, options: opts})
 	}
 	for _, status := range []int{200, 301, 400, 401, 403, 404, 413, 422, 429, 500, 501, 502, 503, 504} {
 		for _, form := range []string{`{"error":%q,"message":"x"}`, `{"sent":false,"message":%q}`, `{"response":{"error":{"message":%q}}}`, `plain %s`, `<html><title>%s</title></html>`} {
-			serve(fmt.Sprintf("server %d %.12s", status, form), false, func(w http.ResponseWriter, r *http.Request) {
+			serve(fmt.Sprintf("server %d %.12s", status, form), func(w http.ResponseWriter, r *http.Request) {
 				echo := "Wrong token " + secret + " / " + r.URL.RequestURI() + " " + r.Header.Get("Authorization")
 				w.Header().Set("Location", "https://elsewhere.test"+r.URL.RequestURI())
 				w.Header().Set("X-Request", echo)
@@ -89,19 +126,23 @@ func ways(t *testing.T) []way {
 			})
 		}
 	}
-	serve("server cuts", false, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
-	serve("server cuts the body", false, func(w http.ResponseWriter, r *http.Request) {
+	serve("server cuts", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	serve("server cuts the body", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1000")
 		fmt.Fprint(w, r.URL.RequestURI())
 	})
-	serve("untrusted certificate", true, func(http.ResponseWriter, *http.Request) {})
-	serve("bearer", false, func(w http.ResponseWriter, r *http.Request) {
+	serve("bearer", func(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(401)
 		fmt.Fprint(w, r.Header.Get("Authorization"))
 	}, chatapi.WithBearerToken())
 
+	untrusted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	untrusted.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	untrusted.StartTLS()
+	t.Cleanup(untrusted.Close)
 	all = append(all,
-		way{name: "refused dial", address: "http://127.0.0.1:1/ABC1"},
+		way{name: "untrusted certificate", address: untrusted.URL + "/ABC1", socket: true},
+		way{name: "refused dial", address: "http://127.0.0.1:1/ABC1", socket: true},
 		way{name: "no such host", address: "https://nowhere.invalid/ABC1", options: network(func(r *http.Request) (*http.Response, error) {
 			return nil, fmt.Errorf("lookup for %s: %w", r.URL, &net.DNSError{Err: "no such host", Name: "nowhere.invalid", IsNotFound: true})
 		})},
@@ -150,57 +191,71 @@ func TestTokenIsNowhere(t *testing.T) {
 	failures, all := 0, ways(t)
 	for _, w := range all {
 		t.Run(w.name, func(t *testing.T) {
-			spans := tracetest.NewInMemoryExporter()
-			provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
-			out := &lockedBuilder{}
-			logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
-			if w.address == "" {
-				w.address = "https://api.test/ABC1"
+			if w.socket {
+				failures += w.try(t)
+				return
 			}
-			opts := append([]chatapi.Option{
-				chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
-					return otelhttp.NewTransport(next, otelhttp.WithTracerProvider(provider),
-						otelhttp.WithClientTrace(func(ctx context.Context) *httptrace.ClientTrace {
-							return otelhttptrace.NewClientTrace(ctx, otelhttptrace.WithTracerProvider(provider))
-						}))
-				}),
-				chatapi.WithLogger(logger),
-				chatapi.WithRetry(chatapi.Retry{Attempts: 2, MinWait: time.Microsecond, MaxWait: time.Millisecond}),
-			}, w.options...)
-			client, err := chatapi.New(w.address, secret, opts...)
-			require.NoError(t, err)
-			for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
-				fmt.Fprintf(out, verb+verb, client, *client)
-			}
-			logger.Info("client", "client", client, "value", struct{ C *chatapi.Client }{client})
-
-			for _, call := range calls() {
-				ctx, cancel := t.Context(), context.CancelFunc(func() {})
-				if w.context != nil {
-					ctx, cancel = w.context(ctx)
-				}
-				err := call.do(ctx, client)
-				cancel()
-				if err == nil {
-					continue
-				}
-				failures++
-				logger.Error("failed", "call", call.name, "err", err)
-				tell(out, err)
-			}
-			for _, span := range spans.GetSpans() {
-				fmt.Fprintf(out, "%+v %#v", span, span)
-			}
-			require.NotEmpty(t, spans.GetSpans(), "the tracer saw nothing: this test would prove nothing")
-			for _, spelling := range spellings() {
-				if at := strings.Index(out.String(), spelling); at >= 0 {
-					text := out.String()
-					t.Fatalf("shows the token as %s: …%s…", spelling, text[max(0, at-300):min(len(text), at+80)])
-				}
-			}
+			synctest.Test(t, func(t *testing.T) { failures += w.try(t) })
 		})
 	}
 	assert.Greater(t, failures, len(all)*len(calls())*8/10, "most calls must have failed")
+}
+
+// try makes every call in this way, and returns how many failed.
+func (w way) try(t *testing.T) (failures int) {
+	spans := tracetest.NewInMemoryExporter()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
+	out := &lockedBuilder{}
+	logger := slog.New(slog.NewJSONHandler(out, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	if w.address == "" {
+		w.address = "https://api.test/ABC1"
+	}
+	options := w.options
+	if w.serve != nil {
+		options = append(options[:len(options):len(options)], chatapi.WithHTTPClient(&http.Client{Transport: inMemory(t, w.serve)}))
+	}
+	opts := append([]chatapi.Option{
+		chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
+			return otelhttp.NewTransport(next, otelhttp.WithTracerProvider(provider),
+				otelhttp.WithClientTrace(func(ctx context.Context) *httptrace.ClientTrace {
+					return otelhttptrace.NewClientTrace(ctx, otelhttptrace.WithTracerProvider(provider))
+				}))
+		}),
+		chatapi.WithLogger(logger),
+		chatapi.WithRetry(chatapi.Retry{Attempts: 2, MinWait: time.Microsecond, MaxWait: time.Millisecond}),
+	}, options...)
+	client, err := chatapi.New(w.address, secret, opts...)
+	require.NoError(t, err)
+	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%q", "%d", "%x"} {
+		fmt.Fprintf(out, verb+verb, client, *client)
+	}
+	logger.Info("client", "client", client, "value", struct{ C *chatapi.Client }{client})
+
+	for _, call := range calls() {
+		ctx, cancel := t.Context(), context.CancelFunc(func() {})
+		if w.context != nil {
+			ctx, cancel = w.context(ctx)
+		}
+		err := call.do(ctx, client)
+		cancel()
+		if err == nil {
+			continue
+		}
+		failures++
+		logger.Error("failed", "call", call.name, "err", err)
+		tell(out, err)
+	}
+	for _, span := range spans.GetSpans() {
+		fmt.Fprintf(out, "%+v %#v", span, span)
+	}
+	require.NotEmpty(t, spans.GetSpans(), "the tracer saw nothing: this test would prove nothing")
+	for _, spelling := range spellings() {
+		if at := strings.Index(out.String(), spelling); at >= 0 {
+			text := out.String()
+			t.Fatalf("shows the token as %s: …%s…", spelling, text[max(0, at-300):min(len(text), at+80)])
+		}
+	}
+	return failures
 }
 
 // tell writes an error, and everything that can be got at through it.

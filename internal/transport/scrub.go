@@ -105,9 +105,6 @@ func newSearch(tokens []string) *search {
 // Text returns text without the tokens.
 func (s *Scrubber) Text(text string) string { return s.search.Load().text(text) }
 
-// Finds reports whether data holds a token.
-func (s *Scrubber) Finds(data []byte) bool { return s.search.Load().in(data) }
-
 // Bytes returns data without the tokens; data itself if it holds none.
 func (s *Scrubber) Bytes(data []byte) []byte {
 	if search := s.search.Load(); search.in(data) {

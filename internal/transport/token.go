@@ -44,7 +44,7 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 		err = errors.New("the network end returned neither a reply nor an error")
 	}
 	if err == nil {
-		err = buffer(resp)
+		err = buffer(resp, &network.reply)
 	}
 	if err != nil {
 		if resp != nil && resp.Body != nil {
@@ -104,12 +104,8 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 		}
 	}
 	resp.Status = l.scrub.Text(resp.Status)
-	body, ok := resp.Body.(*buffered)
-	if !ok {
-		return
-	}
-	if l.scrub.Finds(body.data) {
-		resp.Body = newBuffered(l.scrub.Bytes(body.data))
+	if body, ok := resp.Body.(*buffered); ok {
+		body.hold(l.scrub.Bytes(body.data))
 	}
 }
 
@@ -182,6 +178,7 @@ type watched struct {
 	asked, got atomic.Bool
 	failure    atomic.Pointer[error]
 	trace      httptrace.ClientTrace
+	reply      buffered
 }
 
 func (w *watched) follow(standard bool) *httptrace.ClientTrace {

@@ -429,7 +429,7 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 		err = errors.New("the transport returned neither a reply nor an error")
 	}
 	if err == nil {
-		err = buffer(resp)
+		err = buffer(resp, nil)
 	}
 	if err != nil {
 		if resp != nil && resp.Body != nil {
@@ -517,14 +517,17 @@ func (e *timeoutError) Is(target error) bool {
 
 var errTooLarge = fmt.Errorf("the reply is over %d MiB", MaxBody>>20)
 
-// buffer reads the reply into memory, so that a cut or endless body is a
-// failure of the attempt, under its deadline.
-func buffer(resp *http.Response) error {
+// buffer reads the reply into memory, that of into if it is given, so that a cut
+// or endless body is a failure of the attempt, under its deadline.
+func buffer(resp *http.Response, into *buffered) error {
 	if _, done := resp.Body.(*buffered); done {
 		return nil
 	}
+	if into == nil {
+		into = &buffered{}
+	}
 	if resp.Body == nil {
-		resp.Body = newBuffered(nil)
+		resp.Body = into
 		return nil
 	}
 	data, err := readAll(resp.Body, resp.ContentLength)
@@ -537,7 +540,8 @@ func buffer(resp *http.Response) error {
 	case closeErr != nil && len(data) == 0:
 		return fmt.Errorf("reading the reply: %w", closeErr)
 	}
-	resp.Body = newBuffered(data)
+	into.hold(data)
+	resp.Body = into
 	return nil
 }
 
@@ -569,8 +573,9 @@ type buffered struct {
 	data []byte
 }
 
-func newBuffered(data []byte) *buffered {
-	return &buffered{Reader: *bytes.NewReader(data), data: data}
+func (b *buffered) hold(data []byte) {
+	b.data = data
+	b.Reset(data)
 }
 
 func (*buffered) Close() error { return nil }
