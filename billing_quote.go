@@ -22,9 +22,10 @@ import (
 // [ErrInvalid] (the model of 2022, which bills every template alike, does not
 // ask). Other errors are those of the message, [ErrInvalid] for an instant in a
 // closed month, and [ErrNoPrice], a [*Gap] by errors.As, together with the
-// charge. Where a free tier or a volume tier decides, a quote takes as long as
-// a bill, else it looks at this one contact. Of many messages each quote would
-// find the same free tier: ask [Ledger.QuoteAll].
+// charge. A quote looks at this one contact; where a free tier decides, at as
+// many others as it takes to see that it is used up; where a volume tier does, it
+// takes as long as a bill. Of many messages each quote would find the same free
+// tier: ask [Ledger.QuoteAll].
 func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message) (Charge, error) {
 	const op = "Quote"
 	q, err := l.newQuoting(now, channel)
