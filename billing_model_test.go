@@ -2,10 +2,12 @@ package chatapi_test
 
 import (
 	"cmp"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,6 +26,67 @@ type naive struct {
 	model  chatapi.Model // "" is by date
 	anchor chatapi.Anchor
 	used   int // of every free tier, in every month
+	sent   int // charged utility templates to North America before, in every month
+
+	// replaced says that the account has rules of its own: posts are free entry
+	// points for 30 hours, and each number has 1,000 free utility and marketing
+	// ones under every model.
+	replaced bool
+}
+
+// naiveRules are the same as an account takes them.
+func naiveRules(anchor chatapi.Anchor) []chatapi.Rule {
+	rules := chatapi.PublishedRules(anchor)
+	for i := range rules {
+		r := &rules[i]
+		r.Free, r.Scope, r.Categories = 1000, chatapi.ScopeNumber, []string{"marketing", "utility"}
+		if r.Model != chatapi.ModelNBP {
+			r.EntryPoints, r.EntryPointLength = []chatapi.EntryPoint{chatapi.EntryPointPost}, 30*time.Hour
+		}
+	}
+	return rules
+}
+
+// naiveCards are the prices: by era one for each category, and where messages are
+// billed tiers from the third and the fifth on, but for marketing.
+const naiveCards = `market,category,currency,price,effective_from,from_message,to_message
+North America,marketing,USD,0.11,2021-01-01,,
+North America,utility,USD,0.12,2021-01-01,,
+North America,authentication,USD,0.13,2021-01-01,,
+North America,user_initiated,USD,0.21,2022-02-01,,
+North America,business_initiated,USD,0.22,2022-02-01,,
+North America,marketing,USD,0.31,2023-06-01,,
+North America,utility,USD,0.32,2023-06-01,,
+North America,authentication,USD,0.33,2023-06-01,,
+North America,service,USD,0.34,2023-06-01,,
+North America,marketing,USD,0.41,2025-07-01,,
+North America,utility,USD,0.42,2025-07-01,1,2
+North America,utility,USD,0.52,2025-07-01,3,4
+North America,utility,USD,0.62,2025-07-01,5,
+North America,authentication,USD,0.43,2025-07-01,1,2
+North America,authentication,USD,0.53,2025-07-01,3,4
+North America,authentication,USD,0.63,2025-07-01,5,
+North America,service,USD,0.44,2025-07-01,1,2
+North America,service,USD,0.54,2025-07-01,3,4
+North America,service,USD,0.64,2025-07-01,5,
+`
+
+// price is what the nth unit of the month costs; "0.00" is no price.
+func (n naive) price(u *naiveUnit, nth int) string {
+	first, from := map[chatapi.Model]int{chatapi.ModelNBP: 10, chatapi.ModelCBP2022: 20, chatapi.ModelCBP2023: 30, chatapi.ModelCBP2024: 30,
+		chatapi.ModelPMP2025: 40, chatapi.ModelPMP2026: 40}[u.model], map[chatapi.Model]string{chatapi.ModelNBP: "2021-01-01", chatapi.ModelCBP2022: "2022-02-01",
+		chatapi.ModelCBP2023: "2023-06-01", chatapi.ModelCBP2024: "2023-06-01", chatapi.ModelPMP2025: "2025-07-01", chatapi.ModelPMP2026: "2025-07-01"}[u.model]
+	cents := first + map[string]int{"marketing": 1, "utility": 2, "authentication": 3, "service": 4, "user_initiated": 1, "business_initiated": 2}[u.Category]
+	switch {
+	case u.OpenedAt.In(n.zone).Format(time.DateOnly) < from:
+		return "0.00"
+	case first < 40 || u.Category == "marketing" || nth < 3:
+	case nth < 5:
+		cents += 10
+	default:
+		cents += 20
+	}
+	return fmt.Sprintf("0.%d", cents)
 }
 
 type naiveMessage struct {
@@ -85,6 +148,9 @@ func (n naive) modelOn(t time.Time) chatapi.Model {
 }
 
 func (n naive) entryLength(t time.Time) time.Duration {
+	if n.replaced {
+		return 30 * time.Hour
+	}
 	if n.modelOn(t) == chatapi.ModelCBP2022 && t.In(n.zone).Format(time.DateOnly) < "2023-03-01" {
 		return naiveDay
 	}
@@ -95,6 +161,8 @@ func (n naive) qualifies(model chatapi.Model, entry chatapi.EntryPoint) bool {
 	switch {
 	case model == chatapi.ModelNBP:
 		return false
+	case n.replaced:
+		return entry == chatapi.EntryPointPost
 	case entry == chatapi.EntryPointAd:
 		return true
 	}
@@ -290,7 +358,7 @@ func (n naive) pair(number chatapi.ChannelID, contact string, all []chatapi.Acti
 	return units
 }
 
-// rows bills all pairs and spends the free tiers.
+// rows bills all pairs and spends the free tiers and the volume tiers.
 func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
 	byPair := map[string][]chatapi.Activity{}
 	for _, a := range activities {
@@ -304,12 +372,16 @@ func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
 	slices.SortStableFunc(units, func(a, b *naiveUnit) int {
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number), cmp.Compare(a.Contact, b.Contact))
 	})
-	used := map[string]int{}
+	used, charges := map[string]int{}, map[string]int{}
 	for _, u := range units {
 		month := u.OpenedAt.In(n.zone).Format("2006-01")
 		tier, reason := "", chatapi.FreeTier
 		switch {
 		case u.FreeReason != "":
+		case n.replaced:
+			if u.Category == chatapi.CategoryUtility || u.Category == chatapi.CategoryMarketing {
+				tier = month + string(u.Number)
+			}
 		case u.model == chatapi.ModelCBP2022, u.model == chatapi.ModelCBP2023 && u.Category == chatapi.CategoryService:
 			tier = month
 		case u.model == chatapi.ModelPMP2026 && u.Category == chatapi.CategoryService:
@@ -325,6 +397,13 @@ func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
 		}
 		if u.FreeReason == "" {
 			u.Billable, u.Charges = true, 1
+			volume := month + u.Category
+			charges[volume]++
+			nth := charges[volume]
+			if u.Category == chatapi.CategoryUtility {
+				nth += n.sent
+			}
+			u.Price = n.price(u, nth)
 		}
 		charged = append(charged, u.String())
 	}
@@ -382,6 +461,8 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 		count, err = strconv.Atoi(text)
 		require.NoError(t, err)
 	}
+	rates, err := chatapi.ReadRates(strings.NewReader(naiveCards))
+	require.NoError(t, err)
 	var zones []*time.Location
 	for _, name := range []string{"UTC", "America/New_York", "Asia/Kolkata"} {
 		zone, err := time.LoadLocation(name)
@@ -393,10 +474,13 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 	for i := range count {
 		r := rand.New(rand.NewPCG(5, uint64(i)))
 		n := naive{zone: zones[r.IntN(len(zones))], model: models[r.IntN(len(models))], used: 998,
-			anchor: []chatapi.Anchor{chatapi.AnchorFirstInbound, chatapi.AnchorFirstDelivered}[r.IntN(2)]}
+			anchor: []chatapi.Anchor{chatapi.AnchorFirstInbound, chatapi.AnchorFirstDelivered}[r.IntN(2)], sent: r.IntN(3), replaced: r.IntN(4) == 0}
 		around, err := time.ParseInLocation(time.DateOnly, days[r.IntN(len(days))], n.zone)
 		require.NoError(t, err)
-		account := chatapi.Account{Timezone: n.zone, Model: n.model, Anchor: n.anchor}
+		account := chatapi.Account{Timezone: n.zone, Model: n.model, Anchor: n.anchor, Rates: rates}
+		if n.replaced {
+			account.Rules = naiveRules(n.anchor)
+		}
 		activities := smallHistory(r, around)
 		wantUnits, wantWindows := n.rows(activities)
 
@@ -408,6 +492,7 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 			for _, number := range []chatapi.ChannelID{"", "A", "B"} {
 				account.Used = append(account.Used, chatapi.Usage{Month: month, Number: number, Units: n.used})
 			}
+			account.Used = append(account.Used, chatapi.Usage{Month: month, Market: "North America", Category: "utility", Units: n.sent})
 		}
 		ledger := chatapi.NewLedger(account)
 		for _, a := range activities {
@@ -421,7 +506,7 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 			}
 			all = append(all, bill)
 		}
-		units, windows := scenarioRows(all, false)
+		units, windows := scenarioRows(all, true)
 		slices.Sort(units)
 		slices.Sort(windows)
 		slices.Sort(wantUnits)

@@ -3,6 +3,7 @@ package chatapi_test
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -94,7 +95,7 @@ func (r scenarioRow) String() string {
 		r.Category, instant(&r.OpenedAt), instant(r.ExpiresAt), instant(r.ClosedAt), r.Billable, r.Charges, r.FreeReason, r.Price)
 }
 
-func loadScenarios(t *testing.T, path string) []scenario {
+func loadScenarios(t testing.TB, path string) []scenario {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -296,4 +297,49 @@ func arrivals(in []chatapi.Activity) [][]chatapi.Activity {
 		all = append(all, shuffled)
 	}
 	return all
+}
+
+// Whatever the events of a scenario are, each is taken or refused with a reason,
+// and the bill does not depend on the order of their arrival.
+func FuzzScenario(f *testing.F) {
+	for _, s := range slices.Concat(loadScenarios(f, "testdata/billing/scenarios.json"), loadScenarios(f, "testdata/billing/tiers.json")) {
+		events, err := json.Marshal(s.Events)
+		require.NoError(f, err)
+		f.Add(events, string(s.Model), s.ExpectSeed != nil, 0)
+	}
+	f.Fuzz(func(t *testing.T, data []byte, model string, chatAPI bool, offset int) {
+		var s scenario
+		if json.Unmarshal(data, &s.Events) != nil || len(s.Events) > 64 {
+			return
+		}
+		account := chatapi.Account{ID: "waba1", Timezone: time.FixedZone("", offset%(14*3600)), Anchor: chatapi.AnchorFirstDelivered}
+		if chatAPI {
+			account.Anchor = chatapi.AnchorFirstInbound
+		}
+		if model != "auto" {
+			account.Model = chatapi.Model(model)
+		}
+		taken := func(activities []chatapi.Activity) *chatapi.Ledger {
+			ledger := chatapi.NewLedger(account)
+			for _, a := range activities {
+				if err := ledger.Record(a); err != nil {
+					require.True(t, errors.Is(err, chatapi.ErrInvalid) || errors.Is(err, chatapi.ErrNoTime), "%v", err)
+				}
+			}
+			return ledger
+		}
+		activities := s.activities()
+		backwards := slices.Clone(activities)
+		slices.Reverse(backwards)
+		one, other := taken(activities), taken(backwards)
+		for _, a := range activities {
+			month := chatapi.Month(a.At.In(account.Timezone).Year(), a.At.In(account.Timezone).Month())
+			bill, err := one.Bill(month)
+			replied(t, bill != nil, err)
+			again, _ := other.Bill(month)
+			require.Equal(t, bill, again)
+			_, err = one.Quote(a.At, a.Channel, a.Contact.Recipient(), chatapi.Text{Body: "hi"})
+			replied(t, true, err)
+		}
+	})
 }

@@ -115,25 +115,67 @@ func TestAContactIsShownTheSameWhicheverSpellingCameFirst(t *testing.T) {
 	require.Equal(t, customerA.Recipient(), b.Charges[0].Contact)
 }
 
-// Whatever can be restored can be written, and then read and written again the
-// same.
+// Whatever can be restored can be written, then read and written again the same,
+// and answers every question.
 func FuzzRestoreLedger(f *testing.F) {
-	f.Add([]byte("chatapi ledger\n\x01\x00"), true)
-	f.Add([]byte("chatapi ledger\n\x01\x01\x01A\x0bphone:12345\x00\x00\x00"), true)
-	f.Add([]byte("chatapi ledger\n\x01\x01\xff\xff\xff\xff\x0f"), false)
+	account := chatapi.Account{ID: "waba1", Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 999}}}
+	for _, month := range []chatapi.YearMonth{{}, chatapi.Month(2022, time.February), chatapi.Month(2022, time.March)} {
+		ledger := chatapi.NewLedger(account)
+		click := wrote(instant("2022-03-31T10:00:00Z"), customerA)
+		click.EntryPoint = chatapi.EntryPointAd
+		reported := sent("m3", instant("2022-03-31T22:00:00Z"), customerB, "utility")
+		reported[1].Reported = chatapi.Reported{Origin: "utility", Billable: "true", Model: "CBP", ExpiresAt: instant("2022-04-01T22:00:00Z")}
+		for _, a := range slices.Concat([]chatapi.Activity{click}, sent("m1", instant("2022-03-31T12:00:00Z"), customerA, ""), reported) {
+			require.NoError(f, ledger.Record(a))
+		}
+		if month.Year > 0 {
+			_, _ = ledger.Close(month)
+			for _, a := range sent("late", instant("2022-03-02T12:00:00Z"), customerA, "utility") {
+				require.NoError(f, ledger.Record(a))
+			}
+		}
+		var out bytes.Buffer
+		require.NoError(f, ledger.Snapshot(&out))
+		f.Add(out.Bytes()[:out.Len()-sha256.Size], true)
+		f.Add(out.Bytes(), false)
+	}
 	f.Fuzz(func(t *testing.T, data []byte, sign bool) {
 		if sign { // else hardly anything passes the checksum
 			sum := sha256.Sum256(data)
 			data = append(slices.Clone(data), sum[:]...)
 		}
-		ledger, err := chatapi.RestoreLedger(bytes.NewReader(data), chatapi.Account{})
+		ledger, err := chatapi.RestoreLedger(bytes.NewReader(data), account)
 		if err != nil {
 			require.ErrorIs(t, err, chatapi.ErrSnapshot)
 			return
 		}
 		again := snapshotOf(t, ledger)
-		ledger, err = chatapi.RestoreLedger(bytes.NewReader(again), chatapi.Account{})
+		second, err := chatapi.RestoreLedger(bytes.NewReader(again), account)
 		require.NoError(t, err)
-		require.Equal(t, again, snapshotOf(t, ledger))
+		require.Equal(t, again, snapshotOf(t, second))
+
+		now := instant("2022-04-01T11:00:00Z")
+		for _, month := range []time.Month{time.March, time.April} {
+			bill, err := ledger.Bill(chatapi.Month(2022, month))
+			replied(t, bill != nil, err)
+			forecast, err := ledger.Forecast(chatapi.Month(2022, month), now)
+			replied(t, forecast != nil, err)
+			_, err = ledger.Reconcile(chatapi.Month(2022, month))
+			replied(t, true, err)
+		}
+		_, err = ledger.Quote(now, abc, customerA.Recipient(), chatapi.Text{Body: "hi"})
+		replied(t, true, err)
+		_, err = ledger.Conversations(abc, customerA.Recipient())
+		replied(t, true, err)
+		_, err = ledger.Close(chatapi.Month(2022, time.April))
+		replied(t, true, err)
+		require.NotEmpty(t, snapshotOf(t, ledger))
 	})
+}
+
+// replied checks that there is an answer, or a reason of the SDK's why not.
+func replied(t *testing.T, there bool, err error) {
+	t.Helper()
+	var e *chatapi.Error
+	require.True(t, there && err == nil || errors.As(err, &e), "%v", err)
 }

@@ -75,8 +75,10 @@
 //
 // A [Ledger] is told every event and every send, in any order and any number of
 // times, and answers with windows, conversations and the month's [Bill]: what
-// was free and why, and what was charged. Which rules count is a matter of the
-// date, or of [Account.Model]. Prices come from dated cards ([EmbeddedRates],
+// was free and why, and what was charged. Before a send [Ledger.Quote] says what
+// it would cost, [Ledger.QuoteAll] so for a campaign, and [Ledger.Forecast] what
+// the month will come to. Which rules count is a matter of the date, or of
+// [Account.Model]. Prices come from dated cards ([EmbeddedRates],
 // [ReadRates]); a price that no card has is [ErrNoPrice], never zero. The
 // ledger knows no clock, no network and no floating-point number.
 //
