@@ -142,6 +142,7 @@ func TestOptions(t *testing.T) {
 	for problem, args := range map[string][]string{
 		"one file":      {},
 		"a count":       {"-generate", "-1"},
+		"want 1 to 120": {"-generate", "10", "-months", "0"},
 		"-close":        {"-close", "-1h", "-"},
 		"-now":          {"-forecast", "-now", "today", "-"},
 		"-forecast":     {"-forecast", "-now", "2026-09-01T00:00:00Z", "-"},
@@ -173,6 +174,12 @@ func TestAMadeUpFileIsTheSameEachTimeAndCanBeBilled(t *testing.T) {
 	again, _, err := billing(t, "", "-generate", fmt.Sprint(n))
 	require.NoError(t, err)
 	assert.Equal(t, file, again)
+	months, _, err := billing(t, "", "-generate", fmt.Sprint(n), "-months", "3")
+	require.NoError(t, err)
+	assert.Equal(t, n, strings.Count(months, "\n"))
+	for _, month := range []string{"2026-08-", "2026-09-", "2026-10-"} {
+		assert.Contains(t, months, `"at":"`+month)
+	}
 	other, _, err := billing(t, "", "-generate", fmt.Sprint(n), "-seed", "2")
 	require.NoError(t, err)
 	assert.NotEqual(t, file, other)
