@@ -11,8 +11,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -259,4 +261,21 @@ func TestForecastAndVolumeTiers(t *testing.T) {
 		assert.Contains(t, page, part)
 	}
 	wellFormed(t, page)
+}
+
+// Ten million events of a million customers and five months, from making them up
+// to the whole bill as text. The bar is 20 seconds on two processors.
+func BenchmarkReplay(b *testing.B) {
+	var seconds []float64
+	for b.Loop() {
+		reader, writer := io.Pipe()
+		go func() { writer.CloseWithError(generate(writer, 10_000_000, 5, 1)) }()
+		start := time.Now()
+		if err := run([]string{"-"}, reader, io.Discard, io.Discard); err != nil {
+			b.Fatal(err)
+		}
+		seconds = append(seconds, time.Since(start).Seconds())
+	}
+	slices.Sort(seconds)
+	b.ReportMetric(seconds[len(seconds)/2], "x-replay-seconds")
 }
