@@ -274,7 +274,30 @@ func closedCharge(u *unit) Charge {
 
 // tiered reports whether what the unit costs depends on those before it: on how
 // much of a free tier or a volume tier is used.
-func (u *unit) tiered() bool {
+func (u *unit) tiered() bool { return u.draws() || u.banded() }
+
+// draws reports whether the unit takes from a free tier, if something is left.
+func (u *unit) draws() bool {
+	if u.free != "" {
+		return false
+	}
+	said := verdict{}
+	if u.report != nil {
+		said = u.report.verdict(*u)
+	}
+	return said.free == "" && !said.charged && u.rules.covers(orElse(said.category, u.category))
+}
+
+// tier is the free tier that the unit would take from.
+func (u *unit) tier() tierSpent {
+	if u.rules.Scope == ScopeNumber {
+		return tierSpent{u.pair.account, u.pair.channel}
+	}
+	return tierSpent{account: u.pair.account}
+}
+
+// banded reports whether the unit's price has volume tiers.
+func (u *unit) banded() bool {
 	if u.free != "" {
 		return false
 	}
@@ -285,7 +308,7 @@ func (u *unit) tiered() bool {
 	day := dayOf(a.time(u.opened))
 	market, _ := a.priced(marketOf(u.pair.contact, day), u.pair.contact, category, u.rules.era, day)
 	price, _ := a.Rates.listed(market, category, u.rules.era, day)
-	return u.rules.covers(category) || len(price.tiers) > 0
+	return len(price.tiers) > 0
 }
 
 // grounds are what decided about a charge beside what the charge itself says.
@@ -316,12 +339,9 @@ func (m *meter) charge(u *unit) (Charge, grounds) {
 		return c, grounds{}
 	}
 	if !said.charged && u.rules.covers(c.Category) {
-		spent, key := tierSpent{account: a}, tierKey{month: m.month}
-		if u.rules.Scope == ScopeNumber {
-			spent.number, key.number = c.Channel, c.Channel
-		}
-		if used := a.used[key] + m.used[spent]; used < u.rules.Free {
-			m.used[spent]++
+		tier := u.tier()
+		if used := a.used[tierKey{m.month, tier.number}] + m.used[tier]; used < u.rules.Free {
+			m.used[tier]++
 			c.Free = u.rules.reason(c.Category)
 			return c, grounds{free: used + 1}
 		}

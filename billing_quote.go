@@ -22,9 +22,10 @@ import (
 // [ErrInvalid] (the model of 2022, which bills every template alike, does not
 // ask). Other errors are those of the message, [ErrInvalid] for an instant in a
 // closed month, and [ErrNoPrice], a [*Gap] by errors.As, together with the
-// charge. Where a free tier or a volume tier decides, a quote takes as long as
-// a bill, else it looks at this one contact. Of many messages each quote would
-// find the same free tier: ask [Ledger.QuoteAll].
+// charge. A quote looks at this one contact; where a free tier decides, at as
+// many others as it takes to see that it is used up; where a volume tier does, it
+// takes as long as a bill. Of many messages each quote would find the same free
+// tier: ask [Ledger.QuoteAll].
 func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message) (Charge, error) {
 	const op = "Quote"
 	q, err := l.newQuoting(now, channel)
@@ -197,6 +198,9 @@ func (q *quoting) fold(all []planned) error {
 		}
 		all = all[n:]
 	}
+	if m := q.ahead(with, without); m != nil {
+		return q.count(m, inOrderOfOpening(with), 1)
+	}
 	months := map[YearMonth]bool{}
 	for _, o := range slices.Concat(with, without) {
 		if o.tiered() {
@@ -212,12 +216,56 @@ func (q *quoting) fold(all []planned) error {
 				added = append(added, opening{u.opened, u})
 			}
 		}
-		if err := errors.Join(q.count(month, inOrderOfOpening(added), 1), q.count(month, recorded, -1)); err != nil {
+		if err := errors.Join(q.count(newMeter(month), inOrderOfOpening(added), 1), q.count(newMeter(month), recorded, -1)); err != nil {
 			return err
 		}
 	}
-	return errors.Join(q.count(YearMonth{}, inOrderOfOpening(slices.DeleteFunc(with, inTier)), 1),
-		q.count(YearMonth{}, inOrderOfOpening(slices.DeleteFunc(without, inTier)), -1))
+	return errors.Join(q.count(newMeter(YearMonth{}), inOrderOfOpening(slices.DeleteFunc(with, inTier)), 1),
+		q.count(newMeter(YearMonth{}), inOrderOfOpening(slices.DeleteFunc(without, inTier)), -1))
+}
+
+// ahead is the short way where the messages only add units, after all others that
+// take from their free tier, and no volume tier decides: as a rule. It returns a
+// meter with what is used of the tier, or nil. A tier that is used up, as those
+// of busy numbers are, is found out without a look at every contact.
+func (q *quoting) ahead(with, without []opening) *meter {
+	if len(with) == 0 || len(without) > 0 {
+		return nil
+	}
+	first := slices.MinFunc(with, func(a, b opening) int { return cmp.Compare(a.at, b.at) })
+	month, tier := q.account.month(first.at), first.tier()
+	for _, o := range with {
+		if o.rules != first.rules || q.account.month(o.at) != month || o.banded() {
+			return nil
+		}
+	}
+	m := newMeter(month)
+	start, end := q.account.monthStart(month), q.account.monthEnd(month)
+	left := first.rules.Free - q.account.used[tierKey{month, tier.number}]
+	if left <= 0 || !slices.ContainsFunc(with, func(o opening) bool { return o.draws() }) {
+		return m
+	}
+	used, inTheWay := 0, false
+	for from, n := uint32(0), uint32(q.threads.n); from < n && used < left; from += fewThreads {
+		q.walks(q.account, from, min(n, from+fewThreads), func(w *walk, _ *gathered) {
+			for i := range w.units {
+				u := &w.units[i]
+				if u.carried || u.opened < start || u.opened >= end || !u.draws() {
+					continue
+				}
+				if u.tier() == tier {
+					used++
+					inTheWay = inTheWay || u.opened >= first.at
+				}
+				inTheWay = inTheWay || u.rules != first.rules
+			}
+		})
+	}
+	if inTheWay {
+		return nil
+	}
+	m.used[tier] = used
+	return m
 }
 
 func appendOpenings(all []opening, units []unit) []opening {
@@ -282,8 +330,7 @@ func (u *unit) sameAs(v *unit) bool {
 
 // count charges units, and adds what they cost or, with the sign -1, takes it
 // off.
-func (q *quoting) count(month YearMonth, units []*unit, sign int) error {
-	m := newMeter(month)
+func (q *quoting) count(m *meter, units []*unit, sign int) error {
 	for _, u := range units {
 		if u.kind == unitWindow {
 			continue

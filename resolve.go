@@ -155,7 +155,12 @@ func shownText(operation string, body []byte) string {
 	default:
 		return ""
 	}
-	text, _ := wire.Root(body).Get(name).Text()
+	document, err := wire.Parse(body)
+	if err != nil {
+		return ""
+	}
+	defer document.Release()
+	text, _ := document.Root().Get(name).Text()
 	return text
 }
 

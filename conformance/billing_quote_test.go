@@ -43,27 +43,10 @@ func tieredCards() string {
 	return cards.String()
 }
 
-// drawQuoted is a past with all that a quote can depend on, and the instant of
-// the quote, which may lie before some of it.
+// drawQuoted is a past and the instant of a quote, which may lie before some of
+// it.
 func drawQuoted(t *rapid.T) (past, time.Time) {
 	p := drawPast(t)
-	p.account.Model = rapid.SampledFrom([]chatapi.Model{"", "", "", chatapi.ModelNBP, chatapi.ModelCBP2022, chatapi.ModelCBP2023,
-		chatapi.ModelCBP2024, chatapi.ModelPMP2025, chatapi.ModelPMP2026}).Draw(t, "model")
-	if rapid.IntRange(0, 3).Draw(t, "cards") > 0 {
-		rates, err := chatapi.ReadRates(strings.NewReader(tieredCards()))
-		require.NoError(t, err)
-		p.account.Rates = rates
-	}
-	if rapid.Bool().Draw(t, "volume before") {
-		for _, month := range p.months() {
-			p.account.Used = append(p.account.Used, chatapi.Usage{Month: month, Market: "North America", Category: "utility", Units: 3})
-		}
-	}
-	for i := range p.activities { // two markets
-		if p.activities[i].Contact.Phone == "12025550144" {
-			p.activities[i].Contact.Phone = "541155500001"
-		}
-	}
 	step := time.Duration(rapid.IntRange(-12, 30).Draw(t, "now"))*6*time.Hour + time.Duration(rapid.IntRange(-1, 1).Draw(t, "nudge"))
 	return p, p.boundary.Add(step)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -18,9 +19,11 @@ import (
 
 var cutovers = []string{"2022-02-01", "2022-10-01", "2023-03-01", "2023-06-01", "2024-11-01", "2025-07-01", "2026-10-01", "2026-11-01"}
 
-// past is a drawn history, and the account that pays for it.
+// past is a drawn history, and the account that pays for it; sometimes number B
+// has an account of its own in the same portfolio.
 type past struct {
 	account    chatapi.Account
+	more       []chatapi.Account
 	boundary   time.Time // 00:00 of the 1st of a month, in the account's zone
 	activities []chatapi.Activity
 }
@@ -33,18 +36,44 @@ func drawPast(t *rapid.T) past {
 	require.NoError(t, err)
 	p.account = chatapi.Account{ID: "waba1", Timezone: zone,
 		Anchor: rapid.SampledFrom([]chatapi.Anchor{chatapi.AnchorFirstInbound, chatapi.AnchorFirstDelivered}).Draw(t, "anchor"),
-		Model:  rapid.SampledFrom([]chatapi.Model{"", "", chatapi.ModelCBP2022, chatapi.ModelCBP2023, chatapi.ModelPMP2025}).Draw(t, "model")}
+		Model: rapid.SampledFrom([]chatapi.Model{"", "", "", chatapi.ModelNBP, chatapi.ModelCBP2022, chatapi.ModelCBP2023,
+			chatapi.ModelCBP2024, chatapi.ModelPMP2025, chatapi.ModelPMP2026}).Draw(t, "model")}
 	for _, month := range p.months() {
 		for _, number := range []chatapi.ChannelID{"", "A", "B"} {
 			p.account.Used = append(p.account.Used, chatapi.Usage{Month: month, Number: number, Units: 998})
 		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "cards") > 0 {
+		rates, err := chatapi.ReadRates(strings.NewReader(tieredCards()))
+		require.NoError(t, err)
+		p.account.Rates = rates
+	}
+	if rapid.Bool().Draw(t, "volume before") {
+		for _, month := range p.months() {
+			p.account.Used = append(p.account.Used, chatapi.Usage{Month: month, Market: "North America", Category: "utility", Units: 1})
+		}
+	}
+	if rapid.IntRange(0, 3).Draw(t, "rules") == 0 {
+		p.account.Rules = chatapi.PublishedRules(p.account.Anchor)
+		for i := range p.account.Rules {
+			if r := &p.account.Rules[i]; r.Model != chatapi.ModelNBP {
+				r.EntryPoints, r.EntryPointLength = []chatapi.EntryPoint{chatapi.EntryPointPageCTA}, 30*time.Hour
+				r.Free, r.Scope, r.Categories = 1000, chatapi.ScopeNumber, []string{"utility", "service"}
+			}
+		}
+	}
+	if rapid.IntRange(0, 2).Draw(t, "accounts") == 0 {
+		p.account.Portfolio = "p"
+		second := p.account
+		second.ID, second.Numbers = "waba2", []chatapi.ChannelID{"B"}
+		p.more = []chatapi.Account{second}
 	}
 	grid := rapid.Custom(func(t *rapid.T) time.Duration {
 		return time.Duration(rapid.IntRange(0, 27).Draw(t, "step"))*6*time.Hour + time.Duration(rapid.IntRange(-1, 1).Draw(t, "nudge"))
 	})
 	for i := range rapid.IntRange(1, 12).Draw(t, "count") {
 		a := chatapi.Activity{Channel: rapid.SampledFrom([]chatapi.ChannelID{"A", "A", "B"}).Draw(t, "number"), MessageID: "m" + strconv.Itoa(i),
-			Contact: chatapi.Contact{Phone: rapid.SampledFrom([]string{"12025550143", "12025550143", "12025550144"}).Draw(t, "contact")},
+			Contact: chatapi.Contact{Phone: rapid.SampledFrom([]string{"12025550143", "12025550143", "541155500001"}).Draw(t, "contact")},
 			At:      p.boundary.Add(-72 * time.Hour).Add(grid.Draw(t, "at"))}
 		if rapid.IntRange(0, 4).Draw(t, "side") < 2 {
 			a.Kind = chatapi.ActivityInbound
@@ -75,7 +104,7 @@ func (p past) months() (all []chatapi.YearMonth) {
 }
 
 func (p past) ledger(t *rapid.T, activities []chatapi.Activity) *chatapi.Ledger {
-	l := chatapi.NewLedger(p.account)
+	l := chatapi.NewLedger(p.account, p.more...)
 	record(t, l, activities)
 	return l
 }
@@ -115,11 +144,11 @@ func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 func TestTwoLedgersAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPast(t)
-		p.account.Used = nil // far from the end of the free tier, which they would have to share
+		p.account.Used, p.more = nil, nil // far from the end of the free tier, which they would have to share
 		var parts [2][]chatapi.Activity
 		for _, a := range p.activities {
 			i := 0
-			if a.Contact.Phone == "12025550144" {
+			if a.Contact.Phone == "541155500001" {
 				i = 1
 			}
 			parts[i] = append(parts[i], a)
@@ -151,7 +180,7 @@ func TestASnapshotMidwayGivesTheSameBill(t *testing.T) {
 		var snapshot bytes.Buffer
 		require.NoError(t, first.Snapshot(&snapshot))
 		size := snapshot.Len()
-		second, err := chatapi.RestoreLedger(&snapshot, p.account)
+		second, err := chatapi.RestoreLedger(&snapshot, p.account, p.more...)
 		require.NoError(t, err)
 		record(t, first, p.activities[at:])
 		record(t, second, p.activities[at:])

@@ -231,9 +231,13 @@ func gauges(bill *chatapi.Bill) []gauge {
 		of   int
 	}
 	used := map[tier]int{}
-	for _, c := range bill.Charges {
+	for i := range bill.Charges { // of millions: no copies
+		c := &bill.Charges[i]
+		if c.Free != chatapi.FreeTier && c.Free != chatapi.FreeCustomerService {
+			continue
+		}
 		rule := rules[c.Model]
-		if rule.Free == 0 || c.Free != chatapi.FreeTier && c.Free != chatapi.FreeCustomerService {
+		if rule.Free == 0 {
 			continue
 		}
 		name := cmp.Or(c.Account, "account")
@@ -257,8 +261,8 @@ func volumes(bill *chatapi.Bill) []volume {
 		from                       int
 	}
 	messages, cost := map[tier]int{}, map[tier]int64{}
-	for _, c := range bill.Charges {
-		if c.Price.Tier > 0 {
+	for i := range bill.Charges {
+		if c := &bill.Charges[i]; c.Price.Tier > 0 {
 			t := tier{c.Market, c.Category, c.Amount.Currency, c.Price.Tier}
 			messages[t]++
 			cost[t] += c.Amount.Micros

@@ -20,6 +20,9 @@ type Value struct {
 // Root returns the value of a whole document, which need not be released; the
 // zero Value if data is not one.
 func Root(data []byte) Value {
+	if len(data) == 0 {
+		return Value{}
+	}
 	if d := (&Document{data: data}); d.scan() {
 		return d.Root()
 	}
