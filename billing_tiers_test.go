@@ -205,3 +205,17 @@ func TestASnapshotNoticesOtherRulesForClosedMonths(t *testing.T) {
 		assert.Contains(t, e.Sentence, `other rules for account "waba1"`)
 	}
 }
+
+// What statuses report decides what counts: a message that Meta calls free is no
+// part of the volume, and one that it bills as another category is of that one's.
+func TestTheVolumeFollowsWhatStatusesReport(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	free, moved := from("A", "m1", at), from("A", "m2", at.Add(time.Minute))
+	free[1].Reported = chatapi.Reported{Type: "free_entry_point"}
+	moved[1].Reported = chatapi.Reported{Type: "regular", Category: "marketing"}
+	ledger := newLedger(t, chatapi.Account{Used: before(99_999)}, slices.Concat(free, moved,
+		from("A", "m3", at.Add(2*time.Minute)), from("A", "m4", at.Add(3*time.Minute)))...)
+	bill, err := ledger.Bill(may2026)
+	require.NoError(t, err)
+	assert.Equal(t, []string{"m1 0.00 0", "m2 0.0618 0", "m3 0.026 0", "m4 0.0247 100001"}, prices(bill))
+}
