@@ -257,8 +257,8 @@ func (l *Ledger) Record(a Activity) error {
 }
 
 // Load records activities until the first error, of theirs or of the ledger;
-// those before it are recorded. While one part of them is entered the next is
-// read, so it keeps two processors busy.
+// those before it are recorded, for certain once it returns. While one part of
+// them is entered the next is read, so it keeps two processors busy.
 func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 	if err := l.usable(); err != nil {
 		return err

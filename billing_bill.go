@@ -163,10 +163,10 @@ func (l *Ledger) units(month YearMonth, of *volume) []*unit {
 		start, end := a.monthStart(month), a.monthEnd(month)
 		part := inParts(l.threads.n, func(from, to uint32) (found []opening) {
 			l.walks(a, from, to, func(w *walk, _ *gathered) {
-				for i := range w.units {
-					if u := &w.units[i]; !u.carried && start <= u.opened && u.opened < end {
-						found = append(found, opening{u.opened, u})
-					}
+				units := slices.DeleteFunc(w.units, func(u unit) bool { return u.carried || u.opened < start || u.opened >= end })
+				units = slices.Clone(units) // to let go of those of other months
+				for i := range units {
+					found = append(found, opening{units[i].opened, &units[i]})
 				}
 			})
 			return found
@@ -431,7 +431,10 @@ func dayOf(t time.Time) ratecard.Day { return ratecard.DayOf(t.Year(), int(t.Mon
 // or by the country that a BSUID begins with. It is empty for groups,
 // usernames and other chats, which tell no country.
 func marketOf(contact Recipient, day ratecard.Day) string {
-	if digits, ok := strings.CutPrefix(contact.Key(), string(RecipientPhone)+":"); ok {
+	if contact.kind == RecipientPhone { // nearly all: not worth a Key
+		return ratecard.MarketOfPhone(contact.value, day)
+	}
+	if digits, ok := strings.CutPrefix(contact.Key(), phonePrefix); ok {
 		return ratecard.MarketOfPhone(digits, day)
 	}
 	if country, _, ok := strings.Cut(contact.Value(), "."); ok && contact.Kind() == RecipientBSUID && len(country) == 2 {

@@ -197,10 +197,7 @@ func lineError(line int, cause error) *Error {
 }
 
 // activityDecoder decodes the lines of chunks. It keeps the texts that repeat.
-type activityDecoder struct {
-	texts    map[string]string
-	contacts map[string]Contact
-}
+type activityDecoder struct{ texts map[string]string }
 
 // decodedTexts bounds what is kept.
 const decodedTexts = 1 << 15
@@ -261,7 +258,7 @@ func (d *activityDecoder) fast(text []byte, a *Activity) bool {
 			bit, a.Channel = 8, ChannelID(d.text(value))
 		case "contact":
 			bit = 16
-			a.Contact, ok = d.contact(value)
+			a.Contact, ok = readContact(value)
 		case "message":
 			bit, a.MessageID = 32, string(value)
 		case "category":
@@ -311,18 +308,17 @@ func (d *activityDecoder) text(value []byte) string {
 	return kept
 }
 
-func (d *activityDecoder) contact(value []byte) (Contact, bool) {
-	if kept, ok := d.contacts[string(value)]; ok {
-		return kept, true
+// readContact reads what [Activity.UnmarshalJSON] reads as well: nearly always
+// "phone:" and digits.
+func readContact(value []byte) (Contact, bool) {
+	if digits, ok := bytes.CutPrefix(value, []byte(phonePrefix)); ok && len(digits) >= 6 {
+		if phone := string(digits); phoneKey(phone) != 0 {
+			return Contact{Phone: phone}, true
+		}
 	}
 	var to Recipient
 	if to.UnmarshalText(value) != nil || to.IsZero() {
 		return Contact{}, false
 	}
-	if d.contacts == nil || len(d.contacts) >= decodedTexts {
-		d.contacts = map[string]Contact{}
-	}
-	kept := contactFor(to)
-	d.contacts[string(value)] = kept
-	return kept, true
+	return contactFor(to), true
 }

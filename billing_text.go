@@ -1,8 +1,10 @@
 package chatapi
 
 import (
+	"bufio"
 	"fmt"
 	"io"
+	"iter"
 	"slices"
 	"strconv"
 	"strings"
@@ -39,29 +41,28 @@ func (b *Bill) WriteText(w io.Writer) error {
 	if b == nil || w == nil {
 		return invalid("Bill", "or its writer is nil")
 	}
-	var text strings.Builder
-	fmt.Fprintf(&text, "Bill for %s", b.Month)
+	text := bufio.NewWriter(w) // keeps the first error, for Flush
+	fmt.Fprintf(text, "Bill for %s", b.Month)
 	if b.Closed {
-		text.WriteString(", closed")
+		fmt.Fprint(text, ", closed")
 	}
-	text.WriteByte('\n')
+	fmt.Fprintln(text)
 	switch {
 	case len(b.Charges) > 0:
-		text.WriteByte('\n')
-		b.table().write(&text)
+		fmt.Fprintln(text)
+		b.table().write(text)
 	case b.Closed:
-		text.WriteString("\nThe conversations and messages are on the bill that Close returned.\n")
+		fmt.Fprint(text, "\nThe conversations and messages are on the bill that Close returned.\n")
 	default:
-		text.WriteString("\nNothing to charge.\n")
+		fmt.Fprint(text, "\nNothing to charge.\n")
 	}
-	text.WriteByte('\n')
-	b.sums().write(&text)
+	fmt.Fprintln(text)
+	b.sums().write(text)
 	if len(b.Late) > 0 {
-		text.WriteString("\nLate, not in the total\n\n")
-		b.lateTable().write(&text)
+		fmt.Fprint(text, "\nLate, not in the total\n\n")
+		b.lateTable().write(text)
 	}
-	_, err := io.WriteString(w, text.String())
-	return err
+	return text.Flush()
 }
 
 // table has a line for each charge. Which account pays is only said when there
@@ -75,19 +76,24 @@ func (b *Bill) table() *table {
 	}
 	t.right[len(head)-2] = true
 	t.add(head...)
-	for _, c := range b.Charges {
-		cost := c.Amount.String()
-		switch {
-		case c.Free != "":
-			cost = "free"
-		case c.Missing:
-			cost = "?"
+	t.more = func(yield func([]string) bool) {
+		for i := range b.Charges {
+			c := &b.Charges[i]
+			cost := c.Amount.String()
+			switch {
+			case c.Free != "":
+				cost = "free"
+			case c.Missing:
+				cost = "?"
+			}
+			row := []string{c.At.Format(minuteForm), string(c.Channel), c.Contact.String(), words(c.Category), cost, c.Why}
+			if several {
+				row = slices.Insert(row, 1, c.Account)
+			}
+			if !yield(row) {
+				return
+			}
 		}
-		row := []string{c.At.Format(minuteForm), string(c.Channel), c.Contact.String(), words(c.Category), cost, c.Why}
-		if several {
-			row = slices.Insert(row, 1, c.Account)
-		}
-		t.add(row...)
 	}
 	return t
 }
@@ -217,14 +223,27 @@ func grouped(n int) string {
 // table is text in columns as wide as their widest cell.
 type table struct {
 	rows  [][]string
-	right map[int]bool // columns set to the right
+	more  iter.Seq[[]string] // after rows, made each time they are asked for; may be nil
+	right map[int]bool       // columns set to the right
 }
 
 func (t *table) add(cells ...string) { t.rows = append(t.rows, cells) }
 
-func (t *table) write(w *strings.Builder) {
-	var widths []int
+func (t *table) all(yield func([]string) bool) {
 	for _, row := range t.rows {
+		if !yield(row) {
+			return
+		}
+	}
+	if t.more != nil {
+		t.more(yield)
+	}
+}
+
+// write takes the widths, then writes line by line; errors are w's to keep.
+func (t *table) write(w io.Writer) {
+	var widths []int
+	for row := range t.all {
 		for i, cell := range row {
 			if i == len(widths) {
 				widths = append(widths, 0)
@@ -232,7 +251,7 @@ func (t *table) write(w *strings.Builder) {
 			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
 		}
 	}
-	for _, row := range t.rows {
+	for row := range t.all {
 		var line strings.Builder
 		for i, cell := range row {
 			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
@@ -245,7 +264,6 @@ func (t *table) write(w *strings.Builder) {
 				line.WriteString(cell + pad)
 			}
 		}
-		w.WriteString(strings.TrimRight(line.String(), " "))
-		w.WriteByte('\n')
+		_, _ = io.WriteString(w, strings.TrimRight(line.String(), " ")+"\n")
 	}
 }

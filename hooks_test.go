@@ -255,3 +255,24 @@ func TestPaceLearnsFromRefusals(t *testing.T) {
 }
 
 func httpClient(api *chatapitest.API) *http.Client { return &http.Client{Transport: api.Transport} }
+
+// What an attempt took is from the request to the end of the reply, without the
+// time of the hook.
+func TestDurationOfAnAttempt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var took time.Duration
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken,
+			chatapi.WithHooks(chatapi.Hooks{Attempt: func(context.Context, chatapi.AttemptStart) (context.Context, func(chatapi.AttemptEnd)) {
+				time.Sleep(time.Second)
+				return nil, func(end chatapi.AttemptEnd) { took = end.Duration }
+			}}),
+			networkEnd(func(*http.Request) (*http.Response, error) {
+				time.Sleep(2 * time.Second)
+				return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+			}))
+		require.NoError(t, err)
+		_, err = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+		require.NoError(t, err)
+		assert.Equal(t, 2*time.Second, took)
+	})
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/http"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -533,4 +534,24 @@ func decoded(data []byte) string {
 		return s
 	}
 	return fmt.Sprint(v)
+}
+
+// A seed makes the ids of attempts repeatable; without one they are not.
+func TestAttemptIDs(t *testing.T) {
+	ids := func(seed uint64) (ids []string) {
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Seed: seed}),
+			networkEnd(func(*http.Request) (*http.Response, error) { return reply(200, `{"sent":true,"id":"wamid.1"}`), nil }))
+		require.NoError(t, err)
+		for range 3 {
+			receipt, err := client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+			require.NoError(t, err)
+			require.Len(t, receipt.Attempt.ID, 32)
+			ids = append(ids, receipt.Attempt.ID)
+		}
+		assert.NotEqual(t, ids[0], ids[1])
+		return ids
+	}
+	assert.Equal(t, ids(7), ids(7))
+	assert.NotEqual(t, ids(7), ids(8))
+	assert.NotEqual(t, ids(0), ids(0))
 }

@@ -8,22 +8,24 @@ import (
 	"time"
 )
 
-// generate writes n made-up events of October 2026: customers who write and are
-// answered, templates, a few ads, failures and doubled statuses. The same seed
-// gives the same file.
-func generate(w io.Writer, n int, seed uint64) error {
+// generate writes n made-up events of some months up to October 2026: customers
+// who write and are answered, templates, a few ads, failures and doubled
+// statuses. The same seed gives the same file.
+func generate(w io.Writer, n, months int, seed uint64) error {
 	random := rand.New(rand.NewPCG(seed, 0)) // to be the same each time
 	out := bufio.NewWriterSize(w, 1<<20)
 	g := &generator{out: out, left: n}
 	// One event a customer and hour at most would be too even: few write a lot.
-	customers := max(1, n/20)
+	customers := max(1, n/10)
+	first := time.Date(2026, time.November-time.Month(months), 1, 0, 0, 0, 0, time.UTC)
+	span := time.Date(2026, time.October, 31, 0, 0, 0, 0, time.UTC).Sub(first)
 	// National numbers with zeros in front, which nobody has.
 	countries := []string{"1202000", "55000", "91000", "49000", "27000", "52000"}
 	for thread := 0; g.left > 0; thread++ {
 		customer := int(float64(customers) * random.Float64() * random.Float64())
 		g.contact = countries[customer%len(countries)] + strconv.Itoa(1_000_000+customer)
 		g.channel = "ABC" + strconv.Itoa(1+customer%3)
-		at := time.Date(2026, time.October, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(random.Int64N(int64(30 * 24 * time.Hour)))).Truncate(time.Second)
+		at := first.Add(time.Duration(random.Int64N(int64(span)))).Truncate(time.Second)
 		category := ""
 		switch draw := random.IntN(10); {
 		case draw < 4:

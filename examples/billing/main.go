@@ -35,7 +35,7 @@ type options struct {
 	forecast                                bool
 	now                                     string
 	keepGoing, quiet                        bool
-	generate                                int
+	generate, months                        int
 	seed                                    uint64
 	input                                   string
 }
@@ -62,6 +62,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	flags.BoolVar(&o.keepGoing, "continue", false, "list lines that cannot be read and go on")
 	flags.BoolVar(&o.quiet, "summary", false, "print the sums only, not every charge")
 	flags.IntVar(&o.generate, "generate", 0, "write a file of this many made-up events instead")
+	flags.IntVar(&o.months, "months", 1, "how many months up to October 2026 they are of")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of the made-up events")
 	if err := flags.Parse(args); err != nil {
 		return o, err
@@ -71,6 +72,8 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		return o, fmt.Errorf("-close %s: want a time after the end of the month", o.closeAfter)
 	case o.generate < 0:
 		return o, fmt.Errorf("-generate %d: want a count of events", o.generate)
+	case o.months < 1 || o.months > 120:
+		return o, fmt.Errorf("-months %d: want 1 to 120", o.months)
 	case o.generate > 0 && flags.NArg() == 0:
 	case o.generate > 0 || flags.NArg() != 1:
 		flags.Usage()
@@ -87,7 +90,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	if o.generate > 0 {
-		return generate(stdout, o.generate, o.seed)
+		return generate(stdout, o.generate, o.months, o.seed)
 	}
 	account, err := o.account()
 	if err != nil {
@@ -115,8 +118,13 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	ledger := chatapi.NewLedger(account)
 	closing := &closing{ledger: ledger, zone: account.Timezone, after: o.closeAfter, wanted: month}
 	progress := newProgress(stderr, size)
-	reading := &reading{progress: progress, keepGoing: o.keepGoing, stderr: stderr, record: closing.record}
-	err = reading.all(chatapi.ReadActivities(progress.reader(input)))
+	reading := &reading{keepGoing: o.keepGoing, stderr: stderr}
+	activities := chatapi.ReadActivities(progress.reader(input))
+	if o.keepGoing || o.closeAfter > 0 { // what comes before has to be in the ledger
+		err = reading.each(activities, closing.record)
+	} else {
+		err = reading.all(activities, ledger)
+	}
 	progress.done(reading.events)
 	if err != nil {
 		return err
@@ -241,10 +249,8 @@ func (o *options) account() (chatapi.Account, error) {
 
 // reading records activities and remembers what was seen.
 type reading struct {
-	progress  *progress
 	keepGoing bool
 	stderr    io.Writer
-	record    func(chatapi.Activity) error
 
 	events, bad int
 	latest      time.Time
@@ -253,36 +259,60 @@ type reading struct {
 // badLines is how many are listed one by one.
 const badLines = 20
 
-func (r *reading) all(activities iter.Seq2[chatapi.Activity, error]) error {
+// all records activities until the first that is wrong.
+func (r *reading) all(activities iter.Seq2[chatapi.Activity, error], ledger *chatapi.Ledger) error {
+	var unread error
+	err := ledger.Load(func(yield func(chatapi.Activity, error) bool) {
+		for activity, err := range activities {
+			if unread = err; err == nil {
+				r.events++
+				r.see(activity)
+			}
+			if !yield(activity, err) {
+				return
+			}
+		}
+	})
+	if err != nil && unread == nil {
+		return fmt.Errorf("event %d: %w", r.events, err)
+	}
+	return err
+}
+
+// each records activities one by one.
+func (r *reading) each(activities iter.Seq2[chatapi.Activity, error], record func(chatapi.Activity) error) error {
 	for activity, err := range activities {
 		if err == nil {
 			r.events++
-			if err = r.record(activity); err != nil {
+			if err = record(activity); err != nil {
 				err = fmt.Errorf("event %d: %w", r.events, err)
 			}
 		}
 		switch {
 		case err == nil:
+			r.see(activity)
 		case !r.keepGoing || !errors.Is(err, chatapi.ErrInvalid) && !errors.Is(err, chatapi.ErrNoTime):
 			return err
 		default:
 			if r.bad++; r.bad <= badLines {
 				fmt.Fprintln(r.stderr, "passed over:", err)
 			}
-			continue
-		}
-		at := activity.At
-		if at.IsZero() {
-			at = activity.Observed
-		}
-		if at.After(r.latest) {
-			r.latest = at
 		}
 	}
 	if r.bad > badLines {
 		fmt.Fprintf(r.stderr, "passed over: %d lines in all\n", r.bad)
 	}
 	return nil
+}
+
+func (r *reading) see(activity chatapi.Activity) {
+	at := activity.At
+	if at.IsZero() {
+		at = activity.Observed
+	}
+	if at.After(r.latest) {
+		r.latest = at
+	}
 }
 
 // write writes the forms that were asked for.

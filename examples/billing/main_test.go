@@ -11,8 +11,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -142,6 +144,7 @@ func TestOptions(t *testing.T) {
 	for problem, args := range map[string][]string{
 		"one file":      {},
 		"a count":       {"-generate", "-1"},
+		"want 1 to 120": {"-generate", "10", "-months", "0"},
 		"-close":        {"-close", "-1h", "-"},
 		"-now":          {"-forecast", "-now", "today", "-"},
 		"-forecast":     {"-forecast", "-now", "2026-09-01T00:00:00Z", "-"},
@@ -173,6 +176,12 @@ func TestAMadeUpFileIsTheSameEachTimeAndCanBeBilled(t *testing.T) {
 	again, _, err := billing(t, "", "-generate", fmt.Sprint(n))
 	require.NoError(t, err)
 	assert.Equal(t, file, again)
+	months, _, err := billing(t, "", "-generate", fmt.Sprint(n), "-months", "3")
+	require.NoError(t, err)
+	assert.Equal(t, n, strings.Count(months, "\n"))
+	for _, month := range []string{"2026-08-", "2026-09-", "2026-10-"} {
+		assert.Contains(t, months, `"at":"`+month)
+	}
 	other, _, err := billing(t, "", "-generate", fmt.Sprint(n), "-seed", "2")
 	require.NoError(t, err)
 	assert.NotEqual(t, file, other)
@@ -252,4 +261,21 @@ func TestForecastAndVolumeTiers(t *testing.T) {
 		assert.Contains(t, page, part)
 	}
 	wellFormed(t, page)
+}
+
+// Ten million events of a million customers and five months, from making them up
+// to the whole bill as text. The bar is 20 seconds on two processors.
+func BenchmarkReplay(b *testing.B) {
+	var seconds []float64
+	for b.Loop() {
+		reader, writer := io.Pipe()
+		go func() { writer.CloseWithError(generate(writer, 10_000_000, 5, 1)) }()
+		start := time.Now()
+		if err := run([]string{"-"}, reader, io.Discard, io.Discard); err != nil {
+			b.Fatal(err)
+		}
+		seconds = append(seconds, time.Since(start).Seconds())
+	}
+	slices.Sort(seconds)
+	b.ReportMetric(seconds[len(seconds)/2], "x-replay-seconds")
 }

@@ -247,7 +247,7 @@ func (c *call) Value(key any) any {
 func callFrom(ctx context.Context) *call {
 	state, _ := ctx.Value(callKey{}).(*call)
 	if state == nil {
-		state = &call{}
+		state = &call{Context: ctx}
 	}
 	return state
 }
@@ -260,8 +260,8 @@ var (
 	sendJSON = http.Header{"Accept": asJSON, "Content-Type": asJSON}
 )
 
-// repeat lets go-retryablehttp make attempts until there is an answer. Each of
-// them gets header and body of its own in the attempt layer.
+// repeat lets go-retryablehttp make attempts until there is an answer. The
+// attempt layer gives each of them its header and body.
 func (c *call) repeat() (*http.Response, error) {
 	t := c.transport
 	c.http = *blank.WithContext(c)
@@ -411,6 +411,7 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	done := func(Result) {}
 	if l.config.Attempt != nil {
 		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempts)
+		started = time.Now()
 	}
 
 	made.http = *req.WithContext(ctx)

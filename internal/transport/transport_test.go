@@ -245,6 +245,62 @@ func TestMiddlewareThatRepeatsSpoilsTheProof(t *testing.T) {
 	assert.EqualValues(t, 1, posts.Load())
 }
 
+// Both replies of a middleware that asks twice are whole.
+func TestMiddlewareThatRepeatsHasBothReplies(t *testing.T) {
+	asked := 0
+	c := config(roundTripper(func(*http.Request) (*http.Response, error) {
+		asked++
+		return answer(200, nil, fmt.Sprintf(`{"n":%d}`, asked)), nil
+	}))
+	c.Middleware = []func(http.RoundTripper) http.RoundTripper{func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			first, err := next.RoundTrip(r)
+			require.NoError(t, err)
+			second, err := next.RoundTrip(r)
+			require.NoError(t, err)
+			body, err := io.ReadAll(second.Body)
+			require.NoError(t, err)
+			assert.Equal(t, `{"n":2}`, string(body))
+			return first, nil
+		})
+	}}
+	reply, err := transport.New(c).Do(t.Context(), read(t, "https://api.test/ABC1/status"))
+	require.NoError(t, err)
+	assert.Equal(t, `{"n":1}`, string(reply.Body))
+}
+
+// What a careless middleware or network end writes into a request's header goes
+// no further than this request.
+func TestHeaderIsEachAttemptsOwn(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_, _ = io.WriteString(w, strings.Join(r.Header.Values("X-Mark"), " "))
+	}))
+	defer server.Close()
+	mark := 0
+	careless := func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			mark++
+			r.Header.Add("X-Mark", fmt.Sprint(mark))
+			return next.RoundTrip(r)
+		})
+	}
+	middleware := config(&http.Transport{})
+	middleware.Middleware = []func(http.RoundTripper) http.RoundTripper{careless}
+	for name, c := range map[string]transport.Config{"middleware": middleware, "network end": config(careless(&http.Transport{}))} {
+		tr := transport.New(c)
+		for range 2 {
+			for _, r := range []transport.Request{read(t, server.URL+"/ABC1/status"), send(t, server.URL+"/ABC1/sendMessage")} {
+				reply, err := tr.Do(t.Context(), r)
+				require.NoError(t, err)
+				assert.Equal(t, fmt.Sprint(mark), string(reply.Body), name)
+			}
+		}
+	}
+	reply, err := transport.New(config(&http.Transport{})).Do(t.Context(), read(t, server.URL+"/ABC1/status"))
+	require.NoError(t, err)
+	assert.Empty(t, reply.Body)
+}
+
 func TestRetryAfter(t *testing.T) {
 	for _, tc := range []struct {
 		header string
