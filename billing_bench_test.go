@@ -145,8 +145,8 @@ func timed(work func()) float64 {
 
 func each(all []Activity) iter.Seq2[Activity, error] {
 	return func(yield func(Activity, error) bool) {
-		for _, a := range all {
-			if !yield(a, nil) {
+		for i := range all {
+			if !yield(all[i], nil) {
 				return
 			}
 		}

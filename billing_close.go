@@ -3,6 +3,7 @@ package chatapi
 import (
 	"cmp"
 	"errors"
+	"maps"
 	"slices"
 	"time"
 )
@@ -57,19 +58,13 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	months := map[YearMonth]bool{month: true}
 	late := map[YearMonth][]Late{}
 	for _, a := range l.accounts {
-		end := a.monthEnd(month)
-		l.walks(a, 0, uint32(l.threads.n), func(w *walk, g *gathered) {
-			for _, u := range w.units {
-				if !u.carried && u.opened < end {
-					months[a.month(u.opened)] = true
-				}
-			}
-			// What a message after the end makes late stays for then.
-			for _, one := range l.foldUntil(w.pair, g, end).lateOnes(g) {
+		for _, part := range l.closingParts(a, month) {
+			maps.Copy(months, part.months)
+			for _, one := range part.late {
 				m := a.month(one.At.UnixNano())
 				late[m] = append(late[m], one)
 			}
-		})
+		}
 	}
 	var result *Bill
 	var resultErr error
@@ -103,23 +98,53 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	return result, resultErr
 }
 
+// closingPart is what closing a month means for some of the contacts: the months
+// before it that are closed as well, and what is late in closed ones.
+type closingPart struct {
+	months map[YearMonth]bool
+	late   []Late
+}
+
+func (l *Ledger) closingParts(a *account, month YearMonth) []closingPart {
+	start, end := a.monthStart(month), a.monthEnd(month)
+	return inParts(l.threads.n, func(from, to uint32) []closingPart {
+		part := closingPart{months: map[YearMonth]bool{}}
+		l.walks(a, from, to, func(w *walk, g *gathered) {
+			for i := range w.units {
+				if u := &w.units[i]; !u.carried && u.opened < start {
+					part.months[a.month(u.opened)] = true
+				}
+			}
+			if len(w.lateOnes(g)) > 0 { // what a message after the end makes late stays for then
+				part.late = append(part.late, l.foldUntil(w.pair, g, end).lateOnes(g)...)
+			}
+		})
+		return []closingPart{part}
+	})
+}
+
 // compact keeps of each contact what can still matter after the month's end.
 func (l *Ledger) compact(month YearMonth) {
 	next, carries := newStore(), map[uint32]*carry{}
-	var g gathered
+	ends := map[*account]int64{}
+	for _, a := range l.accounts {
+		ends[a] = max(a.monthEnd(month), a.closedUntil)
+	}
+	var g, whole gathered
 	for i := range l.threads.n {
 		old := uint32(i)
 		p := l.pair(old)
-		thread := next.intern(p.channel, p.account, p.contact)
-		end := max(p.account.monthEnd(month), p.account.closedUntil)
-		answered := map[int64]bool{}
-		for _, a := range l.fold(p, &g).windows {
-			answered[a.start] = a.answered
-		}
+		thread, end := next.intern(p.channel, p.account, p.contact), ends[p.account]
 		w := l.foldUntil(p, &g, end)
 		w.startWindows(end - 1)
-		for i := range w.windows {
-			w.windows[i].billed = w.windows[i].billed || answered[w.windows[i].start]
+		if len(w.windows) > 0 {
+			answered := map[int64]bool{}
+			for _, a := range l.fold(p, &whole).windows {
+				answered[a.start] = a.answered
+			}
+			for i := range w.windows {
+				w.windows[i].billed = w.windows[i].billed || answered[w.windows[i].start]
+			}
 		}
 		if c := w.carry(end); c != nil {
 			carries[thread] = c
@@ -150,8 +175,8 @@ func (l *Ledger) compact(month YearMonth) {
 		}
 	}
 	l.store, l.carries = next, carries
-	for _, a := range l.accounts {
-		a.closedUntil = max(a.closedUntil, a.monthEnd(month))
+	for a, end := range ends {
+		a.closedUntil = end
 	}
 }
 

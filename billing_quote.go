@@ -173,9 +173,8 @@ func (q *quoting) plan(to Recipient, m Message) (planned, error) {
 	return planned{to.Key(), category}, nil
 }
 
-// fold compares what is to be paid with and without the messages. Units that
-// don't change are left out, unless a free tier or a volume tier decides: then
-// all of the month are charged, with and without.
+// fold compares what is to be paid with and without the messages: of the months
+// in which a unit is another, all that is paid for.
 func (q *quoting) fold(all []planned) error {
 	if q.now < q.account.closedUntil {
 		return invalid("now", "is in a month that is closed")
@@ -203,11 +202,8 @@ func (q *quoting) fold(all []planned) error {
 	}
 	months := map[YearMonth]bool{}
 	for _, o := range slices.Concat(with, without) {
-		if o.tiered() {
-			months[q.account.month(o.at)] = true
-		}
+		months[q.account.month(o.at)] = true
 	}
-	inTier := func(o opening) bool { return months[q.account.month(o.at)] }
 	for month := range months {
 		recorded := q.units(month, q.account.volume)
 		added := slices.DeleteFunc(slices.Clone(with), func(o opening) bool { return q.account.month(o.at) != month })
@@ -220,8 +216,7 @@ func (q *quoting) fold(all []planned) error {
 			return err
 		}
 	}
-	return errors.Join(q.count(newMeter(YearMonth{}), inOrderOfOpening(slices.DeleteFunc(with, inTier)), 1),
-		q.count(newMeter(YearMonth{}), inOrderOfOpening(slices.DeleteFunc(without, inTier)), -1))
+	return nil
 }
 
 // ahead is the short way where the messages only add units, after all others that

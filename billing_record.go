@@ -30,13 +30,15 @@ type entry struct {
 	word    string
 	report  *Reported
 
-	number, thread      uint32
-	hash, slot, differs uint64
+	number, thread uint32
+	hash           uint64
+	slot           slot
 }
 
 // check makes an entry of an activity, or says why it cannot be placed.
 func (l *Ledger) check(a *Activity, e *entry) error {
-	*e = entry{channel: a.Channel, owner: l.owner(a.Channel), id: a.MessageID}
+	*e = entry{}
+	e.channel, e.owner, e.id = a.Channel, l.owner(a.Channel), a.MessageID
 	switch {
 	case a.Channel == "":
 		return invalid("Activity.Channel", "is missing")
@@ -69,7 +71,7 @@ func (l *Ledger) check(a *Activity, e *entry) error {
 	case len(a.MessageID) > longestText || len(e.other) > longestText/2:
 		return invalid("Activity.MessageID", fmt.Sprintf("or the contact is longer than %d bytes", longestText/2))
 	}
-	e.fact = fact{at: at.nanos, rank: at.rank, kind: kind}
+	e.fact.at, e.fact.rank, e.fact.kind = at.nanos, at.rank, kind
 	if kind == factInbound {
 		e.word = string(a.EntryPoint)
 		return nil
@@ -111,14 +113,15 @@ func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []e
 }
 
 var (
-	firstInstant = time.Date(minYear, 1, 1, 0, 0, 0, 0, time.UTC)
-	lastInstant  = time.Date(maxYear+1, 1, 1, 0, 0, 0, 0, time.UTC)
+	firstSecond = time.Date(minYear, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
+	afterLast   = time.Date(maxYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
 // canBeBilled reports whether an instant, if there is one, fits into Unix
 // nanoseconds.
 func canBeBilled(t time.Time) bool {
-	return t.IsZero() || !t.Before(firstInstant) && t.Before(lastInstant)
+	second := t.Unix()
+	return firstSecond <= second && second < afterLast || t.IsZero()
 }
 
 func factKindOf(kind ActivityKind) (factKind, bool) {

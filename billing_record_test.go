@@ -96,3 +96,27 @@ func TestABillIsTheSameOnAnyNumberOfProcessors(t *testing.T) {
 	assert.Equal(t, texts[0], texts[2])
 	assert.Greater(t, len(texts[0]), 100_000)
 }
+
+func TestClosingIsTheSameOnAnyNumberOfProcessors(t *testing.T) {
+	all := manyActivities(30_000)
+	before := runtime.GOMAXPROCS(0)
+	defer runtime.GOMAXPROCS(before)
+	var snapshots [][]byte
+	for _, n := range []int{1, 2, 5} {
+		runtime.GOMAXPROCS(n)
+		ledger := chatapi.NewLedger(chatapi.Account{Model: chatapi.ModelCBP2022})
+		require.NoError(t, ledger.Load(values(all[:25_000], nil)))
+		for _, month := range []time.Month{time.October, time.November} {
+			if _, err := ledger.Close(chatapi.Month(2026, month)); err != nil {
+				require.ErrorIs(t, err, chatapi.ErrNoPrice, "of groups")
+			}
+			require.NoError(t, ledger.Load(values(all[25_000:], nil)), "late")
+		}
+		snapshots = append(snapshots, snapshotOf(t, ledger))
+		bill, err := ledger.Bill(chatapi.Month(2026, time.October))
+		require.ErrorIs(t, err, chatapi.ErrNoPrice)
+		assert.Greater(t, len(bill.Late), 1000)
+	}
+	assert.Equal(t, snapshots[0], snapshots[1])
+	assert.Equal(t, snapshots[0], snapshots[2])
+}

@@ -184,21 +184,31 @@ func (l *store) hash(number uint32, contact contactKey, text string) uint64 {
 	return high ^ low
 }
 
-// is reports whether a thread is that of the number and contact.
-func (l *store) is(t *threadOwner, number uint32, contact contactKey, text string) bool {
-	return t.number == number && (t.contact == contact || contact == 0 && t.contact&otherContact != 0 &&
-		string(l.texts.text(textRef(t.contact&^otherContact))) == text)
+// slot is a place in the table of threads, which has open addressing. It names
+// the thread's owner, so that looking one up waits for the slot alone. It is free
+// without a contact.
+type slot struct {
+	threadOwner
+	thread uint32
+}
+
+// is reports whether a slot is that of the number and contact.
+func (l *store) is(s *slot, number uint32, contact contactKey, text string) bool {
+	return s.number == number && (s.contact == contact || contact == 0 && s.contact&otherContact != 0 &&
+		string(l.texts.text(textRef(s.contact&^otherContact))) == text)
 }
 
 // lookUp returns the thread with that hash, if there is one.
 func (l *store) lookUp(hash uint64, number uint32, contact contactKey, text string) (uint32, bool) {
-	slots := l.slots
-	for i := hash & uint64(len(slots)-1); slots[i] != 0; i = (i + 1) & uint64(len(slots)-1) {
-		if thread := uint32(slots[i]) - 1; slots[i]>>32 == hash>>32 && l.is(l.threads.at(thread), number, contact, text) {
-			return thread, true
+	for i := hash; ; i++ {
+		s := &l.slots[i&uint64(len(l.slots)-1)]
+		if s.contact == 0 {
+			return 0, false
+		}
+		if l.is(s, number, contact, text) {
+			return s.thread, true
 		}
 	}
-	return 0, false
 }
 
 // find returns the thread of a contact, if anything was recorded for it.
@@ -226,28 +236,16 @@ func (l *store) threadsOf(batch []entry) {
 		e.number = l.number(e.channel, e.owner)
 		e.hash = l.hash(e.number, e.contact, e.other)
 	}
-	// Each loop waits for one thing, the slot or the thread, and does so little
-	// else that a processor waits for many entries at a time.
+	// This loop waits for the slots, and does so little else that a processor
+	// waits for many at a time. Most are the right ones.
 	mask := uint64(len(l.slots) - 1)
 	for i := range batch {
 		batch[i].slot = l.slots[batch[i].hash&mask]
 	}
 	for i := range batch {
-		e := &batch[i]
-		for at := e.hash; e.slot != 0 && e.slot>>32 != e.hash>>32; e.slot = l.slots[at&mask] {
-			at++
-		}
-		e.thread = max(uint32(e.slot), 1) - 1
-	}
-	if l.threads.n > 0 {
-		for i := range batch {
-			e := &batch[i]
-			t := l.threads.at(e.thread)
-			e.differs = uint64(t.contact^e.contact) | uint64(t.number^e.number)
-		}
-	}
-	for i := range batch {
-		if e := &batch[i]; e.slot == 0 || e.differs != 0 {
+		if e := &batch[i]; e.contact != 0 && e.slot.contact == e.contact && e.slot.number == e.number {
+			e.thread = e.slot.thread
+		} else {
 			e.thread = l.threadOf(e)
 		}
 	}
@@ -267,23 +265,23 @@ func (l *store) threadOf(e *entry) uint32 {
 	l.heads.add(&head)
 	l.lastIn.add(&lastIn)
 	if l.threads.n*4 > len(l.slots)*3 {
-		l.slots = make([]uint64, 2*len(l.slots))
+		l.slots = make([]slot, 2*len(l.slots))
 		for i := range thread {
-			t := l.threads.at(i)
-			l.put(l.hashOf(t), i)
+			owner := l.threads.at(i)
+			l.put(l.hashOf(owner), slot{*owner, i})
 		}
 	}
-	l.put(e.hash, thread)
+	l.put(e.hash, slot{threadOwner{contact, e.number}, thread})
 	return thread
 }
 
-func (l *store) put(hash uint64, thread uint32) {
-	mask := uint64(len(l.slots) - 1)
-	i := hash & mask
-	for l.slots[i] != 0 {
-		i = (i + 1) & mask
+func (l *store) put(hash uint64, s slot) {
+	for i := hash; ; i++ {
+		if free := &l.slots[i&uint64(len(l.slots)-1)]; free.contact == 0 {
+			*free = s
+			return
+		}
 	}
-	l.slots[i] = hash>>32<<32 | uint64(thread+1)
 }
 
 // hashOf is the hash of a thread that is in the table.
@@ -315,10 +313,7 @@ type store struct {
 	channels []payer
 	last     uint32 // the number that was recorded for last
 
-	// The table of threads has open addressing. A slot is the upper half of the
-	// hash and the index of a thread, 1-based, so that a wrong one costs no look
-	// at the thread; 0 is free.
-	slots    []uint64
+	slots    []slot // the table of threads
 	seed     uint64
 	textSeed maphash.Seed
 	threads  chunks[threadOwner]
@@ -336,7 +331,7 @@ type store struct {
 }
 
 func newStore() store {
-	return store{numbers: map[ChannelID]uint32{}, slots: make([]uint64, 64), seed: rand.Uint64(), textSeed: maphash.MakeSeed()}
+	return store{numbers: map[ChannelID]uint32{}, slots: make([]slot, 64), seed: rand.Uint64(), textSeed: maphash.MakeSeed()}
 }
 
 // payer is a number that facts name, and who pays for it.
