@@ -326,7 +326,12 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 }
 
 // ChannelID returns the channel that the client talks to.
-func (c *Client) ChannelID() ChannelID { return c.channel }
+func (c *Client) ChannelID() ChannelID {
+	if c == nil {
+		return ""
+	}
+	return c.channel
+}
 
 // String returns the channel and the host, without the token.
 func (c *Client) String() string {
@@ -553,7 +558,7 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 		if r.once && c.undecided(reply.Status) {
 			return openCall(refusal)
 		}
-		return refusal
+		return repeatable(refusal)
 	}
 	switch {
 	case out != nil:
@@ -567,7 +572,17 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	case r.once:
 		return openCall(c.notJSON(r.op, &reply, err))
 	}
-	return c.notJSON(r.op, &reply, err)
+	return repeatable(c.notJSON(r.op, &reply, err))
+}
+
+// repeatable makes err the error of a call that may be repeated without harm:
+// what the catalogue says of an open outcome is meant for sends.
+func repeatable(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Kind == ErrUnavailable && e.HTTPStatus != 0 {
+		e.Retry, e.Advice = RetryBackoff, "try again later"
+	}
+	return err
 }
 
 // undecided reports whether the service may have acted although it answered
@@ -614,7 +629,9 @@ func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, erro
 		return transport.Reply{}, within(r.op, invalid("client", "is nil or was not made with New"))
 	}
 	if ctx == nil {
-		return transport.Reply{}, &Error{Op: r.op, Kind: ErrInvalid, Field: "ctx", Reason: "is nil", Retry: RetryFix}
+		e := invalid("ctx", "is nil; use context.Background()")
+		e.Op, e.Channel = r.op, c.channel
+		return transport.Reply{}, e
 	}
 	address := c.address(r.path)
 	address.RawQuery = r.query.Encode()

@@ -150,6 +150,7 @@ func TestZeroAndNilClients(t *testing.T) {
 		assert.ErrorIs(t, err, chatapi.ErrInvalid)
 		_, err = client.SendPrepared(t.Context(), nil)
 		assert.ErrorIs(t, err, chatapi.ErrInvalid)
+		assert.Empty(t, client.ChannelID())
 		_ = fmt.Sprintf("%v %+v %#v %s", client, client, client, client)
 	}
 }
@@ -170,6 +171,7 @@ func TestSendPreparedChecks(t *testing.T) {
 	}{
 		"a newer version": {func(p *chatapi.Prepared) { p.Version = 2 }, chatapi.ErrInvalid},
 		"another channel": {func(p *chatapi.Prepared) { p.Channel = "ABC2" }, chatapi.ErrWrongChannel},
+		"no channel":      {func(p *chatapi.Prepared) { p.Channel = "" }, chatapi.ErrInvalid},
 		"no operation":    {func(p *chatapi.Prepared) { p.Operation = "" }, chatapi.ErrInvalid},
 		"a path":          {func(p *chatapi.Prepared) { p.Operation = "../settings" }, chatapi.ErrInvalid},
 		"no body":         {func(p *chatapi.Prepared) { p.Body = nil }, chatapi.ErrInvalid},
@@ -316,13 +318,17 @@ func TestErrorShapesForTwoReaders(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, 90*time.Second, e.RetryAfter)
 	assert.Equal(t, chatapi.RetryBackoff, e.Retry)
-	assert.Equal(t, "chatapi: sendMessage: rate limited: rate limit (HTTP 429); come back in 1m30s", err.Error())
-	assert.Equal(t, "Too many messages in too short a time.", e.Sentence)
+	assert.Equal(t, "chatapi: sendMessage: rate limited: rate limit (HTTP 429); try again in 1m30s", err.Error())
+	assert.Equal(t, "Too many messages or requests in too short a time.", e.Sentence)
 
 	data, err := json.Marshal(e)
 	require.NoError(t, err)
 	assert.Contains(t, string(data), `"retryAfterSeconds":90`)
 	assert.NotContains(t, string(data), opaqueToken)
+
+	var log strings.Builder
+	slog.New(slog.NewTextHandler(&log, nil)).Info("", "e", e)
+	assert.Contains(t, log.String(), `e.retry=backoff e.advice="try again in 1m30s"`)
 
 	wait, ok := chatapi.RetryClass("wait:24h").Wait()
 	assert.True(t, ok)
@@ -333,6 +339,31 @@ func TestErrorShapesForTwoReaders(t *testing.T) {
 	var none *chatapi.Error
 	assert.NotPanics(t, func() { _ = none.Error(); _ = none.Unwrap(); _ = none.LogValue(); _, _ = none.MarshalJSON() })
 	assert.False(t, errors.Is(none, chatapi.ErrInvalid))
+}
+
+// What the catalogue says of an open outcome is meant for sends: a read that
+// failed may be made again.
+func TestFailedReadsMayBeRepeated(t *testing.T) {
+	for _, answer := range []*http.Response{reply(500, `{"message":"upstream"}`), reply(502, "<html>"), reply(504, ""), reply(200, "[cut")} {
+		client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+			chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return answer, nil })}))
+		require.NoError(t, err)
+		_, err = client.Channel.Status(t.Context())
+		var e *chatapi.Error
+		require.ErrorAs(t, err, &e)
+		require.ErrorIs(t, err, chatapi.ErrUnavailable)
+		assert.Equal(t, chatapi.RetryBackoff, e.Retry)
+		assert.Equal(t, "try again later", e.Advice)
+	}
+}
+
+func TestCallWithoutAContext(t *testing.T) {
+	client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken)
+	require.NoError(t, err)
+	var none context.Context
+	connection, err := client.Connect(none, chatapi.ConnectOptions{})
+	wrongField(t, err, chatapi.ErrInvalid, "ctx")
+	assert.Equal(t, "Not connected: The ctx is nil; use context.Background().", connection.String())
 }
 
 func TestCallEndedBeforeAnythingWasSent(t *testing.T) {

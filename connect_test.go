@@ -111,7 +111,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 			"Not connected: api.test did not answer like Chat API."},
 		{"not connected", at("status", 200, `{"status":"disconnected"}`), 1, chatapi.ErrBlocked, "Not connected: Channel ABC1 is disconnected."},
 		{"still connecting", at("status", 200, `{"status":"connecting"}`), 1, chatapi.ErrUnavailable, "Not connected: Channel ABC1 is still connecting."},
-		{"templates fail", at("templates", 200, `{"response":{"error":"no account"}}`), 3, chatapi.ErrRefused, "Not connected: The service refused: no account"},
+		{"templates fail", at("templates", 200, `{"response":{"error":"no account"}}`), 3, chatapi.ErrRefused, "Not connected: The service refused: no account."},
 		{"no room for a webhook", &channel{webhooks: []string{"https://a.example", "https://b.example", "https://c.example", "https://d.example", "https://e.example"}}, 4, chatapi.ErrInvalid, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -134,8 +134,9 @@ type Error struct {
 	// Reason is what the service, or the local check, said.
 	Reason string
 
-	// Sentence tells an operator in one sentence what happened; Advice what to
-	// do about it.
+	// Sentence tells an operator in one sentence what happened. Advice is what
+	// to do about it, without a capital and a full stop; empty where the
+	// sentence says it all. It holds no texts and no recipients.
 	Sentence string
 	Advice   string
 
@@ -214,8 +215,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// LogValue returns the error as structured attributes, without the raw body,
-// texts or recipients.
+// LogValue returns the error as structured attributes, the advice among them,
+// without the raw body, texts or recipients.
 func (e *Error) LogValue() slog.Value {
 	if e == nil {
 		return slog.Value{}
@@ -238,6 +239,9 @@ func (e *Error) LogValue() slog.Value {
 	}
 	if e.Retry != "" {
 		attrs = append(attrs, slog.String("retry", string(e.Retry)))
+	}
+	if e.Advice != "" {
+		attrs = append(attrs, slog.String("advice", e.Advice))
 	}
 	return slog.GroupValue(attrs...)
 }
@@ -274,5 +278,13 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 // what is wrong with it, as the rest of a sentence.
 func invalid(field, problem string) *Error {
 	return &Error{Kind: ErrInvalid, Field: field, Reason: problem, Retry: RetryFix,
-		Sentence: "The " + field + " " + problem + "."}
+		Sentence: "The " + field + " " + ended(problem)}
+}
+
+// ended closes a sentence that may end in a quotation with a stop of its own.
+func ended(sentence string) string {
+	if strings.HasSuffix(sentence, ".") || strings.HasSuffix(sentence, "?") || strings.HasSuffix(sentence, "!") {
+		return sentence
+	}
+	return sentence + "."
 }

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -22,7 +23,8 @@ type MessagesService service
 // HistoryFilter narrows [MessagesService.All]. The zero value is everything,
 // from the oldest message on.
 type HistoryFilter struct {
-	// Chat, if given, is the only chat to read: "12025550143@c.us".
+	// Chat, if given, is the only chat to read: "12025550143@c.us". A number
+	// alone is refused, since the service would find nothing.
 	Chat string
 
 	// After is the number of the last message already seen
@@ -88,6 +90,9 @@ func (f HistoryFilter) within(ev Event) bool {
 func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
 	const op = "listMessages"
 	client := (*service)(s).owner()
+	if filter.Chat != "" && !strings.Contains(filter.Chat, "@") {
+		return nil, (*service)(s).refuse(op, invalid("Chat", "is no chat id, such as 12025550143@c.us"))
+	}
 	query := url.Values{"limit": {strconv.Itoa(pageRows)}, "lastMessageNumber": {strconv.FormatInt(max(cursor, 0), 10)}}
 	if filter.Chat != "" {
 		query.Set("chatId", filter.Chat)
@@ -284,7 +289,7 @@ func (p *poller) look(ctx context.Context, s *MessagesService) error {
 func (s *MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
 	const op = "createReadMessage"
 	if messageID == "" {
-		return within(op, invalid("messageID", "is empty"))
+		return (*service)(s).refuse(op, invalid("messageID", "is empty"))
 	}
 	body := struct {
 		MessageID string `json:"messageId"`

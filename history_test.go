@@ -124,6 +124,15 @@ func TestHistoryKeepsWhatItCannotRead(t *testing.T) {
 	assert.Equal(t, map[string]int{"*chatapi.MessageEvent": 1, "*chatapi.UnknownEvent": 2}, kinds)
 }
 
+func TestHistoryOfAChatTakesAChatID(t *testing.T) {
+	client := offline(t)
+	for _, err := range client.Messages.All(t.Context(), chatapi.HistoryFilter{Chat: "+1 202 555 0143"}) {
+		wrongField(t, err, chatapi.ErrInvalid, "Chat")
+		return
+	}
+	t.Error("nothing was said about the wrong chat id")
+}
+
 func TestHistoryOff(t *testing.T) {
 	client := answering(t, 200, `{"messages":[],"notice":"Message history is not stored for this channel"}`)
 	for _, err := range client.Messages.All(t.Context(), chatapi.HistoryFilter{}) {

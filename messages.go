@@ -58,8 +58,8 @@ type SendOptions struct {
 	QuotedID string
 }
 
-// ReplyTo quotes the message with that id. A reaction names its target itself
-// and takes no quote.
+// ReplyTo quotes the message with that id, none if it is empty. A reaction names
+// its target itself and takes no quote.
 func ReplyTo(messageID string) SendOption {
 	return func(o *SendOptions) { o.QuotedID = messageID }
 }
@@ -270,6 +270,8 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 			Reason:   fmt.Sprintf("has the version %d; this SDK knows %d", p.Version, preparedVersion),
 			Sentence: "The message was prepared by a newer version of the software.",
 			Advice:   "update this process, then send it"})
+	case p.Channel == "":
+		return fail(invalid("prepared message", "names no channel; make it with Prepare"))
 	case p.Channel != c.channel:
 		return fail(&Error{Kind: ErrWrongChannel, Field: "prepared message", Retry: RetryFix,
 			Reason:   "was made for channel " + clip(string(p.Channel), 64),

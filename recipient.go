@@ -52,13 +52,17 @@ var (
 
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
-	phoneSigns = strings.NewReplacer("+", "", "(", "", ")", "", "-", "", ".", "", " ", "", "\u00a0", "")
+	// The last line is what pages and address books put in: hard and thin
+	// spaces, dashes that do not break, and invisible marks of direction.
+	phoneSigns = strings.NewReplacer("+", "", "(", "", ")", "", "-", "", ".", "", " ", "",
+		"\u00a0", "", "\u2009", "", "\u202f", "", "\u2010", "", "\u2011", "", "\u2013", "", "\u200e", "", "\u202a", "", "\u202c", "")
 )
 
 // Phone returns the recipient with that phone number, country code first. The
-// signs people write (+ ( ) - . and spaces) are removed; nothing else is
-// changed, least of all the country code. A number that does not have 6 to 15
-// digits is refused when it is used, with the number in the error.
+// signs people write (+ ( ) - . and spaces), and the invisible ones that come
+// along when a number is copied, are removed; nothing else is changed, least of
+// all the country code. A number that does not have 6 to 15 digits, or begins
+// with 0, is refused when it is used, with the number in the error.
 func Phone(number string) Recipient {
 	return Recipient{RecipientPhone, phoneSigns.Replace(strings.TrimSpace(number))}
 }
@@ -275,6 +279,8 @@ func (r Recipient) check() error {
 		return invalid("recipient", "is missing; make one with Phone, Chat, BSUID or Username")
 	case RecipientPhone:
 		switch {
+		case isPhone(r.value) && r.value[0] == '0':
+			return invalid("recipient", fmt.Sprintf("%q begins with 0, and no country code does; write +43 1 234567, not 0043 or 01", r.value))
 		case isPhone(r.value):
 		case bsuidPattern.MatchString(r.value):
 			return invalid("recipient", fmt.Sprintf("%q is a BSUID, not a phone number; use BSUID", clip(r.value, 64)))

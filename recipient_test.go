@@ -15,27 +15,28 @@ import (
 
 func TestParseRecipientByTheContractsRules(t *testing.T) {
 	for input, want := range map[string]chatapi.Recipient{
-		"12025550143":                  chatapi.Phone("12025550143"),
-		" +1 (202) 555-01.43 ":         chatapi.Phone("12025550143"),
-		"1.202.555.0143":               chatapi.Phone("12025550143"),
-		"44.2055501":                   chatapi.Phone("442055501"), // looks like a BSUID to a bare pattern
-		"12025550143@c.us":             chatapi.Chat("12025550143@c.us"),
-		"120363000000000001@g.us":      chatapi.Chat("120363000000000001@g.us"),
-		"news@broadcast":               chatapi.Chat("news@broadcast"),
-		"US.1000000000000001":          chatapi.BSUID("US.1000000000000001"),
-		"US.1000000000000001@lid":      chatapi.BSUID("US.1000000000000001"),
-		"@sample.person":               chatapi.Username("sample.person"),
-		"phone:12025550143":            chatapi.Phone("12025550143"),
-		"username:sample.person":       chatapi.Username("sample.person"),
-		"bsuid:US.1000000000000001":    chatapi.BSUID("US.1000000000000001"),
-		"chat:120363000000000001@g.us": chatapi.Chat("120363000000000001@g.us"),
-		"bsuid-as-phone:US.1":          chatapi.BSUIDAsPhone("US.1"),
+		"12025550143": chatapi.Phone("12025550143"),
+		"\u202a+1\u00a0202\u2011555\u20110143\u202c": chatapi.Phone("12025550143"), // as copied from a page
+		" +1 (202) 555-01.43 ":                       chatapi.Phone("12025550143"),
+		"1.202.555.0143":                             chatapi.Phone("12025550143"),
+		"44.2055501":                                 chatapi.Phone("442055501"), // looks like a BSUID to a bare pattern
+		"12025550143@c.us":                           chatapi.Chat("12025550143@c.us"),
+		"120363000000000001@g.us":                    chatapi.Chat("120363000000000001@g.us"),
+		"news@broadcast":                             chatapi.Chat("news@broadcast"),
+		"US.1000000000000001":                        chatapi.BSUID("US.1000000000000001"),
+		"US.1000000000000001@lid":                    chatapi.BSUID("US.1000000000000001"),
+		"@sample.person":                             chatapi.Username("sample.person"),
+		"phone:12025550143":                          chatapi.Phone("12025550143"),
+		"username:sample.person":                     chatapi.Username("sample.person"),
+		"bsuid:US.1000000000000001":                  chatapi.BSUID("US.1000000000000001"),
+		"chat:120363000000000001@g.us":               chatapi.Chat("120363000000000001@g.us"),
+		"bsuid-as-phone:US.1":                        chatapi.BSUIDAsPhone("US.1"),
 	} {
 		got, err := chatapi.ParseRecipient(input)
 		require.NoError(t, err, input)
 		assert.Equal(t, want, got, input)
 	}
-	for _, input := range []string{"", "  ", "hello", "12345", "1234567890123456", "@", "@bad name", "1@2@lid", "100000000000001@lid",
+	for _, input := range []string{"", "  ", "hello", "12345", "0043 1 234567", "(0202) 555-0143", "1234567890123456", "@", "@bad name", "1@2@lid", "100000000000001@lid",
 		"a@", "@c.us@", "12025550143 @c.us", "phone:", "phone:US.1000000000000001", "username:", "chat:12025550143", strings.Repeat("1", 1<<20)} {
 		got, err := chatapi.ParseRecipient(input)
 		assert.True(t, got.IsZero(), "%.40q gave %v", input, got)
@@ -46,7 +47,7 @@ func TestParseRecipientByTheContractsRules(t *testing.T) {
 
 func TestWrongRecipientsAreRefusedBySends(t *testing.T) {
 	for _, to := range []chatapi.Recipient{
-		{}, chatapi.Phone(""), chatapi.Phone("12345"), chatapi.Phone("+1-800-FLOWERS"), chatapi.Phone("US.1000000000000001"),
+		{}, chatapi.Phone(""), chatapi.Phone("12345"), chatapi.Phone("0043 1 234567"), chatapi.Phone("+1-800-FLOWERS"), chatapi.Phone("US.1000000000000001"),
 		chatapi.Chat(""), chatapi.Chat("12025550143"), chatapi.Chat("100000000000001@lid"), chatapi.Chat("a b@c.us"),
 		chatapi.BSUID(""), chatapi.BSUID("12025550143"), chatapi.BSUIDAsPhone("x"),
 		chatapi.Username(""), chatapi.Username("a b"), chatapi.Username(strings.Repeat("a", 129)),

@@ -50,7 +50,7 @@ type Health struct {
 // Channels holds the clients of many channels, each with a network end, a
 // limiter and secrets of its own, so that a bad channel slows no other; only
 // [WithHTTPClient] among the [WithClientOptions] gives them one network end.
-// Make one with [NewChannels]. It is safe for concurrent use and may be changed
+// Make one with [NewChannels]; the zero Channels is an empty registry too. It is safe for concurrent use and may be changed
 // while calls are running. No form of it shows a token or a secret.
 type Channels struct {
 	opts    []Option
@@ -97,7 +97,7 @@ func WithHealthChange(changed func(ChannelID, Health)) ChannelsOption {
 
 // NewChannels returns an empty registry.
 func NewChannels(opts ...ChannelsOption) *Channels {
-	s := &Channels{byID: map[string]*managed{}}
+	s := &Channels{}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(s)
@@ -122,6 +122,9 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	if !known {
 		m = &managed{id: client.channel, changed: s.changed, secrets: func() []string { return nil },
 			health: Health{State: HealthHealthy, Since: time.Now()}}
+		if s.byID == nil {
+			s.byID = map[string]*managed{}
+		}
 		s.byID[key] = m
 	}
 	client.observe = func(c outcome) { m.observe(client, c) }

@@ -331,6 +331,15 @@ func TestHealthOfALateSuccess(t *testing.T) {
 	})
 }
 
+func TestZeroChannelsIsAnEmptyRegistry(t *testing.T) {
+	var channels chatapi.Channels
+	assert.Equal(t, chatapi.Health{}, channels.Health("ABC1"))
+	assert.False(t, channels.Remove("ABC1"))
+	_, err := channels.Put("https://api.1msg.io/ABC1", opaqueToken)
+	require.NoError(t, err)
+	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
+}
+
 func TestChannelsAll(t *testing.T) {
 	channels := chatapi.NewChannels()
 	for _, id := range []string{"ABC2", "ABC3", "ABC1"} {

@@ -242,7 +242,7 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 		e.Kind, e.Retry = kindOf(row), retryOf(row)
 	}
 	if e.Kind == ErrRateLimited && e.RetryAfter > 0 {
-		e.Advice = fmt.Sprintf("come back in %s", e.RetryAfter)
+		e.Advice = fmt.Sprintf("try again in %s", e.RetryAfter)
 	}
 	if e.Kind == ErrWrongChannel {
 		e.cause = ErrUnauthorized // it is a 401 all the same
@@ -372,7 +372,7 @@ func (c *Client) sentence(e *Error) string {
 	case ErrWrongChannel:
 		return fmt.Sprintf("The token does not belong to channel %s.", c.channel)
 	case ErrBlocked:
-		return fmt.Sprintf("Channel %s is blocked or restricted: %s.", c.channel, clip(orElse(e.Reason, "no reason given"), 160))
+		return fmt.Sprintf("Channel %s is blocked or restricted: %s", c.channel, ended(clip(orElse(e.Reason, "no reason given"), 160)))
 	case ErrNotFound:
 		if e.HTTPStatus == http.StatusNotFound || e.HTTPStatus >= 300 && e.HTTPStatus < 400 {
 			return fmt.Sprintf("There is no Chat API channel at %s.", transport.RedactURL(c.base))
@@ -388,7 +388,7 @@ func (c *Client) sentence(e *Error) string {
 	case ErrOptedOut:
 		return "This person does not want marketing messages."
 	case ErrRateLimited:
-		return "Too many messages in too short a time."
+		return "Too many messages or requests in too short a time."
 	case ErrTemplate:
 		return "The template is missing, not usable, or does not fit its values."
 	case ErrMedia:
@@ -401,7 +401,7 @@ func (c *Client) sentence(e *Error) string {
 		return "It is not known whether the message went out."
 	}
 	if e.Reason != "" {
-		return "The service refused: " + clip(e.Reason, 160)
+		return "The service refused: " + ended(clip(e.Reason, 160))
 	}
 	return "The service refused without giving a reason."
 }

@@ -412,6 +412,7 @@ var templateName = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
 // label is documented; the other limits are Meta's (inferred).
 func (d TemplateDraft) check(c *checker) {
 	c.that(templateName.MatchString(d.Name), "Name", "is "+quote(d.Name)+"; it must be 1 to 512 lower-case letters, digits and underscores")
+	c.that(d.Category != "", "Category", "is empty; give MARKETING, UTILITY or AUTHENTICATION")
 	c.text("Category", d.Category, 64)
 	c.that(isWord(d.Language), "Language", "is "+quote(d.Language)+"; it must be a code such as en or pt_BR")
 	c.that(len(d.Components) > 0, "Components", "are missing; a template has at least a body")

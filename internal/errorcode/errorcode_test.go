@@ -20,7 +20,8 @@ func TestEveryRowIsUsable(t *testing.T) {
 	for _, row := range rows {
 		assert.Contains(t, classes, row.Class, row.Code)
 		assert.NotEmpty(t, row.Title, row.Code)
-		assert.NotEmpty(t, row.Advice, row.Code)
+		assert.Regexp(t, `^[a-z].*[^.]$`, row.Advice, "a phrase that can follow a semicolon")
+		assert.NotRegexp(t, `(?i)1msg|instance|on-premise|twin of|jitter|backoff|upstream|caller|confidence`, row.Advice, "operators read it")
 		if !strings.HasPrefix(row.Retry, "wait:") {
 			assert.Contains(t, []string{"no", "fix", "backoff", "template", "unknown"}, row.Retry, row.Code)
 		}
