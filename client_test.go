@@ -334,6 +334,9 @@ func TestErrorShapesForTwoReaders(t *testing.T) {
 	slog.New(slog.NewTextHandler(&log, nil)).Info("", "e", e)
 	assert.Contains(t, log.String(), `e.retry=backoff e.advice="try again in 1m30s"`)
 
+	assert.Equal(t, "chatapi: rate limited", chatapi.ErrRateLimited.Error())
+	assert.NotContains(t, fmt.Sprintf("%+v", chatapi.AttemptEnd{}), "chatapi")
+
 	wait, ok := chatapi.RetryClass("wait:24h").Wait()
 	assert.True(t, ok)
 	assert.Equal(t, 24*time.Hour, wait)

@@ -13,9 +13,15 @@ import (
 // dashboard counts by Error.Kind. Kinds are added in minor releases.
 type Kind string
 
-// Error returns the kind's text, which makes every Kind an error to match with
-// errors.Is.
-func (k Kind) Error() string { return "chatapi: " + string(k) }
+// Error returns the kind's text after "chatapi: ", which makes every Kind an
+// error to match with errors.Is. fmt prints it too; string(kind) is the bare text
+// for a metric.
+func (k Kind) Error() string {
+	if k == "" {
+		return "" // of an AttemptEnd without a refusal, not an error at all
+	}
+	return "chatapi: " + string(k)
+}
 
 // The kinds of error. The comment says who has to act.
 const (

@@ -53,7 +53,9 @@
 // # Mocks by hand
 //
 // The Respond functions make answers of the service for
-// github.com/jarcoal/httpmock or an http.RoundTripper of your own.
+// github.com/jarcoal/httpmock or an http.RoundTripper of your own. It is given to
+// [chatapi.WithHTTPClient], so its requests carry "?token=…": register addresses
+// without a query, which httpmock matches all the same.
 //
 // # What is assumed
 //

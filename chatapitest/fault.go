@@ -14,8 +14,8 @@ import (
 // Fault makes requests fail. The first fields say which requests, the others
 // how. Its zero value fails the next request with status 500.
 type Fault struct {
-	// Operation limits the fault to one operation, such as "sendMessage" or
-	// "templates", Method to one method, To to one recipient, and Match to the
+	// Operation limits the fault to one operation, by its path such as
+	// "templates" or its id such as "listTemplates", Method to one method, To to one recipient, and Match to the
 	// calls for which it returns true. All that are set must fit.
 	Operation string
 	Method    string
