@@ -115,8 +115,13 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 		bill.Late = sortLate(append(slices.Clone(closed.Late), l.lateIn(month)...))
 		return &bill, gapError("Bill", bill.Gaps)
 	}
+	return l.billOf(month, l.units(month, nil))
+}
+
+// billOf makes the bill of a month of its units.
+func (l *Ledger) billOf(month YearMonth, units []*unit) (*Bill, error) {
 	m := newMeter(month)
-	m.all(l.units(month, nil))
+	m.all(units)
 	bill := &Bill{Month: month, Conversations: m.conversations, Charges: m.charges, Closed: true}
 	totals := map[string]Money{}
 	for _, a := range l.accounts {
@@ -163,11 +168,7 @@ func (l *Ledger) units(month YearMonth, of *volume) []*unit {
 		start, end := a.monthStart(month), a.monthEnd(month)
 		part := inParts(l.threads.n, func(from, to uint32) (found []opening) {
 			l.walks(a, from, to, func(w *walk, _ *gathered) {
-				units := slices.DeleteFunc(w.units, func(u unit) bool { return u.carried || u.opened < start || u.opened >= end })
-				units = slices.Clone(units) // to let go of those of other months
-				for i := range units {
-					found = append(found, opening{units[i].opened, &units[i]})
-				}
+				found = w.appendOpenings(found, start, end)
 			})
 			return found
 		})
@@ -185,6 +186,16 @@ func (l *Ledger) units(month YearMonth, of *volume) []*unit {
 type opening struct {
 	at int64
 	*unit
+}
+
+// appendOpenings appends the units that are to be billed within some time, and
+// lets go of the others.
+func (w *walk) appendOpenings(found []opening, start, end int64) []opening {
+	units := slices.Clone(slices.DeleteFunc(w.units, func(u unit) bool { return u.carried || u.opened < start || u.opened >= end }))
+	for i := range units {
+		found = append(found, opening{units[i].opened, &units[i]})
+	}
+	return found
 }
 
 func inOrderOfOpening(found []opening) []*unit {

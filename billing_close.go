@@ -57,9 +57,11 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	defer l.mu.Unlock()
 	months := map[YearMonth]bool{month: true}
 	late := map[YearMonth][]Late{}
+	var units []opening
 	for _, a := range l.accounts {
 		for _, part := range l.closingParts(a, month) {
 			maps.Copy(months, part.months)
+			units = append(units, part.units...)
 			for _, one := range part.late {
 				m := a.month(one.At.UnixNano())
 				late[m] = append(late[m], one)
@@ -70,7 +72,13 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	var resultErr error
 	bills := map[YearMonth]*Bill{}
 	for m := range months {
-		bill, err := l.bill(m)
+		var bill *Bill
+		var err error
+		if m == month && l.closed[m] == nil {
+			bill, err = l.billOf(m, inOrderOfOpening(units))
+		} else {
+			bill, err = l.bill(m)
+		}
 		if err != nil && !errors.Is(err, ErrNoPrice) {
 			return nil, err
 		}
@@ -98,9 +106,10 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	return result, resultErr
 }
 
-// closingPart is what closing a month means for some of the contacts: the months
-// before it that are closed as well, and what is late in closed ones.
+// closingPart is what closing a month means for some of the contacts: its units,
+// the months before it that are closed as well, and what is late in closed ones.
 type closingPart struct {
+	units  []opening
 	months map[YearMonth]bool
 	late   []Late
 }
@@ -115,6 +124,7 @@ func (l *Ledger) closingParts(a *account, month YearMonth) []closingPart {
 					part.months[a.month(u.opened)] = true
 				}
 			}
+			part.units = w.appendOpenings(part.units, start, end)
 			if len(w.lateOnes(g)) > 0 { // what a message after the end makes late stays for then
 				part.late = append(part.late, l.foldUntil(w.pair, g, end).lateOnes(g)...)
 			}
@@ -135,6 +145,10 @@ func (l *Ledger) compact(month YearMonth) {
 		old := uint32(i)
 		p := l.pair(old)
 		thread, end := next.intern(p.channel, p.account, p.contact), ends[p.account]
+		*next.lastIn.at(thread) = *l.lastIn.at(old)
+		if *l.heads.at(old) == 0 && l.carries[old] == nil {
+			continue
+		}
 		w := l.foldUntil(p, &g, end)
 		w.startWindows(end - 1)
 		if len(w.windows) > 0 {

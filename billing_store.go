@@ -145,6 +145,11 @@ func phoneKey(digits string) contactKey {
 // contactKeyOf returns the key of a phone number, or else the text that names
 // the contact.
 func contactKeyOf(r Recipient) (contactKey, string) {
+	if r.kind == RecipientPhone { // nearly all: not worth a Key
+		if key := phoneKey(r.value); key != 0 {
+			return key, ""
+		}
+	}
 	text := r.Key()
 	if digits, ok := strings.CutPrefix(text, phonePrefix); ok {
 		if key := phoneKey(digits); key != 0 {

@@ -10,7 +10,7 @@ import (
 
 // CatalogService tells what customers see of the shop. See [Client.Catalog].
 // All its calls may be repeated without harm and are retried. The products
-// themselves are kept in Meta's catalog, out of this service's reach.
+// themselves are kept in Meta's catalogue, out of this service's reach.
 type CatalogService service
 
 // Commerce says what customers see of the shop.
@@ -18,11 +18,11 @@ type Commerce struct {
 	// Cart lets customers collect products and order them.
 	Cart bool
 
-	// Visible shows the catalog on the business profile.
+	// Visible shows the catalogue on the business profile.
 	Visible bool
 }
 
-// CommerceInfo is what is set for one catalog.
+// CommerceInfo is what is set for one catalogue.
 type CommerceInfo struct {
 	Commerce
 
@@ -34,7 +34,7 @@ type CommerceInfo struct {
 }
 
 // Commerce returns what is set, one entry as a rule. A channel to which no
-// catalog is linked is an error of the provider, mostly [ErrInvalid] with
+// catalogue is linked is an error of the provider, mostly [ErrInvalid] with
 // code 100 (contract, "/commerce"; inferred).
 func (s *CatalogService) Commerce(ctx context.Context) ([]CommerceInfo, error) {
 	const op = "getCommerce"

@@ -50,7 +50,7 @@ type Client struct {
 	Flows *FlowsService
 	// Calls takes part in the signalling of calls.
 	Calls *CallsService
-	// Catalog tells whether customers see the catalog and the cart.
+	// Catalog tells whether customers see the catalogue and the cart.
 	Catalog *CatalogService
 	// Users blocks and unblocks people.
 	Users *UsersService
@@ -347,7 +347,7 @@ func (c *Client) GoString() string { return c.String() }
 // Format writes String for every verb, so that no verb walks into the fields.
 func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// LogValue is the channel id.
+// LogValue is String.
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
 // MarshalJSON writes String, so that a client in a logged struct shows no token.

@@ -242,6 +242,7 @@ func TestSendReplies(t *testing.T) {
 		{"rejected by errors[]", 200, `{"sent":false,"errors":[{"code":131050,"title":"stopped"}]}`, chatapi.ErrOptedOut, 131050, "", ""},
 		{"rejected by a code in a text", 200, `{"sent":false,"message":"(#131056) too fast"}`, chatapi.ErrRateLimited, 131056, "", ""},
 		{"rejected without a flag", 200, `{"message":"body: Param text cannot have new-line/tab characters"}`, chatapi.ErrTemplate, 132012, "", ""},
+		{"rejected without a reason", 200, `{"sent":false}`, chatapi.ErrRefused, 0, "", ""},
 		{"response.error, text", 200, `{"response":{"error":"Calling not enabled (138000)"}}`, chatapi.ErrUnsupported, 138000, "", ""},
 		{"response.error, Graph", 200, `{"response":{"error":{"code":100,"message":"Invalid parameter"}}}`, chatapi.ErrInvalid, 100, "", ""},
 		{"an error no one knows", 200, `{"error":"no such luck"}`, chatapi.ErrRefused, 0, "", ""},
@@ -295,6 +296,9 @@ func TestSendReplies(t *testing.T) {
 			assert.Equal(t, tc.status, e.HTTPStatus)
 			assert.Equal(t, tc.body, string(e.Raw))
 			assert.NotEmpty(t, e.Sentence)
+			if e.Kind == chatapi.ErrRefused {
+				assert.Equal(t, e.Reason != "", strings.Contains(e.Advice, "reason"), "it points to a reason where there is one: %s", e.Advice)
+			}
 			assert.NotEmpty(t, e.Retry)
 			require.NotNil(t, e.Attempt)
 			assert.Equal(t, "sendMessage", e.Attempt.Operation)

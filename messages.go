@@ -341,7 +341,7 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		}
 		return nil, c.openOutcome(op, reply, found)
 	case !object:
-		found.addText("the reply is not what the service writes: " + plainText(reply.Body))
+		found.addText("the reply is not what the service writes: " + orElse(plainText(reply.Body), "it is empty"))
 		return nil, c.openOutcome(op, reply, found)
 	}
 	accepted := body.Sent.Set && body.Sent.Value

@@ -244,6 +244,9 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 	if e.Kind == ErrRateLimited && e.RetryAfter > 0 {
 		e.Advice = fmt.Sprintf("try again in %s", e.RetryAfter)
 	}
+	if e.Reason == "" && !known {
+		e.Advice = "ask the support of Chat API what stands against it"
+	}
 	if e.Kind == ErrWrongChannel {
 		e.cause = ErrUnauthorized // it is a 401 all the same
 	}

@@ -205,12 +205,16 @@ const (
 	mediaHost = "media.chatapi.test"
 )
 
-// Client returns a client that is wired to the fake in memory. With an option
-// that [chatapi.New] refuses, the test fails; in a program, every call of the
-// client fails with that error.
+// Client returns a client that is wired to the fake in memory, downloads of
+// customers' files included: it has [chatapi.WithHTTPClient] and
+// [chatapi.WithUnguardedMediaTransport] with Transport, before opts. With an
+// option that [chatapi.New] refuses, the test fails; in a program, every call of
+// the client fails with that error.
 func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
-	wired := chatapi.WithHTTPClient(&http.Client{Transport: a.Transport})
-	client, err := chatapi.New(a.URL, a.Token, append([]chatapi.Option{wired}, opts...)...)
+	client, err := chatapi.New(a.URL, a.Token, append([]chatapi.Option{
+		chatapi.WithHTTPClient(&http.Client{Transport: a.Transport}),
+		chatapi.WithUnguardedMediaTransport(a.Transport),
+	}, opts...)...)
 	if err == nil {
 		return client
 	}

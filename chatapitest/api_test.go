@@ -395,6 +395,7 @@ func TestMisuse(t *testing.T) {
 		"time does not go back":                func(a *chatapitest.API) { a.Advance(-1) },
 		"there is no template":                 func(a *chatapitest.API) { a.Approve("nothing", "") },
 		"must be an http or https address":     func(a *chatapitest.API) { a.Webhook("bot", nil) },
+		"there is no operation":                func(a *chatapitest.API) { a.Fail(chatapitest.Fault{Operation: "sendMesage"}) },
 		"is not in the list":                   func(a *chatapitest.API) { a.DisableWebhook("https://bot.test") },
 		"WithTimeout":                          func(a *chatapitest.API) { a.Client(chatapi.WithTimeout(-1)) },
 		"the list is full":                     func(a *chatapitest.API) { fillWebhooks(a) },

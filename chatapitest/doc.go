@@ -20,7 +20,9 @@
 // Nothing has to be waited for: a customer's act returns when all that it
 // caused is delivered, the bot's answers and their statuses included. Webhooks
 // that a send of the test itself causes are delivered in the background;
-// [API.Settle] waits for them.
+// [API.Settle] waits for them. When a bot does not answer, [API.Undelivered] and
+// [API.Calls] say why: a webhook that the handler refused, a send that the fake
+// refused.
 //
 // # Customers
 //

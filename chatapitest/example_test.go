@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi"
@@ -60,6 +61,28 @@ func ExampleAPI_Advance() {
 	// Output:
 	// window closed: true
 	// <nil> Hello Ann, your order is ready.
+}
+
+// A customer's file lies in the fake, and the fake's client downloads it there.
+func ExampleCustomer_Sends() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	client := api.Client()
+	desk := func(ctx context.Context, ev chatapi.Event) error {
+		message, ok := ev.(*chatapi.MessageEvent)
+		if !ok || message.Media == nil {
+			return nil
+		}
+		var content strings.Builder
+		_, err := client.Media.Download(ctx, message.Media.Ref(), &content, chatapi.DownloadOptions{})
+		fmt.Println(message.Text, content.String(), err)
+		return err
+	}
+	api.Webhook("https://desk.test/s3cret", chatapi.NewWebhookHandler(desk, chatapi.WebhookSecret("s3cret")))
+
+	api.Customer("12025550143").Sends(chatapitest.File{Name: "note.txt", Caption: "As promised:", Data: []byte("Ring twice.")})
+	// Output:
+	// As promised: Ring twice. <nil>
 }
 
 // The message goes out, and the answer is lost: nobody may send it again.

@@ -3,6 +3,7 @@ package chatapitest
 import (
 	"cmp"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -61,8 +62,13 @@ type Fault struct {
 const HTMLPage = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 
 // Fail makes fitting requests fail from now on. Faults are tried in the order
-// in which they were given; the first that fits is applied.
+// in which they were given; the first that fits is applied. With an Operation
+// that the fake does not serve, see [Operations], the test fails, since such a
+// fault would never fit.
 func (a *API) Fail(f Fault) {
+	if f.Operation != "" && !slices.ContainsFunc(Operations(), func(o Operation) bool { return "/"+f.Operation == o.Path || f.Operation == o.ID }) {
+		a.report("Fail: there is no operation %q", f.Operation)
+	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if f.Times == 0 {
