@@ -388,6 +388,9 @@ func parseAddress(apiURL, token string, tokenLater bool) (base *url.URL, channel
 	fail := func(field, problem string) (*url.URL, ChannelID, string, error) {
 		e := invalid(field, transport.NewScrubber(token).Text(problem))
 		e.Op = "new client"
+		if field == "apiURL" { // operators know it by the name that the cabinet gives it
+			e.Sentence = strings.Replace(e.Sentence, "The apiURL", "The API URL", 1)
+		}
 		return nil, "", "", e
 	}
 	if apiURL == "" {

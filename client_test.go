@@ -117,7 +117,7 @@ func TestNewSaysWhichPartIsWrong(t *testing.T) {
 			assert.ErrorIs(t, err, tc.kind)
 			assert.Equal(t, tc.field, e.Field)
 			assert.Contains(t, err.Error(), tc.says)
-			assert.NotEmpty(t, e.Sentence)
+			assert.Regexp(t, `^The (API URL|token) .*\.$`, e.Sentence)
 			if tc.name != "swapped" && tc.token != " " {
 				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, e, e), tc.token)
 			}
@@ -359,6 +359,18 @@ func TestFailedReadsMayBeRepeated(t *testing.T) {
 		assert.Equal(t, chatapi.RetryBackoff, e.Retry)
 		assert.Equal(t, "try again later", e.Advice)
 	}
+}
+
+func TestReasonSaysNothingTwice(t *testing.T) {
+	client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken,
+		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			return reply(200, `{"sent":false,"message":"(#132001) no template","error":{"code":132001,"message":"(#132001) no template","error_data":{"details":"not in en"}}}`), nil
+		})}))
+	require.NoError(t, err)
+	_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
+	var e *chatapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, "(#132001) no template: not in en", e.Reason)
 }
 
 func TestCallWithoutAContext(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,7 +42,7 @@ func (c *complaint) found() bool { return c.hasCode || len(c.texts) > 0 }
 
 func (c *complaint) addText(text string) {
 	text = strings.TrimSpace(text)
-	if text != "" {
+	if text != "" && !slices.Contains(c.texts, text) {
 		c.texts = append(c.texts, text)
 	}
 }

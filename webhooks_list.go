@@ -58,7 +58,7 @@ func (w WebhookURL) LogValue() slog.Value {
 // List returns the channel's addresses as the service has them, at most five.
 func (s *WebhooksService) List(ctx context.Context) ([]WebhookURL, error) {
 	const op = "getWebhook"
-	client := s.owner()
+	client := (*service)(s).owner()
 	var reply struct {
 		URLs     json.RawMessage `json:"webhookUrl"`
 		Statuses json.RawMessage `json:"webhookStatuses"`
@@ -119,7 +119,7 @@ const changeTries = 5
 // nothing to do in a list that was read again: what another program wrote in
 // between is seen and kept. One Client makes one change at a time.
 func (s *WebhooksService) change(ctx context.Context, op string, edit func([]WebhookURL) ([]WebhookURL, bool)) error {
-	if client := s.owner(); client != nil && client.webhooks != nil && ctx != nil {
+	if client := (*service)(s).owner(); client != nil && client.webhooks != nil && ctx != nil {
 		select {
 		case client.webhooks <- struct{}{}:
 			defer func() { <-client.webhooks }()
@@ -158,7 +158,7 @@ func (s *WebhooksService) change(ctx context.Context, op string, edit func([]Web
 func (s *WebhooksService) Replace(ctx context.Context, addresses ...string) error {
 	const op = "setWebhook"
 	if len(addresses) == 0 {
-		return s.refuse(op, invalid("address", "is missing; Clear sets an empty list"))
+		return (*service)(s).refuse(op, invalid("address", "is missing; Clear sets an empty list"))
 	}
 	var list []WebhookURL
 	for _, given := range addresses {
@@ -190,22 +190,6 @@ func (s *WebhooksService) Enable(ctx context.Context) error {
 	return s.write(ctx, "enableWebhooks", list)
 }
 
-func (s *WebhooksService) owner() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.client
-}
-
-// refuse completes the error of a local check.
-func (s *WebhooksService) refuse(op string, e *Error) error {
-	e.Op = op
-	if client := s.owner(); client != nil {
-		e.Channel = client.channel
-	}
-	return e
-}
-
 // checked returns the address as it is written, or why it cannot be.
 func (s *WebhooksService) checked(op, address string) (string, error) {
 	address = strings.TrimSpace(address)
@@ -224,17 +208,25 @@ func (s *WebhooksService) checked(op, address string) (string, error) {
 		problem = "has a fragment (#…), which no server ever sees"
 	}
 	if problem != "" {
-		return "", s.refuse(op, invalid("address", problem))
+		return "", (*service)(s).refuse(op, invalidAddress(problem))
 	}
 	return address, nil
+}
+
+// invalidAddress tells the operator of a channel form which of its addresses is
+// meant.
+func invalidAddress(problem string) *Error {
+	e := invalid("address", problem)
+	e.Sentence = "The webhook address " + ended(problem)
+	return e
 }
 
 // write makes list the whole list.
 func (s *WebhooksService) write(ctx context.Context, op string, list []WebhookURL) error {
 	if len(list) > maxWebhooks {
-		e := invalid("address", "is one too many: a channel takes at most 5 webhook addresses")
+		e := invalidAddress("is one too many: a channel takes at most 5")
 		e.Advice = "remove one that is no longer used, with Webhooks.Remove"
-		return s.refuse(op, e)
+		return (*service)(s).refuse(op, e)
 	}
 	urls := make([]string, len(list))
 	for i, w := range list {
@@ -247,7 +239,7 @@ func (s *WebhooksService) write(ctx context.Context, op string, list []WebhookUR
 // (contract, SetWebhookResponse), so false is a refusal only if the list is not
 // the wanted one afterwards.
 func (s *WebhooksService) post(ctx context.Context, op, path string, urls ...string) error {
-	client := s.owner()
+	client := (*service)(s).owner()
 	var reply struct {
 		Set     wire.Bool       `json:"set"`
 		Message json.RawMessage `json:"message"` // the address, the addresses, or a reason

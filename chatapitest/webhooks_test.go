@@ -181,7 +181,9 @@ func TestActInHandler(t *testing.T) {
 func TestCloseInHandler(t *testing.T) {
 	api := chatapitest.New(t)
 	api.Webhook(hookURL, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { api.Close() }))
-	api.Customer(ann).Says("hi")
+	api.Customer(ann).Says("hi") // and nothing waits for ever
+	_, err := api.Client().Channel.Status(t.Context())
+	assert.ErrorIs(t, err, chatapi.ErrUnreachable, "it is closed")
 }
 
 // TestLoop has a bot that answers its own messages.
