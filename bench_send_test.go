@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"runtime"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -46,16 +47,13 @@ func measure(calls int, call func()) measured {
 	return measured{took: took, allocs: float64(after.Mallocs - before.Mallocs)}
 }
 
-// BenchmarkSendCost compares a paced send with a bare http.Client that posts a
-// fixed body, so that the same bytes travel, and reads the reply, in turns
-// against one loopback server. It
-// reports how many times as long a send takes (the median over the turns) and
-// how many more allocations it makes. A bare client waits for ever, so the same
-// is reported beside one with a Timeout.
-func BenchmarkSendCost(b *testing.B) {
+// senders returns what sends one message over up to 64 connections to one
+// loopback server: ours, paced, and one for each bare http.Client, which posts a
+// fixed body, so that the same bytes travel, and reads the reply.
+func senders(b *testing.B, plain ...*http.Client) (send func(), bare []func()) {
 	server := httptest.NewServer(acceptsAll())
 	b.Cleanup(server.Close)
-	network := &http.Transport{MaxIdleConnsPerHost: 4}
+	network := &http.Transport{MaxIdleConnsPerHost: 64}
 	b.Cleanup(network.CloseIdleConnections)
 
 	client, err := chatapi.New(server.URL+"/ABC100000001", "t0ken-for-the-benchmark",
@@ -65,36 +63,46 @@ func BenchmarkSendCost(b *testing.B) {
 	ctx := context.Background()
 	to := chatapi.Phone("12025550143")
 	message := chatapi.Text{Body: "Your order #42 is ready. You can pick it up until eight o'clock."}
-	send := func() {
+	send = func() {
 		if _, err := client.Send(ctx, to, message); err != nil {
-			b.Fatal(err)
+			b.Error(err)
 		}
 	}
 
 	prepared, err := client.Prepare(to, message)
 	require.NoError(b, err)
 	address := server.URL + "/ABC100000001/sendMessage?" + url.Values{"token": {"t0ken-for-the-benchmark"}}.Encode()
-	poster := func(plain *http.Client) func() {
-		return func() {
+	for _, client := range plain {
+		client.Transport = network
+		bare = append(bare, func() {
 			req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(prepared.Body))
 			if err != nil {
-				b.Fatal(err)
+				b.Error(err)
+				return
 			}
 			req.Header.Set("Accept", "application/json")
 			req.Header.Set("Content-Type", "application/json")
-			resp, err := plain.Do(req)
+			resp, err := client.Do(req)
 			if err != nil {
-				b.Fatal(err)
+				b.Error(err)
+				return
 			}
 			if _, err := io.ReadAll(resp.Body); err != nil {
-				b.Fatal(err)
+				b.Error(err)
 			}
 			resp.Body.Close()
-		}
+		})
 	}
-	bare := poster(&http.Client{Transport: network})
-	timed := poster(&http.Client{Transport: network, Timeout: 30 * time.Second})
+	return send, bare
+}
 
+// BenchmarkSendCost compares a send with that of a bare http.Client, in turns. It
+// reports how many times as long a send takes (the median over the turns) and
+// how many more allocations it makes. A bare client waits for ever, so the same
+// is reported beside one with a Timeout.
+func BenchmarkSendCost(b *testing.B) {
+	send, plain := senders(b, &http.Client{}, &http.Client{Timeout: 30 * time.Second})
+	bare, timed := plain[0], plain[1]
 	const calls = 64
 	for _, call := range []func(){bare, timed, send} {
 		measure(calls, call)
@@ -111,6 +119,37 @@ func BenchmarkSendCost(b *testing.B) {
 	b.ReportMetric(median(more), "x-send-more-allocs")
 	b.ReportMetric(median(ratioTimed), "x-send-timeout")
 	b.ReportMetric(median(moreTimed), "x-send-timeout-more-allocs")
+}
+
+// BenchmarkSendCostBusy is the same with 16 senders at once. One sender leaves
+// the processors idle most of the time, and each microsecond that it needs is
+// followed by some of waking up; here every processor is at work.
+func BenchmarkSendCostBusy(b *testing.B) {
+	send, plain := senders(b, &http.Client{}, &http.Client{Timeout: 30 * time.Second})
+	const at, calls = 16, 32
+	burst := func(call func()) float64 {
+		var wg sync.WaitGroup
+		started := time.Now()
+		for range at {
+			wg.Go(func() {
+				for range calls {
+					call()
+				}
+			})
+		}
+		wg.Wait()
+		return float64(time.Since(started))
+	}
+	for _, call := range append(plain, send) {
+		burst(call)
+	}
+	var ratio, ratioTimed []float64
+	for b.Loop() {
+		floor, deadline, ours := burst(plain[0]), burst(plain[1]), burst(send)
+		ratio, ratioTimed = append(ratio, ours/floor), append(ratioTimed, ours/deadline)
+	}
+	b.ReportMetric(median(ratio), "x-send-busy")
+	b.ReportMetric(median(ratioTimed), "x-send-busy-timeout")
 }
 
 func median(values []float64) float64 {
