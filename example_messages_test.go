@@ -105,7 +105,7 @@ func ExampleError() {
 	}
 	// Output:
 	// Buttons[1].Title
-	// The Buttons[1].Title has 23 characters; at most 20 are allowed.
+	// The message cannot be sent: its Buttons[1].Title has 23 characters; at most 20 are allowed.
 }
 
 // show prints what would be sent.

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"reflect"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/errorcode"
@@ -167,6 +168,10 @@ func (c *Client) prepare(to Recipient, m Message, opts []SendOption) (Prepared, 
 	}
 	content, err := m.encode()
 	if err != nil {
+		var e *Error
+		if errors.As(err, &e) { // an operator cannot know what "the Body" is
+			e.Sentence = "The message cannot be sent: its " + strings.TrimPrefix(e.Sentence, "The ")
+		}
 		return fail(err)
 	}
 	options := chosen(opts)

@@ -347,7 +347,10 @@ func TestWrongMessagesNameTheField(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p, err := offline(t).Prepare(ann, tc.message)
 			assert.Nil(t, p)
-			wrongField(t, err, chatapi.ErrInvalid, tc.field)
+			e := wrongField(t, err, chatapi.ErrInvalid, tc.field)
+			if tc.field != "message" {
+				assert.Contains(t, e.Sentence, "The message cannot be sent: its "+tc.field+" ")
+			}
 		})
 	}
 }

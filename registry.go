@@ -112,6 +112,9 @@ func NewChannels(opts ...ChannelsOption) *Channels {
 // needed a new token is healthy again; any other state lasts until a call of the
 // new client shows better. Webhook secrets stay.
 func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
+	if s == nil {
+		return nil, within("put channel", invalid("registry", "is nil; make one with NewChannels"))
+	}
 	client, err := New(apiURL, token, slices.Concat(s.opts, opts)...)
 	if err != nil {
 		return nil, err
@@ -142,6 +145,9 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 // Remove takes a channel out and reports whether it was there. Its clients go
 // on working for those who hold one; its webhooks are refused.
 func (s *Channels) Remove(id ChannelID) bool {
+	if s == nil {
+		return false
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m, known := s.byID[channelKey(id)]
@@ -171,6 +177,9 @@ func (s *Channels) Client(id ChannelID) (*Client, bool) {
 // were when the loop began.
 func (s *Channels) All() iter.Seq2[ChannelID, *Client] {
 	return func(yield func(ChannelID, *Client) bool) {
+		if s == nil {
+			return
+		}
 		s.mu.RLock()
 		list := slices.Collect(maps.Values(s.byID))
 		s.mu.RUnlock()
@@ -263,6 +272,9 @@ func (s *Channels) LogValue() slog.Value { return slog.StringValue(s.String()) }
 func (s *Channels) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
 func (s *Channels) find(id ChannelID) (*managed, bool) {
+	if s == nil {
+		return nil, false
+	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	m, known := s.byID[channelKey(id)]

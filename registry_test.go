@@ -331,6 +331,21 @@ func TestHealthOfALateSuccess(t *testing.T) {
 	})
 }
 
+func TestNilChannelsHoldNothing(t *testing.T) {
+	var none *chatapi.Channels
+	_, err := none.Put("https://api.1msg.io/ABC1", opaqueToken)
+	wrongField(t, err, chatapi.ErrInvalid, "registry")
+	assert.ErrorIs(t, none.SetWebhookSecrets("ABC1", "s3cret"), chatapi.ErrNotFound)
+	assert.Empty(t, none.WebhookSecrets(t.Context(), "ABC1"))
+	assert.False(t, none.Remove("ABC1"))
+	_, known := none.Client("ABC1")
+	assert.False(t, known)
+	assert.Equal(t, chatapi.Health{}, none.Health("ABC1"))
+	for id := range none.All() {
+		t.Error(id)
+	}
+}
+
 func TestZeroChannelsIsAnEmptyRegistry(t *testing.T) {
 	var channels chatapi.Channels
 	assert.Equal(t, chatapi.Health{}, channels.Health("ABC1"))
