@@ -7,7 +7,7 @@ test: ## every test of every module in the workspace
 	go test work
 
 race:
-	go test -race ./...
+	go test -race work
 
 lint: bin/golangci-lint
 	gofmt -l .
