@@ -311,7 +311,7 @@ func (d *activityDecoder) text(value []byte) string {
 // readContact reads what [Activity.UnmarshalJSON] reads as well: nearly always
 // "phone:" and digits.
 func readContact(value []byte) (Contact, bool) {
-	if digits, ok := bytes.CutPrefix(value, []byte(phonePrefix)); ok && len(digits) >= 6 {
+	if digits, ok := bytes.CutPrefix(value, []byte(phonePrefix)); ok && len(digits) >= 6 && digits[0] != '0' {
 		if phone := string(digits); phoneKey(phone) != 0 {
 			return Contact{Phone: phone}, true
 		}
