@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -89,9 +90,9 @@ const maxElements = 100_000
 type webhook struct {
 	events []Event
 
-	// channels are the channels that the body names; more than one only if it
-	// names itself twice.
-	channels []ChannelID
+	// channel is the one that the body names; other is another one, if it names
+	// itself twice.
+	channel, other ChannelID
 
 	// err is an *Error when the body is not one JSON object, a *ParseError when
 	// elements of it were unreadable.
@@ -116,7 +117,7 @@ func readWebhook(body []byte) webhook {
 	p := parsers.Get().(*parser)
 	p.lenient = document.Lenient()
 	p.body(document.Root())
-	read := webhook{events: p.events, channels: p.channels}
+	read := webhook{events: p.events, channel: p.first, other: p.other}
 	if len(p.bad) > 0 {
 		read.err = &ParseError{Elements: p.bad}
 	}
@@ -130,9 +131,9 @@ var parsers = sync.Pool{New: func() any { return &parser{} }}
 
 // parser collects what the parts of one body yield.
 type parser struct {
-	channel  ChannelID
-	channels []ChannelID
-	lenient  bool // some part of the body is readable only leniently
+	channel      ChannelID // named last
+	first, other ChannelID // named before, and one that differs
+	lenient      bool      // some part of the body is readable only leniently
 
 	source // what the elements that are being read have in common
 
@@ -236,7 +237,10 @@ func (p *parser) named(v wire.Value) {
 	}
 	if id != "" {
 		p.channel = ChannelID(id)
-		p.channels = append(p.channels, p.channel)
+		p.first = cmp.Or(p.first, p.channel)
+		if !sameChannel(p.first, p.channel) {
+			p.other = p.channel
+		}
 	}
 }
 

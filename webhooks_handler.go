@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"errors"
@@ -261,11 +262,9 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 		return http.StatusForbidden, err
 	}
 	read := readWebhook(body)
-	if channel == "" && len(read.channels) > 0 {
-		channel = read.channels[0] // and a second one is refused
-	}
-	for _, named := range read.channels {
-		if !sameChannel(channel, named) {
+	channel = cmp.Or(channel, read.channel) // and another one is refused
+	for _, named := range [...]ChannelID{read.channel, read.other} {
+		if named != "" && !sameChannel(channel, named) {
 			return http.StatusForbidden, &Error{Op: "webhook", Channel: channel, Kind: ErrWrongChannel, Retry: RetryNo,
 				Reason:   "the body names channel " + clip(string(named), 64),
 				Sentence: fmt.Sprintf("A webhook for channel %s came in as one of channel %s.", clip(string(named), 64), channel),
