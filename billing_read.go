@@ -308,14 +308,8 @@ func (d *activityDecoder) text(value []byte) string {
 	return kept
 }
 
-// readContact reads what [Activity.UnmarshalJSON] reads as well: nearly always
-// "phone:" and digits.
+// readContact reads what [Activity.UnmarshalJSON] reads as well.
 func readContact(value []byte) (Contact, bool) {
-	if digits, ok := bytes.CutPrefix(value, []byte(phonePrefix)); ok && len(digits) >= 6 && digits[0] != '0' {
-		if phone := string(digits); phoneKey(phone) != 0 {
-			return Contact{Phone: phone}, true
-		}
-	}
 	var to Recipient
 	if to.UnmarshalText(value) != nil || to.IsZero() {
 		return Contact{}, false

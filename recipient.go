@@ -264,12 +264,7 @@ func PhoneVariants(number string) []string {
 // to 15 of them; sendMessage documents 10 to 15, which short numbers of small
 // countries do not reach.
 func isPhone(text string) bool {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
-	return len(text) >= 6 && len(text) <= 15
+	return len(text) >= 6 && len(text) <= 15 && isDigits(text)
 }
 
 // check reports, as an ErrInvalid, why the recipient cannot be sent to.
