@@ -50,8 +50,9 @@ type Health struct {
 // Channels holds the clients of many channels, each with a network end, a
 // limiter and secrets of its own, so that a bad channel slows no other; only
 // [WithHTTPClient] among the [WithClientOptions] gives them one network end.
-// Make one with [NewChannels]; the zero Channels is an empty registry too. It is safe for concurrent use and may be changed
-// while calls are running. No form of it shows a token or a secret.
+// Make one with [NewChannels]; the zero Channels is an empty registry too. It is
+// safe for concurrent use and may be changed while calls are running. No form of
+// it shows a token or a secret.
 type Channels struct {
 	opts    []Option
 	changed func(ChannelID, Health)
