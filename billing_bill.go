@@ -123,19 +123,17 @@ func (l *Ledger) billOf(month YearMonth, units []*unit) (*Bill, error) {
 	m := newMeter(month)
 	m.all(units)
 	bill := &Bill{Month: month, Conversations: m.conversations, Charges: m.charges, Closed: true}
-	totals := map[string]Money{}
+	sums := totals{}
 	for _, a := range l.accounts {
 		bill.Closed = bill.Closed && a.closedUntil >= a.monthEnd(month)
-		totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		sums[a.Rates.currency] = Money{Currency: a.Rates.currency}
 	}
 	for _, charge := range m.charges {
-		sum, err := totals[charge.Amount.Currency].Add(charge.Amount)
-		if err != nil {
+		if err := sums.add(charge.Amount); err != nil {
 			return nil, err
 		}
-		totals[sum.Currency] = sum
 	}
-	bill.Totals = sortedTotals(totals)
+	bill.Totals = sums.sorted()
 	for _, gap := range m.gaps {
 		bill.Gaps = append(bill.Gaps, *gap)
 	}

@@ -51,7 +51,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := &forecasting{now: now.UnixNano(), meter: newMeter(month), costs: costs{}, totals: map[string]Money{},
+	f := &forecasting{now: now.UnixNano(), meter: newMeter(month), tally: tally{costs{}, totals{}},
 		groups: map[flow]int{}, pace: map[*account]*pace{}}
 	over, begun := true, false
 	for _, a := range l.accounts {
@@ -70,7 +70,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	if err := f.sum(l.units(month, nil)); err != nil {
 		return nil, err
 	}
-	result := &Forecast{Month: month, Now: now, Spent: sortedTotals(f.totals)}
+	result := &Forecast{Month: month, Now: now, Spent: f.totals.sorted()}
 	for _, run := range []struct {
 		more   func(*pace) uint64
 		totals *[]Money
@@ -83,7 +83,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 		if err != nil {
 			return nil, err
 		}
-		*run.totals, result.Costs, result.Gaps = sortedTotals(end.totals), end.costs.sorted(), end.missing()
+		*run.totals, result.Costs, result.Gaps = end.totals.sorted(), end.costs.sorted(), end.missing()
 	}
 	return result, gapError("Forecast", result.Gaps)
 }
@@ -91,9 +91,8 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 // forecasting is a month until now.
 type forecasting struct {
 	*meter
-	now    int64
-	costs  costs
-	totals map[string]Money
+	now int64
+	tally
 	groups map[flow]int // how many there were
 	pace   map[*account]*pace
 }
@@ -135,20 +134,11 @@ func (f *forecasting) sum(units []*unit) error {
 			p.days = map[int64]int{}
 		}
 		p.days[(u.opened-p.start)/int64(day24)]++
-		if err := f.add(Cost{c.Account, c.Market, c.Category, c.Free, c.Missing, 0, c.Amount}, 1); err != nil {
+		if err := f.add(costOf(c), 1); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-func (f *forecasting) add(c Cost, units int) error {
-	sum, err := f.totals[c.Amount.Currency].Add(c.Amount)
-	if err != nil {
-		return err
-	}
-	f.totals[sum.Currency] = sum
-	return f.costs.add(c, units)
 }
 
 // left is how long the account's month still runs, and gone how long it ran.

@@ -110,7 +110,7 @@ func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[R
 	if err := q.fold(all); err != nil {
 		return nil, err
 	}
-	c := &Campaign{Messages: len(all), Totals: sortedTotals(q.totals), Costs: q.costs.sorted(), Gaps: q.missing()}
+	c := &Campaign{Messages: len(all), Totals: q.totals.sorted(), Costs: q.costs.sorted(), Gaps: q.missing()}
 	return c, gapError(op, c.Gaps)
 }
 
@@ -121,9 +121,8 @@ type quoting struct {
 	channel ChannelID
 	now     int64
 
-	costs  costs
-	totals map[string]Money
-	gaps   map[Gap]*Gap
+	tally
+	gaps map[Gap]*Gap
 
 	// Of the last contact: its fold with the messages, and, where the last one
 	// is a unit of its own, what that costs.
@@ -152,8 +151,8 @@ func (l *Ledger) newQuoting(now time.Time, channel ChannelID) (*quoting, error) 
 		return nil, invalid("now", fmt.Sprintf("is in the year %d", now.Year()))
 	}
 	currency := owner.Rates.currency
-	return &quoting{Ledger: l, account: owner, channel: channel, now: now.UnixNano(), costs: costs{},
-		totals: map[string]Money{currency: {Currency: currency}}, gaps: map[Gap]*Gap{}}, nil
+	return &quoting{Ledger: l, account: owner, channel: channel, now: now.UnixNano(),
+		tally: tally{costs{}, totals{currency: {Currency: currency}}}, gaps: map[Gap]*Gap{}}, nil
 }
 
 // plan checks one message.
@@ -312,7 +311,7 @@ func (q *quoting) contact(messages []planned) (old []unit, same int, err error) 
 	if q.walk.open(q.now, CategoryReferral) {
 		c.Free = FreeEntryPoint
 	}
-	return old, same, q.costs.add(c, joining)
+	return old, same, q.add(c, joining)
 }
 
 // sameAs reports whether two units of a contact are one and the same; a free
@@ -334,17 +333,13 @@ func (q *quoting) count(m *meter, units []*unit, sign int) error {
 		if u.planned {
 			q.unit, q.charge, q.grounds = u, c, g
 		}
-		amount := Money{c.Amount.Micros * int64(sign), c.Amount.Currency}
-		sum, err := q.totals[amount.Currency].Add(amount)
-		if err != nil {
-			return err
-		}
-		q.totals[amount.Currency] = sum
-		if err := q.costs.add(Cost{c.Account, c.Market, c.Category, c.Free, c.Missing, 0, amount}, sign); err != nil {
+		cost := costOf(c)
+		cost.Amount.Micros *= int64(sign)
+		if err := q.add(cost, sign); err != nil {
 			return err
 		}
 		if c.Missing {
-			key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: amount.Currency}
+			key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
 			if q.gaps[key] == nil {
 				gap := key
 				q.gaps[key] = &gap
@@ -465,6 +460,25 @@ func (q *quoting) why(u *unit, c Charge) string {
 	return why
 }
 
+// tally is what charges come to: in all, and by where that comes from.
+type tally struct {
+	costs  costs
+	totals totals
+}
+
+// add adds so many units, which cost the amount together.
+func (t tally) add(c Cost, units int) error {
+	if err := t.totals.add(c.Amount); err != nil {
+		return err
+	}
+	return t.costs.add(c, units)
+}
+
+// costOf is the kind of a charge, with its amount.
+func costOf(c Charge) Cost {
+	return Cost{Account: c.Account, Market: c.Market, Category: c.Category, Free: c.Free, Missing: c.Missing, Amount: c.Amount}
+}
+
 // costs add up by all of a [Cost] but its units and amount.
 type costs map[Cost]*Cost
 
@@ -496,10 +510,22 @@ func (all costs) sorted() (list []Cost) {
 	return list
 }
 
-// sortedTotals returns sums in order of their currencies.
-func sortedTotals(byCurrency map[string]Money) (all []Money) {
-	for _, currency := range slices.Sorted(maps.Keys(byCurrency)) {
-		all = append(all, byCurrency[currency])
+// totals are sums by currency, since currencies are never added.
+type totals map[string]Money
+
+func (t totals) add(amount Money) error {
+	sum, err := t[amount.Currency].Add(amount)
+	if err != nil {
+		return err
+	}
+	t[amount.Currency] = sum
+	return nil
+}
+
+// sorted returns the sums in order of their currencies.
+func (t totals) sorted() (all []Money) {
+	for _, currency := range slices.Sorted(maps.Keys(t)) {
+		all = append(all, t[currency])
 	}
 	return all
 }
