@@ -3,333 +3,384 @@ package chatapi
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
+	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
-	"slices"
+	"io"
+	"log/slog"
+	"net/http"
+	"runtime/debug"
 	"strconv"
 	"strings"
-	"sync"
-
-	"github.com/chatapi-go/chatapi/internal/wire"
+	"time"
 )
 
-// ParseWebhook returns the events in the body of a webhook request, in the
-// order in which the body holds them. It is pure: no clock, no network, and
-// safe for concurrent use. [WebhookHandler] calls it for you.
-//
-// Nothing is lost. Scalars are read loosely (a number may be a text, a flag 0
-// or 1, a time empty); a message, status or body of a kind that this version
-// does not know is an event with its bytes in [EventInfo.Raw].
-//
-// Events and an error may come together:
-//
-//   - A *[ParseError] lists the elements that could not be read, each with its
-//     place and its bytes; the events of all others are returned beside it.
-//   - An *[Error] of kind [ErrInvalid] says that the body is not one JSON
-//     object: empty, cut off, no JSON, nested deeper than 10,000 levels, or
-//     followed by more text. There are no events then.
-//
-// Both match [ErrInvalid], and neither is mended by trying again. A body that
-// is readable only with duplicate names or broken UTF-8 allowed is read so, and
-// the events concerned have [EventInfo.Lenient] set. At most 100,000 elements
-// of a body are read; the rest is one element of the ParseError.
-func ParseWebhook(body []byte) ([]Event, error) {
-	read := readWebhook(bytes.Clone(body))
-	return read.events, read.err
+// EventHandler is what a program does with one event. See [NewWebhookHandler]
+// for what its error means.
+type EventHandler func(ctx context.Context, e Event) error
+
+// Delivery is one webhook request: its body and what was read from it.
+type Delivery struct {
+	// Channel is the channel of the address if the handler has
+	// [WebhookChannel] or [WebhookSecrets], else the one that the body names;
+	// empty if there is neither.
+	Channel ChannelID
+
+	// Body is the request's body as it arrived. Do not change it: the events
+	// refer to its bytes.
+	Body []byte
+
+	// Events and Err are what [ParseWebhook] returns for the body.
+	Events []Event
+	Err    error
+
+	// Received is when the request arrived.
+	Received time.Time
 }
 
-// ParseError lists the elements of a webhook's body that could not be read.
-// The elements around them were: see [ParseWebhook].
-type ParseError struct {
-	Elements []ElementError
+// WebhookHandler receives webhooks: an http.Handler for the address that was
+// given to [WebhooksService.Add]. Make one with [NewWebhookHandler] or
+// [NewDeliveryHandler]. It is safe for concurrent use.
+//
+// It answers after the event is safe, that is, after the function it was made
+// with has returned:
+//
+//	200  the function returned nil, or an error that is [ErrOutcomeUnknown]:
+//	     a redelivery would send again
+//	500  it returned another error or panicked; the service delivers again
+//	503  it returned [RetryLater]
+//	400  the body is not one JSON object
+//	403  no secret, a wrong one, a wrong signature, or a body that names
+//	     another channel
+//	405  the method is not POST
+//	413  the body is larger than [WebhookMaxBody]
+//	415  the content is compressed, or a form, a page or a file by its type
+//
+// Single elements that cannot be read do not fail a delivery: their siblings
+// are handled, the [*ParseError] goes to [WebhookErrors], the answer is 200.
+//
+// The service signs nothing (contract, "Delivery rules"), so the address itself
+// has to be secret: its last path segment, its query parameter "secret", or the
+// header X-Webhook-Secret is compared with [WebhookSecret] in constant time.
+// Without a secret every request is refused. Meta and 360dialog do sign: see
+// [WebhookMetaSignature] and [WebhookDialog360Signature].
+//
+// A sender may be slow. Serve with an http.Server that has ReadHeaderTimeout and
+// ReadTimeout; what arrived is bounded by [WebhookMaxBody] anyway.
+//
+// Deliveries come doubled and in any order, and several at once. Deduplicate by
+// channel and [Event.Key].
+type WebhookHandler struct {
+	handle func(context.Context, *Delivery) error
+	webhookConfig
 }
 
-// ElementError is one element that could not be read.
-type ElementError struct {
-	// Path is the element's place in the body, such as "messages[2]", or
-	// "ack" for a whole array that is none.
-	Path string
+// WebhookOption changes a [WebhookHandler].
+type WebhookOption func(*webhookConfig)
 
-	// Err says what is wrong with it, without quoting what it holds.
-	Err error
-
-	// Raw is the element as it arrived. Do not change it.
-	Raw json.RawMessage
+type webhookConfig struct {
+	secrets         [][sha256.Size]byte
+	secretsOf       func(context.Context, ChannelID) []string
+	channelOf       func(*http.Request) ChannelID
+	signed          bool // one of the signers has to agree
+	signers         []signer
+	verifyTokens    [][sha256.Size]byte
+	unauthenticated bool
+	maxBody         int64
+	timeout         time.Duration
+	report          func(context.Context, error)
 }
 
-// Error returns one line that names the first elements, and how many there are.
-// It quotes nothing of the body.
-func (e *ParseError) Error() string {
-	if e == nil || len(e.Elements) == 0 {
-		return "chatapi: parse webhook: no unreadable element"
+const (
+	defaultWebhookBody    = 4 << 20
+	defaultWebhookTimeout = 15 * time.Second
+)
+
+// NewWebhookHandler returns a handler that calls handle for one event at a
+// time, in the order of the body. The first error ends the delivery, so that
+// the service delivers all of it again, with the events that were handled
+// already; but after an error that is [ErrOutcomeUnknown] the next event is
+// handled as if there had been none.
+//
+// The context that handle gets does not end when the sender hangs up. It ends
+// after [WebhookTimeout].
+func NewWebhookHandler(handle EventHandler, opts ...WebhookOption) *WebhookHandler {
+	h := newWebhookHandler(opts)
+	if handle == nil {
+		return h
 	}
-	const shown = 3
-	var b strings.Builder
-	fmt.Fprintf(&b, "chatapi: parse webhook: %d unreadable: ", len(e.Elements))
-	for i, element := range e.Elements[:min(shown, len(e.Elements))] {
-		if i > 0 {
-			b.WriteString("; ")
+	h.handle = func(ctx context.Context, d *Delivery) error {
+		for _, e := range d.Events {
+			if err := ctx.Err(); err != nil {
+				return fmt.Errorf("chatapi: webhook: no time left for the remaining events: %w", err)
+			}
+			if err := handle(ctx, e); errors.Is(err, ErrOutcomeUnknown) {
+				h.reported(ctx, err)
+			} else if err != nil {
+				return err
+			}
 		}
-		fmt.Fprintf(&b, "%s: %v", element.Path, element.Err)
+		return nil
 	}
-	if more := len(e.Elements) - shown; more > 0 {
-		fmt.Fprintf(&b, "; and %d more", more)
-	}
-	return b.String()
+	return h
 }
 
-// Is reports whether target is [ErrInvalid].
-func (e *ParseError) Is(target error) bool { return target == ErrInvalid }
-
-// maxElements bounds what one body costs. The largest real ones have about a
-// thousand elements.
-const maxElements = 100_000
-
-// webhook is what was read from a body.
-type webhook struct {
-	events []Event
-
-	// channel is the one that the body names; other is another one, if it names
-	// itself twice.
-	channel, other ChannelID
-
-	// err is an *Error when the body is not one JSON object, a *ParseError when
-	// elements of it were unreadable.
-	err error
+// NewDeliveryHandler returns a handler that calls handle once per request,
+// with everything that arrived. That is the place to store a delivery before it
+// is answered. A body that is not one JSON object is handed over too, with
+// [Delivery.Err] set and no events, so that it can be kept; its sender is told
+// 400 even if handle returns nil.
+//
+// The context and the meaning of the error are those of [WebhookHandler].
+func NewDeliveryHandler(handle func(ctx context.Context, d *Delivery) error, opts ...WebhookOption) *WebhookHandler {
+	h := newWebhookHandler(opts)
+	h.handle = handle
+	return h
 }
 
-// readWebhook reads a body. The events refer to its bytes.
-func readWebhook(body []byte) webhook {
-	document, err := wire.Parse(body)
-	if err == nil {
-		defer document.Release()
-		if root := document.Root(); !root.IsObject() {
-			err = errors.New("it is " + root.Kind())
+func newWebhookHandler(opts []WebhookOption) *WebhookHandler {
+	h := &WebhookHandler{webhookConfig: webhookConfig{maxBody: defaultWebhookBody, timeout: defaultWebhookTimeout}}
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&h.webhookConfig)
 		}
+	}
+	return h
+}
+
+// WebhookMaxBody bounds a request's body in bytes; the default is 4 MiB. Real
+// bodies have a few kilobytes, and Meta's own limit is about 3 MB (contract of
+// raw webhooks; second hand).
+func WebhookMaxBody(bytes int64) WebhookOption {
+	return func(c *webhookConfig) {
+		if bytes > 0 {
+			c.maxBody = bytes
+		}
+	}
+}
+
+// WebhookTimeout bounds how long one delivery may be worked on; the default is
+// 15 seconds. It ends the context, not the function.
+func WebhookTimeout(d time.Duration) WebhookOption {
+	return func(c *webhookConfig) {
+		if d > 0 {
+			c.timeout = d
+		}
+	}
+}
+
+// WebhookErrors is told about everything that went wrong: refused requests,
+// unreadable bodies and elements, the errors and panics of the function. The
+// errors that this package makes hold no secret and nothing of the body but in
+// [ElementError.Raw]. By default they are logged as warnings with
+// slog.Default.
+func WebhookErrors(report func(ctx context.Context, err error)) WebhookOption {
+	return func(c *webhookConfig) { c.report = report }
+}
+
+// RetryLater returns an error for which a [WebhookHandler] answers 503 with
+// that Retry-After (in whole seconds, at least one): nothing is wrong, but not
+// now. The cause may be nil; one that is [ErrOutcomeUnknown] is answered 200
+// all the same.
+func RetryLater(after time.Duration, cause error) error { return &retryLater{after, cause} }
+
+type retryLater struct {
+	after time.Duration
+	cause error
+}
+
+func (e *retryLater) Error() string {
+	if e.cause == nil {
+		return "chatapi: retry later"
+	}
+	return "chatapi: retry later: " + e.cause.Error()
+}
+
+func (e *retryLater) Unwrap() error { return e.cause }
+
+// ServeHTTP answers one webhook request.
+func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	status, text := http.StatusInternalServerError, ""
+	defer func() {
+		if v := recover(); v != nil { // of an option's function
+			h.reported(r.Context(), panicked(v))
+			status = http.StatusInternalServerError
+		}
+		if status != http.StatusOK {
+			http.Error(w, http.StatusText(status), status)
+			return
+		}
+		if text != "" { // a browser must not take it for a page
+			w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+			w.Header().Set("X-Content-Type-Options", "nosniff")
+		}
+		w.WriteHeader(status)
+		if text != "" {
+			_, _ = io.WriteString(w, text)
+		}
+	}()
+	var err error
+	if h != nil && r.Method == http.MethodGet && len(h.verifyTokens) > 0 {
+		status, text, err = h.challenge(r)
+	} else {
+		status, err = h.serve(w, r)
 	}
 	if err != nil {
-		return webhook{err: &Error{Op: "parse webhook", Kind: ErrInvalid, Field: "body", Retry: RetryNo,
-			Reason:   "is not one JSON object: " + clip(err.Error(), 200),
-			Sentence: "The webhook's body is not one JSON object.",
-			Advice:   "check what sends to this address, and whether a proxy cuts bodies off"}}
+		h.reported(r.Context(), err)
 	}
-	p := parsers.Get().(*parser)
-	p.lenient = document.Lenient()
-	p.body(document.Root())
-	read := webhook{events: p.events, channel: p.first, other: p.other}
-	if len(p.bad) > 0 {
-		read.err = &ParseError{Elements: p.bad}
+}
+
+// serve returns the answer's status, and what is left to report.
+func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, error) {
+	received := time.Now()
+	if h == nil || h.handle == nil {
+		e := invalid("handle", "is nil")
+		e.Op = "webhook"
+		return http.StatusInternalServerError, e
 	}
-	*p = parser{}
-	parsers.Put(p)
-	return read
-}
-
-// parsers are empty ones, since a parser is as large as an event.
-var parsers = sync.Pool{New: func() any { return &parser{} }}
-
-// parser collects what the parts of one body yield.
-type parser struct {
-	channel      ChannelID // named last
-	first, other ChannelID // named before, and one that differs
-	lenient      bool      // some part of the body is readable only leniently
-
-	source // what the elements that are being read have in common
-
-	// Where the reading is, for the paths of bad elements: the place in the
-	// innermost list, and the entry and the change around it.
-	place, entry, change int
-	depth                int // 1 in an entry, 2 in a change, 3 in its value
-
-	elements int
-	events   []Event
-	bad      []ElementError
-}
-
-// member is a member of the body's root that a format knows.
-type member struct {
-	name  string
-	value wire.Value
-}
-
-// body reads a whole body (contract, raw "Telling the formats apart"): the calls
-// envelope, WhatsApp's own, or any mix of the arrays that the other formats have
-// at their root. A name that occurs twice is read twice.
-func (p *parser) body(root wire.Value) {
-	var kind string
-	var found [8]member // the usual number stays off the heap
-	known := found[:0]
-	var entries bool
-	for members := root.Object(); members.Next(); {
-		switch name := members.Key(); name {
-		case "type":
-			kind, _ = members.Value.Text()
-		case "instanceId":
-			p.named(members.Value)
-		case "contacts":
-			p.contacts.read(members.Value)
-		case "entry":
-			entries = entries || members.Value.IsArray()
-			known = append(known, member{name, members.Value})
-		case "messages", "ack", "statuses", "errors", "calls", "value":
-			known = append(known, member{name, members.Value})
+	if r.Method != http.MethodPost {
+		allow := http.MethodPost
+		if len(h.verifyTokens) > 0 {
+			allow = "GET, POST"
+		}
+		w.Header().Set("Allow", allow)
+		return http.StatusMethodNotAllowed, nil
+	}
+	channel, err := h.authorize(r)
+	if err != nil {
+		return http.StatusForbidden, err
+	}
+	if err := checkContent(r.Header); err != nil {
+		return http.StatusUnsupportedMediaType, err
+	}
+	body, status, err := h.read(w, r)
+	if err != nil {
+		return status, err
+	}
+	if err := h.verify(r, channel, body); err != nil {
+		return http.StatusForbidden, err
+	}
+	read := readWebhook(body)
+	channel = cmp.Or(channel, read.channel) // and another one is refused
+	for _, named := range [...]ChannelID{read.channel, read.other} {
+		if named != "" && !sameChannel(channel, named) {
+			return http.StatusForbidden, &Error{Op: "webhook", Channel: channel, Kind: ErrWrongChannel, Retry: RetryNo,
+				Reason:   "the body names channel " + clip(string(named), 64),
+				Sentence: fmt.Sprintf("A webhook for channel %s came in as one of channel %s.", clip(string(named), 64), channel),
+				Advice:   "check which addresses the channels have; if they are right, someone is guessing"}
 		}
 	}
-	recognized := false
+	d := &Delivery{Channel: channel, Body: body, Events: read.events, Err: read.err, Received: received}
+	for _, e := range d.Events {
+		info := e.Info()
+		info.Channel, info.Received = d.Channel, received
+	}
+	return h.deliver(w, r, d)
+}
+
+// deliver calls the function and turns what it returns into an answer.
+func (h *WebhookHandler) deliver(w http.ResponseWriter, r *http.Request, d *Delivery) (int, error) {
+	// The sender's hanging up must not cut a send of the function in two.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.timeout)
+	defer cancel()
+	accepted := http.StatusOK
+	if d.Err != nil {
+		h.reported(ctx, d.Err)
+		if _, elementsOnly := d.Err.(*ParseError); !elementsOnly {
+			accepted = http.StatusBadRequest
+		}
+	}
+	err := h.contained(ctx, d)
+	switch later := (*retryLater)(nil); {
+	case err == nil, errors.Is(err, ErrOutcomeUnknown):
+		return accepted, err
+	case errors.As(err, &later):
+		seconds := max(1, int64((later.after+time.Second-1)/time.Second))
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+		return http.StatusServiceUnavailable, err
+	}
+	return http.StatusInternalServerError, err
+}
+
+// contained calls the function; a panic of it is an error.
+func (h *WebhookHandler) contained(ctx context.Context, d *Delivery) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = panicked(v)
+		}
+	}()
+	return h.handle(ctx, d)
+}
+
+func panicked(v any) error {
+	if err, ok := v.(error); ok {
+		return fmt.Errorf("chatapi: webhook: the handler panicked: %w\n%s", err, debug.Stack())
+	}
+	return fmt.Errorf("chatapi: webhook: the handler panicked: %v\n%s", v, debug.Stack())
+}
+
+// reported hands an error to the user's function, whose own panic must not
+// change the answer.
+func (h *WebhookHandler) reported(ctx context.Context, err error) {
+	ctx = context.WithoutCancel(ctx)
+	if h == nil || h.report == nil {
+		slog.WarnContext(ctx, "chatapi webhook", slog.Any("error", err))
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			slog.WarnContext(ctx, "chatapi webhook", slog.Any("error", panicked(v)), slog.Any("reporting", err))
+		}
+	}()
+	h.report(ctx, err)
+}
+
+// checkContent refuses what is not plain JSON. A compressed body could be a
+// gigabyte of zeros, and no sender compresses. Relays and queues that send a
+// body again often call it text or bytes, so that is let through: whether it is
+// JSON is seen when it is read.
+func checkContent(header http.Header) error {
+	e := &Error{Op: "webhook", Kind: ErrInvalid, Retry: RetryNo, Sentence: "A webhook request of an unexpected kind was refused."}
+	if coding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))); coding != "" && coding != "identity" {
+		e.Field, e.Reason = "Content-Encoding", "is "+clip(coding, 40)+"; a webhook is not compressed"
+		return e
+	}
+	kind, _, _ := strings.Cut(strings.ToLower(header.Get("Content-Type")), ";")
+	switch kind = strings.TrimSpace(kind); {
+	case kind == "", kind == "application/json", kind == "text/json", strings.HasSuffix(kind, "+json"),
+		kind == "text/plain", kind == "application/octet-stream":
+		return nil
+	}
+	e.Field, e.Reason = "Content-Type", "is "+clip(kind, 40)+"; a webhook is application/json"
+	return e
+}
+
+// read returns the body, or the status to refuse it with.
+func (h *WebhookHandler) read(w http.ResponseWriter, r *http.Request) ([]byte, int, error) {
+	if r.Body == nil {
+		return nil, 0, nil
+	}
+	if r.ContentLength > h.maxBody { // nothing is read, and a sender that waits for "100 Continue" sends nothing
+		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
+	}
+	const usual = 64 << 10 // what is set aside on the sender's word alone
+	buffer := bytes.NewBuffer(make([]byte, 0, max(0, min(r.ContentLength, usual))+bytes.MinRead))
+	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
+	var limit *http.MaxBytesError
 	switch {
-	case kind == "calls":
-		recognized = p.callsBody(known)
-	case entries:
-		recognized = true
-		for _, m := range known {
-			if m.name == "entry" {
-				p.list(m.name, m.value, (*parser).cloudEntry)
-			}
-		}
-	default:
-		recognized = p.rootBody(known)
+	case errors.As(err, &limit):
+		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
+	case err != nil:
+		return nil, http.StatusBadRequest, &Error{Op: "webhook", Kind: ErrInvalid, Field: "body", Retry: RetryBackoff,
+			Reason: "was cut off: " + clip(err.Error(), 200), Sentence: "A webhook request was cut off on its way.", cause: err}
 	}
-	if !recognized {
-		p.unknown("body", kind, root)
-	}
+	return buffer.Bytes(), 0, nil
 }
 
-// rootBody reads the arrays that a body may hold side by side, of the service's
-// own format and of the on-premise one. It is false if there are none.
-func (p *parser) rootBody(known []member) (recognized bool) {
-	for _, m := range known {
-		switch m.name {
-		case "messages":
-			p.list(m.name, m.value, (*parser).message)
-		case "ack":
-			if m.value.IsObject() { // contract: one consumer's tests have it so
-				p.elements++
-				if err := p.ack(m.value); err != nil {
-					p.unreadable(m.name, err, m.value.Raw())
-				}
-				break
-			}
-			p.list(m.name, m.value, (*parser).ack)
-		case "statuses":
-			p.list(m.name, m.value, (*parser).metaStatus)
-		case "errors":
-			p.list(m.name, m.value, (*parser).serviceError)
-		case "entry":
-			p.list(m.name, m.value, nil) // no array: an error, unless it is null
-			if m.value.IsNull() {
-				continue
-			}
-		default:
-			continue
-		}
-		recognized = true
-	}
-	return recognized
-}
-
-// named notes the channel that the body claims to be from.
-func (p *parser) named(v wire.Value) {
-	id, err := v.Text()
-	if err != nil {
-		p.unreadable("instanceId", err, v.Raw())
-		return
-	}
-	if id != "" {
-		p.channel = ChannelID(id)
-		p.first = cmp.Or(p.first, p.channel)
-		if !sameChannel(p.first, p.channel) {
-			p.other = p.channel
-		}
-	}
-}
-
-// list reads the objects of an array; a bad one costs none of its siblings.
-func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) error) {
-	if v.IsNull() {
-		return
-	}
-	if !v.IsArray() {
-		p.unreadable(path, errors.New("want an array, got "+v.Kind()), v.Raw())
-		return
-	}
-	p.events = slices.Grow(p.events, min(v.Len(), maxElements-p.elements))
-	elements := v.Array()
-	for i := 0; ; i++ {
-		if p.elements >= maxElements {
-			if rest := elements.Rest(); len(rest) > 0 {
-				p.unreadable(elementPath(path, i),
-					fmt.Errorf("it and what follows were not read: a body has at most %d elements", maxElements), rest)
-			}
-			return
-		}
-		if !elements.Next() {
-			return
-		}
-		p.elements++
-		p.place = i
-		var err error
-		if elements.Value.IsObject() {
-			err = read(p, elements.Value)
-		} else {
-			err = errNotObject(elements.Value)
-		}
-		if err != nil {
-			p.unreadable(elementPath(path, i), err, elements.Value.Raw())
-		}
-	}
-}
-
-func elementPath(path string, place int) string { return path + "[" + strconv.Itoa(place) + "]" }
-
-func (p *parser) add(e Event) { p.events = append(p.events, e) }
-
-func (p *parser) unreadable(path string, err error, raw []byte) {
-	switch p.depth {
-	case 1:
-		path = fmt.Sprintf("entry[%d].%s", p.entry, path)
-	case 2:
-		path = fmt.Sprintf("entry[%d].changes[%d].%s", p.entry, p.change, path)
-	case 3:
-		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entry, p.change, path)
-	}
-	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
-}
-
-// unknown keeps an element that no format fits.
-func (p *parser) unknown(place, kind string, v wire.Value) {
-	p.add(&UnknownEvent{EventInfo: p.info(joinWire(place, kind), v)})
-}
-
-// info returns what every event of the body has.
-func (p *parser) info(wireName string, v wire.Value) EventInfo {
-	return EventInfo{Channel: p.channel, Time: p.at, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.account,
-		Raw: v.Raw(), Lenient: p.lenient && !wire.Strict(v.Raw())}
-}
-
-func joinWire(place, kind string) string {
-	if kind == "" {
-		return place
-	}
-	return place + "." + kind
-}
-
-// fields reads the scalar members of one element and remembers the first that
-// is none.
-type fields struct{ err error }
-
-func (f *fields) text(m *wire.Object) string {
-	text, err := m.Value.Text()
-	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("%s: %w", m.Name, err)
-	}
-	return text
-}
-
-// scalar is text for what is read later.
-func (f *fields) scalar(m *wire.Object) wire.Value {
-	if m.Value.IsObject() || m.Value.IsArray() {
-		f.text(m)
-	}
-	return m.Value
+func (h *WebhookHandler) tooLarge() error {
+	return &Error{Op: "webhook", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
+		Reason:   "is larger than " + strconv.FormatInt(h.maxBody, 10) + " bytes",
+		Sentence: "A webhook request was refused because it is too large.",
+		Advice:   "allow more with WebhookMaxBody if it was a real one"}
 }
