@@ -1,4 +1,10 @@
 package chatapi
+import "encoding/base64"
+import "io"
+import "log/slog"
+import "path"
+import "reflect"
+import "strings"
 
 import (
 	"context"
@@ -181,4 +187,17 @@ func (s *ChannelService) HookInfo(ctx context.Context, messageID string) ([]Hook
 		records[i].Time, _ = wire.ParseTime(firstText(value, "timestamp"))
 	}
 	return records, nil
+}
+
+// DeleteLegacy removes a file by the operation of older generations of the
+// service.
+//
+// Deprecated: use [MediaService.Delete], which does the same.
+func (s *MediaService) DeleteLegacy(ctx context.Context, id string) error {
+	const op = "deleteMediaLegacy"
+	if _, bad := segment("id", id); bad != nil {
+		return (*service)(s).refuse(op, bad)
+	}
+	body := map[string]string{"mediaId": id}
+	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "deleteMedia", body: body}, nil)
 }

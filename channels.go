@@ -282,11 +282,6 @@ func (s *Channels) find(id ChannelID) (*managed, bool) {
 	return m, known
 }
 
-// channelKey is the same for all spellings of an id; see sameChannel.
-func channelKey(id ChannelID) string {
-	return strings.ToLower(strings.TrimPrefix(string(id), "instance"))
-}
-
 // outcome is what a registry learns of one call.
 type outcome struct {
 	began time.Time

@@ -1,9 +1,12 @@
 package chatapi
+import "bytes"
+import "encoding/json"
+import "strconv"
+import "unicode"
 
 import (
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -99,33 +102,20 @@ func (c *checker) url(field, address string) {
 	}
 }
 
-// isAddress reports whether text has only characters that one may paste into
-// a browser; url.Parse is happier than the service.
-func isAddress(text string) bool {
-	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
-}
-
-func between(least, most int) string {
-	if least == most {
-		return strconv.Itoa(least)
-	}
-	return fmt.Sprintf("%d to %d", least, most)
-}
-
-// at names an element of a list, such as "Sections[1].Rows".
-func at(list string, index int, member string) string {
-	place := list + "[" + strconv.Itoa(index) + "]"
-	if member != "" {
-		place += "." + member
-	}
-	return place
-}
-
-// quote shows a wrong value in an error, cut short.
-func quote(value string) string { return strconv.Quote(clip(value, 64)) }
-
 // within names the operation of a local check outside of Prepare.
 func within(op string, e *Error) *Error {
 	e.Op = op
 	return e
+}
+
+// segment returns an id as one segment of a path. An id that would change the
+// path, or is none, is refused.
+func segment(field, id string) (string, *Error) {
+	switch {
+	case id == "":
+		return "", invalid(field, "is empty")
+	case id == "." || id == "..", !isWord(id):
+		return "", invalid(field, "is "+quote(id)+", which is no id")
+	}
+	return url.PathEscape(id), nil
 }

@@ -181,26 +181,3 @@ func operatorSentence(err error) string {
 	}
 	return err.Error()
 }
-
-// spacedPhone writes a North American number in groups, as people read it, and
-// any other with its plus.
-func spacedPhone(digits string) string {
-	switch {
-	case digits == "":
-		return ""
-	case len(digits) == 11 && digits[0] == '1':
-		return "+1 " + digits[1:4] + " " + digits[4:7] + " " + digits[7:]
-	}
-	return "+" + digits
-}
-
-// count writes a number with its noun.
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	if strings.HasSuffix(noun, "s") {
-		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}

@@ -112,16 +112,3 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 // overflowing.
 const maxCall = 365 * 24 * time.Hour
 
-// setPhone takes what stands where Meta puts a phone number. A person who hides
-// the number may have a BSUID there.
-func setPhone(c *Contact, id string) {
-	switch {
-	case id == "":
-	case isDigits(id): // the usual case, without a pattern
-		c.Phone = id
-	case bsuidPattern.MatchString(id):
-		c.BSUID = orElse(c.BSUID, id)
-	default:
-		c.Phone = id
-	}
-}

@@ -231,25 +231,6 @@ func readPerson(v wire.Value) (c Contact) {
 	return c
 }
 
-// thread returns the chat id with a person; empty if nothing is known.
-func thread(c Contact) string {
-	switch {
-	case isDigits(c.Phone):
-		return c.Phone + suffixPerson
-	case c.BSUID != "":
-		return c.BSUID + suffixHidden
-	}
-	return ""
-}
-
-// groupChat returns a group's chat id, in the service's form.
-func groupChat(id string) string {
-	if id == "" || strings.Contains(id, "@") {
-		return id
-	}
-	return id + suffixGroup
-}
-
 // digitsOf returns a phone number's digits.
 func digitsOf(v wire.Value) string {
 	text, _ := v.Text()

@@ -180,26 +180,6 @@ func (in *normalizedMessage) from() Contact {
 	return c
 }
 
-// contactOf returns what a chat id tells about a person.
-func contactOf(chat string) Contact {
-	c := Contact{Chat: chat}
-	if digits, ok := strings.CutSuffix(chat, suffixPerson); ok && isDigits(digits) {
-		c.Phone = digits
-	} else if user, ok := strings.CutSuffix(chat, suffixHidden); ok && bsuidPattern.MatchString(user) {
-		c.BSUID = user
-	}
-	return c
-}
-
-func isDigits(text string) bool {
-	for i := range len(text) {
-		if text[i] < '0' || text[i] > '9' {
-			return false
-		}
-	}
-	return text != ""
-}
-
 // content reads what the message says. Only for types whose form the contract
 // leaves open may the body be more than a scalar.
 func (in *normalizedMessage) content(c *Content, kind ContentType) {
@@ -244,10 +224,6 @@ func (in *normalizedMessage) content(c *Content, kind ContentType) {
 	if c.Referral = referralOf(in.referral); c.Referral == nil {
 		c.Referral = referralOf(in.meta.Get("referral"))
 	}
-}
-
-func isLink(text string) bool {
-	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
 
 // locationOf reads latitude and longitude from one text, "38.8977;-77.0365"; a

@@ -286,11 +286,3 @@ func invalid(field, problem string) *Error {
 	return &Error{Kind: ErrInvalid, Field: field, Reason: problem, Retry: RetryFix,
 		Sentence: "The " + field + " " + ended(problem)}
 }
-
-// ended closes a sentence that may end in a quotation with a stop of its own.
-func ended(sentence string) string {
-	if strings.HasSuffix(sentence, ".") || strings.HasSuffix(sentence, "?") || strings.HasSuffix(sentence, "!") {
-		return sentence
-	}
-	return sentence + "."
-}

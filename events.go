@@ -1,4 +1,14 @@
 package chatapi
+import "bytes"
+import "cmp"
+import "context"
+import "errors"
+import "fmt"
+import "io"
+import "log/slog"
+import "net/http"
+import "runtime/debug"
+import "strconv"
 
 import (
 	"crypto/sha256"
@@ -263,3 +273,7 @@ func keyOf(kind string, raw []byte, parts ...string) string {
 	}
 	return kind + "/" + strings.Join(parts, "/")
 }
+
+// EventHandler is what a program does with one event. See [NewWebhookHandler]
+// for what its error means.
+type EventHandler func(ctx context.Context, e Event) error

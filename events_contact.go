@@ -1,4 +1,11 @@
 package chatapi
+import "encoding/json"
+import "strconv"
+import "errors"
+import "slices"
+import "strings"
+import "time"
+import "github.com/chatapi-go/chatapi/internal/wire"
 
 // Contact is a person as far as an event names them. Any field may be empty:
 // people can hide their number.
@@ -83,4 +90,48 @@ func (c Contact) Merge(newer Contact) Contact {
 		Username:    orElse(newer.Username, c.Username),
 		Name:        orElse(newer.Name, c.Name),
 	}
+}
+
+// setPhone takes what stands where Meta puts a phone number. A person who hides
+// the number may have a BSUID there.
+func setPhone(c *Contact, id string) {
+	switch {
+	case id == "":
+	case isDigits(id): // the usual case, without a pattern
+		c.Phone = id
+	case bsuidPattern.MatchString(id):
+		c.BSUID = orElse(c.BSUID, id)
+	default:
+		c.Phone = id
+	}
+}
+
+// thread returns the chat id with a person; empty if nothing is known.
+func thread(c Contact) string {
+	switch {
+	case isDigits(c.Phone):
+		return c.Phone + suffixPerson
+	case c.BSUID != "":
+		return c.BSUID + suffixHidden
+	}
+	return ""
+}
+
+// groupChat returns a group's chat id, in the service's form.
+func groupChat(id string) string {
+	if id == "" || strings.Contains(id, "@") {
+		return id
+	}
+	return id + suffixGroup
+}
+
+// contactOf returns what a chat id tells about a person.
+func contactOf(chat string) Contact {
+	c := Contact{Chat: chat}
+	if digits, ok := strings.CutSuffix(chat, suffixPerson); ok && isDigits(digits) {
+		c.Phone = digits
+	} else if user, ok := strings.CutSuffix(chat, suffixHidden); ok && bsuidPattern.MatchString(user) {
+		c.BSUID = user
+	}
+	return c
 }

@@ -419,5 +419,3 @@ func (s *FlowsService) do(ctx context.Context, r request) (raw json.RawMessage, 
 	err = s.base().owner().call(ctx, r, &raw)
 	return raw, err
 }
-
-func isJSONObject(data json.RawMessage) bool { return isObject(data) && json.Valid(data) }

@@ -12,7 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/chatapi-go/chatapi/internal/errorcode"
 	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -321,65 +320,4 @@ func (c *Client) send(ctx context.Context, p *Prepared) (receipt *Receipt, err e
 	}
 	receipt.Attempt = attempt
 	return receipt, nil
-}
-
-// sendReply reads the reply to a send, in the contract's order. What is neither
-// a clear yes nor a clear no is an open outcome.
-func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
-	found, body, object := readComplaint(reply.Body)
-	switch {
-	case reply.Status == http.StatusServiceUnavailable && c.trust503:
-		fallthrough
-	case reply.Status >= 300 && reply.Status < 500 && reply.Status != http.StatusRequestTimeout, reply.Status == http.StatusNotImplemented:
-		if object {
-			found.add(body.Message)
-			found.add(body.Code)
-		} else {
-			found.addText(plainText(reply.Body))
-		}
-		return nil, c.refused(op, reply, found, "")
-	case reply.Status < 200 || reply.Status >= 300:
-		if object {
-			found.add(body.Message)
-		} else {
-			found.addText(plainText(reply.Body))
-		}
-		return nil, c.openOutcome(op, reply, found)
-	case !object:
-		found.addText("the reply is not what the service writes: " + orElse(plainText(reply.Body), "it is empty"))
-		return nil, c.openOutcome(op, reply, found)
-	}
-	accepted := body.Sent.Set && body.Sent.Value
-	switch {
-	case found.found() && (accepted || body.JobID != ""):
-		found.addText("the reply says both yes and no")
-		return nil, c.openOutcome(op, reply, found)
-	case found.found():
-		found.add(body.Message)
-		found.add(body.Code)
-		return nil, c.refused(op, reply, found, "1msg:response-error")
-	case body.JobID != "":
-		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
-	case accepted:
-		return &Receipt{ID: body.ID, Raw: reply.Body}, nil
-	}
-	found.add(body.Message)
-	found.add(body.Code)
-	if !body.Sent.Set && (body.ID != "" || !found.found()) {
-		found.addText("the reply says neither yes nor no")
-		return nil, c.openOutcome(op, reply, found)
-	}
-	return nil, c.refused(op, reply, found, "1msg:sent-false")
-}
-
-// openOutcome is the error of a send that was answered, but not with a yes or
-// a no. It matches no other kind: who retries on ErrUnavailable must not double
-// a send.
-func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint) *Error {
-	e := c.refused(op, reply, found, "")
-	row, _ := errorcode.Lookup("http:500")
-	e.Kind, e.Retry, e.cause = ErrOutcomeUnknown, RetryUnknown, nil
-	e.Advice = row.Advice
-	e.Sentence = c.sentence(e)
-	return e
 }

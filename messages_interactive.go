@@ -198,3 +198,261 @@ func (u unique) add(c *checker, field, value string) {
 	}
 	u[value] = field
 }
+
+// LocationRequest is a text with a button by which the customer sends a
+// location. It needs an open service window.
+type LocationRequest struct {
+	// Body is 1 to 1024 characters.
+	Body string
+}
+
+func (m LocationRequest) encode() (encoded, error) {
+	var c checker
+	c.text("Body", m.Body, maxBody)
+	return encoded{operation: "sendLocationRequest", body: struct {
+		Body string `json:"body"`
+	}{m.Body}}, c.err()
+}
+
+// AddressRequest is a text with a form for a postal address. It needs an open
+// service window, and works in India and Singapore alone: the business's and
+// the customer's number have to be of that country. Elsewhere the service
+// answers "Unsupported Interactive Message type" (contract, "Results and
+// errors"), which is [ErrInvalid].
+type AddressRequest struct {
+	// Body is 1 to 1024 characters.
+	Body string
+
+	// Country is "IN" or "SG"; empty is IN.
+	Country string
+
+	// Values fills in the form, by Meta's names of the fields, such as
+	// "in_pin_code".
+	Values map[string]string
+
+	// Saved are addresses to choose from.
+	Saved []SavedAddress
+
+	// Errors says, by field, what was wrong with the last answer.
+	Errors map[string]string
+}
+
+// SavedAddress is an address that the customer gave before.
+type SavedAddress struct {
+	ID     string            `json:"id"`
+	Values map[string]string `json:"value"`
+}
+
+func (m AddressRequest) encode() (encoded, error) {
+	var c checker
+	c.text("Body", m.Body, maxBody)
+	c.that(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+"; it must be IN or SG")
+	ids := unique{}
+	for i, saved := range m.Saved {
+		c.text(at("Saved", i, "ID"), saved.ID, 256)
+		ids.add(&c, at("Saved", i, "ID"), saved.ID)
+		c.that(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty")
+	}
+	return encoded{operation: "sendAddressMessage", body: struct {
+		Body    string            `json:"body"`
+		Country string            `json:"country,omitempty"`
+		Values  map[string]string `json:"values,omitempty"`
+		Saved   []SavedAddress    `json:"saved_addresses,omitempty"`
+		Errors  map[string]string `json:"validation_errors,omitempty"`
+	}{m.Body, m.Country, m.Values, m.Saved, m.Errors}}, c.err()
+}
+
+// Flow is a text with a button that opens a flow, which is a form of several
+// screens. It needs an open service window.
+type Flow struct {
+	// ID is the flow's id.
+	ID string
+
+	// Token comes back with the answers; it says which form this was.
+	Token string
+
+	// Label is on the button: 1 to 20 characters.
+	Label string
+
+	// Header is optional text of up to 60 characters. Body is 1 to 1024
+	// characters, Footer up to 60.
+	Header, Body, Footer string
+
+	// Screen is where the flow begins. Where it is empty, the flow's endpoint
+	// decides.
+	Screen string
+
+	// Data goes to the first screen; it needs a Screen.
+	Data map[string]any
+
+	// Draft sends a flow that is not published, for testing.
+	Draft bool
+}
+
+func (m Flow) encode() (encoded, error) {
+	var c checker
+	c.that(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is no flow id")
+	c.text("Token", m.Token, 1024)
+	c.text("Label", m.Label, 20)
+	c.text("Body", m.Body, maxBody)
+	c.optional("Header", m.Header, 60)
+	c.optional("Footer", m.Footer, 60)
+	c.optional("Screen", m.Screen, 256)
+	c.that(len(m.Data) == 0 || m.Screen != "", "Data", "goes with a Screen only")
+	c.json("Data", m.Data)
+	type payload struct {
+		Screen string         `json:"screen"`
+		Data   map[string]any `json:"data,omitempty"`
+	}
+	body := struct {
+		Header  string   `json:"header,omitempty"`
+		Body    string   `json:"body"`
+		Footer  string   `json:"footer,omitempty"`
+		ID      string   `json:"flowId"`
+		Token   string   `json:"flowToken"`
+		Label   string   `json:"flowCta"`
+		Action  string   `json:"flowAction"`
+		Payload *payload `json:"flowActionPayload,omitempty"`
+		Mode    string   `json:"mode"`
+	}{m.Header, m.Body, m.Footer, m.ID, m.Token, m.Label, "data_exchange", nil, "published"}
+	if m.Screen != "" {
+		body.Action, body.Payload = "navigate", &payload{m.Screen, m.Data}
+	}
+	if m.Draft {
+		body.Mode = "draft"
+	}
+	return encoded{operation: "sendFlow", body: body}, c.err()
+}
+
+// Header is what stands above the text of a message with buttons or of a
+// template, or on top of a card. Make one with [HeaderText], [HeaderImage],
+// [HeaderVideo], [HeaderDocument], [HeaderLocation] or [HeaderProduct]; the zero
+// Header is none.
+type Header struct {
+	kind     headerKind
+	text     string
+	name     string // of the variable, in a template with named ones
+	media    Media
+	location Location
+	product  productID
+}
+
+// productID is a product of a catalogue, as Meta writes it.
+type productID struct {
+	Catalog string `json:"catalog_id"`
+	Product string `json:"product_retailer_id"`
+}
+
+type headerKind string
+
+const (
+	headerText     headerKind = "text"
+	headerImage    headerKind = "image"
+	headerVideo    headerKind = "video"
+	headerDocument headerKind = "document"
+	headerLocation headerKind = "location"
+	headerProduct  headerKind = "product"
+)
+
+// HeaderText returns a header of text. In a [Template] it is the value of the
+// header's variable; in a message it is the text itself, up to 60 characters.
+func HeaderText(text string) Header { return Header{kind: headerText, text: text} }
+
+// HeaderNamedText is [HeaderText] for a template with named variables.
+func HeaderNamedText(variable, text string) Header {
+	return Header{kind: headerText, name: variable, text: text}
+}
+
+// HeaderImage returns a header with an image, by link or id: bytes have to be
+// uploaded first.
+func HeaderImage(image Media) Header { return Header{kind: headerImage, media: image} }
+
+// HeaderVideo returns a header with a video, by link or id.
+func HeaderVideo(video Media) Header { return Header{kind: headerVideo, media: video} }
+
+// HeaderDocument returns a header with a document, by link or id. The customer
+// sees the name, which may be empty for the last part of the link.
+func HeaderDocument(document Media, name string) Header {
+	document.name = name
+	return Header{kind: headerDocument, media: document}
+}
+
+// HeaderLocation returns a header with a place; templates only.
+func HeaderLocation(place Location) Header { return Header{kind: headerLocation, location: place} }
+
+// HeaderProduct returns a product of a catalogue on top of a card; cards only.
+func HeaderProduct(catalogID, productID string) Header {
+	h := Header{kind: headerProduct}
+	h.product.Catalog, h.product.Product = catalogID, productID
+	return h
+}
+
+// IsZero reports whether there is no header.
+func (h Header) IsZero() bool { return h.kind == "" }
+
+// check reports what is wrong with the header itself.
+func (h Header) check(c *checker) {
+	c.optional("Header", h.name, 512)
+	switch h.kind {
+	case "", headerText:
+	case headerLocation:
+		var inner checker
+		h.location.check(&inner)
+		c.within("Header", inner)
+		c.that(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
+	case headerProduct:
+		c.that(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product")
+	default:
+		h.media.check(c, "Header")
+		c.that(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
+		c.that(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
+			"Header", fmt.Sprintf("is %s but the uploaded file is %s", article(string(h.kind)), article(string(h.media.kind))))
+	}
+}
+
+// object returns the header as Meta's parameter: its type and a member of the
+// same name.
+func (h Header) object() map[string]any {
+	o := map[string]any{"type": h.kind}
+	switch h.kind {
+	case headerText:
+		o["text"] = h.text
+	case headerLocation:
+		o["location"] = struct {
+			Latitude  string `json:"latitude"`
+			Longitude string `json:"longitude"`
+			Name      string `json:"name"`
+			Address   string `json:"address,omitempty"`
+		}{degrees(h.location.Latitude), degrees(h.location.Longitude), h.location.Name, h.location.Address}
+	case headerProduct:
+		o["product"] = h.product
+	case headerDocument:
+		name := h.media.name
+		if name == "" {
+			name = h.media.fileName()
+		}
+		o["document"] = h.media.object(name)
+	default:
+		o[string(h.kind)] = h.media.object("")
+	}
+	return o
+}
+
+// orNil is object, or nil for no header.
+func (h Header) orNil() map[string]any {
+	if h.IsZero() {
+		return nil
+	}
+	return h.object()
+}
+
+// checkInteractive is check for messages, where the header's text is the text.
+func (h Header) checkInteractive(c *checker) {
+	c.that(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document")
+	c.that(h.name == "", "Header", "has a variable outside of a template")
+	if h.kind == headerText {
+		c.text("Header", h.text, 60)
+	}
+	h.check(c)
+}
+

@@ -1,4 +1,19 @@
 package chatapi
+import "github.com/chatapi-go/chatapi/internal/wire"
+import "encoding/json"
+import "errors"
+import "iter"
+import "maps"
+import "slices"
+import "sync"
+import "time"
+import "context"
+import "crypto/hmac"
+import "crypto/sha256"
+import "crypto/subtle"
+import "encoding/hex"
+import "net/http"
+import "net/url"
 
 import (
 	"fmt"
@@ -315,11 +330,28 @@ func (r Recipient) member() (name, value string) {
 	return "phone", r.value
 }
 
-// clip shortens text for an error, on a character boundary.
-func clip(text string, limit int) string {
-	runes := []rune(text)
-	if len(runes) <= limit {
-		return text
+// sameChannel compares two spellings of a channel id; the oldest channels have
+// "instance" before the digits.
+func sameChannel(a, b ChannelID) bool {
+	trim := func(id ChannelID) string { return strings.TrimPrefix(string(id), "instance") }
+	return strings.EqualFold(trim(a), trim(b))
+}
+
+// channelKey is the same for all spellings of an id; see sameChannel.
+func channelKey(id ChannelID) string {
+	return strings.ToLower(strings.TrimPrefix(string(id), "instance"))
+}
+
+// phoneOf returns the digits of a recipient who has a number.
+func phoneOf(field string, who Recipient) (string, *Error) {
+	phone, ok := strings.CutPrefix(who.Key(), string(RecipientPhone)+":")
+	switch {
+	case who.IsZero():
+		return "", invalid(field, "is missing; make one with Phone")
+	case !ok:
+		return "", invalid(field, "has to be a phone number: the service takes nothing else here")
+	case !isPhone(phone):
+		return "", invalid(field, "is "+quote(phone)+", which is no phone number: 6 to 15 digits, country code first")
 	}
-	return string(runes[:limit]) + "…"
+	return phone, nil
 }

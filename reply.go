@@ -1,4 +1,8 @@
 package chatapi
+import "net/url"
+import "strconv"
+import "unicode"
+import "unicode/utf8"
 
 import (
 	"bytes"
@@ -186,11 +190,6 @@ func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 	c.add(reply.Error)
 	c.add(wire.Root(reply.Response).Get("error").Raw())
 	return c, reply, true
-}
-
-func isObject(data []byte) bool {
-	data = bytes.TrimSpace(data)
-	return len(data) > 0 && data[0] == '{'
 }
 
 // refusal returns the *Error that a reply stands for, or nil if it is a
@@ -465,14 +464,12 @@ func onlyMember(body []byte, name string) bool {
 	return ok
 }
 
-func orElse(text, other string) string {
-	if text == "" {
-		return other
+// firstText returns the first of several members that is a non-empty scalar.
+func firstText(object wire.Value, names ...string) string {
+	for _, name := range names {
+		if text, err := object.Get(name).Text(); err == nil && text != "" {
+			return text
+		}
 	}
-	return text
-}
-
-func redactQuery(address string) string {
-	address, _, _ = strings.Cut(address, "?")
-	return address
+	return ""
 }

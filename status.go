@@ -40,21 +40,6 @@ func (s Status) rank() int {
 // statusViewed is what the service called "read" before 2024.
 const statusViewed Status = "viewed"
 
-// statusErrors reads why a message failed: a text, a number, an object as Meta
-// writes it, or an array of those.
-func statusErrors(v wire.Value) []StatusError {
-	var all []StatusError
-	for elements := v.Array(); elements.Next(); {
-		if e, ok := statusError(elements.Value); ok {
-			all = append(all, e)
-		}
-	}
-	if e, ok := statusError(v); ok {
-		all = append(all, e)
-	}
-	return all
-}
-
 func statusError(v wire.Value) (e StatusError, ok bool) {
 	if !v.IsObject() {
 		text, err := v.Text()
@@ -89,21 +74,3 @@ func statusError(v wire.Value) (e StatusError, ok bool) {
 	return classified(e), true
 }
 
-// classified adds what the catalogue knows about the code, or about the words
-// where there is no code.
-func classified(e StatusError) StatusError {
-	row, ok := errorcode.LookupNumber(e.Code)
-	if e.Code == 0 || !ok {
-		if row, ok = matchText(e.Title); !ok {
-			row, ok = matchText(e.Details)
-		}
-	}
-	if !ok {
-		return e
-	}
-	if e.Code == 0 {
-		e.Code = row.Number()
-	}
-	e.Kind, e.Retry, e.Advice = kindOf(row), retryOf(row), row.Advice
-	return e
-}

@@ -266,13 +266,6 @@ func (b TemplateButton) takes() string {
 	return ""
 }
 
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
 // Preview is a template as the customer will see it.
 type Preview struct {
 	// Header is the text of a text header, or what stands in its place, such

@@ -73,16 +73,3 @@ func (s *UsersService) set(ctx context.Context, op string, who Recipient) error 
 	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: op, body: map[string]string{"phone": phone}}, nil)
 }
 
-// phoneOf returns the digits of a recipient who has a number.
-func phoneOf(field string, who Recipient) (string, *Error) {
-	phone, ok := strings.CutPrefix(who.Key(), string(RecipientPhone)+":")
-	switch {
-	case who.IsZero():
-		return "", invalid(field, "is missing; make one with Phone")
-	case !ok:
-		return "", invalid(field, "has to be a phone number: the service takes nothing else here")
-	case !isPhone(phone):
-		return "", invalid(field, "is "+quote(phone)+", which is no phone number: 6 to 15 digits, country code first")
-	}
-	return phone, nil
-}

@@ -16,10 +16,6 @@ import (
 	"time"
 )
 
-// EventHandler is what a program does with one event. See [NewWebhookHandler]
-// for what its error means.
-type EventHandler func(ctx context.Context, e Event) error
-
 // Delivery is one webhook request: its body and what was read from it.
 type Delivery struct {
 	// Channel is the channel of the address if the handler has

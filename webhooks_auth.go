@@ -222,9 +222,3 @@ func hashed(secrets []string) (sums [][sha256.Size]byte) {
 	return sums
 }
 
-// sameChannel compares two spellings of a channel id; the oldest channels have
-// "instance" before the digits.
-func sameChannel(a, b ChannelID) bool {
-	trim := func(id ChannelID) string { return strings.TrimPrefix(string(id), "instance") }
-	return strings.EqualFold(trim(a), trim(b))
-}

@@ -1,0 +1,247 @@
+package chatapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/transport"
+)
+
+// request is one call of the API, as the families describe it.
+type request struct {
+	op     string // the operation, for errors and logs
+	method string
+	path   string // below the base URL, escaped
+	query  url.Values
+	body   any    // marshaled to JSON; json.RawMessage goes as it is; nil is no body
+	raw    []byte // a body that is JSON already
+
+	// once is set when doing it twice would do harm; see transport.Request.
+	once bool
+
+	// message is set for messages, which are paced; recipient is the key of
+	// who gets it.
+	message   bool
+	recipient string
+}
+
+// call carries out a request that is not a send. Refusals of any form come back
+// as *Error; out, if not nil, is filled from the reply's body. After a request
+// that must not be repeated, what is neither a yes nor a no is ErrOutcomeUnknown.
+func (c *Client) call(ctx context.Context, r request, out any) (err error) {
+	done := c.watch(false)
+	defer func() { done(err) }()
+	reply, err := c.exchange(ctx, r)
+	if err != nil {
+		if r.once && errors.Is(err, ErrOutcomeUnknown) {
+			return openCall(err)
+		}
+		return err
+	}
+	if refusal := c.refusal(r.op, &reply); refusal != nil {
+		if r.once && c.undecided(reply.Status) {
+			return openCall(refusal)
+		}
+		return repeatable(refusal)
+	}
+	switch {
+	case out != nil:
+		err = decodeReply(reply.Body, out)
+	case len(bytes.TrimSpace(reply.Body)) > 0 && !json.Valid(reply.Body):
+		err = errors.New("the body is not JSON")
+	}
+	switch {
+	case err == nil:
+		return nil
+	case r.once:
+		return openCall(c.notJSON(r.op, &reply, err))
+	}
+	return repeatable(c.notJSON(r.op, &reply, err))
+}
+
+// repeatable makes err the error of a call that may be repeated without harm:
+// what the catalogue says of an open outcome is meant for sends.
+func repeatable(err error) error {
+	var e *Error
+	if errors.As(err, &e) && e.Kind == ErrUnavailable && e.HTTPStatus != 0 {
+		e.Retry, e.Advice = RetryBackoff, "try again later"
+	}
+	return err
+}
+
+// undecided reports whether the service may have acted although it answered
+// with this status.
+func (c *Client) undecided(status int) bool {
+	switch status {
+	case http.StatusRequestTimeout:
+		return true
+	case http.StatusNotImplemented:
+		return false
+	case http.StatusServiceUnavailable:
+		return !c.trust503
+	}
+	return status >= 500
+}
+
+// openCall makes err the error of a call, other than a send, of which it is not
+// known whether it was carried out. It matches no other kind.
+func openCall(err error) error {
+	var e *Error
+	if errors.As(err, &e) {
+		if e.HTTPStatus != 0 {
+			e.cause = nil
+		}
+		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
+		e.Sentence = "It is not known whether the service has done what it was asked."
+		e.Advice = "look whether it is done before asking again"
+	}
+	return err
+}
+
+// decode reads a reply that call has kept as raw JSON.
+func (c *Client) decode(op string, raw json.RawMessage, out any) error {
+	if err := decodeReply(raw, out); err != nil {
+		return c.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, err)
+	}
+	return nil
+}
+
+// exchange sends a request and returns whatever was answered. The error, an
+// *Error, is a failure to encode or to get any answer.
+func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, error) {
+	if c == nil || c.transport == nil {
+		return transport.Reply{}, within(r.op, invalid("client", "is nil or was not made with New"))
+	}
+	if ctx == nil {
+		e := invalid("ctx", "is nil; use context.Background()")
+		e.Op, e.Channel = r.op, c.channel
+		return transport.Reply{}, e
+	}
+	address := c.address(r.path)
+	address.RawQuery = r.query.Encode()
+	body := r.raw
+	switch given := r.body.(type) {
+	case nil:
+	case json.RawMessage:
+		body = given
+	default:
+		var err error
+		if body, err = json.Marshal(given); err != nil {
+			e := invalid("body", "cannot be written as JSON: "+err.Error())
+			e.Op, e.Channel = r.op, c.channel
+			return transport.Reply{}, e
+		}
+	}
+	reply, err := c.transport.Do(ctx, transport.Request{Op: r.op, Method: r.method, URL: address, Body: body, Once: r.once,
+		Message: r.message, Recipient: r.recipient})
+	if err != nil {
+		return transport.Reply{}, c.unanswered(r, err)
+	}
+	return reply, nil
+}
+
+// address returns the URL of a path below the channel's.
+func (c *Client) address(path string) url.URL {
+	if strings.ContainsAny(path, "%./") { // escaped, or of several parts
+		return *c.base.JoinPath(path)
+	}
+	u := *c.base
+	u.Path += "/" + path
+	return u
+}
+
+// unanswered turns a failure to get a reply into an *Error.
+func (c *Client) unanswered(r request, err error) error {
+	var failure *transport.Failure
+	if !errors.As(err, &failure) {
+		return &Error{Op: r.op, Channel: c.channel, Kind: ErrUnreachable, Reason: err.Error(), cause: err}
+	}
+	e := &Error{Op: r.op, Channel: c.channel, Reason: failure.Err.Error(), cause: failure.Err}
+	var foreign *Error
+	var source *transport.SourceError
+	switch {
+	case errors.As(failure.Err, &foreign):
+		wrong := *foreign
+		wrong.Op = r.op
+		return &wrong
+	case errors.As(failure.Err, &source):
+		e.Kind, e.Retry = ErrUnauthorized, RetryBackoff
+		e.Sentence = fmt.Sprintf("No token for channel %s could be had, so nothing was sent.", c.channel)
+		e.Advice = "look at what WithTokenSource reads the token from"
+		return e
+	}
+	switch {
+	case failure.Sent && r.once:
+		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
+		e.Sentence = "The connection broke before the service answered, so it is not known whether the message went out."
+		e.Advice = "look it up before sending again"
+	case failure.TooLarge:
+		e.Kind, e.Retry = ErrTooLarge, RetryNo
+		e.Sentence = "The service's answer was too large to read."
+		e.Advice = "ask for less at a time"
+	case failure.GivenUp && !failure.Sent:
+		e.Kind, e.Retry = ErrUnavailable, RetryBackoff
+		e.Sentence = "The call was given up before anything was sent."
+	default:
+		e.Kind, e.Retry = ErrUnreachable, RetryBackoff
+		e.Sentence = fmt.Sprintf("%s could not be reached.", c.base.Host)
+		e.Advice = "check the host in the API URL and the network"
+	}
+	return e
+}
+
+// service is what every family of operations is made of.
+type service struct{ client *Client }
+
+// owner returns the client; nil, which every call refuses, for a service that
+// was not made with New.
+func (s *service) owner() *Client {
+	if s == nil {
+		return nil
+	}
+	return s.client
+}
+
+// refuse puts the operation and the channel on the error of a local check.
+func (s *service) refuse(op string, e *Error) error {
+	e.Op = op
+	if client := s.owner(); client != nil {
+		e.Channel = client.channel
+	}
+	return e
+}
+
+// rows returns the elements of a list that comes bare or under one of several
+// names. An empty object is an empty list; any other without the names is none.
+func (c *Client) rows(op string, raw json.RawMessage, names ...string) ([]json.RawMessage, error) {
+	if isObject(raw) {
+		var members map[string]json.RawMessage
+		if err := c.decode(op, raw, &members); err != nil {
+			return nil, err
+		}
+		found := len(members) == 0
+		for _, name := range names {
+			if list, ok := members[name]; ok {
+				raw, found = list, true
+				break
+			}
+		}
+		if !found {
+			return nil, c.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no list named "+strings.Join(names, ", ")))
+		}
+		if len(members) == 0 || string(bytes.TrimSpace(raw)) == "null" {
+			return nil, nil
+		}
+	}
+	var list []json.RawMessage
+	if err := c.decode(op, raw, &list); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
