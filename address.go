@@ -28,7 +28,7 @@ func parseAddress(apiURL, token string, tokenLater bool) (base *url.URL, channel
 
 	fail := func(field, problem string) (*url.URL, ChannelID, string, error) {
 		e := invalid(field, transport.NewScrubber(token).Text(problem))
-		e.Op = "new client"
+		e.Op = "New"
 		if field == "apiURL" { // operators know it by the name that the cabinet gives it
 			e.Sentence = strings.Replace(e.Sentence, "The apiURL", "The API URL", 1)
 		}
@@ -114,7 +114,7 @@ func foreignToken(channel, claimed ChannelID) *Error {
 	if claimed == "" || strings.EqualFold(string(claimed), string(channel)) {
 		return nil
 	}
-	return &Error{Op: "new client", Kind: ErrWrongChannel, Channel: channel, Field: "token", Retry: RetryFix,
+	return &Error{Op: "New", Kind: ErrWrongChannel, Channel: channel, Field: "token", Retry: RetryFix,
 		Reason:   fmt.Sprintf("belongs to channel %s, not to %s", claimed, channel),
 		Sentence: fmt.Sprintf("The token belongs to channel %s, but the API URL is that of channel %s.", claimed, channel),
 		Advice:   "copy URL and token of the same channel from the cabinet"}

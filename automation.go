@@ -11,7 +11,7 @@ import (
 // AutomationService reads and changes what customers are offered before they
 // write. See [Client.Automation]. Its calls may be repeated without harm and
 // are retried.
-type AutomationService service
+type AutomationService struct{ service }
 
 // Automation is what customers are offered before they write. The limits are
 // documented (contract, "Limits").
@@ -44,11 +44,10 @@ type AutomationInfo struct {
 
 // Get returns what customers are offered. A channel that offers nothing has an
 // empty one.
-func (s *AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
-	const op = "getConversationalAutomation"
-	client := (*service)(s).owner()
+func (s AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
+	const op = "Automation.Get"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "conversationalAutomation"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "conversationalAutomation"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
@@ -59,7 +58,7 @@ func (s *AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
 			Description wire.Text `json:"command_description"`
 		} `json:"commands"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	info := &AutomationInfo{Automation: Automation{Welcome: body.Welcome.Value}, Raw: raw}
@@ -74,8 +73,8 @@ func (s *AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
 
 // Set replaces what customers are offered; the zero Automation offers nothing.
 // What is over a limit is [ErrInvalid] with the place.
-func (s *AutomationService) Set(ctx context.Context, a Automation) error {
-	const op = "setConversationalAutomation"
+func (s AutomationService) Set(ctx context.Context, a Automation) error {
+	const op = "Automation.Set"
 	type command struct {
 		Name        string `json:"command_name"`
 		Description string `json:"command_description"`
@@ -100,7 +99,7 @@ func (s *AutomationService) Set(ctx context.Context, a Automation) error {
 		body.Commands = append(body.Commands, command(given))
 	}
 	if c.first != nil {
-		return (*service)(s).refuse(op, c.first)
+		return s.refuse(op, c.first)
 	}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "conversationalAutomation", body: body}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "conversationalAutomation", body: body}, nil)
 }

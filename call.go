@@ -37,12 +37,12 @@ type request struct {
 func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	done := c.watch(false)
 	defer func() { done(err) }()
-	reply, err := c.exchange(ctx, r)
-	if err != nil {
-		if r.once && errors.Is(err, ErrOutcomeUnknown) {
-			return openCall(err)
+	reply, failed := c.exchange(ctx, r)
+	if failed != nil {
+		if r.once && failed.Kind == ErrOutcomeUnknown {
+			return openCall(failed)
 		}
-		return err
+		return failed
 	}
 	if refusal := c.refusal(r.op, &reply); refusal != nil {
 		if r.once && c.undecided(reply.Status) {
@@ -65,14 +65,13 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	return repeatable(c.notJSON(r.op, &reply, err))
 }
 
-// repeatable makes err the error of a call that may be repeated without harm:
+// repeatable makes e the error of a call that may be repeated without harm:
 // what the catalogue says of an open outcome is meant for sends.
-func repeatable(err error) error {
-	var e *Error
-	if errors.As(err, &e) && e.Kind == ErrUnavailable && e.HTTPStatus != 0 {
+func repeatable(e *Error) *Error {
+	if e.Kind == ErrUnavailable && e.HTTPStatus != 0 {
 		e.Retry, e.Advice = RetryBackoff, "try again later"
 	}
-	return err
+	return e
 }
 
 // undecided reports whether the service may have acted although it answered
@@ -89,39 +88,32 @@ func (c *Client) undecided(status int) bool {
 	return status >= 500
 }
 
-// openCall makes err the error of a call, other than a send, of which it is not
-// known whether it was carried out. It matches no other kind.
-func openCall(err error) error {
-	var e *Error
-	if errors.As(err, &e) {
-		if e.HTTPStatus != 0 {
-			e.cause = nil
-		}
-		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
-		e.Sentence = "It is not known whether the service has done what it was asked."
-		e.Advice = "look whether it is done before asking again"
+// openCall turns e into ErrOutcomeUnknown, for a call other than a send that may or
+// may not have been carried out. It matches no other kind.
+func openCall(e *Error) *Error {
+	if e.HTTPStatus != 0 {
+		e.cause = nil
 	}
-	return err
+	e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
+	e.Sentence = "It is not known whether the service has done what it was asked."
+	e.Advice = "look whether it is done before asking again"
+	return e
 }
 
-// decode reads a reply that call has kept as raw JSON.
-func (c *Client) decode(op string, raw json.RawMessage, out any) error {
-	if err := decodeReply(raw, out); err != nil {
-		return c.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, err)
-	}
-	return nil
+// local puts the operation and the channel on the error of a check that failed
+// before anything was sent. The client may be nil.
+func (c *Client) local(op string, e *Error) *Error {
+	return e.in(op, c.ChannelID())
 }
 
-// exchange sends a request and returns whatever was answered. The error, an
-// *Error, is a failure to encode or to get any answer.
-func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, error) {
+// exchange sends a request and returns whatever was answered. The error is a
+// failure to encode the request or to get any answer.
+func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, *Error) {
 	if c == nil || c.transport == nil {
-		return transport.Reply{}, within(r.op, invalid("client", "is nil or was not made with New"))
+		return transport.Reply{}, c.local(r.op, invalid("client", "is nil or was not made with New"))
 	}
 	if ctx == nil {
-		e := invalid("ctx", "is nil; use context.Background()")
-		e.Op, e.Channel = r.op, c.channel
-		return transport.Reply{}, e
+		return transport.Reply{}, c.local(r.op, invalid("ctx", "is nil; use context.Background()"))
 	}
 	address := c.address(r.path)
 	address.RawQuery = r.query.Encode()
@@ -133,9 +125,7 @@ func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, erro
 	default:
 		var err error
 		if body, err = json.Marshal(given); err != nil {
-			e := invalid("body", "cannot be written as JSON: "+err.Error())
-			e.Op, e.Channel = r.op, c.channel
-			return transport.Reply{}, e
+			return transport.Reply{}, c.local(r.op, invalid("body", "cannot be written as JSON: "+err.Error()))
 		}
 	}
 	reply, err := c.transport.Do(ctx, transport.Request{Op: r.op, Method: r.method, URL: address, Body: body, Once: r.once,
@@ -157,20 +147,18 @@ func (c *Client) address(path string) url.URL {
 }
 
 // unanswered turns a failure to get a reply into an *Error.
-func (c *Client) unanswered(r request, err error) error {
-	var failure *transport.Failure
-	if !errors.As(err, &failure) {
-		return &Error{Op: r.op, Channel: c.channel, Kind: ErrUnreachable, Reason: err.Error(), cause: err}
+func (c *Client) unanswered(r request, err error) *Error {
+	failure, ok := errors.AsType[*transport.Failure](err)
+	if !ok {
+		return c.local(r.op, &Error{Kind: ErrUnreachable, Reason: err.Error(), cause: err})
 	}
-	e := &Error{Op: r.op, Channel: c.channel, Reason: failure.Err.Error(), cause: failure.Err}
-	var foreign *Error
-	var source *transport.SourceError
-	switch {
-	case errors.As(failure.Err, &foreign):
+	e := c.local(r.op, &Error{Reason: failure.Err.Error(), cause: failure.Err})
+	if foreign, ok := errors.AsType[*Error](failure.Err); ok { // of checkToken
 		wrong := *foreign
 		wrong.Op = r.op
 		return &wrong
-	case errors.As(failure.Err, &source):
+	}
+	if _, ok := errors.AsType[*transport.SourceError](failure.Err); ok {
 		e.Kind, e.Retry = ErrUnauthorized, RetryBackoff
 		e.Sentence = fmt.Sprintf("No token for channel %s could be had, so nothing was sent.", c.channel)
 		e.Advice = "look at what WithTokenSource reads the token from"
@@ -196,33 +184,36 @@ func (c *Client) unanswered(r request, err error) error {
 	return e
 }
 
-// service is what every family of operations is made of.
+// service is the part that all services share: the client they call through. It
+// is nil in a Client that New did not make; every call then refuses.
 type service struct{ client *Client }
 
-// owner returns the client; nil, which every call refuses, for a service that
-// was not made with New.
-func (s *service) owner() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.client
+func (s service) call(ctx context.Context, r request, out any) error {
+	return s.client.call(ctx, r, out)
 }
 
-// refuse puts the operation and the channel on the error of a local check.
-func (s *service) refuse(op string, e *Error) error {
-	e.Op = op
-	if client := s.owner(); client != nil {
-		e.Channel = client.channel
+// refuse returns the error of a check that failed before anything was sent.
+func (s service) refuse(op string, e *Error) error { return s.client.local(op, e) }
+
+// decode reads a reply that call has kept as raw JSON.
+func (s service) decode(op string, raw json.RawMessage, out any) error {
+	if err := decodeReply(raw, out); err != nil {
+		return s.unreadable(op, raw, err)
 	}
-	return e
+	return nil
+}
+
+// unreadable is the error of a reply that is JSON, but not the JSON of this call.
+func (s service) unreadable(op string, raw json.RawMessage, cause error) *Error {
+	return s.client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, cause)
 }
 
 // rows returns the elements of a list that comes bare or under one of several
 // names. An empty object is an empty list; any other without the names is none.
-func (c *Client) rows(op string, raw json.RawMessage, names ...string) ([]json.RawMessage, error) {
+func (s service) rows(op string, raw json.RawMessage, names ...string) ([]json.RawMessage, error) {
 	if isObject(raw) {
 		var members map[string]json.RawMessage
-		if err := c.decode(op, raw, &members); err != nil {
+		if err := s.decode(op, raw, &members); err != nil {
 			return nil, err
 		}
 		found := len(members) == 0
@@ -233,14 +224,14 @@ func (c *Client) rows(op string, raw json.RawMessage, names ...string) ([]json.R
 			}
 		}
 		if !found {
-			return nil, c.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no list named "+strings.Join(names, ", ")))
+			return nil, s.unreadable(op, raw, errors.New("it has no list named "+strings.Join(names, ", ")))
 		}
 		if len(members) == 0 || string(bytes.TrimSpace(raw)) == "null" {
 			return nil, nil
 		}
 	}
 	var list []json.RawMessage
-	if err := c.decode(op, raw, &list); err != nil {
+	if err := s.decode(op, raw, &list); err != nil {
 		return nil, err
 	}
 	return list, nil

@@ -16,7 +16,7 @@ import (
 //
 // Every action goes out at most once, because a call cannot be placed or
 // answered twice: after [ErrOutcomeUnknown], the next [*CallEvent] tells.
-type CallsService service
+type CallsService struct{ service }
 
 // CallSettings is what a channel does with calls. In an update, what is empty
 // stays as it is.
@@ -104,17 +104,16 @@ type wireSIPServer struct {
 
 // Settings returns what the channel does with calls. It changes nothing and is
 // retried.
-func (s *CallsService) Settings(ctx context.Context) (*CallSettingsInfo, error) {
-	const op = "getCallingSettings"
-	client := (*service)(s).owner()
+func (s CallsService) GetSettings(ctx context.Context) (*CallSettingsInfo, error) {
+	const op = "Calls.GetSettings"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "callingSettings"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "callingSettings"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
 		Calling wireCallSettings `json:"calling"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	in := body.Calling
@@ -142,8 +141,8 @@ func (s *CallsService) Settings(ctx context.Context) (*CallSettingsInfo, error) 
 // UpdateSettings changes what is given. The service forwards it unchecked, and
 // Meta may take one group of settings per call: first Status, then SIP. An empty
 // change is [ErrInvalid]. It may be repeated without harm and is retried.
-func (s *CallsService) UpdateSettings(ctx context.Context, change CallSettings) error {
-	const op = "updateCallingSettings"
+func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) error {
+	const op = "Calls.UpdateSettings"
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
 		CallbackPermission: wire.Text(change.CallbackPermission), KeyExchange: wire.Text(change.KeyExchange), Hours: change.Hours}
 	var c checker
@@ -170,10 +169,10 @@ func (s *CallsService) UpdateSettings(ctx context.Context, change CallSettings) 
 		}
 	}
 	if c.first != nil {
-		return (*service)(s).refuse(op, c.first)
+		return s.refuse(op, c.first)
 	}
 	body := map[string]any{"calling": out}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "callingSettings", body: body}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "callingSettings", body: body}, nil)
 }
 
 // CallSession is this side's half of the agreement on a call.
@@ -199,12 +198,12 @@ type CallInfo struct {
 // Connect calls a person, who has to have a phone number and to have permitted
 // it: else the error is [ErrUnsupported], with code 138006 for no permission
 // and 138000 for a channel without calls.
-func (s *CallsService) Connect(ctx context.Context, to Recipient, offer CallSession) (*CallInfo, error) {
+func (s CallsService) Connect(ctx context.Context, to Recipient, offer CallSession) (*CallInfo, error) {
 	phone, bad := phoneOf("to", to)
 	if bad != nil {
-		return nil, (*service)(s).refuse(initiateCall, bad)
+		return nil, s.refuse("Calls.Connect", bad)
 	}
-	raw, err := s.act(ctx, callAction{Action: "connect", To: phone}, &offer)
+	raw, err := s.act(ctx, "Calls.Connect", callAction{Action: "connect", To: phone}, &offer)
 	if err != nil {
 		return nil, err
 	}
@@ -217,31 +216,29 @@ func (s *CallsService) Connect(ctx context.Context, to Recipient, offer CallSess
 
 // PreAccept prepares the media connection of an incoming call, so that nothing
 // is cut off after [CallsService.Accept].
-func (s *CallsService) PreAccept(ctx context.Context, callID string, answer CallSession) error {
-	_, err := s.act(ctx, callAction{Action: "pre_accept", CallID: callID}, &answer)
+func (s CallsService) PreAccept(ctx context.Context, callID string, answer CallSession) error {
+	_, err := s.act(ctx, "Calls.PreAccept", callAction{Action: "pre_accept", CallID: callID}, &answer)
 	return err
 }
 
 // Accept answers an incoming call. There are 30 to 60 s for that (contract,
 // "initiateCall"; documented).
-func (s *CallsService) Accept(ctx context.Context, callID string, answer CallSession) error {
-	_, err := s.act(ctx, callAction{Action: "accept", CallID: callID}, &answer)
+func (s CallsService) Accept(ctx context.Context, callID string, answer CallSession) error {
+	_, err := s.act(ctx, "Calls.Accept", callAction{Action: "accept", CallID: callID}, &answer)
 	return err
 }
 
 // Reject declines an incoming call.
-func (s *CallsService) Reject(ctx context.Context, callID string) error {
-	_, err := s.act(ctx, callAction{Action: "reject", CallID: callID}, nil)
+func (s CallsService) Reject(ctx context.Context, callID string) error {
+	_, err := s.act(ctx, "Calls.Reject", callAction{Action: "reject", CallID: callID}, nil)
 	return err
 }
 
 // Terminate ends a call.
-func (s *CallsService) Terminate(ctx context.Context, callID string) error {
-	_, err := s.act(ctx, callAction{Action: "terminate", CallID: callID}, nil)
+func (s CallsService) Terminate(ctx context.Context, callID string) error {
+	_, err := s.act(ctx, "Calls.Terminate", callAction{Action: "terminate", CallID: callID}, nil)
 	return err
 }
-
-const initiateCall = "initiateCall"
 
 // callAction is the body of initiateCall.
 type callAction struct {
@@ -258,7 +255,7 @@ type sessionOnWire struct {
 	SDP  string `json:"sdp"`
 }
 
-func (s *CallsService) act(ctx context.Context, body callAction, session *CallSession) (raw json.RawMessage, err error) {
+func (s CallsService) act(ctx context.Context, op string, body callAction, session *CallSession) (raw json.RawMessage, err error) {
 	var c checker
 	body.Product = "whatsapp"
 	kind := "answer"
@@ -274,8 +271,8 @@ func (s *CallsService) act(ctx context.Context, body callAction, session *CallSe
 		body.CallbackData = session.CallbackData
 	}
 	if c.first != nil {
-		return nil, (*service)(s).refuse(initiateCall, c.first)
+		return nil, s.refuse(op, c.first)
 	}
-	err = (*service)(s).owner().call(ctx, request{op: initiateCall, method: http.MethodPost, path: initiateCall, body: body, once: true}, &raw)
+	err = s.call(ctx, request{op: op, method: http.MethodPost, path: "initiateCall", body: body, once: true}, &raw)
 	return raw, err
 }

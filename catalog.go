@@ -11,7 +11,7 @@ import (
 // CatalogService tells what customers see of the shop. See [Client.Catalog].
 // All its calls may be repeated without harm and are retried. The products
 // themselves are kept in Meta's catalogue, out of this service's reach.
-type CatalogService service
+type CatalogService struct{ service }
 
 // Commerce says what customers see of the shop.
 type Commerce struct {
@@ -33,17 +33,16 @@ type CommerceInfo struct {
 	Raw json.RawMessage
 }
 
-// Commerce returns what is set, one entry as a rule. A channel to which no
+// GetCommerce returns what is set, one entry as a rule. A channel to which no
 // catalogue is linked is an error of the provider, mostly [ErrInvalid] with
 // code 100 (contract, "/commerce"; inferred).
-func (s *CatalogService) Commerce(ctx context.Context) ([]CommerceInfo, error) {
-	const op = "getCommerce"
-	client := (*service)(s).owner()
+func (s CatalogService) GetCommerce(ctx context.Context) ([]CommerceInfo, error) {
+	const op = "Catalog.GetCommerce"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "commerce"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "commerce"}, &raw); err != nil {
 		return nil, err
 	}
-	rows, err := client.rows(op, raw, "data")
+	rows, err := s.rows(op, raw, "data")
 	if err != nil {
 		return nil, err
 	}
@@ -54,7 +53,7 @@ func (s *CatalogService) Commerce(ctx context.Context) ([]CommerceInfo, error) {
 			Cart    wire.Bool `json:"is_cart_enabled"`
 			Visible wire.Bool `json:"is_catalog_visible"`
 		}
-		if err := client.decode(op, row, &body); err != nil {
+		if err := s.decode(op, row, &body); err != nil {
 			return nil, err
 		}
 		list[i] = CommerceInfo{Commerce{Cart: body.Cart.Value, Visible: body.Visible.Value}, string(body.ID), row}
@@ -64,7 +63,7 @@ func (s *CatalogService) Commerce(ctx context.Context) ([]CommerceInfo, error) {
 
 // SetCommerce sets both, as the service wants them together. It is refused with
 // [ErrBlocked] while the subscription is over its limit.
-func (s *CatalogService) SetCommerce(ctx context.Context, shown Commerce) error {
+func (s CatalogService) SetCommerce(ctx context.Context, shown Commerce) error {
 	body := map[string]any{"params": map[string]bool{"is_cart_enabled": shown.Cart, "is_catalog_visible": shown.Visible}}
-	return (*service)(s).owner().call(ctx, request{op: "createCommerce", method: http.MethodPost, path: "commerce", body: body}, nil)
+	return s.call(ctx, request{op: "Catalog.SetCommerce", method: http.MethodPost, path: "commerce", body: body}, nil)
 }

@@ -9,7 +9,7 @@ import (
 )
 
 // ChannelService tells the state of the channel. See [Client.Channel].
-type ChannelService service
+type ChannelService struct{ service }
 
 // ChannelStatus is the state of a channel.
 type ChannelStatus struct {
@@ -29,12 +29,11 @@ type ChannelStatus struct {
 	Raw json.RawMessage
 }
 
-// Status returns the state of the channel. It changes nothing and is retried.
-func (s *ChannelService) Status(ctx context.Context) (*ChannelStatus, error) {
-	const op = "getStatus"
-	client := (*service)(s).owner()
+// GetStatus returns the state of the channel. It changes nothing and is retried.
+func (s ChannelService) GetStatus(ctx context.Context) (*ChannelStatus, error) {
+	const op = "Channel.GetStatus"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "status"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "status"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
@@ -42,7 +41,7 @@ func (s *ChannelService) Status(ctx context.Context) (*ChannelStatus, error) {
 		AccountStatus json.RawMessage `json:"accountStatus"`
 		MarketingLite wire.Bool       `json:"mm_lite_available"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	status := &ChannelStatus{Status: string(body.Status), MarketingLite: body.MarketingLite.Value, Raw: raw}
@@ -63,13 +62,12 @@ type MarketingLiteInfo struct {
 	Raw json.RawMessage
 }
 
-// MarketingLite tells whether [Template] messages of the category MARKETING can
+// GetMarketingLite tells whether [Template] messages of the category MARKETING can
 // go by the Marketing Messages path. It changes nothing and is retried.
-func (s *ChannelService) MarketingLite(ctx context.Context) (*MarketingLiteInfo, error) {
-	const op = "getMmLiteStatus"
-	client := (*service)(s).owner()
+func (s ChannelService) GetMarketingLite(ctx context.Context) (*MarketingLiteInfo, error) {
+	const op = "Channel.GetMarketingLite"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "mmLiteStatus"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "mmLiteStatus"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
@@ -77,7 +75,7 @@ func (s *ChannelService) MarketingLite(ctx context.Context) (*MarketingLiteInfo,
 		Status    wire.Text `json:"status"`
 		Message   wire.Text `json:"message"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	return &MarketingLiteInfo{Available: body.Available.Value, Status: string(body.Status), Message: string(body.Message), Raw: raw}, nil

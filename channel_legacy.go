@@ -1,10 +1,4 @@
 package chatapi
-import "encoding/base64"
-import "io"
-import "log/slog"
-import "path"
-import "reflect"
-import "strings"
 
 import (
 	"context"
@@ -15,7 +9,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -36,30 +29,29 @@ type ChannelStatistics struct {
 	Raw json.RawMessage
 }
 
-// Statistics returns what templates cost in a month; the zero month is the
+// GetStatistics returns what templates cost in a month; the zero month is the
 // current one. It changes nothing and is retried.
 //
 // Deprecated: the operation is not part of the service since 2026. [Ledger]
 // computes costs from the events that you receive, and [Ledger.Bill] a month.
-func (s *ChannelService) Statistics(ctx context.Context, month YearMonth) (*ChannelStatistics, error) {
-	const op = "getStatistics"
-	client := (*service)(s).owner()
+func (s ChannelService) GetStatistics(ctx context.Context, month YearMonth) (*ChannelStatistics, error) {
+	const op = "Channel.GetStatistics"
 	query := url.Values{}
 	if month != (YearMonth{}) {
 		if month.Month < time.January || month.Month > time.December || month.Year < 1 || month.Year > 9999 {
-			return nil, (*service)(s).refuse(op, invalid("month", "is no month"))
+			return nil, s.refuse(op, invalid("month", "is no month"))
 		}
 		query.Set("date", fmt.Sprintf("%02d.%04d", month.Month, month.Year))
 	}
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "statistics", query: query}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "statistics", query: query}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
 		Date wire.Text `json:"date"`
 		Cost wire.Text `json:"templates_cost"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	return &ChannelStatistics{Date: string(body.Date), TemplatesCost: json.Number(body.Cost), Raw: raw}, nil
@@ -86,19 +78,18 @@ type UsagePeriod struct {
 	Raw json.RawMessage
 }
 
-// ExtendedStatistics returns the usage by period. It changes nothing and is
+// GetExtendedStatistics returns the usage by period. It changes nothing and is
 // retried.
 //
 // Deprecated: the operation is not part of the service since 2026. Use
 // [Ledger.Bill], which also knows the models after 2022.
-func (s *ChannelService) ExtendedStatistics(ctx context.Context) ([]UsagePeriod, error) {
-	const op = "getExtendedStatistics"
-	client := (*service)(s).owner()
+func (s ChannelService) GetExtendedStatistics(ctx context.Context) ([]UsagePeriod, error) {
+	const op = "Channel.GetExtendedStatistics"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "extendedStatistics"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "extendedStatistics"}, &raw); err != nil {
 		return nil, err
 	}
-	rows, err := client.rows(op, raw, "data", "items")
+	rows, err := s.rows(op, raw, "data", "items")
 	if err != nil {
 		return nil, err
 	}
@@ -117,21 +108,20 @@ func (s *ChannelService) ExtendedStatistics(ctx context.Context) ([]UsagePeriod,
 	return periods, nil
 }
 
-// OutputIP returns the IP address from which the service fetched links and
+// GetOutputIP returns the IP address from which the service fetched links and
 // delivered webhooks. It changes nothing and is retried.
 //
 // Deprecated: the operation is not part of the service since 2026, and the
 // address proves nothing. A webhook is told by its secret: see [WebhookSecret].
-func (s *ChannelService) OutputIP(ctx context.Context) (string, error) {
-	const op = "outputIP"
-	client := (*service)(s).owner()
+func (s ChannelService) GetOutputIP(ctx context.Context) (string, error) {
+	const op = "Channel.GetOutputIP"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: op}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "outputIP"}, &raw); err != nil {
 		return "", err
 	}
 	address := firstText(wire.Root(raw), "result")
 	if address == "" {
-		return "", client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no address"))
+		return "", s.unreadable(op, raw, errors.New("it has no address"))
 	}
 	return address, nil
 }
@@ -156,23 +146,22 @@ type HookRecord struct {
 	Raw json.RawMessage
 }
 
-// HookInfo returns the statuses of one message. It changes nothing and is
+// GetHookInfo returns the statuses of one message. It changes nothing and is
 // retried.
 //
 // Deprecated: the operation is not part of the service since 2026. Statuses
 // arrive as [*StatusEvent]; store them as they come.
-func (s *ChannelService) HookInfo(ctx context.Context, messageID string) ([]HookRecord, error) {
-	const op = "ackHookInfo"
+func (s ChannelService) GetHookInfo(ctx context.Context, messageID string) ([]HookRecord, error) {
+	const op = "Channel.GetHookInfo"
 	if messageID == "" {
-		return nil, (*service)(s).refuse(op, invalid("messageID", "is empty"))
+		return nil, s.refuse(op, invalid("messageID", "is empty"))
 	}
-	client := (*service)(s).owner()
 	var raw json.RawMessage
 	query := url.Values{"messageId": {messageID}}
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "hookInfo", query: query}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "hookInfo", query: query}, &raw); err != nil {
 		return nil, err
 	}
-	rows, err := client.rows(op, raw, "hooks")
+	rows, err := s.rows(op, raw, "hooks")
 	if err != nil {
 		return nil, err
 	}
@@ -193,11 +182,11 @@ func (s *ChannelService) HookInfo(ctx context.Context, messageID string) ([]Hook
 // service.
 //
 // Deprecated: use [MediaService.Delete], which does the same.
-func (s *MediaService) DeleteLegacy(ctx context.Context, id string) error {
-	const op = "deleteMediaLegacy"
+func (s MediaService) DeleteLegacy(ctx context.Context, id string) error {
+	const op = "Media.DeleteLegacy"
 	if _, bad := segment("id", id); bad != nil {
-		return (*service)(s).refuse(op, bad)
+		return s.refuse(op, bad)
 	}
 	body := map[string]string{"mediaId": id}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "deleteMedia", body: body}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "deleteMedia", body: body}, nil)
 }

@@ -27,7 +27,7 @@ const (
 	HealthDegraded HealthState = "degraded"
 	// HealthNeedsToken: the service refused the token (401). An admin puts a
 	// fresh one, with [Channels.Put].
-	HealthNeedsToken HealthState = "needs a new token"
+	HealthNeedsToken HealthState = "needs_token"
 	// HealthBlocked: the subscription (403) or the account (131031, 131042) is
 	// blocked. Sending stops until an admin has acted.
 	HealthBlocked HealthState = "blocked"
@@ -114,7 +114,7 @@ func NewChannels(opts ...ChannelsOption) *Channels {
 // new client shows better. Webhook secrets stay.
 func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	if s == nil {
-		return nil, within("put channel", invalid("registry", "is nil; make one with NewChannels"))
+		return nil, invalid("registry", "is nil; make one with NewChannels").in("Channels.Put", "")
 	}
 	client, err := New(apiURL, token, slices.Concat(s.opts, opts)...)
 	if err != nil {
@@ -223,7 +223,7 @@ func (s *Channels) Health(id ChannelID) Health {
 func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	m, known := s.find(id)
 	if !known {
-		return &Error{Op: "set webhook secrets", Channel: id, Kind: ErrNotFound, Retry: RetryFix,
+		return &Error{Op: "Channels.SetWebhookSecrets", Channel: id, Kind: ErrNotFound, Retry: RetryFix,
 			Reason: "the channel is not in the registry", Sentence: "The channel is not known.", Advice: "put it first"}
 	}
 	kept := slices.Clone(secrets)
@@ -310,7 +310,7 @@ func (m *managed) observe(client *Client, c outcome) {
 }
 
 func (m *managed) conclude(c outcome) {
-	var e *Error
+	e, known := errors.AsType[*Error](c.err)
 	switch {
 	case c.err == nil:
 		m.failed = 0
@@ -318,7 +318,7 @@ func (m *managed) conclude(c outcome) {
 		if !c.began.Before(m.health.Since) && (c.send || !account) {
 			m.become(HealthHealthy, "", 0)
 		}
-	case !errors.As(c.err, &e), errors.Is(c.err, context.Canceled):
+	case !known, errors.Is(c.err, context.Canceled):
 	case e.HTTPStatus == http.StatusUnauthorized:
 		m.become(HealthNeedsToken, operatorSentence(e), 0)
 	case e.Kind == ErrBlocked && (e.HTTPStatus == http.StatusForbidden || e.Code == 131031 || e.Code == 131042):

@@ -1,8 +1,4 @@
 package chatapi
-import "bytes"
-import "encoding/json"
-import "strconv"
-import "unicode"
 
 import (
 	"fmt"
@@ -100,12 +96,6 @@ func (c *checker) url(field, address string) {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !isAddress(address):
 		c.fail(field, fmt.Sprintf("is %s, which is no http or https address", quote(redactQuery(address))))
 	}
-}
-
-// within names the operation of a local check outside of Prepare.
-func within(op string, e *Error) *Error {
-	e.Op = op
-	return e
 }
 
 // segment returns an id as one segment of a path. An id that would change the

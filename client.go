@@ -15,36 +15,36 @@ import (
 // starts no goroutine of its own and needs no closing. Make one with [New].
 //
 // Sends go out once. A call that only reads, or that may be repeated without
-// harm, is retried on its own (see [Retry]); a send is repeated only when the
+// harm, is retried on its own (see [RetryPolicy]); a send is repeated only when the
 // service refused it for now (429), or when it is proven that nothing was
 // written. When neither holds, the error is [ErrOutcomeUnknown].
 type Client struct {
 	// Messages reads the history and marks messages as read.
-	Messages *MessagesService
+	Messages MessagesService
 	// Templates lists, creates, checks and removes message templates.
-	Templates *TemplatesService
+	Templates TemplatesService
 	// Webhooks reads and changes the addresses that events are delivered to.
-	Webhooks *WebhooksService
+	Webhooks WebhooksService
 	// Channel tells the state of the channel itself.
-	Channel *ChannelService
+	Channel ChannelService
 	// Profile reads and changes the business profile.
-	Profile *ProfileService
+	Profile ProfileService
 	// Settings reads and changes the channel's settings.
-	Settings *SettingsService
+	Settings SettingsService
 	// Media uploads, looks up, deletes and downloads files.
-	Media *MediaService
+	Media MediaService
 	// Automation reads and changes what customers see before they write.
-	Automation *AutomationService
+	Automation AutomationService
 	// Groups creates and manages groups.
-	Groups *GroupsService
+	Groups GroupsService
 	// Flows creates and manages WhatsApp Flows.
-	Flows *FlowsService
+	Flows FlowsService
 	// Calls takes part in the signalling of calls.
-	Calls *CallsService
+	Calls CallsService
 	// Catalog tells whether customers see the catalogue and the cart.
-	Catalog *CatalogService
+	Catalog CatalogService
 	// Users blocks and unblocks people.
-	Users *UsersService
+	Users UsersService
 
 	base      *url.URL
 	channel   ChannelID
@@ -53,7 +53,7 @@ type Client struct {
 	pacer     *transport.Pacer
 	files     *fetch.Fetcher
 
-	webhooks chan struct{} // held while the list of addresses is changed
+	webhookLock chan struct{} // a mutex that a context can give up: held while the list of addresses is changed
 
 	// observe, if any, is told how every call went.
 	observe func(outcome)
@@ -106,7 +106,7 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 	if logger != nil {
 		logger = logger.With(slog.String("channel", string(channel)))
 	}
-	client := &Client{base: base, channel: channel, webhooks: make(chan struct{}, 1), trust503: c.retry.Trust503, files: fetch.New(c.files),
+	client := &Client{base: base, channel: channel, webhookLock: make(chan struct{}, 1), trust503: c.retry.Trust503, files: fetch.New(c.files),
 		pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
 	client.transport = transport.New(transport.Config{
 		Network:    c.network,
@@ -127,20 +127,20 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 		Wait:       c.waitHook(channel),
 		Logger:     logger,
 	})
-	common := service{client}
-	client.Messages = (*MessagesService)(&common)
-	client.Templates = (*TemplatesService)(&common)
-	client.Webhooks = (*WebhooksService)(&common)
-	client.Channel = (*ChannelService)(&common)
-	client.Profile = (*ProfileService)(&common)
-	client.Settings = (*SettingsService)(&common)
-	client.Media = (*MediaService)(&common)
-	client.Automation = (*AutomationService)(&common)
-	client.Groups = (*GroupsService)(&common)
-	client.Flows = &FlowsService{common: common}
-	client.Calls = (*CallsService)(&common)
-	client.Catalog = (*CatalogService)(&common)
-	client.Users = (*UsersService)(&common)
+	family := service{client}
+	client.Messages = MessagesService{family}
+	client.Templates = TemplatesService{family}
+	client.Webhooks = WebhooksService{family}
+	client.Channel = ChannelService{family}
+	client.Profile = ProfileService{family}
+	client.Settings = SettingsService{family}
+	client.Media = MediaService{family}
+	client.Automation = AutomationService{family}
+	client.Groups = GroupsService{family}
+	client.Flows = FlowsService{service: family}
+	client.Calls = CallsService{family}
+	client.Catalog = CatalogService{family}
+	client.Users = UsersService{family}
 	return client, nil
 }
 

@@ -39,7 +39,7 @@ func tlsService(tb testing.TB, http2 bool) (*Client, *atomic.Int64) {
 	tb.Cleanup(network.CloseIdleConnections)
 	network.TLSClientConfig.RootCAs = x509.NewCertPool()
 	network.TLSClientConfig.RootCAs.AddCert(server.Certificate())
-	client, err := New(server.URL+"/ABC100000001", "t0ken-of-the-burst", WithHTTPClient(&http.Client{Transport: network}), WithRetry(Retry{Attempts: 1}))
+	client, err := New(server.URL+"/ABC100000001", "t0ken-of-the-burst", WithHTTPClient(&http.Client{Transport: network}), WithRetry(RetryPolicy{Attempts: 1}))
 	require.NoError(tb, err)
 	return client, &opened
 }

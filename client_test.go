@@ -37,7 +37,7 @@ func reached(t *testing.T, apiURL, token string, opts ...chatapi.Option) (*chata
 	})}
 	client, err := chatapi.New(apiURL, token, append(opts, chatapi.WithHTTPClient(network))...)
 	require.NoError(t, err)
-	_, err = client.Channel.Status(t.Context())
+	_, err = client.Channel.GetStatus(t.Context())
 	require.NoError(t, err)
 	return client, got
 }
@@ -90,7 +90,7 @@ func TestWithBearerToken(t *testing.T) {
 func TestNewSaysWhichPartIsWrong(t *testing.T) {
 	for _, tc := range []struct {
 		name, apiURL, token, field, says string
-		kind                             chatapi.Kind
+		kind                             chatapi.ErrorKind
 	}{
 		{"no URL", " ", opaqueToken, "apiURL", "is empty", chatapi.ErrInvalid},
 		{"no token", "https://api.1msg.io/ABC1", " ", "token", "is empty", chatapi.ErrInvalid},
@@ -131,7 +131,7 @@ func TestWrongOptionsAreErrors(t *testing.T) {
 		"WithHTTPClient": chatapi.WithHTTPClient(nil),
 		"WithMiddleware": chatapi.WithMiddleware(nil),
 		"WithTimeout":    chatapi.WithTimeout(0),
-		"WithRetry":      chatapi.WithRetry(chatapi.Retry{Attempts: -1}),
+		"WithRetry":      chatapi.WithRetry(chatapi.RetryPolicy{Attempts: -1}),
 		"WithPace":       chatapi.WithPace(chatapi.Pace{PerSecond: -1}),
 	} {
 		_, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, opt)
@@ -167,7 +167,7 @@ func TestSendPreparedChecks(t *testing.T) {
 	require.NoError(t, err)
 	for name, tc := range map[string]struct {
 		change func(*chatapi.Prepared)
-		kind   chatapi.Kind
+		kind   chatapi.ErrorKind
 	}{
 		"a newer version": {func(p *chatapi.Prepared) { p.Version = 2 }, chatapi.ErrInvalid},
 		"another channel": {func(p *chatapi.Prepared) { p.Channel = "ABC2" }, chatapi.ErrWrongChannel},
@@ -224,7 +224,7 @@ func TestSendReplies(t *testing.T) {
 		name   string
 		status int
 		body   string
-		kind   chatapi.Kind // empty: a receipt
+		kind   chatapi.ErrorKind // empty: a receipt
 		code   int
 		id     string
 		job    string
@@ -273,7 +273,7 @@ func TestSendReplies(t *testing.T) {
 		{"302", 302, ``, chatapi.ErrNotFound, 0, "", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+			client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
 				chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 					return reply(tc.status, tc.body), nil
 				})}))
@@ -310,7 +310,7 @@ func TestSendReplies(t *testing.T) {
 }
 
 func TestErrorShapesForTwoReaders(t *testing.T) {
-	client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{MaxWait: time.Second}),
+	client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{MaxWait: time.Second}),
 		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			r := reply(429, `{"message":"rate limit"}`)
 			r.Header.Set("Retry-After", "90")
@@ -322,12 +322,12 @@ func TestErrorShapesForTwoReaders(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	assert.Equal(t, 90*time.Second, e.RetryAfter)
 	assert.Equal(t, chatapi.RetryBackoff, e.Retry)
-	assert.Equal(t, "chatapi: sendMessage: rate limited: rate limit (HTTP 429); try again in 1m30s", err.Error())
+	assert.Equal(t, "chatapi: SendPrepared: rate limited: rate limit (HTTP 429); try again in 1m30s", err.Error())
 	assert.Equal(t, "Too many messages or requests in too short a time.", e.Sentence)
 
 	data, err := json.Marshal(e)
 	require.NoError(t, err)
-	assert.Contains(t, string(data), `"retryAfterSeconds":90`)
+	assert.Contains(t, string(data), `"retry_after_seconds":90`)
 	assert.NotContains(t, string(data), opaqueToken)
 
 	var log strings.Builder
@@ -352,10 +352,10 @@ func TestErrorShapesForTwoReaders(t *testing.T) {
 // failed may be made again.
 func TestFailedReadsMayBeRepeated(t *testing.T) {
 	for _, answer := range []*http.Response{reply(500, `{"message":"upstream"}`), reply(502, "<html>"), reply(504, ""), reply(200, "[cut")} {
-		client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+		client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
 			chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return answer, nil })}))
 		require.NoError(t, err)
-		_, err = client.Channel.Status(t.Context())
+		_, err = client.Channel.GetStatus(t.Context())
 		var e *chatapi.Error
 		require.ErrorAs(t, err, &e)
 		require.ErrorIs(t, err, chatapi.ErrUnavailable)
@@ -406,7 +406,7 @@ func TestLoggerTellsNoSecrets(t *testing.T) {
 	require.NoError(t, err)
 	_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
 	require.NoError(t, err)
-	assert.Contains(t, log.String(), "op=sendMessage attempt=1")
+	assert.Contains(t, log.String(), "op=SendPrepared attempt=1")
 	assert.Contains(t, log.String(), "status=200")
 	for _, secret := range []string{opaqueToken, "12025550143", "hi"} {
 		assert.NotContains(t, log.String(), "="+secret)

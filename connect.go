@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -60,7 +61,7 @@ func (c *Connection) String() string {
 		return "Not connected: " + last.Sentence
 	}
 	return fmt.Sprintf("Connection successfully established: channel %s, %s, %s, %s", c.Channel,
-		orElse(spacedPhone(c.Phone), "number unknown"), count(c.Templates, "template"), count(len(c.Webhooks), "webhook"))
+		cmp.Or(spacedPhone(c.Phone), "number unknown"), plural(c.Templates, "template"), plural(len(c.Webhooks), "webhook"))
 }
 
 // Connect is the button of a helpdesk's channel form: it checks address and
@@ -107,26 +108,26 @@ func (c *Client) connectChannel(ctx context.Context, conn *Connection) (string, 
 	if c == nil || c.transport == nil {
 		return "", invalid("client", "is nil or was not made with New")
 	}
-	status, err := c.Channel.Status(ctx)
+	status, err := c.Channel.GetStatus(ctx)
 	if err != nil {
 		return "", err
 	}
 	conn.Status = status.Status
 	switch state := strings.ToLower(status.Status); state {
 	case "disconnected", "uninitialized", "unregistered":
-		return "", &Error{Op: "connect", Channel: c.channel, HTTPStatus: 200, Kind: ErrBlocked, Retry: RetryFix,
+		return "", c.local("Connect", &Error{HTTPStatus: 200, Kind: ErrBlocked, Retry: RetryFix,
 			Reason:   "the channel is " + state,
 			Sentence: fmt.Sprintf("Channel %s is %s.", c.channel, state),
 			Advice:   "finish the connection of the number in the Chat API cabinet",
-			Raw:      capped(status.Raw)}
+			Raw:      capped(status.Raw)})
 	case "connecting":
-		return "", &Error{Op: "connect", Channel: c.channel, HTTPStatus: 200, Kind: ErrUnavailable, Retry: RetryBackoff,
+		return "", c.local("Connect", &Error{HTTPStatus: 200, Kind: ErrUnavailable, Retry: RetryBackoff,
 			Reason:   "the channel is still connecting",
 			Sentence: fmt.Sprintf("Channel %s is still connecting.", c.channel),
 			Advice:   "try again in a minute",
-			Raw:      capped(status.Raw)}
+			Raw:      capped(status.Raw)})
 	}
-	return fmt.Sprintf("Channel %s is %s.", c.channel, orElse(status.Status, "there")), nil
+	return fmt.Sprintf("Channel %s is %s.", c.channel, cmp.Or(status.Status, "there")), nil
 }
 
 func (c *Client) connectProfile(ctx context.Context, conn *Connection) (string, error) {
@@ -151,7 +152,7 @@ func (c *Client) connectTemplates(ctx context.Context, conn *Connection) (string
 			conn.Approved++
 		}
 	}
-	return fmt.Sprintf("It has %s, %d approved.", count(conn.Templates, "template"), conn.Approved), nil
+	return fmt.Sprintf("It has %s, %d approved.", plural(conn.Templates, "template"), conn.Approved), nil
 }
 
 func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, address string) (string, error) {
@@ -168,15 +169,14 @@ func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, address 
 		conn.Webhooks = append(conn.Webhooks, webhook.URL)
 	}
 	if address == "" {
-		return fmt.Sprintf("Events go to %s.", count(len(list), "address")), nil
+		return fmt.Sprintf("Events go to %s.", plural(len(list), "address")), nil
 	}
-	return fmt.Sprintf("Events go to %s, this one among them.", count(len(list), "address")), nil
+	return fmt.Sprintf("Events go to %s, this one among them.", plural(len(list), "address")), nil
 }
 
 // operatorSentence returns the sentence of an error for people.
 func operatorSentence(err error) string {
-	var e *Error
-	if errors.As(err, &e) && e.Sentence != "" {
+	if e, ok := errors.AsType[*Error](err); ok && e.Sentence != "" {
 		return e.Sentence
 	}
 	return err.Error()

@@ -56,7 +56,7 @@ func (c *channel) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func connecting(t *testing.T, network http.RoundTripper) *chatapi.Client {
 	t.Helper()
-	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
 		chatapi.WithHTTPClient(&http.Client{Transport: network}))
 	require.NoError(t, err)
 	return client
@@ -95,7 +95,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 		name    string
 		network http.RoundTripper
 		steps   int
-		kind    chatapi.Kind
+		kind    chatapi.ErrorKind
 		says    string
 	}{
 		{"wrong token", at("status", 401, `{"error":"invalid or expired token"}`), 1, chatapi.ErrUnauthorized,
@@ -119,7 +119,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 			client := connecting(t, tc.network)
 			if tc.name == "unreachable host" {
 				var err error
-				client, err = chatapi.New("http://127.0.0.1:1/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+				client, err = chatapi.New("http://127.0.0.1:1/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
 				require.NoError(t, err)
 			}
 			conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/s3cret"})

@@ -43,10 +43,10 @@ func TestContractRequests(t *testing.T) {
 				Vertical: text("Shopping and Retail"), Websites: []string{"https://www.example.com"}})
 		}},
 		"request-set-webhook-one": {"POST webhook", func(ctx context.Context, c *chatapi.Client) error {
-			return c.Webhooks.Replace(ctx, hook)
+			return c.Webhooks.Set(ctx, hook)
 		}},
 		"request-set-webhook-list": {"POST webhook", func(ctx context.Context, c *chatapi.Client) error {
-			return c.Webhooks.Replace(ctx, hook, crm)
+			return c.Webhooks.Set(ctx, hook, crm)
 		}},
 		"request-settings-clear-webhook": {"POST settings", func(ctx context.Context, c *chatapi.Client) error { return c.Webhooks.Clear(ctx) }},
 		"request-block-user":             {"POST blockUser", func(ctx context.Context, c *chatapi.Client) error { return c.Users.Block(ctx, pat) }},
@@ -135,7 +135,7 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.NoError(t, c.Groups.Delete(ctx, "120363000000000001"))
 		},
 		"response-group-invite-link": func(t *testing.T, c *chatapi.Client) {
-			link, err := c.Groups.InviteLink(ctx, "1")
+			link, err := c.Groups.GetInviteLink(ctx, "1")
 			require.NoError(t, err)
 			assert.Equal(t, "https://chat.example.com/SYNTHETIC", link)
 		},
@@ -169,14 +169,14 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.JSONEq(t, `{"error":"INVALID_PROPERTY","message":"Unknown property"}`, string(problems[0].Raw))
 		},
 		"response-flow-preview": func(t *testing.T, c *chatapi.Client) {
-			preview, err := c.Flows.Preview(ctx, "21")
+			preview, err := c.Flows.GetPreview(ctx, "21")
 			require.NoError(t, err)
 			assert.Equal(t, "https://flows.example.com/preview/21", preview.URL)
 			assert.Equal(t, time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC), preview.ExpiresAt.UTC())
 			assert.JSONEq(t, string(contract(t, "response-flow-preview.json")), string(preview.Raw))
 		},
 		"response-calling-settings": func(t *testing.T, c *chatapi.Client) {
-			settings, err := c.Calls.Settings(ctx)
+			settings, err := c.Calls.GetSettings(ctx)
 			require.NoError(t, err)
 			assert.Equal(t, "ENABLED", settings.Status)
 			assert.Equal(t, "DEFAULT", settings.IconVisibility)
@@ -189,7 +189,7 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.JSONEq(t, string(contract(t, "response-call-connect.json")), string(call.Raw))
 		},
 		"response-hook-info": func(t *testing.T, c *chatapi.Client) {
-			hooks, err := c.Channel.HookInfo(ctx, "wamid.SYNTHETIC0000000000000001")
+			hooks, err := c.Channel.GetHookInfo(ctx, "wamid.SYNTHETIC0000000000000001")
 			require.NoError(t, err)
 			require.Len(t, hooks, 1)
 			assert.Equal(t, "wamid.SYNTHETIC0000000000000001", hooks[0].MessageID)
@@ -201,13 +201,13 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.JSONEq(t, `{"id":"c0ffee00000000000000000000000001","origin":{"type":"utility"}}`, string(hooks[0].Conversation))
 		},
 		"response-blocked-users": func(t *testing.T, c *chatapi.Client) {
-			users, err := c.Users.Blocked(ctx)
+			users, err := c.Users.ListBlocked(ctx)
 			require.NoError(t, err)
 			require.Len(t, users, 1)
 			assert.Equal(t, "12025550143", users[0].Phone)
 		},
 		"response-commerce": func(t *testing.T, c *chatapi.Client) {
-			shops, err := c.Catalog.Commerce(ctx)
+			shops, err := c.Catalog.GetCommerce(ctx)
 			require.NoError(t, err)
 			require.Len(t, shops, 1)
 			assert.Equal(t, "100000000000011", shops[0].ID)
@@ -221,7 +221,7 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.Empty(t, automation.Commands)
 		},
 		"response-encryption-key": func(t *testing.T, c *chatapi.Client) {
-			key, err := c.Flows.EncryptionKey(ctx)
+			key, err := c.Flows.GetEncryptionKey(ctx)
 			require.NoError(t, err)
 			assert.Equal(t, "-----BEGIN PUBLIC KEY-----\nSYNTHETICNOTAKEY\n-----END PUBLIC KEY-----\n", key.PEM)
 			assert.Equal(t, "VALID", key.SignatureStatus)
@@ -255,21 +255,21 @@ func TestContractFamilyReplies(t *testing.T) {
 			t.Error("there was no error")
 		},
 		"response-mm-lite": func(t *testing.T, c *chatapi.Client) {
-			lite, err := c.Channel.MarketingLite(ctx)
+			lite, err := c.Channel.GetMarketingLite(ctx)
 			require.NoError(t, err)
 			assert.False(t, lite.Available)
 			assert.Equal(t, "NOT_ONBOARDED", lite.Status)
 			assert.Equal(t, "Not enabled", lite.Message)
 		},
 		"response-output-ip": func(t *testing.T, c *chatapi.Client) {
-			ip, err := c.Channel.OutputIP(ctx)
+			ip, err := c.Channel.GetOutputIP(ctx)
 			require.NoError(t, err)
 			assert.Equal(t, "192.0.2.10", ip)
 		},
 		"response-settings": func(t *testing.T, c *chatapi.Client) {
 			settings, err := c.Settings.Get(ctx)
 			require.NoError(t, err)
-			assert.Equal(t, []chatapi.WebhookURL{{URL: "https://hooks.example.com/wa"}}, settings.Webhooks)
+			assert.Equal(t, []chatapi.WebhookInfo{{URL: "https://hooks.example.com/wa"}}, settings.Webhooks)
 			assert.True(t, settings.GuaranteedHooks)
 			assert.True(t, settings.AckNotifications)
 			assert.False(t, settings.RawHooks)
@@ -277,20 +277,20 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.False(t, settings.LinkTrackingOptedOut)
 		},
 		"response-webhook-set": func(t *testing.T, c *chatapi.Client) {
-			assert.NoError(t, c.Webhooks.Replace(ctx, "https://hooks.example.com/wa"))
+			assert.NoError(t, c.Webhooks.Set(ctx, "https://hooks.example.com/wa"))
 		},
 		"response-settings-updated": func(t *testing.T, c *chatapi.Client) {
 			yes := true
 			assert.NoError(t, c.Settings.Update(ctx, chatapi.SettingsPatch{RawHooks: &yes}))
 		},
 		"response-statistics": func(t *testing.T, c *chatapi.Client) {
-			month, err := c.Channel.Statistics(ctx, chatapi.Month(2026, time.October))
+			month, err := c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October))
 			require.NoError(t, err)
 			assert.Equal(t, "10.2026", month.Date)
 			assert.Equal(t, json.Number("12.5"), month.TemplatesCost)
 		},
 		"response-extended-statistics": func(t *testing.T, c *chatapi.Client) {
-			periods, err := c.Channel.ExtendedStatistics(ctx)
+			periods, err := c.Channel.GetExtendedStatistics(ctx)
 			require.NoError(t, err)
 			require.Len(t, periods, 1)
 			assert.Equal(t, "2022-10-01", periods[0].Date)

@@ -109,7 +109,7 @@ func readWebhook(body []byte) webhook {
 		}
 	}
 	if err != nil {
-		return webhook{err: &Error{Op: "parse webhook", Kind: ErrInvalid, Field: "body", Retry: RetryNo,
+		return webhook{err: &Error{Op: "ParseWebhook", Kind: ErrInvalid, Field: "body", Retry: RetryNo,
 			Reason:   "is not one JSON object: " + clip(err.Error(), 200),
 			Sentence: "The webhook's body is not one JSON object.",
 			Advice:   "check what sends to this address, and whether a proxy cuts bodies off"}}

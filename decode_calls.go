@@ -111,4 +111,3 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 // maxCall is more than any call lasts, and keeps a damaged number from
 // overflowing.
 const maxCall = 365 * 24 * time.Hour
-

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -199,9 +200,9 @@ func (s *people) complete(c *Contact) {
 	if known == nil || known.BSUID != "" && c.BSUID != "" && known.BSUID != c.BSUID {
 		return
 	}
-	c.Phone, c.BSUID = orElse(c.Phone, known.Phone), orElse(c.BSUID, known.BSUID)
-	c.ParentBSUID = orElse(c.ParentBSUID, known.ParentBSUID)
-	c.Username, c.Name = orElse(c.Username, known.Username), orElse(c.Name, known.Name)
+	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
+	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
+	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)
 }
 
 // readPerson reads one element of "contacts", or a member of a group.

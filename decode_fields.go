@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -44,7 +45,7 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "message_template_language":
 				e.Language = text
 			case "message_template_category", "new_category":
-				e.Category = orElse(e.Category, text)
+				e.Category = cmp.Or(e.Category, text)
 			case "previous_category":
 				e.OldCategory = text
 			case "reason":
@@ -58,19 +59,19 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "category_update_timestamp":
 				e.Effective = m.Value.Time()
 			case "rejection_info":
-				e.Reason = orElse(e.Reason, memberText(m.Value, "reason"))
+				e.Reason = cmp.Or(e.Reason, memberText(m.Value, "reason"))
 				e.Advice = memberText(m.Value, "recommendation")
 			case "other_info":
-				e.Advice = orElse(e.Advice, memberText(m.Value, "description"))
+				e.Advice = cmp.Or(e.Advice, memberText(m.Value, "description"))
 			case "disable_info":
 				e.Effective = m.Value.Get("disable_date").Time()
 			}
 		}
 		if kind == "category" {
-			e.Category = orElse(e.Category, memberText(v, "event"))
+			e.Category = cmp.Or(e.Category, memberText(v, "event"))
 		}
 		if coming := memberText(v, "correct_category"); coming != "" { // announced, not done
-			e.OldCategory, e.Category = orElse(e.OldCategory, e.Category), coming
+			e.OldCategory, e.Category = cmp.Or(e.OldCategory, e.Category), coming
 		}
 		return e
 	}
@@ -89,7 +90,7 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "current_limit":
 				e.Limit = text
 			case "max_daily_conversations_per_business":
-				e.Limit = orElse(e.Limit, text)
+				e.Limit = cmp.Or(e.Limit, text)
 			case "old_limit":
 				e.OldLimit = text
 			case "requested_verified_name", "username":
@@ -115,7 +116,7 @@ func (e *AccountEvent) read(v wire.Value) {
 		text, _ := m.Value.Text()
 		switch string(m.Name) {
 		case "event", "decision", "type", "alert_type":
-			e.Event = orElse(e.Event, text)
+			e.Event = cmp.Or(e.Event, text)
 		case "display_phone_number", "phone_number":
 			e.Phone = digitsOf(m.Value)
 		case "entity_type":
@@ -136,7 +137,7 @@ func (e *AccountEvent) read(v wire.Value) {
 					memberText(list.Value, "restriction_type"), list.Value.Get("expiration").Time()})
 			}
 		case "max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number", "max_daily_conversations_per_business":
-			e.DailyLimit = orElse(text, e.DailyLimit)
+			e.DailyLimit = cmp.Or(text, e.DailyLimit)
 		case "max_phone_numbers_per_business", "max_phone_numbers_per_waba":
 			if n, ok := m.Value.Int(); ok {
 				e.NumberLimit = n
@@ -260,14 +261,14 @@ func (p *parser) history(v wire.Value) error {
 	e.Errors = statusErrors(v.Get("errors"))
 	for threads := v.Get("threads").Array(); threads.Next(); {
 		var old HistoryThread
-		setPhone(&old.With, memberText(threads.Value, "id"))
-		p.contacts.complete(&old.With)
-		old.With.Chat = thread(old.With)
+		setPhone(&old.Contact, memberText(threads.Value, "id"))
+		p.contacts.complete(&old.Contact)
+		old.Contact.Chat = thread(old.Contact)
 		for list := threads.Value.Get("messages").Array(); list.Next(); {
 			in := readMeta(list.Value)
 			m := HistoryMessage{Time: in.at.Time(), Status: memberText(in.history, "status")}
 			in.read(&m.Content, 0)
-			m.Chat = orElse(in.group, old.With.Chat)
+			m.Chat = cmp.Or(in.group, old.Contact.Chat)
 			ours, _ := in.history.Get("from_me").Bool()
 			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.phone
 			old.Messages = append(old.Messages, m)
@@ -284,7 +285,7 @@ func (p *parser) appState(v wire.Value) error {
 	e := &AppStateEvent{Type: memberText(v, "type"), Action: memberText(v, "action")}
 	person := v.Get("contact")
 	setPhone(&e.Contact, digitsOf(person.Get("phone_number")))
-	e.Contact.Name = orElse(memberText(person, "full_name"), memberText(person, "first_name"))
+	e.Contact.Name = cmp.Or(memberText(person, "full_name"), memberText(person, "first_name"))
 	e.Contact.Chat = thread(e.Contact)
 	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
 	p.stamp(&e.EventInfo, v.Get("metadata").Get("timestamp"))

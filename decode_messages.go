@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -35,13 +36,13 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "from":
 			setPhone(&in.from, strings.TrimSpace(in.text(&m)))
 		case "from_user_id", "from_bsuid":
-			in.from.BSUID = orElse(in.text(&m), in.from.BSUID)
+			in.from.BSUID = cmp.Or(in.text(&m), in.from.BSUID)
 		case "from_parent_user_id":
 			in.from.ParentBSUID = in.text(&m)
 		case "to":
 			setPhone(&in.to, strings.TrimSpace(in.text(&m)))
 		case "to_user_id":
-			in.to.BSUID = orElse(in.text(&m), in.to.BSUID)
+			in.to.BSUID = cmp.Or(in.text(&m), in.to.BSUID)
 		case "to_parent_user_id":
 			in.to.ParentBSUID = in.text(&m)
 		case "group_id":
@@ -191,7 +192,7 @@ func (in *metaElement) read(c *Content, depth int) {
 		c.Type, c.Reaction = TypeReaction, &ReceivedReaction{}
 		c.Reaction.MessageID, _ = v.Get("message_id").Text()
 		c.Reaction.Emoji, _ = v.Get("emoji").Text()
-		c.Text, c.QuotedID = c.Reaction.Emoji, orElse(c.Reaction.MessageID, c.QuotedID)
+		c.Text, c.QuotedID = c.Reaction.Emoji, cmp.Or(c.Reaction.MessageID, c.QuotedID)
 	case "system":
 		c.Type, c.System = TypeSystem, readSystem(v)
 		c.Text, _ = v.Get("body").Text()
@@ -230,7 +231,7 @@ func (in *metaElement) readContext(c *Content) {
 			forwarded, _ := m.Value.Bool()
 			c.Forwarded = c.Forwarded || forwarded
 		case "frequently_forwarded":
-			if c.Frequently, _ = m.Value.Bool(); c.Frequently {
+			if c.FrequentlyForwarded, _ = m.Value.Bool(); c.FrequentlyForwarded {
 				c.Forwarded = true
 			}
 		case "referred_product":

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -174,7 +175,7 @@ func (in *normalizedMessage) from() Contact {
 		id = in.chat
 	}
 	c := contactOf(id)
-	c.BSUID = orElse(in.bsuid, c.BSUID)
+	c.BSUID = cmp.Or(in.bsuid, c.BSUID)
 	c.Username = in.username
 	c.Name = in.sender
 	return c
@@ -193,7 +194,7 @@ func (in *normalizedMessage) content(c *Content, kind ContentType) {
 	}
 	switch kind {
 	case TypeImage, TypeVideo, TypeAudio, TypeVoice, TypeDocument, TypeSticker:
-		c.Media, c.Text = &ReceivedMedia{}, orElse(in.caption, body)
+		c.Media, c.Text = &ReceivedMedia{}, cmp.Or(in.caption, body)
 		if isLink(body) {
 			c.Media.URL, c.Text = body, in.caption
 		}
@@ -213,7 +214,7 @@ func (in *normalizedMessage) content(c *Content, kind ContentType) {
 		c.Text = body
 		reply := Reply{Title: body}
 		readReply(in.meta, &reply)
-		c.Text = orElse(c.Text, reply.Title)
+		c.Text = cmp.Or(c.Text, reply.Title)
 		c.Reply = &reply
 	case TypeReaction:
 		c.Text = body
@@ -313,7 +314,7 @@ func referralOf(v wire.Value) *Referral {
 		case "media_type":
 			r.MediaType = text
 		case "image_url", "video_url":
-			r.MediaURL = orElse(r.MediaURL, text)
+			r.MediaURL = cmp.Or(r.MediaURL, text)
 		case "thumbnail_url":
 			r.ThumbnailURL = text
 		case "welcome_message":
@@ -364,7 +365,7 @@ func (p *parser) ack(v wire.Value) error {
 		e.Group, e.To.Chat = e.To.Chat, ""
 	}
 	fromChat := contactOf(e.To.Chat)
-	e.To.Phone, e.To.BSUID = orElse(e.To.Phone, fromChat.Phone), orElse(e.To.BSUID, fromChat.BSUID)
+	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
 	name := ""
 	switch e.Status {
 	case StatusSent:

@@ -1,10 +1,10 @@
 package chatapi
-import "github.com/chatapi-go/chatapi/internal/errorcode"
 
 import (
 	"strconv"
 	"strings"
 
+	"github.com/chatapi-go/chatapi/internal/errorcode"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 

@@ -20,7 +20,7 @@
 //
 // [Client.Send] takes a [Recipient], such as [Phone], and a [Message]: [Text],
 // [File], [Sticker], [Location], [Contacts], [Reaction], what asks for an answer
-// ([Buttons], [List], [CTAURL], [Flow], [LocationRequest], [AddressRequest]),
+// ([Buttons], [List], [LinkMessage], [Flow], [LocationRequest], [AddressRequest]),
 // what sells ([Carousel], [Product], [ProductList], [OrderDetails],
 // [PaymentRequest]), or a [Template]. [Custom] sends what this version has no
 // type for. Each kind checks its own documented limits before anything leaves,
@@ -103,11 +103,11 @@
 //
 // The service has no idempotency key, so repeating a send can double it. The
 // Client repeats a send only when the service said "not now" (429; 503 if
-// [Retry.Trust503] says so), or when it is proven that no byte of it was
+// [RetryPolicy.Trust503] says so), or when it is proven that no byte of it was
 // written. Everything else that is neither a yes nor a no is
 // [ErrOutcomeUnknown]: do not send again before [Client.Resolve] or a person
 // has looked. Calls that only read, or that may be repeated without harm, are
-// retried as [Retry] says.
+// retried as [RetryPolicy] says.
 //
 // # Contexts, concurrency, time
 //

@@ -8,83 +8,86 @@ import (
 	"time"
 )
 
-// Kind says what sort of trouble an [Error] is. Each sentinel of this package
-// is a Kind, so a program decides with errors.Is(err, ErrWindowClosed) and a
-// dashboard counts by Error.Kind. Kinds are added in minor releases.
-type Kind string
+// ErrorKind is the sort of trouble that an [Error] reports. Each sentinel of this
+// package is an ErrorKind: a program decides with errors.Is(err, ErrWindowClosed),
+// and a dashboard counts by Error.Kind, whose text is snake_case for that. Kinds are
+// added in minor releases.
+type ErrorKind string
 
-// Error returns the kind's text after "chatapi: ", which makes every Kind an
-// error to match with errors.Is. fmt prints it too; string(kind) is the bare text
-// for a metric.
-func (k Kind) Error() string {
+// Error returns the kind in words after "chatapi: ". It makes every ErrorKind an
+// error that errors.Is matches; fmt prints it too. string(kind) is the bare text for
+// a metric, such as "service_window_closed".
+func (k ErrorKind) Error() string {
 	if k == "" {
 		return "" // of an AttemptEnd without a refusal, not an error at all
 	}
-	return "chatapi: " + string(k)
+	return "chatapi: " + k.words()
 }
+
+func (k ErrorKind) words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
 // The kinds of error. The comment says who has to act.
 const (
 	// ErrInvalid: the request is wrong; Error.Field names the place when the
 	// SDK found it before sending. The caller changes the request.
-	ErrInvalid Kind = "invalid request"
+	ErrInvalid ErrorKind = "invalid_request"
 	// ErrUnauthorized: the token is missing, wrong or expired. An admin pastes
 	// a fresh one.
-	ErrUnauthorized Kind = "unauthorized"
+	ErrUnauthorized ErrorKind = "unauthorized"
 	// ErrWrongChannel: the token, the stored message or the webhook belongs to
 	// another channel than the one addressed.
-	ErrWrongChannel Kind = "wrong channel"
+	ErrWrongChannel ErrorKind = "wrong_channel"
 	// ErrBlocked: the channel, its subscription or its account is blocked or
 	// restricted. Sending stops until an admin has acted.
-	ErrBlocked Kind = "channel blocked"
+	ErrBlocked ErrorKind = "channel_blocked"
 	// ErrUnreachable: the service could not be reached; nothing was sent.
-	ErrUnreachable Kind = "service unreachable"
+	ErrUnreachable ErrorKind = "service_unreachable"
 	// ErrNotFound: the address, or the thing asked for, does not exist.
-	ErrNotFound Kind = "not found"
+	ErrNotFound ErrorKind = "not_found"
 	// ErrUnsupported: the service or the channel cannot do this.
-	ErrUnsupported Kind = "unsupported"
+	ErrUnsupported ErrorKind = "unsupported"
 	// ErrWindowClosed: the customer wrote more than 24 hours ago, or never. A
 	// template still goes out.
-	ErrWindowClosed Kind = "service window closed"
+	ErrWindowClosed ErrorKind = "service_window_closed"
 	// ErrRecipient: this recipient cannot be reached. The sender marks the
 	// contact; nothing else is affected.
-	ErrRecipient Kind = "recipient not reachable"
+	ErrRecipient ErrorKind = "recipient_not_reachable"
 	// ErrMarketingLimit: this person gets no marketing message now; other
 	// messages still go out.
-	ErrMarketingLimit Kind = "marketing limit"
+	ErrMarketingLimit ErrorKind = "marketing_limit"
 	// ErrOptedOut: this person does not want marketing messages.
-	ErrOptedOut Kind = "opted out of marketing"
+	ErrOptedOut ErrorKind = "opted_out_of_marketing"
 	// ErrRateLimited: too many requests. Error.RetryAfter says when to come
 	// back, if the service said it.
-	ErrRateLimited Kind = "rate limited"
+	ErrRateLimited ErrorKind = "rate_limited"
 	// ErrTemplate: the template is missing, paused, or does not fit its values.
-	ErrTemplate Kind = "template"
+	ErrTemplate ErrorKind = "template"
 	// ErrTemplateRejected: WhatsApp did not approve the template; Error.Reason
 	// says why.
-	ErrTemplateRejected Kind = "template rejected"
+	ErrTemplateRejected ErrorKind = "template_rejected"
 	// ErrMedia: a file could not be fetched, read or accepted.
-	ErrMedia Kind = "media"
+	ErrMedia ErrorKind = "media"
 	// ErrTooLarge: a body or file is over its limit.
-	ErrTooLarge Kind = "too large"
+	ErrTooLarge ErrorKind = "too_large"
 	// ErrUnavailable: the service failed for now, on a call that changes
 	// nothing or may be repeated.
-	ErrUnavailable Kind = "service unavailable"
+	ErrUnavailable ErrorKind = "service_unavailable"
 	// ErrRefused: the service refused for a reason that the catalogue does not
 	// know; Error.Reason quotes it.
-	ErrRefused Kind = "refused"
+	ErrRefused ErrorKind = "refused"
 	// ErrOutcomeUnknown: the request may or may not have been carried out.
 	// Repeating a send could double it: look it up with [Client.Resolve].
-	ErrOutcomeUnknown Kind = "outcome unknown"
+	ErrOutcomeUnknown ErrorKind = "outcome_unknown"
 	// ErrHistoryOff: the channel keeps no history.
-	ErrHistoryOff Kind = "history off"
+	ErrHistoryOff ErrorKind = "history_off"
 	// ErrNoPrice: no rate card has a price for this market, category and date.
-	ErrNoPrice Kind = "no price"
+	ErrNoPrice ErrorKind = "no_price"
 	// ErrNoTime: a billing activity carries no instant at all.
-	ErrNoTime Kind = "no time"
+	ErrNoTime ErrorKind = "no_time"
 	// ErrNoWebhookSecret: a webhook handler was made without a secret.
-	ErrNoWebhookSecret Kind = "no webhook secret"
+	ErrNoWebhookSecret ErrorKind = "no_webhook_secret"
 	// ErrSnapshot: a ledger snapshot is damaged or from a newer version.
-	ErrSnapshot Kind = "unreadable snapshot"
+	ErrSnapshot ErrorKind = "unreadable_snapshot"
 )
 
 // RetryClass says what may be done after an error. It is one of the constants,
@@ -117,8 +120,8 @@ func (r RetryClass) Wait() (time.Duration, bool) {
 // [ErrWindowClosed]. An Error never holds the token: texts from below are
 // scrubbed, and an error from below that contains it is replaced.
 type Error struct {
-	// Op names the operation, such as "sendMessage"; Channel the channel, if
-	// one was involved.
+	// Op is the function or method that was called, such as "Send" or
+	// "Templates.Get". Channel is empty if no channel was involved.
 	Op      string
 	Channel ChannelID
 
@@ -131,7 +134,7 @@ type Error struct {
 	Code int
 
 	// Kind is the sentinel that errors.Is matches.
-	Kind Kind
+	Kind ErrorKind
 
 	// Field names the wrong part of the input, such as "Buttons[1].Title";
 	// only set with ErrInvalid, ErrTemplate and ErrTooLarge.
@@ -186,12 +189,12 @@ func (e *Error) Error() string {
 	switch {
 	case e.Field != "" && e.Reason != "":
 		b.WriteString(e.Reason)
-	case e.Reason != "" && e.Reason != string(e.Kind):
-		b.WriteString(string(e.Kind))
+	case e.Reason != "" && e.Reason != e.Kind.words():
+		b.WriteString(e.Kind.words())
 		b.WriteString(": ")
 		b.WriteString(e.Reason)
 	default:
-		b.WriteString(string(e.Kind))
+		b.WriteString(e.Kind.words())
 	}
 	switch {
 	case e.Code != 0:
@@ -208,7 +211,7 @@ func (e *Error) Error() string {
 
 // Is reports whether target is the error's kind.
 func (e *Error) Is(target error) bool {
-	k, ok := target.(Kind)
+	k, ok := target.(ErrorKind)
 	return ok && e != nil && e.Kind == k
 }
 
@@ -253,7 +256,7 @@ func (e *Error) LogValue() slog.Value {
 }
 
 // MarshalJSON returns the error for an API of your own or a structured log:
-// its fields in lower case, and the cause as text.
+// its fields in snake_case, and the cause as text.
 func (e *Error) MarshalJSON() ([]byte, error) {
 	if e == nil {
 		return []byte("null"), nil
@@ -261,15 +264,15 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	out := struct {
 		Op         string     `json:"op,omitempty"`
 		Channel    ChannelID  `json:"channel,omitempty"`
-		HTTPStatus int        `json:"httpStatus,omitempty"`
+		HTTPStatus int        `json:"http_status,omitempty"`
 		Code       int        `json:"code,omitempty"`
-		Kind       Kind       `json:"kind"`
+		Kind       ErrorKind  `json:"kind"`
 		Field      string     `json:"field,omitempty"`
 		Reason     string     `json:"reason,omitempty"`
 		Sentence   string     `json:"sentence,omitempty"`
 		Advice     string     `json:"advice,omitempty"`
 		Retry      RetryClass `json:"retry,omitempty"`
-		RetryAfter float64    `json:"retryAfterSeconds,omitempty"`
+		RetryAfter float64    `json:"retry_after_seconds,omitempty"`
 		Attempt    *Attempt   `json:"attempt,omitempty"`
 		Cause      string     `json:"cause,omitempty"`
 	}{e.Op, e.Channel, e.HTTPStatus, e.Code, e.Kind, e.Field, e.Reason, e.Sentence, e.Advice, e.Retry,
@@ -278,6 +281,12 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 		out.Cause = e.cause.Error()
 	}
 	return json.Marshal(out)
+}
+
+// in puts the operation, and the channel if one is involved, on the error.
+func (e *Error) in(op string, channel ChannelID) *Error {
+	e.Op, e.Channel = op, channel
+	return e
 }
 
 // invalid returns the error of a local check: field says where, problem says

@@ -1,16 +1,8 @@
 package chatapi
-import "bytes"
-import "cmp"
-import "context"
-import "errors"
-import "fmt"
-import "io"
-import "log/slog"
-import "net/http"
-import "runtime/debug"
-import "strconv"
 
 import (
+	"cmp"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -209,7 +201,7 @@ type StatusError struct {
 	Details string
 
 	// Kind is the sentinel the code or the text stands for; empty if unknown.
-	Kind Kind
+	Kind ErrorKind
 
 	// Retry says whether the message may be sent again; empty if unknown.
 	Retry RetryClass
@@ -254,7 +246,7 @@ type CallEvent struct {
 
 // Key returns "call/", the call id and the event, or the status where there is
 // no event.
-func (e *CallEvent) Key() string { return keyOf("call", e.Raw, e.ID, orElse(e.Event, e.Status)) }
+func (e *CallEvent) Key() string { return keyOf("call", e.Raw, e.ID, cmp.Or(e.Event, e.Status)) }
 
 // UnknownEvent is an element that this version has no type for. Its bytes are
 // in Raw; nothing is dropped.

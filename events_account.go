@@ -201,7 +201,7 @@ func (e *HistoryEvent) Key() string { return stampedKey("history", &e.EventInfo)
 
 // HistoryThread is one old chat.
 type HistoryThread struct {
-	With     Contact
+	Contact  Contact
 	Messages []HistoryMessage
 }
 

@@ -1,11 +1,9 @@
 package chatapi
-import "encoding/json"
-import "strconv"
-import "errors"
-import "slices"
-import "strings"
-import "time"
-import "github.com/chatapi-go/chatapi/internal/wire"
+
+import (
+	"cmp"
+	"strings"
+)
 
 // Contact is a person as far as an event names them. Any field may be empty:
 // people can hide their number.
@@ -83,12 +81,12 @@ func (c Contact) Same(other Contact) bool {
 // [IdentityEvent] tells it, is just the case where that is false.
 func (c Contact) Merge(newer Contact) Contact {
 	return Contact{
-		Phone:       orElse(newer.Phone, c.Phone),
-		Chat:        orElse(newer.Chat, c.Chat),
-		BSUID:       orElse(newer.BSUID, c.BSUID),
-		ParentBSUID: orElse(newer.ParentBSUID, c.ParentBSUID),
-		Username:    orElse(newer.Username, c.Username),
-		Name:        orElse(newer.Name, c.Name),
+		Phone:       cmp.Or(newer.Phone, c.Phone),
+		Chat:        cmp.Or(newer.Chat, c.Chat),
+		BSUID:       cmp.Or(newer.BSUID, c.BSUID),
+		ParentBSUID: cmp.Or(newer.ParentBSUID, c.ParentBSUID),
+		Username:    cmp.Or(newer.Username, c.Username),
+		Name:        cmp.Or(newer.Name, c.Name),
 	}
 }
 
@@ -100,7 +98,7 @@ func setPhone(c *Contact, id string) {
 	case isDigits(id): // the usual case, without a pattern
 		c.Phone = id
 	case bsuidPattern.MatchString(id):
-		c.BSUID = orElse(c.BSUID, id)
+		c.BSUID = cmp.Or(c.BSUID, id)
 	default:
 		c.Phone = id
 	}

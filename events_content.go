@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -32,9 +33,9 @@ type Content struct {
 	// OriginalID is the message that an edit or a revoke is about.
 	OriginalID string
 
-	// Forwarded is set on forwarded messages, Frequently on those that were
+	// Forwarded is set on forwarded messages, FrequentlyForwarded on those that were
 	// forwarded many times.
-	Forwarded, Frequently bool
+	Forwarded, FrequentlyForwarded bool
 
 	// Mentions are the people named with @ in a group.
 	Mentions []string
@@ -98,7 +99,7 @@ func (c Content) Display() string {
 	switch {
 	case c.Type == TypeUnsupported && len(c.Errors) > 0:
 		e := c.Errors[0]
-		if why := orElse(c.Unsupported, orElse(e.Details, e.Title)); why != "" {
+		if why := cmp.Or(c.Unsupported, cmp.Or(e.Details, e.Title)); why != "" {
 			return "[unsupported: " + clip(why, 200) + "]"
 		}
 	case c.Edit != nil:
@@ -112,9 +113,9 @@ func (c Content) Display() string {
 	case c.Order != nil:
 		return fmt.Sprintf("[order of %d items]", len(c.Order.Items))
 	case c.System != nil:
-		return "[" + orElse(c.System.Type, "system") + "]"
+		return "[" + cmp.Or(c.System.Type, "system") + "]"
 	}
-	return "[" + orElse(string(c.Type), "message") + "]"
+	return "[" + cmp.Or(string(c.Type), "message") + "]"
 }
 
 // ContentType is the kind of a received message. The set is open.

@@ -76,8 +76,7 @@ func ExampleGap() {
 		}
 	}
 	bill, err := ledger.Bill(chatapi.Month(2022, time.March))
-	var gap *chatapi.Gap
-	if errors.As(err, &gap) {
+	if gap, ok := errors.AsType[*chatapi.Gap](err); ok {
 		fmt.Println(gap)
 	}
 	fmt.Println(len(bill.Gaps), bill.Totals)

@@ -22,14 +22,14 @@ func ExampleWithHooks() {
 		Wait: func(_ context.Context, wait chatapi.WaitInfo) {
 			fmt.Println("pause for", wait.Reason)
 		},
-	}), chatapi.WithRetry(chatapi.Retry{MinWait: time.Millisecond}))
+	}), chatapi.WithRetry(chatapi.RetryPolicy{MinWait: time.Millisecond}))
 
 	api.Fail(chatapitest.Fault{Operation: "sendMessage", Status: 429})
 	_, err := client.Send(context.Background(), chatapi.Phone("12025550143"), chatapi.Text{Body: "Hello"})
 	fmt.Println(err)
 	// Output:
-	// sendMessage attempt 1: 429 rate limited
+	// Send attempt 1: 429 rate_limited
 	// pause for retry
-	// sendMessage attempt 2: 200 service window closed
-	// chatapi: sendMessage: service window closed: Dialog window is closed (code 131047); send a template, or wait until the customer writes
+	// Send attempt 2: 200 service_window_closed
+	// chatapi: Send: service window closed: Dialog window is closed (code 131047); send a template, or wait until the customer writes
 }

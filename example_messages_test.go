@@ -76,8 +76,8 @@ func ExampleTemplate() {
 }
 
 // One button that opens a page.
-func ExampleCTAURL() {
-	show(chatapi.CTAURL{Body: "Track the parcel", Label: "Track", URL: "https://shop.example.com/t/1001"})
+func ExampleLinkMessage() {
+	show(chatapi.LinkMessage{Body: "Track the parcel", Label: "Track", URL: "https://shop.example.com/t/1001"})
 	// Output: sendCtaUrl {"phone":"12025550143","body":"Track the parcel","displayText":"Track","url":"https://shop.example.com/t/1001"}
 }
 
@@ -98,8 +98,7 @@ func ExampleError() {
 		Body:    "Confirm the visit?",
 		Buttons: []chatapi.Button{{ID: "yes", Title: "Yes"}, {ID: "no", Title: "No, please call me back"}},
 	})
-	var e *chatapi.Error
-	if errors.As(err, &e) && errors.Is(err, chatapi.ErrInvalid) {
+	if e, ok := errors.AsType[*chatapi.Error](err); ok && errors.Is(err, chatapi.ErrInvalid) {
 		fmt.Println(e.Field)
 		fmt.Println(e.Sentence)
 	}

@@ -69,8 +69,8 @@ func ExampleChannels_WebhookSecrets() {
 	// Output:
 	// an event of ABC100000001
 	// 200
-	// chatapi: webhook: unauthorized: the request carries no secret, or a wrong one; check the webhook address that the channel has; if it is right, someone is guessing
+	// chatapi: WebhookHandler: unauthorized: the request carries no secret, or a wrong one; check the webhook address that the channel has; if it is right, someone is guessing
 	// 403
-	// chatapi: webhook: wrong channel: the body names channel ABC100000001; check which addresses the channels have; if they are right, someone is guessing
+	// chatapi: WebhookHandler: wrong channel: the body names channel ABC100000001; check which addresses the channels have; if they are right, someone is guessing
 	// 403
 }

@@ -56,7 +56,7 @@ func ExampleTemplatesService_Get() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// chatapi: get template: not found: template "order_update" exists in en_US, pt_BR, but not in "en"; use "en_US": WhatsApp takes no other spelling or region for it
+	// chatapi: Templates.Get: not found: template "order_update" exists in en_US, pt_BR, but not in "en"; use "en_US": WhatsApp takes no other spelling or region for it
 }
 
 func ExampleTemplatesService_All() {

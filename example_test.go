@@ -268,8 +268,8 @@ func Example_errors() {
 	api.Fail(chatapitest.Fault{Operation: "sendMessage", Status: http.StatusBadGateway, Accepted: true})
 
 	_, err := client.Send(ctx, to, message)
-	var e *chatapi.Error
-	if errors.As(err, &e) {
+	e, failed := errors.AsType[*chatapi.Error](err)
+	if failed {
 		fmt.Println(e.Sentence) // for the operator; e.Advice says what to do
 	}
 	switch {

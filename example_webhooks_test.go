@@ -120,7 +120,7 @@ func ExampleWebhookSecrets() {
 	}
 	// Output:
 	// for ABC100000001
-	// chatapi: webhook: wrong channel: the body names channel ABC100000001; check which addresses the channels have; if they are right, someone is guessing
+	// chatapi: WebhookHandler: wrong channel: the body names channel ABC100000001; check which addresses the channels have; if they are right, someone is guessing
 }
 
 // Events and an error come together: one bad element costs none of its
@@ -137,8 +137,7 @@ func ExampleParseWebhook() {
 			}
 		}
 	}
-	var bad *chatapi.ParseError
-	if errors.As(err, &bad) {
+	if bad, ok := errors.AsType[*chatapi.ParseError](err); ok {
 		for _, element := range bad.Elements {
 			fmt.Printf("%s: %v: %s\n", element.Path, element.Err, element.Raw)
 		}

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rsa"
 	"crypto/x509"
@@ -14,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -27,17 +27,14 @@ import (
 // is kept beside what could be read. Everything but Create may be repeated
 // without harm and is retried.
 type FlowsService struct {
-	common  service
-	account string
+	service
+	account string // the WABA that ForAccount named; empty for the channel's own
 }
 
 // ForAccount returns the same calls for another account (WABA) than the
 // channel's own, where the service lets one channel manage several.
-func (s *FlowsService) ForAccount(wabaID string) *FlowsService {
-	if s == nil {
-		return nil
-	}
-	return &FlowsService{s.common, wabaID}
+func (s FlowsService) ForAccount(wabaID string) FlowsService {
+	return FlowsService{s.service, wabaID}
 }
 
 // FlowStatus is where a flow stands. The set is open.
@@ -143,16 +140,15 @@ type FlowPreview struct {
 // All yields every flow that the service lists. The service has no parameter
 // to ask for a further page; when it says that there are more flows than it
 // listed, that is an error at the end, [ErrUnsupported].
-func (s *FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
-	const op = "listFlows"
+func (s FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
+	const op = "Flows.All"
 	return func(yield func(*FlowInfo, error) bool) {
-		client := s.base().owner()
 		raw, err := s.do(ctx, request{op: op, method: http.MethodGet, path: "flows"})
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		rows, err := client.rows(op, raw, "items", "data", "flows")
+		rows, err := s.rows(op, raw, "items", "data", "flows")
 		if err != nil {
 			yield(nil, err)
 			return
@@ -163,28 +159,28 @@ func (s *FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
 			}
 		}
 		if total, ok := wire.Root(raw).Get("total").Int(); ok && total > int64(len(rows)) {
-			yield(nil, &Error{Op: op, Channel: client.channel, HTTPStatus: http.StatusOK, Kind: ErrUnsupported, Retry: RetryNo,
+			yield(nil, s.refuse(op, &Error{HTTPStatus: http.StatusOK, Kind: ErrUnsupported, Retry: RetryNo,
 				Reason:   fmt.Sprintf("%d of %d flows were listed, and there is no way to ask for the others", len(rows), total),
-				Sentence: "The service did not list all flows.", Advice: "get the others by their ids"})
+				Sentence: "The service did not list all flows.", Advice: "get the others by their ids"}))
 		}
 	}
 }
 
 // Get returns one flow.
-func (s *FlowsService) Get(ctx context.Context, id string) (*FlowInfo, error) {
-	raw, err := s.one(ctx, request{op: "getFlowsFlowId", method: http.MethodGet}, id, "")
+func (s FlowsService) Get(ctx context.Context, id string) (*FlowInfo, error) {
+	raw, err := s.one(ctx, request{op: "Flows.Get", method: http.MethodGet}, id, "")
 	if err != nil {
 		return nil, err
 	}
 	flow := readFlow(raw)
-	flow.ID = orElse(flow.ID, id)
+	flow.ID = cmp.Or(flow.ID, id)
 	return flow, nil
 }
 
 // Create makes a flow, which is a draft unless it is published at once. It is
 // done at most once: after [ErrOutcomeUnknown], look whether the flow is there.
-func (s *FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, error) {
-	const op = "createFlows"
+func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, error) {
+	const op = "Flows.Create"
 	body := struct {
 		Name        string          `json:"name"`
 		Categories  []FlowCategory  `json:"categories"`
@@ -200,14 +196,14 @@ func (s *FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, 
 		c.url("EndpointURI", draft.EndpointURI)
 	}
 	if c.first != nil {
-		return nil, s.base().refuse(op, c.first)
+		return nil, s.refuse(op, c.first)
 	}
 	raw, err := s.do(ctx, request{op: op, method: http.MethodPost, path: "flows", body: body, once: true})
 	if err != nil {
 		return nil, err
 	}
 	flow := readFlow(raw)
-	flow.Name = orElse(flow.Name, draft.Name)
+	flow.Name = cmp.Or(flow.Name, draft.Name)
 	if flow.Categories == nil {
 		flow.Categories = draft.Categories
 	}
@@ -216,14 +212,14 @@ func (s *FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, 
 
 // Delete removes a flow. Only a draft can be deleted; a published one is
 // deprecated.
-func (s *FlowsService) Delete(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "deleteFlowsFlowId", method: http.MethodDelete}, id, "")
+func (s FlowsService) Delete(ctx context.Context, id string) error {
+	_, err := s.one(ctx, request{op: "Flows.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
-// Preview returns a page that shows the flow in a browser.
-func (s *FlowsService) Preview(ctx context.Context, id string) (*FlowPreview, error) {
-	const op = "getFlowsFlowIdPreview"
+// GetPreview returns a page that shows the flow in a browser.
+func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, error) {
+	const op = "Flows.GetPreview"
 	raw, err := s.one(ctx, request{op: op, method: http.MethodGet}, id, "/preview")
 	if err != nil {
 		return nil, err
@@ -234,7 +230,7 @@ func (s *FlowsService) Preview(ctx context.Context, id string) (*FlowPreview, er
 	}
 	preview := &FlowPreview{URL: firstText(value, "preview_url", "previewUrl", "url"), Raw: raw}
 	if preview.URL == "" {
-		return nil, s.base().owner().notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no preview link"))
+		return nil, s.unreadable(op, raw, errors.New("it has no preview link"))
 	}
 	until := firstText(value, "expires_at", "expiresAt")
 	for _, layout := range []string{"2006-01-02T15:04:05-0700", time.RFC3339} {
@@ -247,21 +243,21 @@ func (s *FlowsService) Preview(ctx context.Context, id string) (*FlowPreview, er
 
 // Publish makes a draft available to customers, for good: from then on it can
 // only be deprecated.
-func (s *FlowsService) Publish(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "createFlowsFlowIdPublish", method: http.MethodPost}, id, "/publish")
+func (s FlowsService) Publish(ctx context.Context, id string) error {
+	_, err := s.one(ctx, request{op: "Flows.Publish", method: http.MethodPost}, id, "/publish")
 	return err
 }
 
 // Deprecate takes a published flow out of use, for good.
-func (s *FlowsService) Deprecate(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "createFlowsFlowIdDeprecate", method: http.MethodPost}, id, "/deprecate")
+func (s FlowsService) Deprecate(ctx context.Context, id string) error {
+	_, err := s.one(ctx, request{op: "Flows.Deprecate", method: http.MethodPost}, id, "/deprecate")
 	return err
 }
 
 // UpdateMetadata changes what is said about a flow. An empty patch is
 // [ErrInvalid].
-func (s *FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowPatch) error {
-	const op = "patchFlowsFlowIdMetadata"
+func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowPatch) error {
+	const op = "Flows.UpdateMetadata"
 	body := struct {
 		Name        *string        `json:"name,omitempty"`
 		Categories  []FlowCategory `json:"categories,omitempty"`
@@ -276,7 +272,7 @@ func (s *FlowsService) UpdateMetadata(ctx context.Context, id string, patch Flow
 		c.url("EndpointURI", *patch.EndpointURI)
 	}
 	if c.first != nil {
-		return s.base().refuse(op, c.first)
+		return s.refuse(op, c.first)
 	}
 	_, err := s.one(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/metadata")
 	return err
@@ -285,19 +281,19 @@ func (s *FlowsService) UpdateMetadata(ctx context.Context, id string, patch Flow
 // UpdateAssets replaces the flow's JSON and returns what is wrong with it. The
 // service can take it and still find problems; when it does not take it they
 // come beside the error, which is [ErrInvalid] then.
-func (s *FlowsService) UpdateAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
-	const op = "patchFlowsFlowIdAssets"
+func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
+	const op = "Flows.UpdateAssets"
 	if !isJSONObject(flow) {
-		return nil, s.base().refuse(op, invalid("flow", "is no JSON object"))
+		return nil, s.refuse(op, invalid("flow", "is no JSON object"))
 	}
 	body := map[string]json.RawMessage{"flowJson": flow}
 	raw, err := s.one(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/assets")
-	var e *Error
-	if errors.As(err, &e) && len(e.Raw) > 0 && json.Valid(e.Raw) {
+	e, refused := errors.AsType[*Error](err)
+	if refused && len(e.Raw) > 0 && json.Valid(e.Raw) {
 		raw = e.Raw
 	}
 	problems := flowProblems(wire.Root(raw))
-	if err != nil && len(problems) > 0 && e.Kind == ErrRefused {
+	if refused && len(problems) > 0 && e.Kind == ErrRefused {
 		e.Kind, e.Retry, e.Reason = ErrInvalid, RetryFix, problems[0].String()
 		e.Sentence = "The flow's JSON is not valid: " + clip(e.Reason, 160)
 		e.Advice = "mend what is named and upload it again"
@@ -319,9 +315,9 @@ type EncryptionKeyInfo struct {
 	Raw json.RawMessage
 }
 
-// EncryptionKey returns the public key that is set for the channel's number.
-func (s *FlowsService) EncryptionKey(ctx context.Context) (*EncryptionKeyInfo, error) {
-	raw, err := s.do(ctx, request{op: "getWhatsappBusinessEncryption", method: http.MethodGet, path: "whatsapp_business_encryption"})
+// GetEncryptionKey returns the public key that is set for the channel's number.
+func (s FlowsService) GetEncryptionKey(ctx context.Context) (*EncryptionKeyInfo, error) {
+	raw, err := s.do(ctx, request{op: "Flows.GetEncryptionKey", method: http.MethodGet, path: "whatsapp_business_encryption"})
 	if err != nil {
 		return nil, err
 	}
@@ -338,8 +334,8 @@ func (s *FlowsService) EncryptionKey(ctx context.Context) (*EncryptionKeyInfo, e
 // the one before. It is needed before a flow with an endpoint is published. A
 // private key is refused with [ErrInvalid] and does not leave the machine, and
 // so is any key of another kind or size.
-func (s *FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string) error {
-	const op = "setWhatsappBusinessEncryption"
+func (s FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string) error {
+	const op = "Flows.SetEncryptionKey"
 	block, rest := pem.Decode([]byte(publicKeyPEM))
 	problem := ""
 	switch {
@@ -354,7 +350,7 @@ func (s *FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string
 		} // what does not parse is left to the service
 	}
 	if problem != "" {
-		return s.base().refuse(op, invalid("publicKeyPEM", problem))
+		return s.refuse(op, invalid("publicKeyPEM", problem))
 	}
 	body := map[string]string{"business_public_key": publicKeyPEM}
 	_, err := s.do(ctx, request{op: op, method: http.MethodPost, path: "whatsapp_business_encryption", body: body})
@@ -395,27 +391,20 @@ func flowProblems(reply wire.Value) (problems []FlowProblem) {
 	return problems
 }
 
-func (s *FlowsService) base() *service {
-	if s == nil {
-		return nil
-	}
-	return &s.common
-}
-
 // one carries out a call about one flow.
-func (s *FlowsService) one(ctx context.Context, r request, id, below string) (json.RawMessage, error) {
+func (s FlowsService) one(ctx context.Context, r request, id, below string) (json.RawMessage, error) {
 	place, bad := segment("id", id)
 	if bad != nil {
-		return nil, s.base().refuse(r.op, bad)
+		return nil, s.refuse(r.op, bad)
 	}
 	r.path = "flows/" + place + below
 	return s.do(ctx, r)
 }
 
-func (s *FlowsService) do(ctx context.Context, r request) (raw json.RawMessage, err error) {
-	if s != nil && s.account != "" && strings.HasPrefix(r.path, "flows") {
+func (s FlowsService) do(ctx context.Context, r request) (raw json.RawMessage, err error) {
+	if s.account != "" && strings.HasPrefix(r.path, "flows") {
 		r.query = url.Values{"wabaAccountId": {s.account}}
 	}
-	err = s.base().owner().call(ctx, r, &raw)
+	err = s.call(ctx, r, &raw)
 	return raw, err
 }

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -21,7 +21,7 @@ import (
 // about groups are untyped (contract, "Calling, groups, flows"; inferred), so
 // Raw is kept beside what could be read. Everything but Create may be repeated
 // without harm and is retried.
-type GroupsService service
+type GroupsService struct{ service }
 
 // GroupInfo is a group as the service describes it.
 type GroupInfo struct {
@@ -63,10 +63,9 @@ const groupsPage = 100
 // All yields every group, in the service's order. It follows the cursor of each
 // page, yields until the first error and then ends. A service that repeats its
 // rows ends the loop instead of keeping it busy.
-func (s *GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
-	const op = "listGroups"
+func (s GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
+	const op = "Groups.All"
 	return func(yield func(*GroupInfo, error) bool) {
-		client := (*service)(s).owner()
 		seen := map[string]bool{}
 		for after := ""; ; {
 			query := url.Values{"limit": {strconv.Itoa(groupsPage)}}
@@ -74,11 +73,11 @@ func (s *GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
 				query.Set("after", after)
 			}
 			var raw json.RawMessage
-			if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "groups", query: query}, &raw); err != nil {
+			if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "groups", query: query}, &raw); err != nil {
 				yield(nil, err)
 				return
 			}
-			rows, err := client.rows(op, raw, "groups", "data", "items")
+			rows, err := s.rows(op, raw, "groups", "data", "items")
 			if err != nil {
 				yield(nil, err)
 				return
@@ -86,7 +85,7 @@ func (s *GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
 			fresh := false
 			for _, row := range rows {
 				group := readGroup(row)
-				key := orElse(group.ID, string(row))
+				key := cmp.Or(group.ID, string(row))
 				if seen[key] {
 					continue
 				}
@@ -137,48 +136,48 @@ func readGroup(raw json.RawMessage) *GroupInfo {
 
 // Get returns one group. Fields, if given, are the names of the only members
 // that the service shall tell.
-func (s *GroupsService) Get(ctx context.Context, id string, fields ...string) (*GroupInfo, error) {
+func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*GroupInfo, error) {
 	query := url.Values{}
 	if len(fields) > 0 {
 		query.Set("fields", strings.Join(fields, ","))
 	}
-	raw, err := s.one(ctx, request{op: "getGroupsGroupId", method: http.MethodGet, query: query}, id, "")
+	raw, err := s.one(ctx, request{op: "Groups.Get", method: http.MethodGet, query: query}, id, "")
 	if err != nil {
 		return nil, err
 	}
 	group := readGroup(raw)
-	group.ID = orElse(group.ID, bareGroup(id))
+	group.ID = cmp.Or(group.ID, bareGroup(id))
 	return group, nil
 }
 
 // Create makes a group of which the channel is the only member; people join by
-// the link from [GroupsService.InviteLink]. The result has an ID as far as the
+// the link from [GroupsService.GetInviteLink]. The result has an ID as far as the
 // service tells one: groups may be made in the background (contract: untyped),
 // so see Raw, [GroupsService.All] and the webhooks. It is done at most once:
 // after [ErrOutcomeUnknown], look whether the group is there.
-func (s *GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo, error) {
-	const op = "createGroups"
+func (s GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo, error) {
+	const op = "Groups.Create"
 	if strings.TrimSpace(draft.Subject) == "" {
-		return nil, (*service)(s).refuse(op, invalid("Subject", "is empty"))
+		return nil, s.refuse(op, invalid("Subject", "is empty"))
 	}
 	body := struct {
 		Name        string `json:"groupName"`
 		Description string `json:"description,omitempty"`
 	}{draft.Subject, draft.Description}
 	var raw json.RawMessage
-	err := (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "groups", body: body, once: true}, &raw)
+	err := s.call(ctx, request{op: op, method: http.MethodPost, path: "groups", body: body, once: true}, &raw)
 	if err != nil {
 		return nil, err
 	}
 	group := readGroup(raw)
-	group.Subject = orElse(group.Subject, draft.Subject)
-	group.Description = orElse(group.Description, draft.Description)
+	group.Subject = cmp.Or(group.Subject, draft.Subject)
+	group.Description = cmp.Or(group.Description, draft.Description)
 	return group, nil
 }
 
 // Update changes a group. An empty patch is [ErrInvalid].
-func (s *GroupsService) Update(ctx context.Context, id string, patch GroupPatch) error {
-	const op = "createGroupsGroupId"
+func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) error {
+	const op = "Groups.Update"
 	body := struct {
 		Subject     *string `json:"subject,omitempty"`
 		Description *string `json:"description,omitempty"`
@@ -194,50 +193,50 @@ func (s *GroupsService) Update(ctx context.Context, id string, patch GroupPatch)
 		c.fail("patch", "changes nothing")
 	}
 	if c.first != nil {
-		return (*service)(s).refuse(op, c.first)
+		return s.refuse(op, c.first)
 	}
 	_, err := s.one(ctx, request{op: op, method: http.MethodPost, body: body}, id, "")
 	return err
 }
 
 // Delete dissolves a group for good.
-func (s *GroupsService) Delete(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "deleteGroupsGroupId", method: http.MethodDelete}, id, "")
+func (s GroupsService) Delete(ctx context.Context, id string) error {
+	_, err := s.one(ctx, request{op: "Groups.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
-// InviteLink returns the link by which people join the group.
-func (s *GroupsService) InviteLink(ctx context.Context, id string) (string, error) {
-	return s.link(ctx, request{op: "getGroupsGroupIdInvitelink", method: http.MethodGet}, id)
+// GetInviteLink returns the link by which people join the group.
+func (s GroupsService) GetInviteLink(ctx context.Context, id string) (string, error) {
+	return s.link(ctx, request{op: "Groups.GetInviteLink", method: http.MethodGet}, id)
 }
 
 // ResetInviteLink makes a new link, which it returns; the one before stops
 // working. When it is retried, only the last link works, and that is the one
 // returned.
-func (s *GroupsService) ResetInviteLink(ctx context.Context, id string) (string, error) {
-	return s.link(ctx, request{op: "createGroupsGroupIdInvitelink", method: http.MethodPost}, id)
+func (s GroupsService) ResetInviteLink(ctx context.Context, id string) (string, error) {
+	return s.link(ctx, request{op: "Groups.ResetInviteLink", method: http.MethodPost}, id)
 }
 
-func (s *GroupsService) link(ctx context.Context, r request, id string) (string, error) {
+func (s GroupsService) link(ctx context.Context, r request, id string) (string, error) {
 	raw, err := s.one(ctx, r, id, "/inviteLink")
 	if err != nil {
 		return "", err
 	}
 	link := firstText(wire.Root(raw), "invite_link", "inviteLink")
 	if link == "" {
-		return "", (*service)(s).owner().notJSON(r.op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no invite link"))
+		return "", s.unreadable(r.op, raw, errors.New("it has no invite link"))
 	}
 	return link, nil
 }
 
 // one carries out a call about one group.
-func (s *GroupsService) one(ctx context.Context, r request, id, below string) (raw json.RawMessage, err error) {
+func (s GroupsService) one(ctx context.Context, r request, id, below string) (raw json.RawMessage, err error) {
 	place, bad := segment("id", bareGroup(id))
 	if bad != nil {
-		return nil, (*service)(s).refuse(r.op, bad)
+		return nil, s.refuse(r.op, bad)
 	}
 	r.path = "groups/" + place + below
-	err = (*service)(s).owner().call(ctx, r, &raw)
+	err = s.call(ctx, r, &raw)
 	return raw, err
 }
 

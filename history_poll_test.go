@@ -143,7 +143,7 @@ func TestPollWaitsAsLongAsItIsTold(t *testing.T) {
 }
 
 func TestHistoryWithoutAClient(t *testing.T) {
-	for _, service := range []*chatapi.MessagesService{nil, {}} {
+	for _, service := range []chatapi.MessagesService{{}, (&chatapi.Client{}).Messages} {
 		for _, err := range service.All(t.Context(), chatapi.HistoryFilter{}) {
 			assert.ErrorIs(t, err, chatapi.ErrInvalid)
 		}

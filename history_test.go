@@ -146,7 +146,7 @@ func TestHistoryOff(t *testing.T) {
 // answering returns a client of a service that always answers the same.
 func answering(t *testing.T, status int, body string) *chatapi.Client {
 	t.Helper()
-	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
 		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return reply(status, body), nil })}))
 	require.NoError(t, err)
 	return client

@@ -2,7 +2,6 @@ package chatapi
 
 import (
 	"context"
-	"errors"
 	"log/slog"
 	"net/http"
 	"time"
@@ -29,7 +28,7 @@ type Hooks struct {
 type AttemptStart struct {
 	Channel ChannelID
 
-	// Op is the operation, such as "sendMessage".
+	// Op is the method that was called, such as "Send" or "Templates.Get".
 	Op string
 
 	// Number counts the attempts of one call, from 1.
@@ -44,7 +43,7 @@ type AttemptEnd struct {
 
 	// Kind, Code and Retry are those of the [Error] that the reply stands for;
 	// empty if it is a success. A refusal with status 200 has them too.
-	Kind  Kind
+	Kind  ErrorKind
 	Code  int
 	Retry RetryClass
 
@@ -107,7 +106,7 @@ func (c *config) attemptHook(channel ChannelID) func(context.Context, string, in
 			})
 		}
 		return ctx, func(r transport.Result) {
-			end := AttemptEnd{HTTPStatus: r.Status, Err: r.Err, Kind: Kind(r.Kind), Code: r.Code, Retry: RetryClass(r.Retry),
+			end := AttemptEnd{HTTPStatus: r.Status, Err: r.Err, Kind: ErrorKind(r.Kind), Code: r.Code, Retry: RetryClass(r.Retry),
 				MessageID: r.MessageID, Duration: r.Duration}
 			for i := len(ends) - 1; i >= 0; i-- {
 				c.contain(ctx, func() { ends[i](end) })
@@ -144,12 +143,12 @@ func (c *config) contain(ctx context.Context, hook func()) {
 	hook()
 }
 
-// meaning says what a reply stands for, before the call itself reads it.
+// meaning classifies a reply for hooks, logs and the pacer, ahead of the call's own
+// parsing.
 func (c *Client) meaning(r *transport.Request, status int, header http.Header, body []byte) transport.Meaning {
 	reply := &transport.Reply{Status: status, Header: header, Body: body}
 	if !r.Message {
-		var e *Error
-		if errors.As(c.refusal(r.Op, reply), &e) {
+		if e := c.refusal(r.Op, reply); e != nil {
 			return e.meaning()
 		}
 		return transport.Meaning{}

@@ -62,13 +62,13 @@ func TestHooksSeeEveryAttemptAndPause(t *testing.T) {
 		require.NoError(t, err)
 		_, err = client.Send(t.Context(), chatapi.Phone("12025550199"), chatapi.Text{Body: "never wrote"})
 		require.ErrorIs(t, err, chatapi.ErrWindowClosed)
-		_, err = client.Channel.Status(t.Context())
+		_, err = client.Channel.GetStatus(t.Context())
 		require.NoError(t, err)
 
 		channel := client.ChannelID()
 		assert.Equal(t, []chatapi.AttemptStart{
-			{Channel: channel, Op: "sendMessage", Number: 1}, {Channel: channel, Op: "sendMessage", Number: 2},
-			{Channel: channel, Op: "sendMessage", Number: 1}, {Channel: channel, Op: "getStatus", Number: 1},
+			{Channel: channel, Op: "Send", Number: 1}, {Channel: channel, Op: "Send", Number: 2},
+			{Channel: channel, Op: "Send", Number: 1}, {Channel: channel, Op: "Channel.GetStatus", Number: 1},
 		}, r.starts)
 		require.Len(t, r.ends, 4)
 		assert.Equal(t, 429, r.ends[0].HTTPStatus)
@@ -77,7 +77,7 @@ func TestHooksSeeEveryAttemptAndPause(t *testing.T) {
 		assert.Empty(t, r.ends[1].Kind)
 		assert.Equal(t, chatapi.ErrWindowClosed, r.ends[2].Kind)
 		assert.Equal(t, 200, r.ends[3].HTTPStatus)
-		assert.Equal(t, []chatapi.WaitInfo{{Channel: channel, Op: "sendMessage", Reason: chatapi.WaitRetry, Duration: 6 * time.Second}}, r.waits,
+		assert.Equal(t, []chatapi.WaitInfo{{Channel: channel, Op: "Send", Reason: chatapi.WaitRetry, Duration: 6 * time.Second}}, r.waits,
 			"the second attempt waits for the recipient's turn, which is longer than what the service asked for")
 
 		lines := strings.Split(strings.TrimSpace(log.String()), "\n")
@@ -88,7 +88,7 @@ func TestHooksSeeEveryAttemptAndPause(t *testing.T) {
 		assert.Equal(t, string(channel), first["channel"])
 		assert.EqualValues(t, 1, first["attempt"])
 		assert.EqualValues(t, 429, first["status"])
-		assert.Equal(t, "rate limited", first["kind"])
+		assert.Equal(t, "rate_limited", first["kind"])
 		assert.Equal(t, receipt.ID, second["message_id"])
 		for _, private := range []string{"12025550143", "hello", api.Token} {
 			assert.NotContains(t, log.String(), private)
@@ -127,8 +127,8 @@ func TestHooksCannotBreakASend(t *testing.T) {
 			cancel()
 			return ctx, nil
 		},
-	}), chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
-	_, err = canceled.Channel.Status(t.Context())
+	}), chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
+	_, err = canceled.Channel.GetStatus(t.Context())
 	assert.Error(t, err)
 }
 

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -14,7 +15,6 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -65,17 +65,17 @@ func MediaBytes(name string, data []byte) Media {
 // reader that fails is [ErrMedia] with its error beneath. It does not close r.
 func ReadMedia(name string, r io.Reader) (Media, error) {
 	if v := reflect.ValueOf(r); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return Media{}, within("read media", invalid("r", "is nil"))
+		return Media{}, invalid("r", "is nil").in("ReadMedia", "")
 	}
 	data, err := io.ReadAll(io.LimitReader(r, MaxInlineMedia+1))
 	switch {
 	case err != nil:
-		return Media{}, &Error{Op: "read media", Kind: ErrMedia, Retry: RetryFix, Reason: err.Error(), cause: err,
+		return Media{}, &Error{Op: "ReadMedia", Kind: ErrMedia, Retry: RetryFix, Reason: err.Error(), cause: err,
 			Sentence: "The file could not be read."}
 	case len(data) == 0:
-		return Media{}, within("read media", invalid("r", "is empty"))
+		return Media{}, invalid("r", "is empty").in("ReadMedia", "")
 	case len(data) > MaxInlineMedia:
-		return Media{}, within("read media", tooLarge("r"))
+		return Media{}, tooLarge("r").in("ReadMedia", "")
 	}
 	return MediaBytes(name, data), nil
 }
@@ -95,7 +95,7 @@ func (m Media) String() string {
 	case m.inline:
 		return fmt.Sprintf("%s, %d bytes", m.contentType(), len(m.data))
 	case m.id != "":
-		return fmt.Sprintf("%s %s", orElse(string(m.kind), "media"), m.id)
+		return fmt.Sprintf("%s %s", cmp.Or(string(m.kind), "media"), m.id)
 	case m.link != "":
 		return redactQuery(m.link)
 	}
@@ -229,7 +229,7 @@ func tooLarge(field string) *Error {
 // [Client.Media]. All its calls may be repeated without harm and are retried;
 // an upload that is repeated can leave a second copy behind, under an id that
 // nobody knows.
-type MediaService service
+type MediaService struct{ service }
 
 // MediaInfo is a file that lies with the service.
 type MediaInfo struct {
@@ -272,37 +272,39 @@ func (m *MediaInfo) LogValue() slog.Value {
 // messages as needed; WhatsApp keeps it for 30 days (general Cloud API
 // knowledge). The file is a link, which the service fetches, or bytes of at most
 // [MaxInlineMedia]; one that has an id already is [ErrInvalid].
-func (s *MediaService) Upload(ctx context.Context, file Media) (id string, err error) {
-	const op = "createUploadMedia"
+func (s MediaService) Upload(ctx context.Context, file Media) (id string, err error) {
+	const op = "Media.Upload"
 	var c checker
 	body := map[string]string{"body": file.source(&c, "file")}
 	if c.first != nil {
-		return "", (*service)(s).refuse(op, c.first)
+		return "", s.refuse(op, c.first)
 	}
-	client := (*service)(s).owner()
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodPost, path: "uploadMedia", body: body}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: "uploadMedia", body: body}, &raw); err != nil {
 		return "", err
 	}
 	if id = firstText(wire.Root(raw), "mediaId"); id == "" {
-		return "", client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, errors.New("it has no mediaId"))
+		return "", s.unreadable(op, raw, errors.New("it has no mediaId"))
 	}
 	return id, nil
 }
 
 // Get returns what the service knows of a file, with a link to it.
-func (s *MediaService) Get(ctx context.Context, id string) (*MediaInfo, error) {
-	const op = "retrieveMedia"
+func (s MediaService) Get(ctx context.Context, id string) (*MediaInfo, error) {
+	return s.get(ctx, "Media.Get", id)
+}
+
+// get is Get for the operation that its caller names.
+func (s MediaService) get(ctx context.Context, op, id string) (*MediaInfo, error) {
 	if _, bad := segment("id", id); bad != nil {
-		return nil, (*service)(s).refuse(op, bad)
+		return nil, s.refuse(op, bad)
 	}
-	client := (*service)(s).owner()
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: op, query: url.Values{"mediaId": {id}}}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "retrieveMedia", query: url.Values{"mediaId": {id}}}, &raw); err != nil {
 		return nil, err
 	}
 	reply := wire.Root(raw)
-	info := &MediaInfo{ID: orElse(firstText(reply, "id"), id), URL: firstText(reply, "url"),
+	info := &MediaInfo{ID: cmp.Or(firstText(reply, "id"), id), URL: firstText(reply, "url"),
 		MIMEType: firstText(reply, "mimeType", "mime_type"), SHA256: firstText(reply, "sha256"), Raw: raw}
 	for _, name := range []string{"fileSize", "file_size"} {
 		if size, ok := reply.Get(name).Int(); ok && size > 0 {
@@ -313,13 +315,13 @@ func (s *MediaService) Get(ctx context.Context, id string) (*MediaInfo, error) {
 }
 
 // Delete removes a file from the service.
-func (s *MediaService) Delete(ctx context.Context, id string) error {
-	const op = "deleteMedia"
+func (s MediaService) Delete(ctx context.Context, id string) error {
+	const op = "Media.Delete"
 	place, bad := segment("id", id)
 	if bad != nil {
-		return (*service)(s).refuse(op, bad)
+		return s.refuse(op, bad)
 	}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodDelete, path: "media/" + place}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodDelete, path: "media/" + place}, nil)
 }
 
 // source returns a file in the form in which the service fetches or takes it: a

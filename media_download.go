@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -78,13 +79,13 @@ type DownloadOptions struct {
 	// it earlier.
 	Timeout time.Duration
 
-	// Patience is how long a store that says 404 or 5xx, or cannot be reached,
+	// RetryFor is how long a store that says 404 or 5xx, or cannot be reached,
 	// is asked again: a webhook can come before the file is in place. 0 is 5
 	// seconds; less than 0 asks once.
-	Patience time.Duration
+	RetryFor time.Duration
 
-	// AnyType takes a file whose content is not of the declared type.
-	AnyType bool
+	// SkipTypeCheck takes a file whose content is not of the declared type.
+	SkipTypeCheck bool
 }
 
 // MediaFile is a file that was downloaded.
@@ -124,11 +125,11 @@ const (
 // [ErrUnavailable], one that cannot be reached [ErrUnreachable]. Only asking is
 // retried, never writing: beside an error after some bytes were written, the
 // MediaFile tells how many.
-func (s *MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, opts DownloadOptions) (*MediaFile, error) {
-	const op = "download media"
-	client := (*service)(s).owner()
+func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, opts DownloadOptions) (*MediaFile, error) {
+	const op = "Media.Download"
+	client := s.client
 	refuse := func(field, problem string) (*MediaFile, error) {
-		return nil, (*service)(s).refuse(op, invalid(field, problem))
+		return nil, s.refuse(op, invalid(field, problem))
 	}
 	v := reflect.ValueOf(w)
 	switch {
@@ -149,8 +150,8 @@ func (s *MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, 
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultDownloadTimeout
 	}
-	if opts.Patience == 0 {
-		opts.Patience = defaultPatience
+	if opts.RetryFor == 0 {
+		opts.RetryFor = defaultPatience
 	}
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
@@ -158,12 +159,12 @@ func (s *MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, 
 	d := &download{op: op, client: client, opts: opts, name: ref.Name, declared: ref.MIMEType, w: w, hash: sha256.New()}
 	link := ref.URL
 	if link == "" {
-		info, err := s.Get(ctx, ref.ID)
+		info, err := s.get(ctx, op, ref.ID)
 		if err != nil {
 			return nil, err
 		}
 		link, d.size, d.sum = info.URL, info.Size, strings.ToLower(info.SHA256)
-		d.declared = orElse(d.declared, info.MIMEType)
+		d.declared = cmp.Or(d.declared, info.MIMEType)
 	}
 	address, err := url.Parse(strings.TrimSpace(link))
 	if err != nil {
@@ -195,7 +196,7 @@ type download struct {
 }
 
 func (d *download) file() *MediaFile {
-	return &MediaFile{MIMEType: orElse(specific(d.declared), d.sniffed), Size: d.written,
+	return &MediaFile{MIMEType: cmp.Or(specific(d.declared), d.sniffed), Size: d.written,
 		SHA256: hex.EncodeToString(d.hash.Sum(nil)), Name: safeName(d.name)}
 }
 
@@ -208,13 +209,13 @@ func (d *download) run(ctx context.Context, address *url.URL) error {
 		return err
 	}
 	defer resp.Body.Close()
-	d.declared = orElse(d.declared, resp.Header.Get("Content-Type"))
-	d.name = orElse(orElse(safeName(d.name), attachedName(resp.Header)), linkName(address))
+	d.declared = cmp.Or(d.declared, resp.Header.Get("Content-Type"))
+	d.name = cmp.Or(safeName(d.name), attachedName(resp.Header), linkName(address))
 	head, _ := body.Peek(sniffLength)
 	d.sniffed = Media{inline: true, data: head, name: d.name}.contentType()
-	if declared := specific(d.declared); !d.opts.AnyType && !fits(declared, head) {
+	if declared := specific(d.declared); !d.opts.SkipTypeCheck && !fits(declared, head) {
 		return d.fail(ErrMedia, RetryNo, fmt.Sprintf("the content is not %s, as declared, but looks like %s", declared, sniff(head)),
-			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.AnyType takes it all the same")
+			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.SkipTypeCheck takes it all the same")
 	}
 	if resp.ContentLength > d.opts.MaxBytes {
 		return d.tooLarge(resp.ContentLength)
@@ -273,7 +274,7 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 			problem = d.refused(resp.StatusCode)
 		}
 		again := problem.Retry == RetryBackoff || problem.HTTPStatus == http.StatusNotFound
-		if !again || ctx.Err() != nil || time.Since(began)+pause > d.opts.Patience {
+		if !again || ctx.Err() != nil || time.Since(began)+pause > d.opts.RetryFor {
 			return nil, nil, problem
 		}
 		timer := time.NewTimer(pause)
@@ -286,8 +287,8 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 	}
 }
 
-func (d *download) fail(kind Kind, retry RetryClass, reason, sentence, advice string) *Error {
-	return &Error{Op: d.op, Channel: d.client.channel, Kind: kind, Retry: retry, Reason: reason, Sentence: sentence, Advice: advice}
+func (d *download) fail(kind ErrorKind, retry RetryClass, reason, sentence, advice string) *Error {
+	return d.client.local(d.op, &Error{Kind: kind, Retry: retry, Reason: reason, Sentence: sentence, Advice: advice})
 }
 
 // refused is the error of a status that is not 200.
@@ -310,9 +311,9 @@ func (d *download) refused(status int) (e *Error) {
 
 // unreached is the error of a request that got no answer.
 func (d *download) unreached(ctx context.Context, cause error) (e *Error) {
-	var forbidden *fetch.Forbidden
+	forbidden, refused := errors.AsType[*fetch.Forbidden](cause)
 	switch {
-	case errors.As(cause, &forbidden):
+	case refused:
 		e = invalid("URL", forbidden.Why)
 		e.Op, e.Channel, e.Retry = d.op, d.client.channel, RetryNo
 		e.Sentence = "The link to the file leads where files are not fetched from."

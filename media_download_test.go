@@ -63,7 +63,7 @@ func TestDownload(t *testing.T) {
 		serve    http.HandlerFunc
 		declared string
 		opts     chatapi.DownloadOptions
-		kind     chatapi.Kind // empty if it works
+		kind     chatapi.ErrorKind // empty if it works
 		written  string
 		mimeType string
 	}{
@@ -72,7 +72,7 @@ func TestDownload(t *testing.T) {
 		"undeclared":         {content("application/octet-stream", png), "", chatapi.DownloadOptions{}, "", png, "image/png"},
 		"by the store":       {content("image/jpeg", png), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"another picture":    {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"another, wanted":    {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{AnyType: true}, "", png, "image/jpeg"},
+		"another, wanted":    {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{SkipTypeCheck: true}, "", png, "image/jpeg"},
 		"a login page":       {content("text/html", page), "application/pdf", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"a page for a voice": {content("audio/ogg", page), "audio/ogg; codecs=opus", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"a page for a sheet": {content("text/html", page), "application/vnd.ms-excel", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
@@ -81,10 +81,10 @@ func TestDownload(t *testing.T) {
 		"over, and says so":  {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 9}, chatapi.ErrTooLarge, "", ""},
 		"over, and does not": {chunked(long), "text/plain", chatapi.DownloadOptions{MaxBytes: 99_999}, chatapi.ErrTooLarge, long[:99_999], ""},
 		"breaks off":         {broken(long), "text/plain", chatapi.DownloadOptions{}, chatapi.ErrUnavailable, long[:50_000], ""},
-		"missing":            {status(404), "", chatapi.DownloadOptions{Patience: -1}, chatapi.ErrNotFound, "", ""},
+		"missing":            {status(404), "", chatapi.DownloadOptions{RetryFor: -1}, chatapi.ErrNotFound, "", ""},
 		"gone":               {status(410), "", chatapi.DownloadOptions{}, chatapi.ErrNotFound, "", ""},
 		"expired":            {status(403), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"failing":            {status(503), "", chatapi.DownloadOptions{Patience: -1}, chatapi.ErrUnavailable, "", ""},
+		"failing":            {status(503), "", chatapi.DownloadOptions{RetryFor: -1}, chatapi.ErrUnavailable, "", ""},
 		"no content":         {status(204), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"redirects inside": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://10.0.0.1/a", http.StatusFound)
@@ -137,7 +137,7 @@ func TestDownloadWaitsForTheFile(t *testing.T) {
 	for name, c := range map[string]struct {
 		after time.Duration // until the file is there
 		ctx   time.Duration
-		kind  chatapi.Kind
+		kind  chatapi.ErrorKind
 		took  time.Duration
 	}{
 		"soon":      {3 * time.Second, time.Minute, "", 3750 * time.Millisecond},
@@ -203,7 +203,7 @@ func TestDownloadByID(t *testing.T) {
 	for name, c := range map[string]struct {
 		size int
 		sum  string
-		kind chatapi.Kind
+		kind chatapi.ErrorKind
 	}{
 		"as told":      {len(png), hex.EncodeToString(sum[:]), ""},
 		"upper case":   {len(png), strings.ToUpper(hex.EncodeToString(sum[:])), ""},

@@ -129,29 +129,30 @@ type Receipt struct {
 // may not have, so look before repeating it. Every error is an [*Error]. Safe
 // for concurrent use; two concurrent sends may arrive in either order.
 func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error) {
-	p, err := c.prepare(to, m, opts)
+	const op = "Send"
+	p, err := c.prepare(op, to, m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return c.send(ctx, &p)
+	return c.send(ctx, op, &p)
 }
 
 // Prepare checks and encodes a message without sending it, and without touching
 // the network. The error is an [*Error] of kind [ErrInvalid] (or [ErrTooLarge])
 // with the Field that is wrong.
 func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared, error) {
-	p, err := c.prepare(to, m, opts)
+	p, err := c.prepare("Prepare", to, m, opts)
 	if err != nil {
 		return nil, err
 	}
 	return &p, nil
 }
 
-func (c *Client) prepare(to Recipient, m Message, opts []SendOption) (Prepared, error) {
+// prepare checks and encodes a message for the operation op, Send or Prepare.
+func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) (Prepared, error) {
 	fail := func(err error) (Prepared, error) {
-		var e *Error
-		if c != nil && errors.As(err, &e) {
-			e.Op, e.Channel = orElse(e.Op, "prepare"), c.channel
+		if e, ok := errors.AsType[*Error](err); ok {
+			return Prepared{}, c.local(op, e)
 		}
 		return Prepared{}, err
 	}
@@ -167,8 +168,7 @@ func (c *Client) prepare(to Recipient, m Message, opts []SendOption) (Prepared, 
 	}
 	content, err := m.encode()
 	if err != nil {
-		var e *Error
-		if errors.As(err, &e) { // an operator cannot know what "the Body" is
+		if e, ok := errors.AsType[*Error](err); ok { // an operator cannot know what "the Body" is
 			e.Sentence = "The message cannot be sent: its " + strings.TrimPrefix(e.Sentence, "The ")
 		}
 		return fail(err)
@@ -257,13 +257,8 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
 func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
-	fail := func(e *Error) (*Receipt, error) {
-		e.Op = "send prepared"
-		if c != nil {
-			e.Channel = c.channel
-		}
-		return nil, e
-	}
+	const op = "SendPrepared"
+	fail := func(e *Error) (*Receipt, error) { return nil, c.local(op, e) }
 	switch {
 	case c == nil:
 		return fail(invalid("client", "is nil"))
@@ -286,30 +281,27 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 	case !isObject(p.Body) || !json.Valid(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
-	return c.send(ctx, p)
+	return c.send(ctx, op, p)
 }
 
-// send sends what was prepared, or is as good.
-func (c *Client) send(ctx context.Context, p *Prepared) (receipt *Receipt, err error) {
+// send sends a checked message and turns the reply into a receipt or an error.
+func (c *Client) send(ctx context.Context, op string, p *Prepared) (receipt *Receipt, err error) {
 	if c.transport == nil {
-		return nil, within(p.Operation, invalid("client", "was not made with New"))
+		return nil, c.local(op, invalid("client", "was not made with New"))
 	}
 	attempt := Attempt{ID: c.transport.NewID(), Channel: c.channel, To: p.To, Operation: p.Operation,
 		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
 
 	done := c.watch(true)
 	defer func() { done(err) }()
-	r := request{op: p.Operation, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key()}
-	reply, err := c.exchange(ctx, r)
-	if err != nil {
-		var e *Error
-		if errors.As(err, &e) {
-			tried := attempt
-			e.Attempt = &tried
-		}
-		return nil, err
+	r := request{op: op, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key()}
+	reply, failed := c.exchange(ctx, r)
+	if failed != nil {
+		tried := attempt
+		failed.Attempt = &tried
+		return nil, failed
 	}
-	receipt, refused := c.sendReply(p.Operation, &reply)
+	receipt, refused := c.sendReply(op, &reply)
 	if refused != nil {
 		tried := attempt
 		refused.Attempt = &tried

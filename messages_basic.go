@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -73,7 +74,7 @@ func (m File) encode() (encoded, error) {
 		}
 		c.that(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
 	default:
-		body.Filename = orElse(body.Filename, media.fileName())
+		body.Filename = cmp.Or(body.Filename, media.fileName())
 		c.that(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
 		c.that(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
 		voice := isVoiceName(body.Filename)

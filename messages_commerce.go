@@ -1,6 +1,8 @@
 package chatapi
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Product is one product of a catalogue. It needs an open service window.
 type Product struct {

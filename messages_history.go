@@ -18,7 +18,7 @@ import (
 
 // MessagesService reads the channel's history and marks messages as read. See
 // [Client.Messages]; sending is [Client.Send].
-type MessagesService service
+type MessagesService struct{ service }
 
 // HistoryFilter narrows [MessagesService.All]. The zero value is everything,
 // from the oldest message on.
@@ -47,11 +47,16 @@ const pageRows = 100
 //
 // A channel without history storage is [ErrHistoryOff]. A service that repeats
 // its rows ends the loop instead of keeping it busy. Reads are retried.
-func (s *MessagesService) All(ctx context.Context, filter HistoryFilter) iter.Seq2[Event, error] {
+func (s MessagesService) All(ctx context.Context, filter HistoryFilter) iter.Seq2[Event, error] {
+	return s.all(ctx, "Messages.All", filter)
+}
+
+// all is All for the operation that its caller names.
+func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilter) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		cursor := filter.After
 		for first := true; ; first = false {
-			page, err := s.page(ctx, filter, cursor, first)
+			page, err := s.page(ctx, op, filter, cursor, first)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -87,11 +92,9 @@ func (f HistoryFilter) within(ev Event) bool {
 }
 
 // page reads the rows above a cursor, in ascending order.
-func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
-	const op = "listMessages"
-	client := (*service)(s).owner()
+func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
 	if filter.Chat != "" && !strings.Contains(filter.Chat, "@") {
-		return nil, (*service)(s).refuse(op, invalid("Chat", "is no chat id, such as 12025550143@c.us"))
+		return nil, s.refuse(op, invalid("Chat", "is no chat id, such as 12025550143@c.us"))
 	}
 	query := url.Values{"limit": {strconv.Itoa(pageRows)}, "lastMessageNumber": {strconv.FormatInt(max(cursor, 0), 10)}}
 	if filter.Chat != "" {
@@ -108,7 +111,7 @@ func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor
 		Data     []json.RawMessage `json:"data"`
 		Notice   wire.Text         `json:"notice"`
 	}
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &reply); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &reply); err != nil {
 		return nil, err
 	}
 	rows := reply.Messages
@@ -116,17 +119,17 @@ func (s *MessagesService) page(ctx context.Context, filter HistoryFilter, cursor
 		rows = reply.Data
 	}
 	if len(rows) == 0 && reply.Notice != "" && first {
-		return nil, &Error{Op: op, Channel: client.channel, HTTPStatus: http.StatusOK, Kind: ErrHistoryOff, Retry: RetryFix,
+		return nil, s.refuse(op, &Error{HTTPStatus: http.StatusOK, Kind: ErrHistoryOff, Retry: RetryFix,
 			Reason:   clip(string(reply.Notice), 300),
 			Sentence: "This channel keeps no message history.",
-			Advice:   "have history storage switched on for the channel, or receive messages by webhook"}
+			Advice:   "have history storage switched on for the channel, or receive messages by webhook"})
 	}
 	events := make([]Event, 0, len(rows))
 	for _, row := range rows {
-		ev, err := historyRow(client.channel, row)
+		ev, err := historyRow(s.client.channel, row)
 		if err != nil {
 			number, _ := wire.Root(row).Get("messageNumber").Int() // a cursor has to get past it
-			ev = &UnknownEvent{EventInfo: EventInfo{Channel: client.channel, Wire: "message", Number: number, Raw: row}}
+			ev = &UnknownEvent{EventInfo: EventInfo{Channel: s.client.channel, Wire: "message", Number: number, Raw: row}}
 		}
 		events = append(events, ev)
 	}
@@ -163,12 +166,12 @@ type PollOptions struct {
 // may come again: deduplicate by Event.Key. The error is the context's, that of
 // Saved, or one that waiting does not mend, such as [ErrUnauthorized] and
 // [ErrHistoryOff].
-func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
+func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
 	switch {
 	case ctx == nil:
-		return within("poll", invalid("ctx", "is nil"))
+		return s.refuse(pollOp, invalid("ctx", "is nil"))
 	case handle == nil:
-		return within("poll", invalid("handler", "is nil"))
+		return s.refuse(pollOp, invalid("handler", "is nil"))
 	}
 	every := opts.Every
 	if every <= 0 {
@@ -179,28 +182,27 @@ func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle Eve
 			opts.Errors(ctx, err)
 		}
 	}
-	p := &poller{opts: opts, handle: handle, report: report, cursor: opts.After}
+	p := &poller{messages: s, opts: opts, handle: handle, report: report, cursor: opts.After}
 	for pause := every; ; {
-		err := p.look(ctx, s)
-		var saving *savingError
+		err := p.look(ctx)
+		saving, unsaved := errors.AsType[*savingError](err)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.As(err, &saving):
+		case unsaved:
 			return saving.err
 		case err == nil:
 			pause = every
 		case hopeless(err):
 			return err
 		default:
-			var theirs *handlerError
-			if errors.As(err, &theirs) {
-				err = theirs.err
+			pause = min(2*pause, max(time.Minute, every))
+			if theirs, ok := errors.AsType[*handlerError](err); ok {
+				report(theirs.err)
+				break
 			}
 			report(err)
-			pause = min(2*pause, max(time.Minute, every))
-			var e *Error
-			if errors.As(err, &e) && theirs == nil {
+			if e, ok := errors.AsType[*Error](err); ok {
 				pause = max(pause, e.RetryAfter)
 			}
 		}
@@ -214,6 +216,8 @@ func (s *MessagesService) Poll(ctx context.Context, opts PollOptions, handle Eve
 	}
 }
 
+const pollOp = "Messages.Poll"
+
 // savingError tells an error of PollOptions.Saved from one of the handler.
 type savingError struct{ err error }
 
@@ -226,11 +230,10 @@ type handlerError struct{ err error }
 func (e *handlerError) Error() string { return e.err.Error() }
 
 func hopeless(err error) bool {
-	var theirs *handlerError
-	if errors.As(err, &theirs) {
+	if _, ok := errors.AsType[*handlerError](err); ok {
 		return false
 	}
-	for _, kind := range []Kind{ErrUnauthorized, ErrWrongChannel, ErrHistoryOff, ErrNotFound, ErrInvalid} {
+	for _, kind := range []ErrorKind{ErrUnauthorized, ErrWrongChannel, ErrHistoryOff, ErrNotFound, ErrInvalid} {
 		if errors.Is(err, kind) {
 			return true
 		}
@@ -240,19 +243,20 @@ func hopeless(err error) bool {
 
 // poller is one run of Poll.
 type poller struct {
-	opts   PollOptions
-	handle EventHandler
-	report func(error)
-	cursor int64
+	messages MessagesService
+	opts     PollOptions
+	handle   EventHandler
+	report   func(error)
+	cursor   int64
 
 	// done are the keys of handled rows without a number, which no cursor
 	// passes.
 	done map[string]bool
 }
 
-func (p *poller) look(ctx context.Context, s *MessagesService) error {
+func (p *poller) look(ctx context.Context) error {
 	done := map[string]bool{}
-	for ev, err := range s.All(ctx, HistoryFilter{After: p.cursor}) {
+	for ev, err := range p.messages.all(ctx, pollOp, HistoryFilter{After: p.cursor}) {
 		if err != nil {
 			return err
 		}
@@ -286,14 +290,14 @@ func (p *poller) look(ctx context.Context, s *MessagesService) error {
 // MarkRead shows a customer's message as read. With typing, the customer also
 // sees that an answer is being written, for at most 25 seconds or until it
 // comes. It may be repeated without harm and is retried.
-func (s *MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
-	const op = "createReadMessage"
+func (s MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
+	const op = "Messages.MarkRead"
 	if messageID == "" {
-		return (*service)(s).refuse(op, invalid("messageID", "is empty"))
+		return s.refuse(op, invalid("messageID", "is empty"))
 	}
 	body := struct {
 		MessageID string `json:"messageId"`
 		Typing    bool   `json:"typingIndicator,omitempty"`
 	}{messageID, typing}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "readMessage", body: body}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "readMessage", body: body}, nil)
 }

@@ -1,6 +1,8 @@
 package chatapi
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Buttons is a text with one to three buttons that the customer taps to reply.
 // The answer comes back as [Content.Reply]. It needs an open service window.
@@ -153,9 +155,9 @@ func (m List) encode() (encoded, error) {
 	}{m.Body, m.Label, m.Label, m.Header, m.Header, m.Footer, sections}}, c.err()
 }
 
-// CTAURL is a text with one button that opens a page. It needs an open service
+// LinkMessage is a text with one button that opens a page. It needs an open service
 // window.
-type CTAURL struct {
+type LinkMessage struct {
 	// Header is optional: text of up to 60 characters, an image, a video or
 	// a document.
 	Header Header
@@ -168,7 +170,7 @@ type CTAURL struct {
 	Label, URL string
 }
 
-func (m CTAURL) encode() (encoded, error) {
+func (m LinkMessage) encode() (encoded, error) {
 	var c checker
 	m.Header.checkInteractive(&c)
 	c.text("Body", m.Body, maxBody)
@@ -455,4 +457,3 @@ func (h Header) checkInteractive(c *checker) {
 	}
 	h.check(c)
 }
-

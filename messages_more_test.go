@@ -74,7 +74,7 @@ func TestMoreRequestsAreTheContracts(t *testing.T) {
 		message chatapi.Message
 	}{
 		"send-sticker":          {ann, "sendSticker", chatapi.Sticker{Media: chatapi.MediaURL("https://files.example.com/wave.webp")}},
-		"send-cta-url":          {ann, "sendCtaUrl", chatapi.CTAURL{Body: "Track the parcel", Label: "Track", URL: "https://shop.example.com/t/1001"}},
+		"send-cta-url":          {ann, "sendCtaUrl", chatapi.LinkMessage{Body: "Track the parcel", Label: "Track", URL: "https://shop.example.com/t/1001"}},
 		"send-location-request": {ann, "sendLocationRequest", chatapi.LocationRequest{Body: "Where should the courier go?"}},
 		"send-address":          {indian, "sendAddressMessage", chatapi.AddressRequest{Body: "Delivery address, please", Country: "IN"}},
 		"send-product":          {ann, "sendProduct", chatapi.Product{Catalog: "100000000000011", ID: "SKU-1", Body: "In stock"}},
@@ -135,7 +135,7 @@ func TestMoreWrongMessagesNameTheField(t *testing.T) {
 	ttl := func(category string, d time.Duration) chatapi.Template {
 		return chatapi.Template{Name: "a", Language: "en", Category: category, TTL: d}
 	}
-	cta := chatapi.CTAURL{Body: "?", Label: "Open", URL: "https://shop.example.com"}
+	cta := chatapi.LinkMessage{Body: "?", Label: "Open", URL: "https://shop.example.com"}
 	for name, tc := range map[string]struct {
 		field   string
 		message chatapi.Message
@@ -143,13 +143,13 @@ func TestMoreWrongMessagesNameTheField(t *testing.T) {
 		"sticker of nothing":    {"Media", chatapi.Sticker{}},
 		"sticker of bytes":      {"Media", chatapi.Sticker{Media: chatapi.MediaBytes("a.webp", []byte("RIFF"))}},
 		"sticker of an image":   {"Media", chatapi.Sticker{Media: chatapi.MediaID("12", chatapi.TypeImage)}},
-		"page without body":     {"Body", chatapi.CTAURL{Label: "Open", URL: cta.URL}},
-		"page without label":    {"Label", chatapi.CTAURL{Body: "?", URL: cta.URL}},
-		"page with long label":  {"Label", chatapi.CTAURL{Body: "?", Label: runes(21), URL: cta.URL}},
-		"page with long footer": {"Footer", chatapi.CTAURL{Body: "?", Label: "Open", URL: cta.URL, Footer: runes(61)}},
-		"page without URL":      {"URL", chatapi.CTAURL{Body: "?", Label: "Open"}},
-		"page of script":        {"URL", chatapi.CTAURL{Body: "?", Label: "Open", URL: "javascript:alert(1)"}},
-		"page under a product":  {"Header", chatapi.CTAURL{Header: cardProduct(1), Body: "?", Label: "Open", URL: cta.URL}},
+		"page without body":     {"Body", chatapi.LinkMessage{Label: "Open", URL: cta.URL}},
+		"page without label":    {"Label", chatapi.LinkMessage{Body: "?", URL: cta.URL}},
+		"page with long label":  {"Label", chatapi.LinkMessage{Body: "?", Label: runes(21), URL: cta.URL}},
+		"page with long footer": {"Footer", chatapi.LinkMessage{Body: "?", Label: "Open", URL: cta.URL, Footer: runes(61)}},
+		"page without URL":      {"URL", chatapi.LinkMessage{Body: "?", Label: "Open"}},
+		"page of script":        {"URL", chatapi.LinkMessage{Body: "?", Label: "Open", URL: "javascript:alert(1)"}},
+		"page under a product":  {"Header", chatapi.LinkMessage{Header: cardProduct(1), Body: "?", Label: "Open", URL: cta.URL}},
 		"where":                 {"Body", chatapi.LocationRequest{}},
 		"where, at length":      {"Body", chatapi.LocationRequest{Body: runes(1025)}},
 		"address without body":  {"Body", chatapi.AddressRequest{}},
@@ -391,7 +391,7 @@ func TestTheFakeTakesEveryKind(t *testing.T) {
 		{ann, chatapi.Contacts{Cards: []chatapi.ContactCard{{Name: chatapi.ContactName{Formatted: "Pat Example"}}}}},
 		{ann, chatapi.Buttons{Header: chatapi.HeaderImage(chatapi.MediaURL("https://files.example.com/a.jpg")), Body: "?", Buttons: yesOrNo}},
 		{ann, chatapi.List{Header: "Shop", Body: "?", Label: "Open", Sections: []chatapi.Section{{Rows: rows("a", 10)}}}},
-		{ann, chatapi.CTAURL{Header: chatapi.HeaderText("Shop"), Body: "?", Label: "Open", URL: "https://shop.example.com"}},
+		{ann, chatapi.LinkMessage{Header: chatapi.HeaderText("Shop"), Body: "?", Label: "Open", URL: "https://shop.example.com"}},
 		{ann, chatapi.Reaction{MessageID: id, Emoji: "👍"}},
 		{ann, chatapi.Product{Catalog: "100000000000011", ID: "SKU-1"}},
 		{ann, productList()},

@@ -18,7 +18,7 @@ const (
 	// OutcomeAccepted: the message is in the history; Resolution.ID is its id.
 	OutcomeAccepted Outcome = "accepted"
 	// OutcomeNotFound: it is not, and should be by now. It may be sent again.
-	OutcomeNotFound Outcome = "not found"
+	OutcomeNotFound Outcome = "not_found"
 	// OutcomeUnknown: it cannot be told. A person decides, or a status event
 	// does.
 	OutcomeUnknown Outcome = "unknown"
@@ -59,16 +59,16 @@ const (
 // It needs history storage ([ErrHistoryOff] otherwise), changes nothing and is
 // retried. The error is that of reading; the Resolution is then unknown.
 func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, error) {
-	const op = "resolve"
+	const op = "Resolve"
 	unknown := func(why string) Resolution { return Resolution{Outcome: OutcomeUnknown, Why: why} }
 	switch {
 	case c == nil || c.transport == nil:
-		return unknown("there is no client"), within(op, invalid("client", "is nil or was not made with New"))
+		return unknown("there is no client"), c.local(op, invalid("client", "is nil or was not made with New"))
 	case attempt.Started.IsZero():
-		return unknown("the attempt has no time"), within(op, invalid("attempt", "has no time; keep the one from Error.Attempt"))
+		return unknown("the attempt has no time"), c.local(op, invalid("attempt", "has no time; keep the one from Error.Attempt"))
 	case attempt.Channel != c.channel:
-		e := &Error{Op: op, Channel: c.channel, Kind: ErrWrongChannel, Field: "attempt", Retry: RetryFix,
-			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel."}
+		e := c.local(op, &Error{Kind: ErrWrongChannel, Field: "attempt", Retry: RetryFix,
+			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel."})
 		return unknown("it was another channel's"), e
 	}
 	chat := attempt.To.chat()
@@ -79,7 +79,7 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	var matches []string
 	var early, others int
 	filter := HistoryFilter{Chat: chat, From: attempt.Started.Add(-resolveSkew), To: attempt.Started.Add(resolveSpan)}
-	for ev, err := range c.Messages.All(ctx, filter) {
+	for ev, err := range c.Messages.all(ctx, op, filter) {
 		if err != nil {
 			return unknown("the history could not be read"), err
 		}

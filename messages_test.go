@@ -39,7 +39,7 @@ func contract(t testing.TB, name string) []byte {
 
 // wrongField returns the *Error of a local check, whose Field and Kind it
 // compares.
-func wrongField(t testing.TB, err error, kind chatapi.Kind, field string) *chatapi.Error {
+func wrongField(t testing.TB, err error, kind chatapi.ErrorKind, field string) *chatapi.Error {
 	t.Helper()
 	var e *chatapi.Error
 	require.ErrorAs(t, err, &e)
@@ -542,7 +542,7 @@ func decoded(data []byte) string {
 // A seed makes the ids of attempts repeatable; without one they are not.
 func TestAttemptIDs(t *testing.T) {
 	ids := func(seed uint64) (ids []string) {
-		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Seed: seed}),
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Seed: seed}),
 			networkEnd(func(*http.Request) (*http.Response, error) { return reply(200, `{"sent":true,"id":"wamid.1"}`), nil }))
 		require.NoError(t, err)
 		for range 3 {

@@ -16,7 +16,7 @@ type config struct {
 	middleware []func(http.RoundTripper) http.RoundTripper
 	bearer     bool
 	timeout    time.Duration
-	retry      Retry
+	retry      RetryPolicy
 	pace       Pace
 	logger     *slog.Logger
 	files      http.RoundTripper
@@ -80,10 +80,10 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// Retry says how often and how fast a call is tried again. The zero Retry is
+// RetryPolicy says how often and how fast a call is tried again. The zero RetryPolicy is
 // the default: 3 attempts in all, pauses from 800 ms that double with jitter
 // up to 30 s.
-type Retry struct {
+type RetryPolicy struct {
 	// Attempts is the number of tries in all; 1 is no retry, 0 the default 3.
 	Attempts int
 
@@ -102,7 +102,7 @@ type Retry struct {
 }
 
 // WithRetry replaces the retry policy.
-func WithRetry(r Retry) Option {
+func WithRetry(r RetryPolicy) Option {
 	return func(c *config) error {
 		if r.Attempts < 0 || r.MinWait < 0 || r.MaxWait < 0 {
 			return invalid("WithRetry", "has a negative value")

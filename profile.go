@@ -9,7 +9,7 @@ import (
 )
 
 // ProfileService reads and changes the business profile. See [Client.Profile].
-type ProfileService service
+type ProfileService struct{ service }
 
 // ProfileInfo is the business profile that customers see.
 type ProfileInfo struct {
@@ -53,11 +53,10 @@ type ProfilePatch struct {
 }
 
 // Get returns the business profile. It changes nothing and is retried.
-func (s *ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
-	const op = "getMe"
-	client := (*service)(s).owner()
+func (s ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
+	const op = "Profile.Get"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "me"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "me"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
@@ -70,7 +69,7 @@ func (s *ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
 		Photo       wire.Text       `json:"photo"`
 		Websites    json.RawMessage `json:"websites"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	profile := &ProfileInfo{Phone: Phone(string(body.Phone)).Value(), About: string(body.About), Address: string(body.Address),
@@ -87,8 +86,8 @@ func (s *ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
 // Update changes the parts of the profile that are given. An empty patch is
 // [ErrInvalid]. It is refused with [ErrBlocked] while the subscription is over
 // its limit. It may be repeated without harm and is retried.
-func (s *ProfileService) Update(ctx context.Context, patch ProfilePatch) error {
-	const op = "updateMe"
+func (s ProfileService) Update(ctx context.Context, patch ProfilePatch) error {
+	const op = "Profile.Update"
 	body := struct {
 		About       *string   `json:"about,omitempty"`
 		Address     *string   `json:"address,omitempty"`
@@ -115,7 +114,7 @@ func (s *ProfileService) Update(ctx context.Context, patch ProfilePatch) error {
 		patch.Vertical == nil && patch.Photo.isZero() && patch.Websites == nil
 	c.that(!empty, "patch", "changes nothing")
 	if c.first != nil {
-		return (*service)(s).refuse(op, c.first)
+		return s.refuse(op, c.first)
 	}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "me", body: body}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "me", body: body}, nil)
 }

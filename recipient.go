@@ -1,19 +1,4 @@
 package chatapi
-import "github.com/chatapi-go/chatapi/internal/wire"
-import "encoding/json"
-import "errors"
-import "iter"
-import "maps"
-import "slices"
-import "sync"
-import "time"
-import "context"
-import "crypto/hmac"
-import "crypto/sha256"
-import "crypto/subtle"
-import "encoding/hex"
-import "net/http"
-import "net/url"
 
 import (
 	"fmt"

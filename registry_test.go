@@ -84,7 +84,7 @@ func TestHealth(t *testing.T) {
 					if s.send {
 						_, _ = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
 					} else {
-						_, _ = client.Channel.Status(t.Context())
+						_, _ = client.Channel.GetStatus(t.Context())
 					}
 					h := channels.Health("ABC1")
 					require.Equal(t, s.want, h.State, "step %d", i)
@@ -100,7 +100,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-var once = chatapi.WithRetry(chatapi.Retry{Attempts: 1})
+var once = chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1})
 
 func networkEnd(f roundTripper) chatapi.Option {
 	return chatapi.WithHTTPClient(&http.Client{Transport: f})
@@ -124,7 +124,7 @@ func TestHealthAndTheCaller(t *testing.T) {
 		"too late": {func(ctx context.Context, c *chatapi.Client) {
 			ctx, cancel := context.WithTimeout(ctx, -time.Second)
 			defer cancel()
-			_, err := c.Channel.Status(ctx)
+			_, err := c.Channel.GetStatus(ctx)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		}, chatapi.HealthHealthy},
 		"invalid": {func(ctx context.Context, c *chatapi.Client) {
@@ -134,7 +134,7 @@ func TestHealthAndTheCaller(t *testing.T) {
 		"no answer in time": {func(ctx context.Context, c *chatapi.Client) {
 			ctx, cancel := context.WithTimeout(ctx, time.Second)
 			defer cancel()
-			_, err := c.Channel.Status(ctx)
+			_, err := c.Channel.GetStatus(ctx)
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		}, chatapi.HealthDegraded},
 	} {
@@ -244,14 +244,14 @@ func TestChannelsRotation(t *testing.T) {
 	old, err := channels.Put("https://api.test/ABC1", opaqueToken)
 	require.NoError(t, err)
 	require.NoError(t, channels.SetWebhookSecrets("ABC1", "s3cret-s3cret"))
-	_, err = old.Channel.Status(t.Context())
+	_, err = old.Channel.GetStatus(t.Context())
 	require.ErrorIs(t, err, chatapi.ErrUnauthorized)
 	assert.Equal(t, chatapi.HealthNeedsToken, channels.Health("ABC1").State)
 
 	client, err := channels.Put("https://api.test/ABC1", fresh)
 	require.NoError(t, err)
 	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
-	_, err = old.Channel.Status(t.Context()) // the old client goes on, and counts no more
+	_, err = old.Channel.GetStatus(t.Context()) // the old client goes on, and counts no more
 	require.ErrorIs(t, err, chatapi.ErrUnauthorized)
 	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
 	now, ok := channels.Client("abc1")
@@ -282,23 +282,23 @@ func TestChannelsPutAndRemoveAndHealth(t *testing.T) {
 		chatapi.WithClientOptions(once, networkEnd(func(*http.Request) (*http.Response, error) { return reply(status, `{}`), nil })))
 	old, err := channels.Put("https://api.test/ABC1", opaqueToken)
 	require.NoError(t, err)
-	_, err = old.Channel.Status(t.Context())
+	_, err = old.Channel.GetStatus(t.Context())
 	require.ErrorIs(t, err, chatapi.ErrBlocked)
 	before := channels.Health("ABC1")
 	client, err := channels.Put("https://api.test/ABC1", "n3w-t0ken-n3w-t0ken")
 	require.NoError(t, err)
 	assert.Equal(t, before, channels.Health("ABC1"))
 	status = http.StatusOK
-	_, err = old.Channel.Status(t.Context())
+	_, err = old.Channel.GetStatus(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, chatapi.HealthBlocked, channels.Health("ABC1").State)
-	_, err = client.Channel.Status(t.Context())
+	_, err = client.Channel.GetStatus(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
 
 	require.True(t, channels.Remove("ABC1"))
 	status = http.StatusForbidden
-	_, err = client.Channel.Status(t.Context())
+	_, err = client.Channel.GetStatus(t.Context())
 	require.ErrorIs(t, err, chatapi.ErrBlocked)
 	assert.Equal(t, []chatapi.HealthState{chatapi.HealthBlocked, chatapi.HealthHealthy}, told)
 
@@ -321,7 +321,7 @@ func TestHealthOfALateSuccess(t *testing.T) {
 		require.NoError(t, err)
 		var group sync.WaitGroup
 		group.Go(func() {
-			_, err := client.Channel.Status(t.Context())
+			_, err := client.Channel.GetStatus(t.Context())
 			assert.NoError(t, err)
 		})
 		_, err = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
@@ -456,7 +456,7 @@ func TestChannelsUnderLoad(t *testing.T) {
 				assert.NoError(t, err)
 				_ = channels.SetWebhookSecrets(id, "s3cret")
 				if client, ok := channels.Client(id); ok {
-					_, _ = client.Channel.Status(t.Context())
+					_, _ = client.Channel.GetStatus(t.Context())
 					_, _ = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
 				}
 				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/"+string(id)+"/s3cret", strings.NewReader(`{"messages":[]}`)))
@@ -539,9 +539,9 @@ func TestThousandsOfChannels(t *testing.T) {
 				found, ok := channels.Client(chatapi.ChannelID(id))
 				assert.True(t, ok)
 				assert.Same(t, client, found)
-				_, err := found.Channel.Status(t.Context())
+				_, err := found.Channel.GetStatus(t.Context())
 				assert.NoError(t, err, "the rotated token is used at once")
-				_, err = old.Channel.Status(t.Context())
+				_, err = old.Channel.GetStatus(t.Context())
 				assert.ErrorIs(t, err, chatapi.ErrUnauthorized)
 				assert.Equal(t, chatapi.HealthHealthy, channels.Health(chatapi.ChannelID(id)).State)
 				assert.Equal(t, []string{"s3cret-of-" + id}, channels.WebhookSecrets(t.Context(), chatapi.ChannelID(id)))

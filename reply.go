@@ -1,11 +1,8 @@
 package chatapi
-import "net/url"
-import "strconv"
-import "unicode"
-import "unicode/utf8"
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -194,7 +191,7 @@ func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 
 // refusal returns the *Error that a reply stands for, or nil if it is a
 // success. It covers every condition but those of send replies.
-func (c *Client) refusal(op string, reply *transport.Reply) error {
+func (c *Client) refusal(op string, reply *transport.Reply) *Error {
 	found, body, object := readComplaint(reply.Body)
 	if reply.Status >= 200 && reply.Status < 300 {
 		if !object {
@@ -227,7 +224,7 @@ func (c *Client) refusal(op string, reply *transport.Reply) error {
 // refused makes the *Error of a refusal by the classifier's order: code, text,
 // status, fallback.
 func (c *Client) refused(op string, reply *transport.Reply, found complaint, fallback string) *Error {
-	e := &Error{Op: op, Channel: c.channel, HTTPStatus: reply.Status, Reason: clip(found.text(), 500), Raw: capped(reply.Body)}
+	e := c.local(op, &Error{HTTPStatus: reply.Status, Reason: clip(found.text(), 500), Raw: capped(reply.Body)})
 	if wait, ok := transport.RetryAfter(reply.Header, time.Now()); ok {
 		e.RetryAfter = wait
 	}
@@ -326,7 +323,7 @@ func matchText(text string) (errorcode.Row, bool) {
 }
 
 // kindOf maps a row's class to a sentinel.
-func kindOf(row errorcode.Row) Kind {
+func kindOf(row errorcode.Row) ErrorKind {
 	switch row.Code {
 	case "131050":
 		return ErrOptedOut
@@ -375,7 +372,7 @@ func (c *Client) sentence(e *Error) string {
 	case ErrWrongChannel:
 		return fmt.Sprintf("The token does not belong to channel %s.", c.channel)
 	case ErrBlocked:
-		return fmt.Sprintf("Channel %s is blocked or restricted: %s", c.channel, ended(clip(orElse(e.Reason, "no reason given"), 160)))
+		return fmt.Sprintf("Channel %s is blocked or restricted: %s", c.channel, ended(clip(cmp.Or(e.Reason, "no reason given"), 160)))
 	case ErrNotFound:
 		if e.HTTPStatus == http.StatusNotFound || e.HTTPStatus >= 300 && e.HTTPStatus < 400 {
 			return fmt.Sprintf("There is no Chat API channel at %s.", transport.RedactURL(c.base))
@@ -410,12 +407,12 @@ func (c *Client) sentence(e *Error) string {
 }
 
 // notJSON is the error of a reply that could not be read.
-func (c *Client) notJSON(op string, reply *transport.Reply, cause error) error {
+func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error {
 	row, _ := errorcode.Lookup("1msg:not-json")
-	e := &Error{Op: op, Channel: c.channel, HTTPStatus: reply.Status, Kind: ErrUnavailable, Retry: retryOf(row),
+	e := c.local(op, &Error{HTTPStatus: reply.Status, Kind: ErrUnavailable, Retry: retryOf(row),
 		Reason: "the reply is not what the service writes: " + clip(cause.Error(), 200), Raw: capped(reply.Body), cause: cause,
 		Sentence: fmt.Sprintf("%s did not answer like Chat API.", c.base.Host),
-		Advice:   "check the API URL, and whether a proxy answers in the service's place"}
+		Advice:   "check the API URL, and whether a proxy answers in the service's place"})
 	if looksLikeHTML(reply.Body) {
 		e.Kind, e.Retry, e.cause = ErrNotFound, RetryFix, nil
 		e.Reason = "the reply is " + plainText(reply.Body)

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"net/http"
 
 	"github.com/chatapi-go/chatapi/internal/errorcode"
@@ -30,7 +31,7 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		}
 		return nil, c.openOutcome(op, reply, found)
 	case !object:
-		found.addText("the reply is not what the service writes: " + orElse(plainText(reply.Body), "it is empty"))
+		found.addText("the reply is not what the service writes: " + cmp.Or(plainText(reply.Body), "it is empty"))
 		return nil, c.openOutcome(op, reply, found)
 	}
 	accepted := body.Sent.Set && body.Sent.Value

@@ -18,8 +18,8 @@ import (
 // What the contract's examples of send replies and errors mean, as the reply to
 // a send and, where that differs, as the reply to a read.
 var replyMeanings = map[string]struct {
-	send chatapi.Kind // empty: accepted or queued
-	read chatapi.Kind // empty: as for a send
+	send chatapi.ErrorKind // empty: accepted or queued
+	read chatapi.ErrorKind // empty: as for a send
 }{
 	"response-send-ok.json":                      {"", "-"},
 	"response-send-ok-minimal.json":              {"", "-"},
@@ -96,7 +96,7 @@ func TestContractRefusals(t *testing.T) {
 	}
 }
 
-func assertRefusal(t *testing.T, err error, kind chatapi.Kind) {
+func assertRefusal(t *testing.T, err error, kind chatapi.ErrorKind) {
 	t.Helper()
 	var e *chatapi.Error
 	require.ErrorAs(t, err, &e)
@@ -116,7 +116,7 @@ func contractReply(t *testing.T, file string) *chatapi.Client {
 
 func TestContractReplies(t *testing.T) {
 	t.Run("status", func(t *testing.T) {
-		status, err := contractReply(t, "response-status-connected.json").Channel.Status(t.Context())
+		status, err := contractReply(t, "response-status-connected.json").Channel.GetStatus(t.Context())
 		require.NoError(t, err)
 		assert.NotEmpty(t, status.Raw)
 		status.Raw = nil

@@ -5,20 +5,19 @@ import (
 	"encoding/json"
 	"net/http"
 
-	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // SettingsService reads and changes the channel's settings. See
 // [Client.Settings].
-type SettingsService service
+type SettingsService struct{ service }
 
 // SettingsInfo is what a channel is set to. A setting that the service does not
 // name is false here; Raw tells the difference.
 type SettingsInfo struct {
 	// Webhooks are the addresses that events go to. [WebhooksService] changes
 	// them one by one.
-	Webhooks []WebhookURL
+	Webhooks []WebhookInfo
 
 	// GuaranteedHooks makes the service deliver an event again until it is
 	// answered with 200. How often and how fast is not published.
@@ -55,11 +54,10 @@ type SettingsPatch struct {
 }
 
 // Get returns the channel's settings. It changes nothing and is retried.
-func (s *SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
-	const op = "listSettings"
-	client := (*service)(s).owner()
+func (s SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
+	const op = "Settings.Get"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "settings"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "settings"}, &raw); err != nil {
 		return nil, err
 	}
 	var body struct {
@@ -70,7 +68,7 @@ func (s *SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 		TemplateAnalytics    wire.Bool       `json:"template_analytics_enabled"`
 		LinkTrackingOptedOut wire.Bool       `json:"cta_url_link_tracking_opted_out"`
 	}
-	if err := client.decode(op, raw, &body); err != nil {
+	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
 	settings := &SettingsInfo{GuaranteedHooks: body.GuaranteedHooks.Value, AckNotifications: body.AckNotifications.Value,
@@ -79,7 +77,7 @@ func (s *SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 	if list := wire.Root(body.Webhooks); !list.IsAbsent() {
 		var err error
 		if settings.Webhooks, err = readWebhookList(list); err != nil {
-			return nil, client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, err)
+			return nil, s.unreadable(op, raw, err)
 		}
 	}
 	return settings, nil
@@ -87,10 +85,10 @@ func (s *SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 
 // Update changes the settings that are given and leaves the others alone. An
 // empty patch is [ErrInvalid]. It may be repeated without harm and is retried.
-func (s *SettingsService) Update(ctx context.Context, patch SettingsPatch) error {
-	const op = "createSettings"
+func (s SettingsService) Update(ctx context.Context, patch SettingsPatch) error {
+	const op = "Settings.Update"
 	if patch == (SettingsPatch{}) {
-		return (*service)(s).refuse(op, invalid("patch", "changes nothing"))
+		return s.refuse(op, invalid("patch", "changes nothing"))
 	}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: "settings", body: patch}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "settings", body: patch}, nil)
 }

@@ -42,7 +42,7 @@ func TestSettingsPatchChangesWhatItNames(t *testing.T) {
 	}
 	api := chatapitest.New(t)
 	client := api.Client()
-	require.NoError(t, client.Webhooks.Replace(t.Context(), "https://desk.example/a", "https://other.example/b"))
+	require.NoError(t, client.Webhooks.Set(t.Context(), "https://desk.example/a", "https://other.example/b"))
 	want, err := client.Settings.Get(t.Context())
 	require.NoError(t, err)
 	require.Len(t, want.Webhooks, 2)

@@ -1,7 +1,6 @@
 package chatapi
 
 import (
-	"github.com/chatapi-go/chatapi/internal/errorcode"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -73,4 +72,3 @@ func statusError(v wire.Value) (e StatusError, ok bool) {
 	}
 	return classified(e), true
 }
-

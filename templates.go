@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,7 +20,7 @@ import (
 
 // TemplatesService lists, creates and removes message templates. See
 // [Client.Templates].
-type TemplatesService service
+type TemplatesService struct{ service }
 
 // TemplateInfo is a template as the service holds it. Its JSON can be stored
 // and read back.
@@ -110,7 +111,7 @@ func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
 	}
 	*t = TemplateInfo{
 		ID: string(in.ID), Name: string(in.Name),
-		Namespace: orElse(string(in.Namespace1), orElse(string(in.Namespace2), string(in.Namespace3))),
+		Namespace: string(cmp.Or(in.Namespace1, in.Namespace2, in.Namespace3)),
 		Category:  strings.ToUpper(strings.TrimSpace(string(in.Category))),
 		Status:    TemplateStatus(strings.ToUpper(strings.TrimSpace(string(in.Status)))),
 		Raw:       bytes.Clone(data),
@@ -159,11 +160,16 @@ const templatesPage = 100
 // Channels hosted by Meta ignore the offset and repeat the same page for ever
 // (contract, "Templates"); All ends when a page holds nothing new. The calls
 // change nothing and are retried. A second loop over the result asks anew.
-func (s *TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, error] {
+func (s TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, error] {
+	return s.all(ctx, "Templates.All")
+}
+
+// all is All for the operation that its caller names.
+func (s TemplatesService) all(ctx context.Context, op string) iter.Seq2[*TemplateInfo, error] {
 	return func(yield func(*TemplateInfo, error) bool) {
 		seen := map[string]bool{}
 		for offset := 0; ; {
-			page, err := s.page(ctx, offset)
+			page, err := s.page(ctx, op, offset)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -201,12 +207,10 @@ func (t *TemplateInfo) key() string {
 }
 
 // page asks for the templates from offset on.
-func (s *TemplatesService) page(ctx context.Context, offset int) ([]*TemplateInfo, error) {
-	const op = "listTemplates"
-	client := s.of()
+func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*TemplateInfo, error) {
 	query := url.Values{"limit": {strconv.Itoa(templatesPage)}, "offset": {strconv.Itoa(offset)}}
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
 		return nil, err
 	}
 	list := raw
@@ -214,33 +218,16 @@ func (s *TemplatesService) page(ctx context.Context, offset int) ([]*TemplateInf
 		var object struct {
 			Templates json.RawMessage `json:"templates"`
 		}
-		if err := client.decode(op, raw, &object); err != nil {
+		if err := s.decode(op, raw, &object); err != nil {
 			return nil, err
 		}
 		list = object.Templates
 	}
 	var page []*TemplateInfo
-	if err := client.decode(op, list, &page); err != nil {
+	if err := s.decode(op, list, &page); err != nil {
 		return nil, err
 	}
 	return slices.DeleteFunc(page, func(t *TemplateInfo) bool { return t == nil }), nil
-}
-
-// of returns the client, nil for a service that was not made with New.
-func (s *TemplatesService) of() *Client {
-	if s == nil {
-		return nil
-	}
-	return s.client
-}
-
-// fail puts the operation and the channel on a local error.
-func (s *TemplatesService) fail(op string, e *Error) error {
-	e.Op = op
-	if c := s.of(); c != nil {
-		e.Channel = c.channel
-	}
-	return e
 }
 
 // Get returns the template of that name in exactly that language. The error is
@@ -248,17 +235,21 @@ func (s *TemplatesService) fail(op string, e *Error) error {
 // back from "en" to "en_US". It reads the whole list: there is no operation for
 // one template. A namespace that the service left out is filled in from the
 // other templates, if they agree.
-func (s *TemplatesService) Get(ctx context.Context, name, language string) (*TemplateInfo, error) {
-	const op = "get template"
+func (s TemplatesService) Get(ctx context.Context, name, language string) (*TemplateInfo, error) {
+	return s.get(ctx, "Templates.Get", name, language)
+}
+
+// get is Get for the operation that its caller names.
+func (s TemplatesService) get(ctx context.Context, op, name, language string) (*TemplateInfo, error) {
 	switch {
 	case name == "":
-		return nil, s.fail(op, invalid("name", "is empty"))
+		return nil, s.refuse(op, invalid("name", "is empty"))
 	case language == "":
-		return nil, s.fail(op, invalid("language", "is empty; give the approved one, such as en or pt_BR"))
+		return nil, s.refuse(op, invalid("language", "is empty; give the approved one, such as en or pt_BR"))
 	}
 	var found *TemplateInfo
 	var languages, namespaces []string
-	for t, err := range s.All(ctx) {
+	for t, err := range s.all(ctx, op) {
 		if err != nil {
 			return nil, err
 		}
@@ -277,7 +268,7 @@ func (s *TemplatesService) Get(ctx context.Context, name, language string) (*Tem
 		}
 	}
 	if found == nil {
-		return nil, s.fail(op, noTemplate(name, language, languages))
+		return nil, s.refuse(op, noTemplate(name, language, languages))
 	}
 	if len(namespaces) == 1 {
 		found.Namespace = namespaces[0]
@@ -315,18 +306,16 @@ func noTemplate(name, language string, languages []string) *Error {
 // [TemplatesService.WaitApproved] waits for the decision. A draft that WhatsApp
 // would refuse is [ErrInvalid] with the place. It is submitted at most once:
 // after [ErrOutcomeUnknown], look with [TemplatesService.Get].
-func (s *TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
-	const op = "addTemplate"
+func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
+	const op = "Templates.Create"
 	var c checker
 	draft.check(&c)
 	if c.first != nil {
-		return nil, s.fail(op, c.first)
+		return nil, s.refuse(op, c.first)
 	}
-	client := s.of()
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodPost, path: op, body: draft, once: true}, &raw); err != nil {
-		var e *Error
-		if errors.As(err, &e) && e.Kind == ErrOutcomeUnknown {
+	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: "addTemplate", body: draft, once: true}, &raw); err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == ErrOutcomeUnknown {
 			e.Sentence = "It is not known whether the template was submitted."
 			e.Advice = "look whether it is in the list before submitting it again"
 		}
@@ -337,24 +326,24 @@ func (s *TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*Te
 	var told TemplateInfo // the reply is not documented; take what is there
 	if isObject(raw) && told.UnmarshalJSON(raw) == nil {
 		info.ID, info.Namespace, info.Reason = told.ID, told.Namespace, told.Reason
-		info.Category = orElse(told.Category, info.Category)
-		info.Status = TemplateStatus(orElse(string(told.Status), string(info.Status)))
+		info.Category = cmp.Or(told.Category, info.Category)
+		info.Status = TemplateStatus(cmp.Or(string(told.Status), string(info.Status)))
 	}
 	return info, nil
 }
 
-// Remove deletes the templates of that name in every language, for good: the
+// Delete deletes the templates of that name in every language, for good: the
 // service has no way to remove one of them. WhatsApp keeps the name reserved
 // for some weeks.
-func (s *TemplatesService) Remove(ctx context.Context, name string) error {
-	const op = "removeTemplate"
+func (s TemplatesService) Delete(ctx context.Context, name string) error {
+	const op = "Templates.Delete"
 	if name == "" {
-		return s.fail(op, invalid("name", "is empty"))
+		return s.refuse(op, invalid("name", "is empty"))
 	}
 	body := struct {
 		Name string `json:"name"`
 	}{name}
-	return s.of().call(ctx, request{op: op, method: http.MethodPost, path: op, body: body}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "removeTemplate", body: body}, nil)
 }
 
 const (
@@ -376,11 +365,11 @@ const (
 // first the error matches ErrTemplate and the context's error, and says where
 // the template stood. One that is in no list for 7 s is [ErrNotFound]. Once it
 // has been seen, failures of the service are waited out.
-func (s *TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
-	const op = "wait for template"
+func (s TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
+	const op = "Templates.WaitApproved"
 	var last *TemplateInfo
 	for look, wait := 1, firstLook; ; look, wait = look+1, min(2*wait, slowestLook) {
-		t, err := s.Get(ctx, name, language)
+		t, err := s.get(ctx, op, name, language)
 		pause := wait
 		switch {
 		case err == nil:
@@ -389,15 +378,14 @@ func (s *TemplatesService) WaitApproved(ctx context.Context, name, language stri
 				return t, nil
 			}
 			if t.Status.over() {
-				return nil, s.fail(op, notApproved(t))
+				return nil, s.refuse(op, notApproved(t))
 			}
 		case ctx == nil:
 			return nil, err
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrNotFound) && look < missingLooks:
 		case last != nil && waitable(err):
-			var e *Error
-			if errors.As(err, &e) {
+			if e, ok := errors.AsType[*Error](err); ok {
 				pause = max(pause, e.RetryAfter)
 			}
 		default:
@@ -408,7 +396,7 @@ func (s *TemplatesService) WaitApproved(ctx context.Context, name, language stri
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, s.fail(op, stillWaiting(ctx, name, last))
+			return nil, s.refuse(op, stillWaiting(ctx, name, last))
 		}
 	}
 }
@@ -426,7 +414,7 @@ func notApproved(t *TemplateInfo) *Error {
 		Advice:   "look at it in the WhatsApp Manager"}
 	if t.Status == TemplateRejected {
 		e.Kind = ErrTemplateRejected
-		e.Reason = orElse(t.Reason, "no reason given")
+		e.Reason = cmp.Or(t.Reason, "no reason given")
 		e.Sentence = fmt.Sprintf("WhatsApp did not approve the template %s: %s.", quote(t.Name), e.Reason)
 		e.Advice = "change the text or the category and submit it under a new name"
 	} else if t.Reason != "" {
@@ -441,7 +429,7 @@ func stillWaiting(ctx context.Context, name string, last *TemplateInfo) *Error {
 		Sentence: fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name)),
 		Advice:   "wait again later; the decision is not lost"}
 	if last != nil {
-		e.Reason = fmt.Sprintf("template %s (%s) was still %s when the context ended", quote(name), last.Language, orElse(string(last.Status), "undecided"))
+		e.Reason = fmt.Sprintf("template %s (%s) was still %s when the context ended", quote(name), last.Language, cmp.Or(string(last.Status), "undecided"))
 	}
 	return e
 }

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,7 +95,7 @@ func (b TemplateButton) needsURL() bool {
 // calls nobody. What the list did not tell, such as components, is not compared.
 func (t *TemplateInfo) Check(m Template) error {
 	if t == nil {
-		return within("check template", invalid("template info", "is nil"))
+		return invalid("template info", "is nil").in("TemplateInfo.Check", "")
 	}
 	if t.Status != "" && !t.Status.usable() {
 		e := misfit("Status", fmt.Sprintf("is %s; only an approved template can be sent", t.Status))
@@ -102,7 +103,7 @@ func (t *TemplateInfo) Check(m Template) error {
 		if t.Status.over() {
 			e = notApproved(t)
 		}
-		return within("check template", e)
+		return e.in("TemplateInfo.Check", "")
 	}
 	return t.fits("check template", m)
 }
@@ -124,7 +125,7 @@ func (t *TemplateInfo) fits(op string, m Template) error {
 		parts(t.Components).fit(&c, m)
 	}
 	if c.first != nil {
-		return within(op, c.first)
+		return c.first.in(op, "")
 	}
 	return nil
 }
@@ -300,7 +301,7 @@ func (p Preview) String() string {
 		}
 	}
 	for _, b := range p.Buttons {
-		line := "[" + orElse(b.Text, strings.ToLower(string(b.Type))) + "]"
+		line := "[" + cmp.Or(b.Text, strings.ToLower(string(b.Type))) + "]"
 		if b.URL != "" {
 			line += " " + b.URL
 		}
@@ -316,15 +317,15 @@ func (p Preview) String() string {
 // template is refused as by [TemplateInfo.Check], except that the template need
 // not be approved yet.
 func (t *TemplateInfo) Preview(m Template) (Preview, error) {
-	const op = "preview template"
+	const op = "TemplateInfo.Preview"
 	if t == nil {
-		return Preview{}, within(op, invalid("template info", "is nil"))
+		return Preview{}, invalid("template info", "is nil").in(op, "")
 	}
 	if err := t.fits(op, m); err != nil {
 		return Preview{}, err
 	}
 	if len(t.Components) == 0 {
-		return Preview{}, within(op, misfit("Components", "are not known; the service did not list them"))
+		return Preview{}, misfit("Components", "are not known; the service did not list them").in(op, "")
 	}
 	return parts(t.Components).preview(m), nil
 }
@@ -357,7 +358,7 @@ func (p parts) previewHeader(h Header) string {
 	case headerProduct:
 		return "[product] " + h.product.Product
 	}
-	return "[" + string(h.kind) + "] " + orElse(h.media.id, h.media.String())
+	return "[" + string(h.kind) + "] " + cmp.Or(h.media.id, h.media.String())
 }
 
 // fill puts the values into a text.

@@ -458,7 +458,7 @@ func (part Component) check(c *checker, place string) {
 		c.that(number(names[0]) == 1 && number(names[len(names)-1]) == len(names), place+".Text", "must number its variables from {{1}} without gaps")
 	}
 	if len(names) > 0 {
-		c.that(len(part.Example) == len(names), place+".Example", "has "+count(len(part.Example), "value")+" for "+count(len(names), "variable")+"; WhatsApp wants one for each")
+		c.that(len(part.Example) == len(names), place+".Example", "has "+plural(len(part.Example), "value")+" for "+plural(len(names), "variable")+"; WhatsApp wants one for each")
 	}
 	for j, example := range part.Example {
 		c.that(strings.TrimSpace(example) != "" && utf8.ValidString(example), at(place+".Example", j, ""), "is empty or not valid UTF-8")

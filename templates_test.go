@@ -26,7 +26,7 @@ func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *
 		n++
 		return answer(n, r), nil
 	})}
-	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken, chatapi.WithHTTPClient(network), chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken, chatapi.WithHTTPClient(network), chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
 	require.NoError(t, err)
 	return client
 }
@@ -189,14 +189,14 @@ func TestDamagedListsAreErrors(t *testing.T) {
 }
 
 func TestNobodysTemplates(t *testing.T) {
-	var none *chatapi.TemplatesService
+	var none chatapi.TemplatesService
 	_, err := collectFrom(none.All(t.Context()))
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 	_, err = none.Get(t.Context(), "a", "en")
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 	_, err = none.Create(t.Context(), draft())
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
-	assert.ErrorIs(t, none.Remove(t.Context(), "a"), chatapi.ErrInvalid)
+	assert.ErrorIs(t, none.Delete(t.Context(), "a"), chatapi.ErrInvalid)
 	_, err = none.WaitApproved(t.Context(), "a", "en")
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 
@@ -303,13 +303,13 @@ func TestCreateAndRemove(t *testing.T) {
 		assert.JSONEq(t, string(contract(t, "request-remove-template.json")), string(sent))
 		return reply(200, `{"result":"success"}`)
 	})
-	assert.NoError(t, client.Templates.Remove(t.Context(), "order_update"))
-	wrongField(t, client.Templates.Remove(t.Context(), ""), chatapi.ErrInvalid, "name")
+	assert.NoError(t, client.Templates.Delete(t.Context(), "order_update"))
+	wrongField(t, client.Templates.Delete(t.Context(), ""), chatapi.ErrInvalid, "name")
 
 	refusing := serving(t, always(string(contract(t, "response-wrapped-upstream-error-graph.json"))))
 	_, err := refusing.Templates.Create(t.Context(), draft())
 	assert.ErrorContains(t, err, "The template is missing in this language.")
-	assert.Error(t, refusing.Templates.Remove(t.Context(), "order_update"))
+	assert.Error(t, refusing.Templates.Delete(t.Context(), "order_update"))
 }
 
 func TestCreateIsNotRepeated(t *testing.T) {
@@ -383,7 +383,7 @@ func TestWrongDraftsNameTheField(t *testing.T) {
 			tc.change(&d)
 			_, err := offline(t).Templates.Create(t.Context(), d)
 			e := wrongField(t, err, chatapi.ErrInvalid, tc.field)
-			assert.Equal(t, "addTemplate", e.Op)
+			assert.Equal(t, "Templates.Create", e.Op)
 		})
 	}
 }
@@ -456,7 +456,7 @@ func TestWaitApprovedLooksLessAndLessOften(t *testing.T) {
 func TestWaitApprovedEnds(t *testing.T) {
 	for name, tc := range map[string]struct {
 		answer func(int, *http.Request) *http.Response
-		kind   chatapi.Kind
+		kind   chatapi.ErrorKind
 		text   string
 		after  time.Duration
 	}{

@@ -2,15 +2,13 @@ package chatapi
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
-	"net/url"
 	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // clip shortens text for an error, on a character boundary.
@@ -86,13 +84,6 @@ func isObject(data []byte) bool {
 	return len(data) > 0 && data[0] == '{'
 }
 
-func orElse(text, other string) string {
-	if text == "" {
-		return other
-	}
-	return text
-}
-
 func redactQuery(address string) string {
 	address, _, _ = strings.Cut(address, "?")
 	return address
@@ -110,20 +101,13 @@ func spacedPhone(digits string) string {
 	return "+" + digits
 }
 
-// count writes a number with its noun.
-func count(n int, noun string) string {
+// plural writes a number with its noun: "1 address", "2 addresses".
+func plural(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
 	if strings.HasSuffix(noun, "s") {
 		return fmt.Sprintf("%d %ses", n, noun)
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-func plural(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
 }
@@ -139,3 +123,5 @@ func article(noun string) string {
 	}
 	return "a " + noun
 }
+
+func orElse(text, other string) string { return cmp.Or(text, other) }

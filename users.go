@@ -11,7 +11,7 @@ import (
 
 // UsersService blocks and unblocks people. See [Client.Users]. All its calls
 // may be repeated without harm and are retried.
-type UsersService service
+type UsersService struct{ service }
 
 // BlockedUser is a person whose messages do not arrive.
 type BlockedUser struct {
@@ -25,14 +25,13 @@ type BlockedUser struct {
 
 // Blocked returns the people who are blocked, in the service's order. There is
 // no paging (contract, "blockedUsers"; entries untyped, observed).
-func (s *UsersService) Blocked(ctx context.Context) ([]BlockedUser, error) {
-	const op = "listBlockedUsers"
-	client := (*service)(s).owner()
+func (s UsersService) ListBlocked(ctx context.Context) ([]BlockedUser, error) {
+	const op = "Users.ListBlocked"
 	var raw json.RawMessage
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "blockedUsers"}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "blockedUsers"}, &raw); err != nil {
 		return nil, err
 	}
-	rows, err := client.rows(op, raw, "blockedUsers", "users", "data")
+	rows, err := s.rows(op, raw, "blockedUsers", "users", "data")
 	if err != nil {
 		return nil, err
 	}
@@ -56,20 +55,19 @@ func (s *UsersService) Blocked(ctx context.Context) ([]BlockedUser, error) {
 // so anyone but a [Phone] or the [Chat] of one is [ErrInvalid]. WhatsApp lets
 // only those be blocked who wrote in the last 24 hours (general Cloud API
 // knowledge).
-func (s *UsersService) Block(ctx context.Context, who Recipient) error {
-	return s.set(ctx, "blockUser", who)
+func (s UsersService) Block(ctx context.Context, who Recipient) error {
+	return s.set(ctx, "Users.Block", "blockUser", who)
 }
 
 // Unblock lets the messages of a person arrive again.
-func (s *UsersService) Unblock(ctx context.Context, who Recipient) error {
-	return s.set(ctx, "unblockUser", who)
+func (s UsersService) Unblock(ctx context.Context, who Recipient) error {
+	return s.set(ctx, "Users.Unblock", "unblockUser", who)
 }
 
-func (s *UsersService) set(ctx context.Context, op string, who Recipient) error {
+func (s UsersService) set(ctx context.Context, op, path string, who Recipient) error {
 	phone, bad := phoneOf("who", who)
 	if bad != nil {
-		return (*service)(s).refuse(op, bad)
+		return s.refuse(op, bad)
 	}
-	return (*service)(s).owner().call(ctx, request{op: op, method: http.MethodPost, path: op, body: map[string]string{"phone": phone}}, nil)
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: path, body: map[string]string{"phone": phone}}, nil)
 }
-

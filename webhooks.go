@@ -232,7 +232,7 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 	received := time.Now()
 	if h == nil || h.handle == nil {
 		e := invalid("handle", "is nil")
-		e.Op = "webhook"
+		e.Op = "WebhookHandler"
 		return http.StatusInternalServerError, e
 	}
 	if r.Method != http.MethodPost {
@@ -261,7 +261,7 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 	channel = cmp.Or(channel, read.channel) // and another one is refused
 	for _, named := range [...]ChannelID{read.channel, read.other} {
 		if named != "" && !sameChannel(channel, named) {
-			return http.StatusForbidden, &Error{Op: "webhook", Channel: channel, Kind: ErrWrongChannel, Retry: RetryNo,
+			return http.StatusForbidden, &Error{Op: "WebhookHandler", Channel: channel, Kind: ErrWrongChannel, Retry: RetryNo,
 				Reason:   "the body names channel " + clip(string(named), 64),
 				Sentence: fmt.Sprintf("A webhook for channel %s came in as one of channel %s.", clip(string(named), 64), channel),
 				Advice:   "check which addresses the channels have; if they are right, someone is guessing"}
@@ -288,10 +288,11 @@ func (h *WebhookHandler) deliver(w http.ResponseWriter, r *http.Request, d *Deli
 		}
 	}
 	err := h.contained(ctx, d)
-	switch later := (*retryLater)(nil); {
+	later, waiting := errors.AsType[*retryLater](err)
+	switch {
 	case err == nil, errors.Is(err, ErrOutcomeUnknown):
 		return accepted, err
-	case errors.As(err, &later):
+	case waiting:
 		seconds := max(1, int64((later.after+time.Second-1)/time.Second))
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 		return http.StatusServiceUnavailable, err
@@ -337,7 +338,7 @@ func (h *WebhookHandler) reported(ctx context.Context, err error) {
 // body again often call it text or bytes, so that is let through: whether it is
 // JSON is seen when it is read.
 func checkContent(header http.Header) error {
-	e := &Error{Op: "webhook", Kind: ErrInvalid, Retry: RetryNo, Sentence: "A webhook request of an unexpected kind was refused."}
+	e := &Error{Op: "WebhookHandler", Kind: ErrInvalid, Retry: RetryNo, Sentence: "A webhook request of an unexpected kind was refused."}
 	if coding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))); coding != "" && coding != "identity" {
 		e.Field, e.Reason = "Content-Encoding", "is "+clip(coding, 40)+"; a webhook is not compressed"
 		return e
@@ -363,19 +364,19 @@ func (h *WebhookHandler) read(w http.ResponseWriter, r *http.Request) ([]byte, i
 	const usual = 64 << 10 // what is set aside on the sender's word alone
 	buffer := bytes.NewBuffer(make([]byte, 0, max(0, min(r.ContentLength, usual))+bytes.MinRead))
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
-	var limit *http.MaxBytesError
+	_, over := errors.AsType[*http.MaxBytesError](err)
 	switch {
-	case errors.As(err, &limit):
+	case over:
 		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
 	case err != nil:
-		return nil, http.StatusBadRequest, &Error{Op: "webhook", Kind: ErrInvalid, Field: "body", Retry: RetryBackoff,
+		return nil, http.StatusBadRequest, &Error{Op: "WebhookHandler", Kind: ErrInvalid, Field: "body", Retry: RetryBackoff,
 			Reason: "was cut off: " + clip(err.Error(), 200), Sentence: "A webhook request was cut off on its way.", cause: err}
 	}
 	return buffer.Bytes(), 0, nil
 }
 
 func (h *WebhookHandler) tooLarge() error {
-	return &Error{Op: "webhook", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
+	return &Error{Op: "WebhookHandler", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
 		Reason:   "is larger than " + strconv.FormatInt(h.maxBody, 10) + " bytes",
 		Sentence: "A webhook request was refused because it is too large.",
 		Advice:   "allow more with WebhookMaxBody if it was a real one"}

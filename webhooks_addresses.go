@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -30,10 +31,10 @@ const maxWebhooks = 5
 // change, so add again at each start, as [Client.Connect] does. All calls may be
 // repeated without harm and are retried. Errors are [*Error]; none of them
 // quotes an address, because addresses hold secrets. Safe for concurrent use.
-type WebhooksService service
+type WebhooksService struct{ service }
 
-// WebhookURL is one address of the list.
-type WebhookURL struct {
+// WebhookInfo is one address of the list.
+type WebhookInfo struct {
 	URL string
 
 	// Status is what the service says of the address, such as "disabled" after
@@ -44,10 +45,10 @@ type WebhookURL struct {
 
 // Disabled reports whether the service has stopped delivering to the address.
 // [WebhooksService.Enable] starts it again.
-func (w WebhookURL) Disabled() bool { return strings.EqualFold(w.Status, "disabled") }
+func (w WebhookInfo) Disabled() bool { return strings.EqualFold(w.Status, "disabled") }
 
 // LogValue is the host and the status: path and query often hold a secret.
-func (w WebhookURL) LogValue() slog.Value {
+func (w WebhookInfo) LogValue() slog.Value {
 	host := ""
 	if u, err := url.Parse(strings.TrimSpace(w.URL)); err == nil {
 		host = u.Host
@@ -56,23 +57,25 @@ func (w WebhookURL) LogValue() slog.Value {
 }
 
 // List returns the channel's addresses as the service has them, at most five.
-func (s *WebhooksService) List(ctx context.Context) ([]WebhookURL, error) {
-	const op = "getWebhook"
-	client := (*service)(s).owner()
+func (s WebhooksService) List(ctx context.Context) ([]WebhookInfo, error) {
+	return s.list(ctx, "Webhooks.List")
+}
+
+func (s WebhooksService) list(ctx context.Context, op string) ([]WebhookInfo, error) {
 	var reply struct {
 		URLs     json.RawMessage `json:"webhookUrl"`
 		Statuses json.RawMessage `json:"webhookStatuses"`
 	}
-	if err := client.call(ctx, request{op: op, method: http.MethodGet, path: "webhook"}, &reply); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "webhook"}, &reply); err != nil {
 		return nil, err
 	}
 	list, err := readWebhookList(wire.Root(reply.URLs))
 	if err != nil {
 		// Guessing "none" here would make Add delete the others.
-		return nil, &Error{Op: op, Channel: client.channel, Kind: ErrUnavailable, Retry: RetryNo,
+		return nil, s.refuse(op, &Error{Kind: ErrUnavailable, Retry: RetryNo,
 			Reason:   "the list of webhook addresses is not readable: " + err.Error(),
 			Sentence: "The service's list of webhook addresses could not be read.",
-			Advice:   "nothing was changed; Webhooks.Replace writes a list of your own"}
+			Advice:   "nothing was changed; Webhooks.Set writes a list of your own"})
 	}
 	setWebhookStatuses(list, wire.Root(reply.Statuses))
 	return list, nil
@@ -85,17 +88,17 @@ func (s *WebhooksService) List(ctx context.Context) ([]WebhookURL, error) {
 //
 // The address must be https (http only on loopback), else the error is
 // [ErrInvalid]; so it is when the list is full with five others.
-func (s *WebhooksService) Add(ctx context.Context, address string) error {
-	const op = "addWebhook"
+func (s WebhooksService) Add(ctx context.Context, address string) error {
+	const op = "Webhooks.Add"
 	address, err := s.checked(op, address)
 	if err != nil {
 		return err
 	}
 	written := false
-	return s.change(ctx, op, func(list []WebhookURL) ([]WebhookURL, bool) {
+	return s.change(ctx, op, func(list []WebhookInfo) ([]WebhookInfo, bool) {
 		i := indexWebhook(list, address)
 		if i < 0 {
-			list = append(list, WebhookURL{URL: address})
+			list = append(list, WebhookInfo{URL: address})
 		}
 		todo := i < 0 || list[i].Disabled() && !written // the status may lag behind
 		written = true
@@ -105,9 +108,9 @@ func (s *WebhooksService) Add(ctx context.Context, address string) error {
 
 // Remove stops delivery to address and leaves the others as they are. It
 // changes nothing if the address is not in the list.
-func (s *WebhooksService) Remove(ctx context.Context, address string) error {
-	return s.change(ctx, "removeWebhook", func(list []WebhookURL) ([]WebhookURL, bool) {
-		kept := slices.DeleteFunc(slices.Clone(list), func(w WebhookURL) bool { return sameWebhook(w.URL, address) })
+func (s WebhooksService) Remove(ctx context.Context, address string) error {
+	return s.change(ctx, "Webhooks.Remove", func(list []WebhookInfo) ([]WebhookInfo, bool) {
+		kept := slices.DeleteFunc(slices.Clone(list), func(w WebhookInfo) bool { return sameWebhook(w.URL, address) })
 		return kept, len(kept) < len(list)
 	})
 }
@@ -118,18 +121,18 @@ const changeTries = 5
 // change reads the list and writes what edit makes of it, until edit finds
 // nothing to do in a list that was read again: what another program wrote in
 // between is seen and kept. One Client makes one change at a time.
-func (s *WebhooksService) change(ctx context.Context, op string, edit func([]WebhookURL) ([]WebhookURL, bool)) error {
-	if client := (*service)(s).owner(); client != nil && client.webhooks != nil && ctx != nil {
+func (s WebhooksService) change(ctx context.Context, op string, edit func([]WebhookInfo) ([]WebhookInfo, bool)) error {
+	if client := s.client; client != nil && client.webhookLock != nil && ctx != nil {
 		select {
-		case client.webhooks <- struct{}{}:
-			defer func() { <-client.webhooks }()
+		case client.webhookLock <- struct{}{}:
+			defer func() { <-client.webhookLock }()
 		case <-ctx.Done():
-			return &Error{Op: op, Channel: client.channel, Kind: ErrUnavailable, Retry: RetryBackoff, Reason: ctx.Err().Error(),
-				Sentence: "The call was given up before anything was sent.", cause: ctx.Err()}
+			return s.refuse(op, &Error{Kind: ErrUnavailable, Retry: RetryBackoff, Reason: ctx.Err().Error(),
+				Sentence: "The call was given up before anything was sent.", cause: ctx.Err()})
 		}
 	}
 	for range changeTries {
-		list, err := s.List(ctx)
+		list, err := s.list(ctx, op)
 		if err != nil {
 			return err
 		}
@@ -138,7 +141,7 @@ func (s *WebhooksService) change(ctx context.Context, op string, edit func([]Web
 		case !todo:
 			return nil
 		case len(list) == 0:
-			err = s.Clear(ctx)
+			err = s.clear(ctx, op)
 		default:
 			err = s.write(ctx, op, list)
 		}
@@ -146,28 +149,28 @@ func (s *WebhooksService) change(ctx context.Context, op string, edit func([]Web
 			return err
 		}
 	}
-	return &Error{Op: op, Channel: s.client.channel, Kind: ErrUnavailable, Retry: RetryBackoff,
+	return s.refuse(op, &Error{Kind: ErrUnavailable, Retry: RetryBackoff,
 		Reason:   "the list of webhook addresses does not keep the change",
 		Sentence: "The change of the webhook addresses did not last.",
-		Advice:   "find out which other program writes the list, and change it from one place"}
+		Advice:   "find out which other program writes the list, and change it from one place"})
 }
 
-// Replace makes addresses the whole list. Every other consumer is cut off, the
+// Set makes addresses the whole list. Every other consumer is cut off, the
 // vendor's inbox included: use Add and Remove where the list is shared. One to
 // five addresses; [WebhooksService.Clear] sets none.
-func (s *WebhooksService) Replace(ctx context.Context, addresses ...string) error {
-	const op = "setWebhook"
+func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
+	const op = "Webhooks.Set"
 	if len(addresses) == 0 {
-		return (*service)(s).refuse(op, invalid("address", "is missing; Clear sets an empty list"))
+		return s.refuse(op, invalid("address", "is missing; Clear sets an empty list"))
 	}
-	var list []WebhookURL
+	var list []WebhookInfo
 	for _, given := range addresses {
 		address, err := s.checked(op, given)
 		if err != nil {
 			return err
 		}
 		if indexWebhook(list, address) < 0 {
-			list = append(list, WebhookURL{URL: address})
+			list = append(list, WebhookInfo{URL: address})
 		}
 	}
 	return s.write(ctx, op, list)
@@ -175,23 +178,28 @@ func (s *WebhooksService) Replace(ctx context.Context, addresses ...string) erro
 
 // Clear empties the list. Every consumer is cut off, the vendor's inbox
 // included.
-func (s *WebhooksService) Clear(ctx context.Context) error {
-	return s.post(ctx, "clearWebhooks", "settings", "")
+func (s WebhooksService) Clear(ctx context.Context) error {
+	return s.clear(ctx, "Webhooks.Clear")
+}
+
+func (s WebhooksService) clear(ctx context.Context, op string) error {
+	return s.post(ctx, op, "settings", "")
 }
 
 // Enable writes the list back as it is, which makes the service deliver again
 // to the addresses that it has disabled (contract, "Webhooks and settings").
 // It does nothing when the list is empty.
-func (s *WebhooksService) Enable(ctx context.Context) error {
-	list, err := s.List(ctx)
+func (s WebhooksService) Enable(ctx context.Context) error {
+	const op = "Webhooks.Enable"
+	list, err := s.list(ctx, op)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	return s.write(ctx, "enableWebhooks", list)
+	return s.write(ctx, op, list)
 }
 
 // checked returns the address as it is written, or why it cannot be.
-func (s *WebhooksService) checked(op, address string) (string, error) {
+func (s WebhooksService) checked(op, address string) (string, error) {
 	address = strings.TrimSpace(address)
 	u, err := url.Parse(address)
 	problem := ""
@@ -208,7 +216,7 @@ func (s *WebhooksService) checked(op, address string) (string, error) {
 		problem = "has a fragment (#…), which no server ever sees"
 	}
 	if problem != "" {
-		return "", (*service)(s).refuse(op, invalidAddress(problem))
+		return "", s.refuse(op, invalidAddress(problem))
 	}
 	return address, nil
 }
@@ -222,11 +230,11 @@ func invalidAddress(problem string) *Error {
 }
 
 // write makes list the whole list.
-func (s *WebhooksService) write(ctx context.Context, op string, list []WebhookURL) error {
+func (s WebhooksService) write(ctx context.Context, op string, list []WebhookInfo) error {
 	if len(list) > maxWebhooks {
 		e := invalidAddress("is one too many: a channel takes at most 5")
 		e.Advice = "remove one that is no longer used, with Webhooks.Remove"
-		return (*service)(s).refuse(op, e)
+		return s.refuse(op, e)
 	}
 	urls := make([]string, len(list))
 	for i, w := range list {
@@ -238,8 +246,7 @@ func (s *WebhooksService) write(ctx context.Context, op string, list []WebhookUR
 // post writes the list. "set" tells whether the call changed something
 // (contract, SetWebhookResponse), so false is a refusal only if the list is not
 // the wanted one afterwards.
-func (s *WebhooksService) post(ctx context.Context, op, path string, urls ...string) error {
-	client := (*service)(s).owner()
+func (s WebhooksService) post(ctx context.Context, op, path string, urls ...string) error {
 	var reply struct {
 		Set     wire.Bool       `json:"set"`
 		Message json.RawMessage `json:"message"` // the address, the addresses, or a reason
@@ -249,7 +256,7 @@ func (s *WebhooksService) post(ctx context.Context, op, path string, urls ...str
 		value = urls[0]
 	}
 	body := map[string]any{"webhookUrl": value}
-	if err := client.call(ctx, request{op: op, method: http.MethodPost, path: path, body: body}, &reply); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: path, body: body}, &reply); err != nil {
 		return err
 	}
 	if !reply.Set.Set || reply.Set.Value {
@@ -263,9 +270,9 @@ func (s *WebhooksService) post(ctx context.Context, op, path string, urls ...str
 		if address != "" && indexWebhook(list, address) < 0 {
 			var found complaint
 			found.add(reply.Message)
-			return &Error{Op: op, Channel: client.channel, HTTPStatus: http.StatusOK, Kind: ErrRefused, Retry: RetryUnknown,
-				Reason:   clip(orElse(found.text(), "the service answered set: false"), 300),
-				Sentence: "The service did not take the list of webhook addresses."}
+			return s.refuse(op, &Error{HTTPStatus: http.StatusOK, Kind: ErrRefused, Retry: RetryUnknown,
+				Reason:   clip(cmp.Or(found.text(), "the service answered set: false"), 300),
+				Sentence: "The service did not take the list of webhook addresses."})
 		}
 	}
 	return nil
@@ -273,11 +280,11 @@ func (s *WebhooksService) post(ctx context.Context, op, path string, urls ...str
 
 // readWebhookList reads the forms in which the service gives the list: an
 // array, one text, several in one text, null.
-func readWebhookList(v wire.Value) ([]WebhookURL, error) {
-	var list []WebhookURL
+func readWebhookList(v wire.Value) ([]WebhookInfo, error) {
+	var list []WebhookInfo
 	add := func(address string) {
 		if address = strings.TrimSpace(address); address != "" {
-			list = append(list, WebhookURL{URL: address})
+			list = append(list, WebhookInfo{URL: address})
 		}
 	}
 	switch {
@@ -323,7 +330,7 @@ func splitWebhooks(text string) (addresses []string) {
 // setWebhookStatuses reads "webhookStatuses", whose form is not documented: an
 // array of {url, status} as the contract's sample has it, or an object with the
 // addresses as names.
-func setWebhookStatuses(list []WebhookURL, v wire.Value) {
+func setWebhookStatuses(list []WebhookInfo, v wire.Value) {
 	set := func(address, status string) {
 		if i := indexWebhook(list, address); i >= 0 && address != "" {
 			list[i].Status = status
@@ -341,8 +348,8 @@ func setWebhookStatuses(list []WebhookURL, v wire.Value) {
 	}
 }
 
-func indexWebhook(list []WebhookURL, address string) int {
-	return slices.IndexFunc(list, func(w WebhookURL) bool { return sameWebhook(w.URL, address) })
+func indexWebhook(list []WebhookInfo, address string) int {
+	return slices.IndexFunc(list, func(w WebhookInfo) bool { return sameWebhook(w.URL, address) })
 }
 
 func sameWebhook(a, b string) bool { return trimWebhook(a) == trimWebhook(b) }

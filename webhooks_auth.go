@@ -89,13 +89,13 @@ func (h *WebhookHandler) authorize(r *http.Request) (ChannelID, error) {
 		if h.secretsOf == nil && (len(h.signers) > 0 || h.unauthenticated && !h.signed) {
 			return channel, nil
 		}
-		return "", &Error{Op: "webhook", Channel: channel, Kind: ErrNoWebhookSecret, Retry: RetryFix,
+		return "", &Error{Op: "WebhookHandler", Channel: channel, Kind: ErrNoWebhookSecret, Retry: RetryFix,
 			Reason:   "the handler has no secret for this address, so it accepts nothing",
 			Sentence: "Webhooks are refused because no secret is set.",
 			Advice:   "give NewWebhookHandler a WebhookSecret, and put it at the end of the webhook address"}
 	}
 	if !matches(accepted, offered) {
-		return "", &Error{Op: "webhook", Channel: channel, Kind: ErrUnauthorized, Retry: RetryFix,
+		return "", &Error{Op: "WebhookHandler", Channel: channel, Kind: ErrUnauthorized, Retry: RetryFix,
 			Reason:   "the request carries no secret, or a wrong one",
 			Sentence: "A webhook request without the right secret was refused.",
 			Advice:   "check the webhook address that the channel has; if it is right, someone is guessing"}
@@ -151,7 +151,7 @@ func (h *WebhookHandler) verify(r *http.Request, channel ChannelID, body []byte)
 		}
 	}
 	if match == 0 {
-		return &Error{Op: "webhook", Channel: channel, Kind: ErrUnauthorized, Retry: RetryFix,
+		return &Error{Op: "WebhookHandler", Channel: channel, Kind: ErrUnauthorized, Retry: RetryFix,
 			Reason:   "the request carries no signature, or a wrong one",
 			Sentence: "A webhook request without the right signature was refused.",
 			Advice:   "check the app secret, and that no proxy rewrites bodies; if both are right, someone is guessing"}
@@ -168,7 +168,7 @@ func (h *WebhookHandler) challenge(r *http.Request) (status int, text string, er
 	text = query.Get("hub.challenge")
 	if query.Get("hub.mode") != "subscribe" || !matches(h.verifyTokens, []string{query.Get("hub.verify_token")}) ||
 		text == "" || len(text) > maxChallenge {
-		return http.StatusForbidden, "", &Error{Op: "webhook", Kind: ErrUnauthorized, Retry: RetryFix,
+		return http.StatusForbidden, "", &Error{Op: "WebhookHandler", Kind: ErrUnauthorized, Retry: RetryFix,
 			Reason:   "a GET that is not the challenge of WhatsApp with the right hub.verify_token",
 			Sentence: "A request to verify the webhook address was refused.",
 			Advice:   "enter the token of WebhookVerifyToken beside the address in the app's settings"}
@@ -221,4 +221,3 @@ func hashed(secrets []string) (sums [][sha256.Size]byte) {
 	}
 	return sums
 }
-

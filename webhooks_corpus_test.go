@@ -272,7 +272,7 @@ func indexed(e chatapi.Event, format string) []map[string]any {
 			for _, m := range thread.Messages {
 				ids = append(ids, m.ID)
 			}
-			threads = append(threads, fmt.Sprint(thread.With.Phone, ids))
+			threads = append(threads, fmt.Sprint(thread.Contact.Phone, ids))
 		}
 		out["threads"] = threads
 		reasons(e.Errors)
@@ -301,7 +301,7 @@ func said(out map[string]any, c chatapi.Content) {
 	if c.Forwarded {
 		out["context.forwarded"] = true
 	}
-	if c.Frequently {
+	if c.FrequentlyForwarded {
 		out["context.frequently_forwarded"] = true
 	}
 	if c.Product != nil {

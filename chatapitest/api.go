@@ -220,7 +220,7 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 	}
 	a.report("Client: %v", err)
 	broken := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return nil, err })}
-	client, _ = chatapi.New(a.URL, a.Token, chatapi.WithHTTPClient(broken), chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+	client, _ = chatapi.New(a.URL, a.Token, chatapi.WithHTTPClient(broken), chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
 	return client
 }
 

@@ -342,7 +342,7 @@ func TestTransport(t *testing.T) {
 		assert.ErrorContains(t, err, "no such host")
 		sdk, err := chatapi.New("https://elsewhere.test/ABC100000001", "tok", chatapi.WithHTTPClient(client))
 		require.NoError(t, err)
-		_, err = sdk.Channel.Status(t.Context())
+		_, err = sdk.Channel.GetStatus(t.Context())
 		assert.ErrorIs(t, err, chatapi.ErrUnreachable)
 	})
 	t.Run("a context that has ended", func(t *testing.T) {
@@ -369,7 +369,7 @@ func TestTransport(t *testing.T) {
 	t.Run("after Close", func(t *testing.T) {
 		api := chatapitest.New(t)
 		api.Close()
-		_, err := api.Client().Channel.Status(t.Context())
+		_, err := api.Client().Channel.GetStatus(t.Context())
 		assert.ErrorIs(t, err, chatapi.ErrUnreachable)
 		assert.NotEmpty(t, api.Customer(ann).Says("is anybody there?"))
 		api.Close()
@@ -421,7 +421,7 @@ func TestMisuse(t *testing.T) {
 	})
 	t.Run("a client that New refuses", func(t *testing.T) {
 		api, _ := recorded(t)
-		_, err := api.Client(chatapi.WithTimeout(-1)).Channel.Status(t.Context())
+		_, err := api.Client(chatapi.WithTimeout(-1)).Channel.GetStatus(t.Context())
 		assert.ErrorContains(t, err, "WithTimeout")
 	})
 	t.Run("nil", func(t *testing.T) {

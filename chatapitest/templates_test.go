@@ -69,7 +69,7 @@ func TestTemplateLife(t *testing.T) {
 		_, err = client.Templates.WaitApproved(t.Context(), "order_ready", "en")
 		assert.ErrorIs(t, err, chatapi.ErrTemplate)
 
-		require.NoError(t, client.Templates.Remove(t.Context(), "order_ready"))
+		require.NoError(t, client.Templates.Delete(t.Context(), "order_ready"))
 		_, err = client.Templates.Get(t.Context(), "order_ready", "en")
 		assert.ErrorIs(t, err, chatapi.ErrNotFound)
 	})

@@ -182,7 +182,7 @@ func TestCloseInHandler(t *testing.T) {
 	api := chatapitest.New(t)
 	api.Webhook(hookURL, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { api.Close() }))
 	api.Customer(ann).Says("hi") // and nothing waits for ever
-	_, err := api.Client().Channel.Status(t.Context())
+	_, err := api.Client().Channel.GetStatus(t.Context())
 	assert.ErrorIs(t, err, chatapi.ErrUnreachable, "it is closed")
 }
 

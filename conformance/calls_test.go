@@ -34,7 +34,7 @@ func messages() map[string]chatapi.Message {
 		"Buttons":  chatapi.Buttons{Body: "well?", Buttons: []chatapi.Button{{ID: "y", Title: "Yes"}}},
 		"List": chatapi.List{Body: "pick", Label: "Menu", Sections: []chatapi.Section{{Title: "All",
 			Rows: []chatapi.Row{{ID: "1", Title: "One"}}}}},
-		"CTAURL":          chatapi.CTAURL{Body: "look", Label: "Open", URL: "https://shop.example.com"},
+		"LinkMessage":     chatapi.LinkMessage{Body: "look", Label: "Open", URL: "https://shop.example.com"},
 		"LocationRequest": chatapi.LocationRequest{Body: "Where are you?"},
 		"AddressRequest":  chatapi.AddressRequest{Body: "Where to?", Country: "IN"},
 		"Product":         chatapi.Product{Catalog: "100000000000001", ID: "sku-1", Body: "this one"},
@@ -99,19 +99,19 @@ func calls() []call {
 		{name: "Resolve", compound: true, do: func(ctx context.Context, c client) error {
 			return got(c.Resolve(ctx, chatapi.Attempt{Channel: c.ChannelID(), To: ann, Started: time.Now()}))
 		}},
-		{name: "Channel.Status", do: func(ctx context.Context, c client) error { return got(c.Channel.Status(ctx)) }},
-		{name: "Channel.MarketingLite", do: func(ctx context.Context, c client) error { return got(c.Channel.MarketingLite(ctx)) }},
+		{name: "Channel.Status", do: func(ctx context.Context, c client) error { return got(c.Channel.GetStatus(ctx)) }},
+		{name: "Channel.MarketingLite", do: func(ctx context.Context, c client) error { return got(c.Channel.GetMarketingLite(ctx)) }},
 		{name: "Channel.Statistics", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.Statistics(ctx, chatapi.Month(2026, time.October))) //nolint:staticcheck // deprecated, and still a call
+			return got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October))) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Channel.ExtendedStatistics", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.ExtendedStatistics(ctx)) //nolint:staticcheck // deprecated, and still a call
+			return got(c.Channel.GetExtendedStatistics(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Channel.OutputIP", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.OutputIP(ctx)) //nolint:staticcheck // deprecated, and still a call
+			return got(c.Channel.GetOutputIP(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Channel.HookInfo", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.HookInfo(ctx, "wamid.1")) //nolint:staticcheck // deprecated, and still a call
+			return got(c.Channel.GetHookInfo(ctx, "wamid.1")) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Profile.Get", do: func(ctx context.Context, c client) error { return got(c.Profile.Get(ctx)) }},
 		{name: "Profile.Update", do: func(ctx context.Context, c client) error {
@@ -142,7 +142,7 @@ func calls() []call {
 		{name: "Templates.WaitApproved", compound: true, do: func(ctx context.Context, c client) error {
 			return got(c.Templates.WaitApproved(ctx, "a", "en"))
 		}},
-		{name: "Templates.Remove", do: func(ctx context.Context, c client) error { return c.Templates.Remove(ctx, "a") }},
+		{name: "Templates.Delete", do: func(ctx context.Context, c client) error { return c.Templates.Delete(ctx, "a") }},
 		{name: "Templates.Create", once: true, do: func(ctx context.Context, c client) error {
 			return got(c.Templates.Create(ctx, chatapi.TemplateDraft{Name: "order_ready", Language: "en", Category: "UTILITY",
 				Components: []chatapi.Component{{Type: chatapi.ComponentBody, Text: "Hello"}}}))
@@ -151,7 +151,7 @@ func calls() []call {
 		{name: "Webhooks.Add", compound: true, do: func(ctx context.Context, c client) error { return c.Webhooks.Add(ctx, hook) }},
 		{name: "Webhooks.Remove", compound: true, do: func(ctx context.Context, c client) error { return c.Webhooks.Remove(ctx, hook) }},
 		{name: "Webhooks.Enable", compound: true, do: func(ctx context.Context, c client) error { return c.Webhooks.Enable(ctx) }},
-		{name: "Webhooks.Replace", compound: true, do: func(ctx context.Context, c client) error { return c.Webhooks.Replace(ctx, hook) }},
+		{name: "Webhooks.Set", compound: true, do: func(ctx context.Context, c client) error { return c.Webhooks.Set(ctx, hook) }},
 		{name: "Webhooks.Clear", do: func(ctx context.Context, c client) error { return c.Webhooks.Clear(ctx) }},
 		{name: "Groups.All", do: func(ctx context.Context, c client) error { return each(c.Groups.All(ctx)) }},
 		{name: "Groups.Get", do: func(ctx context.Context, c client) error { return got(c.Groups.Get(ctx, "120363000000000001")) }},
@@ -163,7 +163,7 @@ func calls() []call {
 		}},
 		{name: "Groups.Delete", do: func(ctx context.Context, c client) error { return c.Groups.Delete(ctx, "120363000000000001") }},
 		{name: "Groups.InviteLink", do: func(ctx context.Context, c client) error {
-			return got(c.Groups.InviteLink(ctx, "120363000000000001"))
+			return got(c.Groups.GetInviteLink(ctx, "120363000000000001"))
 		}},
 		{name: "Groups.ResetInviteLink", do: func(ctx context.Context, c client) error {
 			return got(c.Groups.ResetInviteLink(ctx, "120363000000000001"))
@@ -174,7 +174,7 @@ func calls() []call {
 			return got(c.Flows.Create(ctx, chatapi.FlowDraft{Name: "booking", Categories: []chatapi.FlowCategory{"OTHER"}}))
 		}},
 		{name: "Flows.Delete", do: func(ctx context.Context, c client) error { return c.Flows.Delete(ctx, "1000000001") }},
-		{name: "Flows.Preview", do: func(ctx context.Context, c client) error { return got(c.Flows.Preview(ctx, "1000000001")) }},
+		{name: "Flows.Preview", do: func(ctx context.Context, c client) error { return got(c.Flows.GetPreview(ctx, "1000000001")) }},
 		{name: "Flows.Publish", do: func(ctx context.Context, c client) error { return c.Flows.Publish(ctx, "1000000001") }},
 		{name: "Flows.Deprecate", do: func(ctx context.Context, c client) error { return c.Flows.Deprecate(ctx, "1000000001") }},
 		{name: "Flows.UpdateMetadata", do: func(ctx context.Context, c client) error {
@@ -183,9 +183,9 @@ func calls() []call {
 		{name: "Flows.UpdateAssets", do: func(ctx context.Context, c client) error {
 			return got(c.Flows.UpdateAssets(ctx, "1000000001", json.RawMessage(`{"version":"7.2","screens":[]}`)))
 		}},
-		{name: "Flows.EncryptionKey", do: func(ctx context.Context, c client) error { return got(c.Flows.EncryptionKey(ctx)) }},
+		{name: "Flows.EncryptionKey", do: func(ctx context.Context, c client) error { return got(c.Flows.GetEncryptionKey(ctx)) }},
 		{name: "Flows.SetEncryptionKey", do: func(ctx context.Context, c client) error { return c.Flows.SetEncryptionKey(ctx, publicKey()) }},
-		{name: "Calls.Settings", do: func(ctx context.Context, c client) error { return got(c.Calls.Settings(ctx)) }},
+		{name: "Calls.GetSettings", do: func(ctx context.Context, c client) error { return got(c.Calls.GetSettings(ctx)) }},
 		{name: "Calls.UpdateSettings", do: func(ctx context.Context, c client) error {
 			return c.Calls.UpdateSettings(ctx, chatapi.CallSettings{Status: "ENABLED"})
 		}},
@@ -194,11 +194,11 @@ func calls() []call {
 		{name: "Calls.Accept", once: true, do: func(ctx context.Context, c client) error { return c.Calls.Accept(ctx, "wacid.1", session) }},
 		{name: "Calls.Reject", once: true, do: func(ctx context.Context, c client) error { return c.Calls.Reject(ctx, "wacid.1") }},
 		{name: "Calls.Terminate", once: true, do: func(ctx context.Context, c client) error { return c.Calls.Terminate(ctx, "wacid.1") }},
-		{name: "Catalog.Commerce", do: func(ctx context.Context, c client) error { return got(c.Catalog.Commerce(ctx)) }},
+		{name: "Catalog.GetCommerce", do: func(ctx context.Context, c client) error { return got(c.Catalog.GetCommerce(ctx)) }},
 		{name: "Catalog.SetCommerce", do: func(ctx context.Context, c client) error {
 			return c.Catalog.SetCommerce(ctx, chatapi.Commerce{Cart: true, Visible: true})
 		}},
-		{name: "Users.Blocked", do: func(ctx context.Context, c client) error { return got(c.Users.Blocked(ctx)) }},
+		{name: "Users.ListBlocked", do: func(ctx context.Context, c client) error { return got(c.Users.ListBlocked(ctx)) }},
 		{name: "Users.Block", do: func(ctx context.Context, c client) error { return c.Users.Block(ctx, ann) }},
 		{name: "Users.Unblock", do: func(ctx context.Context, c client) error { return c.Users.Unblock(ctx, ann) }},
 	}

@@ -83,7 +83,7 @@ func TestSendsGoOutOnce(t *testing.T) {
 		for keyed, opts := range map[string][]chatapi.Option{"": nil, ", with a key": {addKey}} {
 			t.Run(e.name+keyed, func(t *testing.T) {
 				client, err := chatapi.New(e.address, secret, append(opts, chatapi.WithHTTPClient(&http.Client{Transport: e.network}),
-					chatapi.WithRetry(chatapi.Retry{Attempts: 4, MinWait: time.Microsecond, MaxWait: time.Millisecond}))...)
+					chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 4, MinWait: time.Microsecond, MaxWait: time.Millisecond}))...)
 				require.NoError(t, err)
 				sends := 0
 				for _, call := range calls() {

@@ -164,7 +164,7 @@ func live(ctx context.Context, api *chatapitest.API, c client, step step) {
 	step("webhooks", c.Webhooks.Add(ctx, "https://desk.example/two"))
 	step("webhooks", got(c.Webhooks.List(ctx)))
 	step("settings", got(c.Settings.Get(ctx)))
-	step("webhooks", c.Webhooks.Replace(ctx, "https://desk.example/one"))
+	step("webhooks", c.Webhooks.Set(ctx, "https://desk.example/one"))
 	step("webhooks", c.Webhooks.Enable(ctx))
 	step("connect", got(c.Connect(ctx, chatapi.ConnectOptions{WebhookURL: "https://desk.example/two"})))
 	step("webhooks", c.Webhooks.Remove(ctx, "https://desk.example/two"))
@@ -179,10 +179,10 @@ func live(ctx context.Context, api *chatapitest.API, c client, step step) {
 		Commands: []chatapi.Command{{Name: "help", Description: "Get help"}}}))
 	step("automation", got(c.Automation.Get(ctx)))
 	step("commerce", c.Catalog.SetCommerce(ctx, chatapi.Commerce{Cart: true}))
-	step("commerce", got(c.Catalog.Commerce(ctx)))
-	step("statistics", got(c.Channel.Statistics(ctx, chatapi.Month(2026, time.October)))) //nolint:staticcheck // deprecated, and still a call
+	step("commerce", got(c.Catalog.GetCommerce(ctx)))
+	step("statistics", got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October)))) //nolint:staticcheck // deprecated, and still a call
 	step("block", c.Users.Block(ctx, chatapi.Phone("12025550144")))
-	step("blocked", got(c.Users.Blocked(ctx)))
+	step("blocked", got(c.Users.ListBlocked(ctx)))
 	step("unblock", c.Users.Unblock(ctx, chatapi.Phone("12025550144")))
 
 	media := liveMedia(ctx, c, step)
@@ -195,7 +195,7 @@ func live(ctx context.Context, api *chatapitest.API, c client, step step) {
 	step("history", each(c.Messages.All(ctx, chatapi.HistoryFilter{})))
 	step("history", each(c.Messages.All(ctx, chatapi.HistoryFilter{Chat: "12025550143@c.us", From: api.Now().Add(-time.Hour), To: api.Now()})))
 	step("resolve", got(c.Resolve(ctx, chatapi.Attempt{Channel: c.ChannelID(), To: ann, Operation: "sendMessage", Started: time.Now()})))
-	step("extended statistics", got(c.Channel.ExtendedStatistics(ctx))) //nolint:staticcheck // deprecated, and still a call
+	step("extended statistics", got(c.Channel.GetExtendedStatistics(ctx))) //nolint:staticcheck // deprecated, and still a call
 	step("media", c.Media.Delete(ctx, media))
 }
 
@@ -229,7 +229,7 @@ func liveTemplates(ctx context.Context, api *chatapitest.API, c client, step ste
 	api.Template("old", "en", "Hello")
 	step("template", got(c.Templates.Get(ctx, "shipped", "en")))
 	step("approved", got(c.Templates.WaitApproved(ctx, "shipped", "en")))
-	step("remove", c.Templates.Remove(ctx, "old"))
+	step("remove", c.Templates.Delete(ctx, "old"))
 	step("templates", each(c.Templates.All(ctx)))
 	step("send shipped", got(c.Send(ctx, ann, chatapi.Template{Name: "shipped", Language: "en", Category: "MARKETING", Header: chatapi.HeaderImage(link),
 		Body: chatapi.Params("Ann"), Buttons: []chatapi.ButtonParam{chatapi.URLButton(0, "7"), chatapi.QuickReplyButton(1, "stop")},
@@ -246,7 +246,7 @@ func liveFlows(ctx context.Context, c client, step step) (id string) {
 			EndpointURI: new("https://flow.example.com/2")}))
 		step("flow publish", c.Flows.Publish(ctx, draft.ID))
 		step("flow deprecate", c.Flows.Deprecate(ctx, draft.ID))
-		step("flow preview", got(c.Flows.Preview(ctx, draft.ID)))
+		step("flow preview", got(c.Flows.GetPreview(ctx, draft.ID)))
 	}
 	if gone, err := c.Flows.Create(ctx, chatapi.FlowDraft{Name: "gone", Categories: []chatapi.FlowCategory{"OTHER"}}); err == nil {
 		step("flow delete", c.Flows.Delete(ctx, gone.ID))
@@ -256,7 +256,7 @@ func liveFlows(ctx context.Context, c client, step step) (id string) {
 	step("flow", err)
 	step("flows", each(elsewhere.All(ctx)))
 	step("key", c.Flows.SetEncryptionKey(ctx, publicKey()))
-	step("key", got(c.Flows.EncryptionKey(ctx)))
+	step("key", got(c.Flows.GetEncryptionKey(ctx)))
 	if err != nil {
 		return "1"
 	}
@@ -274,7 +274,7 @@ func liveGroups(ctx context.Context, customer *chatapitest.Customer, c client, s
 	step("group", got(c.Groups.Get(ctx, group.ID)))
 	step("group", got(c.Groups.Get(ctx, group.ID, "id", "subject")))
 	step("groups", each(c.Groups.All(ctx)))
-	step("group invite", got(c.Groups.InviteLink(ctx, group.ID)))
+	step("group invite", got(c.Groups.GetInviteLink(ctx, group.ID)))
 	step("group invite", got(c.Groups.ResetInviteLink(ctx, group.ID)))
 	customer.SaysIn(group.ID, "hi all")
 	step("group text", got(c.Send(ctx, group.Recipient(), chatapi.Text{Body: "hi all"})))
@@ -285,7 +285,7 @@ func liveCalls(ctx context.Context, customer *chatapitest.Customer, c client, st
 	session := chatapi.CallSession{SDP: "v=0\r\n"}
 	step("call settings", c.Calls.UpdateSettings(ctx, chatapi.CallSettings{Status: "ENABLED", IconVisibility: "DEFAULT", CallbackPermission: "ENABLED",
 		Hours: json.RawMessage(`{"status":"DISABLED"}`)}))
-	step("call settings", got(c.Calls.Settings(ctx)))
+	step("call settings", got(c.Calls.GetSettings(ctx)))
 	out, err := c.Calls.Connect(ctx, ann, session)
 	step("connect", err)
 	if err == nil {
@@ -300,7 +300,7 @@ func liveCalls(ctx context.Context, customer *chatapitest.Customer, c client, st
 func liveMessages(ctx context.Context, customer *chatapitest.Customer, c client, step step, hello, media, flow string) {
 	link := chatapi.MediaURL("https://files.example.com/a.png")
 	step("read", c.Messages.MarkRead(ctx, hello, true))
-	step("hook", got(c.Channel.HookInfo(ctx, hello))) //nolint:staticcheck // deprecated, and still a call
+	step("hook", got(c.Channel.GetHookInfo(ctx, hello))) //nolint:staticcheck // deprecated, and still a call
 	step("reply", got(c.Send(ctx, ann, chatapi.Text{Body: "well"}, chatapi.ReplyTo(hello))))
 	for name, message := range messages() {
 		switch m := message.(type) {
@@ -319,7 +319,7 @@ func liveMessages(ctx context.Context, customer *chatapitest.Customer, c client,
 		"image by id":   chatapi.File{Media: chatapi.MediaID(media, chatapi.TypeImage), Caption: "look"},
 		"data":          chatapi.File{Media: chatapi.MediaBytes("a.pdf", []byte("%PDF-1.7")), Caption: "read"},
 		"image buttons": chatapi.Buttons{Header: chatapi.HeaderImage(link), Body: "well?", Footer: "Bye", Buttons: []chatapi.Button{{ID: "y", Title: "Yes"}}},
-		"text CTA":      chatapi.CTAURL{Header: chatapi.HeaderText("Look"), Body: "look", Footer: "Bye", Label: "Open", URL: "https://shop.example.com"},
+		"text CTA":      chatapi.LinkMessage{Header: chatapi.HeaderText("Look"), Body: "look", Footer: "Bye", Label: "Open", URL: "https://shop.example.com"},
 		"place":         chatapi.Location{Latitude: 38.9, Longitude: -77, Name: "Shop", Address: "1 Main St"},
 		"list in full":  chatapi.List{Header: "H", Footer: "F", Body: "pick", Label: "Menu", Sections: []chatapi.Section{{Title: "A", Rows: []chatapi.Row{{ID: "1", Title: "One", Description: "first"}}}}},
 		"reply carousel": chatapi.Carousel{Body: "look", Cards: []chatapi.Card{

@@ -25,7 +25,7 @@ type condition struct {
 	body   string
 	drop   bool // no answer at all
 
-	send, other chatapi.Kind // other defaults to send
+	send, other chatapi.ErrorKind // other defaults to send
 	code        int
 	retry       chatapi.RetryClass // where the contract fixes it
 	after       time.Duration
@@ -92,7 +92,7 @@ func TestEveryConditionOnEveryCall(t *testing.T) {
 					return &http.Response{StatusCode: c.status, Header: header, Body: io.NopCloser(strings.NewReader(c.body)), Request: r}, nil
 				})
 				client, err := chatapi.New("https://api.test/ABC1", secret, chatapi.WithHTTPClient(&http.Client{Transport: network}),
-					chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+					chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
 				require.NoError(t, err)
 				for _, call := range calls() {
 					want := c.send
@@ -137,7 +137,7 @@ func TestEveryConditionOnEveryCall(t *testing.T) {
 func TestEveryConditionOfASend(t *testing.T) {
 	for name, tc := range map[string]struct {
 		body   string
-		kind   chatapi.Kind // empty: accepted
+		kind   chatapi.ErrorKind // empty: accepted
 		id     string
 		job    string
 		code   int

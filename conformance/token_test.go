@@ -222,7 +222,7 @@ func (w way) try(t *testing.T) (failures int) {
 				}))
 		}),
 		chatapi.WithLogger(logger),
-		chatapi.WithRetry(chatapi.Retry{Attempts: 2, MinWait: time.Microsecond, MaxWait: time.Millisecond}),
+		chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 2, MinWait: time.Microsecond, MaxWait: time.Millisecond}),
 	}, options...)
 	client, err := chatapi.New(w.address, secret, opts...)
 	require.NoError(t, err)

@@ -47,8 +47,7 @@ func main() {
 // explain tells an operator what happened and what to do, and a developer the
 // rest.
 func explain(err error) {
-	var e *chatapi.Error
-	if errors.As(err, &e) && e.Sentence != "" {
+	if e, ok := errors.AsType[*chatapi.Error](err); ok && e.Sentence != "" {
 		fmt.Fprintln(os.Stderr, "\n"+e.Sentence)
 	}
 	fmt.Fprintln(os.Stderr, "quickstart:", err)

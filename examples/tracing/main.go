@@ -62,7 +62,7 @@ func run(ctx context.Context, w io.Writer) error {
 			return otelhttp.NewTransport(next, otelhttp.WithTracerProvider(provider))
 		}),
 		chatapi.WithHooks(spanHooks()),
-		chatapi.WithRetry(chatapi.Retry{MinWait: 10 * time.Millisecond}))
+		chatapi.WithRetry(chatapi.RetryPolicy{MinWait: 10 * time.Millisecond}))
 	if err != nil {
 		return err
 	}
