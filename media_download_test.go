@@ -196,6 +196,56 @@ func TestDownloadIntoABadWriter(t *testing.T) {
 	}
 }
 
+// boastfulWriter says that it took more than it was given, or less than nothing.
+type boastfulWriter struct{ extra int }
+
+func (w boastfulWriter) Write(p []byte) (int, error) { return len(p) + w.extra, nil }
+
+// Only what was handed to the writer counts as written.
+func TestDownloadIntoABoastfulWriter(t *testing.T) {
+	const text = "0123456789"
+	link := fileStore(t, content("text/plain", text))
+	sum := sha256.Sum256([]byte(text))
+	for _, extra := range []int{1, 1 << 30} {
+		assert.NotPanics(t, func() {
+			file, _ := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link}, boastfulWriter{extra}, chatapi.DownloadOptions{})
+			require.NotNil(t, file)
+			assert.EqualValues(t, len(text), file.Size)
+			assert.Equal(t, hex.EncodeToString(sum[:]), file.SHA256)
+		})
+	}
+	assert.NotPanics(t, func() {
+		_, err := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link}, boastfulWriter{-20}, chatapi.DownloadOptions{})
+		assert.ErrorIs(t, err, chatapi.ErrMedia)
+		assert.ErrorIs(t, err, io.ErrShortWrite)
+	})
+}
+
+// Which answers of a store are worth another question.
+func TestDownloadAsksAgain(t *testing.T) {
+	for status, again := range map[int]bool{404: true, 408: true, 429: true, 500: true, 503: true, 410: false, 401: false, 403: false, 400: false, 204: false} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			client := downloader(t, chatapi.WithUnguardedMediaTransport(roundTripper(func(*http.Request) (*http.Response, error) {
+				if asked++; asked == 1 {
+					return reply(status, ""), nil
+				}
+				return reply(200, png), nil
+			})))
+			_, err := client.Media.Download(t.Context(), chatapi.MediaRef{URL: "https://files.test/a"}, io.Discard, chatapi.DownloadOptions{})
+			if again {
+				assert.NoError(t, err, status)
+				assert.Equal(t, 2, asked, status)
+				return
+			}
+			var e *chatapi.Error
+			require.ErrorAs(t, err, &e, status)
+			assert.Equal(t, status, e.HTTPStatus)
+			assert.Equal(t, 1, asked, status)
+		})
+	}
+}
+
 // An id is looked up first; size and hash of that answer are held against the
 // content.
 func TestDownloadByID(t *testing.T) {
@@ -247,6 +297,26 @@ func TestDownloadNames(t *testing.T) {
 		file, err := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link, Name: given}, io.Discard, chatapi.DownloadOptions{})
 		require.NoError(t, err)
 		assert.Equal(t, want, file.Name, "%q", given)
+	}
+}
+
+// The message's own name comes before the store's, and that before the link's.
+func TestDownloadNamesInOrder(t *testing.T) {
+	for _, c := range []struct{ given, attached, path, want string }{
+		{"bill.pdf", `attachment; filename="store.pdf"`, "/link.pdf", "bill.pdf"},
+		{"", `attachment; filename="store.pdf"`, "/link.pdf", "store.pdf"},
+		{"..", `attachment; filename="../store.pdf"`, "/link.pdf", "store.pdf"},
+		{"", `attachment`, "/files/link.pdf", "link.pdf"},
+		{"", `attachment; filename=`, "/files/link.pdf", "link.pdf"},
+		{"", "", "/files/17", ""},
+	} {
+		link := fileStore(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Disposition", c.attached)
+			_, _ = io.WriteString(w, "%PDF-1.7")
+		})
+		file, err := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link + c.path, Name: c.given}, io.Discard, chatapi.DownloadOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, c.want, file.Name, c)
 	}
 }
 
