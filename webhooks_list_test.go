@@ -130,6 +130,8 @@ func TestWebhooksChange(t *testing.T) {
 		{"add what is disabled", string(readFile(t, "testdata/contract/response-webhook-list.json")),
 			func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookB) }, "webhook " + list(hookA, hookB)},
 		{"add what is there in capitals", list("HTTPS://Desk.Example.com/hooks/ABC100000001/s3cret"), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
+		{"add what differs by the case of its secret", list("https://desk.example.com/hooks/ABC100000001/S3CRET"),
+			func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("https://desk.example.com/hooks/ABC100000001/S3CRET", hookC)},
 		{"add on loopback", list(), func(s *chatapi.WebhooksService) error { return s.Add(ctx, "http://127.0.0.1:8080/s") }, `webhook {"webhookUrl":"http://127.0.0.1:8080/s"}`},
 		{"add keeps odd ones", list("ftp://old example", hookA), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("ftp://old example", hookA, hookC)},
 		{"remove one of two", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC+"/") }, `webhook {"webhookUrl":"` + hookA + `"}`},
@@ -154,6 +156,25 @@ func TestWebhooksChange(t *testing.T) {
 			assert.Equal(t, wantPath, path)
 			assert.JSONEq(t, wantBody, body)
 		})
+	}
+}
+
+// The status of an address may lag behind the list: it is enabled once, not until
+// the status says so.
+func TestWebhooksStatusLagsBehind(t *testing.T) {
+	const list = `{"webhookUrl":["` + hookA + `"],"webhookStatuses":[{"url":"` + hookA + `","status":"disabled"}]}`
+	server := &listServer{reply: list, set: `{"set":true}`} // which stays as it is
+	require.NoError(t, server.client(t).Webhooks.Add(t.Context(), hookA))
+	assert.Len(t, server.written, 1)
+	assert.Equal(t, 2, server.reads)
+}
+
+// A service that says "set": false changed nothing, which is no refusal if there
+// was nothing to change.
+func TestWebhooksSetFalse(t *testing.T) {
+	for address, kind := range map[string]error{hookA: nil, hookA + "/": nil, hookB: chatapi.ErrRefused} {
+		server := &listServer{reply: `{"webhookUrl":"` + hookA + `"}`, set: `{"set":"false"}`}
+		assert.ErrorIs(t, server.client(t).Webhooks.Replace(t.Context(), address), kind, address)
 	}
 }
 
