@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ import (
 const (
 	png  = "\x89PNG\r\n\x1a\n and so on"
 	jpeg = "\xff\xd8\xff\xe0 and so on"
+	mp4  = "\x00\x00\x00\x18ftypmp42\x00\x00\x00\x00mp42isom"
 	page = "<!DOCTYPE html><html><body>Log in</body></html>"
 )
 
@@ -78,6 +80,9 @@ func TestDownload(t *testing.T) {
 		"a page for a sheet": {content("text/html", page), "application/vnd.ms-excel", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"a program as a PDF": {content("application/pdf", "MZ\x90\x00 and so on"), "application/pdf", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"at the limit":       {content("text/plain", long), "text/plain", chatapi.DownloadOptions{MaxBytes: 100_000}, "", long, "text/plain"},
+		"binary":             {content("binary/octet-stream", png), "", chatapi.DownloadOptions{}, "", png, "image/png"},
+		"sound and pictures": {content("video/mp4", mp4), "audio/mp4", chatapi.DownloadOptions{}, "", mp4, "audio/mp4"},
+		"at it, and says so": {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 10}, "", "0123456789", "text/plain"},
 		"over, and says so":  {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 9}, chatapi.ErrTooLarge, "", ""},
 		"over, and does not": {chunked(long), "text/plain", chatapi.DownloadOptions{MaxBytes: 99_999}, chatapi.ErrTooLarge, long[:99_999], ""},
 		"breaks off":         {broken(long), "text/plain", chatapi.DownloadOptions{}, chatapi.ErrUnavailable, long[:50_000], ""},
@@ -196,6 +201,56 @@ func TestDownloadIntoABadWriter(t *testing.T) {
 	}
 }
 
+// boastfulWriter says that it took more than it was given, or less than nothing.
+type boastfulWriter struct{ extra int }
+
+func (w boastfulWriter) Write(p []byte) (int, error) { return len(p) + w.extra, nil }
+
+// Only what was handed to the writer counts as written.
+func TestDownloadIntoABoastfulWriter(t *testing.T) {
+	const text = "0123456789"
+	link := fileStore(t, content("text/plain", text))
+	sum := sha256.Sum256([]byte(text))
+	for _, extra := range []int{1, 1 << 30} {
+		assert.NotPanics(t, func() {
+			file, _ := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link}, boastfulWriter{extra}, chatapi.DownloadOptions{})
+			require.NotNil(t, file)
+			assert.EqualValues(t, len(text), file.Size)
+			assert.Equal(t, hex.EncodeToString(sum[:]), file.SHA256)
+		})
+	}
+	assert.NotPanics(t, func() {
+		_, err := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link}, boastfulWriter{-20}, chatapi.DownloadOptions{})
+		assert.ErrorIs(t, err, chatapi.ErrMedia)
+		assert.ErrorIs(t, err, io.ErrShortWrite)
+	})
+}
+
+// Which answers of a store are worth another question.
+func TestDownloadAsksAgain(t *testing.T) {
+	for status, again := range map[int]bool{404: true, 408: true, 429: true, 500: true, 503: true, 410: false, 401: false, 403: false, 400: false, 204: false} {
+		synctest.Test(t, func(t *testing.T) {
+			asked := 0
+			client := downloader(t, chatapi.WithUnguardedMediaTransport(roundTripper(func(*http.Request) (*http.Response, error) {
+				if asked++; asked == 1 {
+					return reply(status, ""), nil
+				}
+				return reply(200, png), nil
+			})))
+			_, err := client.Media.Download(t.Context(), chatapi.MediaRef{URL: "https://files.test/a"}, io.Discard, chatapi.DownloadOptions{})
+			if again {
+				assert.NoError(t, err, status)
+				assert.Equal(t, 2, asked, status)
+				return
+			}
+			var e *chatapi.Error
+			require.ErrorAs(t, err, &e, status)
+			assert.Equal(t, status, e.HTTPStatus)
+			assert.Equal(t, 1, asked, status)
+		})
+	}
+}
+
 // An id is looked up first; size and hash of that answer are held against the
 // content.
 func TestDownloadByID(t *testing.T) {
@@ -207,6 +262,7 @@ func TestDownloadByID(t *testing.T) {
 	}{
 		"as told":      {len(png), hex.EncodeToString(sum[:]), ""},
 		"upper case":   {len(png), strings.ToUpper(hex.EncodeToString(sum[:])), ""},
+		"base64":       {len(png), base64.StdEncoding.EncodeToString(sum[:]), ""},
 		"too short":    {len(png) + 1, "", chatapi.ErrUnavailable},
 		"another hash": {len(png), strings.Repeat("0", 64), chatapi.ErrMedia},
 		"too large":    {1 << 40, "", chatapi.ErrTooLarge},
@@ -224,6 +280,19 @@ func TestDownloadByID(t *testing.T) {
 				assert.ErrorIs(t, err, c.kind)
 			}
 		})
+	}
+}
+
+// The type that the webhook declared is the one that the content has to fit, also
+// where the look-up tells another.
+func TestDownloadByIDKeepsTheDeclaredType(t *testing.T) {
+	link := fileStore(t, content("image/png", png))
+	client := downloader(t, chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+		return reply(200, fmt.Sprintf(`{"id":"17","url":%q,"mimeType":"image/png"}`, link)), nil
+	})}))
+	for declared, kind := range map[string]error{"image/jpeg": chatapi.ErrMedia, "image/png": nil, "": nil} {
+		_, err := client.Media.Download(t.Context(), chatapi.MediaRef{ID: "17", MIMEType: declared}, io.Discard, chatapi.DownloadOptions{})
+		assert.ErrorIs(t, err, kind, declared)
 	}
 }
 
@@ -247,6 +316,26 @@ func TestDownloadNames(t *testing.T) {
 		file, err := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link, Name: given}, io.Discard, chatapi.DownloadOptions{})
 		require.NoError(t, err)
 		assert.Equal(t, want, file.Name, "%q", given)
+	}
+}
+
+// The message's own name comes before the store's, and that before the link's.
+func TestDownloadNamesInOrder(t *testing.T) {
+	for _, c := range []struct{ given, attached, path, want string }{
+		{"bill.pdf", `attachment; filename="store.pdf"`, "/link.pdf", "bill.pdf"},
+		{"", `attachment; filename="store.pdf"`, "/link.pdf", "store.pdf"},
+		{"..", `attachment; filename="../store.pdf"`, "/link.pdf", "store.pdf"},
+		{"", `attachment`, "/files/link.pdf", "link.pdf"},
+		{"", `attachment; filename=`, "/files/link.pdf", "link.pdf"},
+		{"", "", "/files/17", ""},
+	} {
+		link := fileStore(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Disposition", c.attached)
+			_, _ = io.WriteString(w, "%PDF-1.7")
+		})
+		file, err := downloader(t).Media.Download(t.Context(), chatapi.MediaRef{URL: link + c.path, Name: c.given}, io.Discard, chatapi.DownloadOptions{})
+		require.NoError(t, err)
+		assert.Equal(t, c.want, file.Name, c)
 	}
 }
 
@@ -286,6 +375,25 @@ func TestUploadAndLookUp(t *testing.T) {
 	assert.ErrorIs(t, client.Media.Delete(t.Context(), "../settings\n"), chatapi.ErrInvalid)
 	_, err = client.Media.Get(t.Context(), "")
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+}
+
+func TestMediaGet(t *testing.T) {
+	for body, want := range map[string]chatapi.MediaInfo{
+		`{"id":"18","url":"https://files.example/a","mimeType":"image/png","fileSize":"12","sha256":"AB"}`: {
+			ID: "18", URL: "https://files.example/a", MIMEType: "image/png", Size: 12, SHA256: "AB"},
+		`{"url":"https://files.example/a","mime_type":"image/png","file_size":12}`: {ID: "17", URL: "https://files.example/a", MIMEType: "image/png", Size: 12},
+		`{"url":"https://files.example/a","fileSize":-1}`:                          {ID: "17", URL: "https://files.example/a"},
+	} {
+		client := downloader(t, chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+			assert.Equal(t, "17", r.URL.Query().Get("mediaId"))
+			return reply(200, body), nil
+		})}))
+		got, err := client.Media.Get(t.Context(), "17")
+		require.NoError(t, err)
+		want.Raw = []byte(body)
+		assert.Equal(t, &want, got)
+		assert.Equal(t, chatapi.MediaRef{URL: want.URL, ID: want.ID, MIMEType: want.MIMEType}, got.Ref())
+	}
 }
 
 func ExampleMediaService_Download() {

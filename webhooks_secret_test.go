@@ -97,6 +97,8 @@ func TestWebhookChallenge(t *testing.T) {
 		return httptest.NewRequest(http.MethodGet, "/hooks?"+query.Encode(), nil)
 	}
 	fresh := func() *hook { return newHook(nil, chatapi.WebhookVerifyToken("t0ken", "former", "")) }
+	longest := strings.Repeat("1", 256)
+	assert.Equal(t, longest, fresh().serve(get("hub.mode", "subscribe", "hub.verify_token", "t0ken", "hub.challenge", longest)).Body.String())
 	for _, token := range []string{"t0ken", "former"} {
 		w := fresh().serve(get("hub.mode", "subscribe", "hub.verify_token", token, "hub.challenge", "1158201444"))
 		assert.Equal(t, 200, w.Code)
@@ -148,5 +150,38 @@ func TestWebhookSecretBesideSecrets(t *testing.T) {
 	h := newHook(nil, chatapi.WebhookSecrets(func(context.Context, chatapi.ChannelID) []string { return []string{"own"} }))
 	for path, want := range map[string]int{"/ABC100000001/own": 200, "/ABC100000001/" + hookSecret: 200, "/ABC100000002/" + hookSecret: 403, "/ABC100000001/x": 403} {
 		assert.Equal(t, want, h.serve(httptest.NewRequest(http.MethodPost, path, strings.NewReader(hookBody))).Code, path)
+	}
+}
+
+// Where secrets are looked up, a right signature alone opens no channel.
+func TestWebhookSignatureBesideSecrets(t *testing.T) {
+	h := &hook{}
+	h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error { h.keys = append(h.keys, e.Key()); return nil },
+		chatapi.WebhookMetaSignature("app"), h.reporting(), chatapi.WebhookSecrets(func(_ context.Context, id chatapi.ChannelID) []string {
+			return map[chatapi.ChannelID][]string{"ABC100000001": {"own"}}[id]
+		}))
+	for path, want := range map[string]int{"/ABC100000001/own": 200, "/ABC100000001/x": 403, "/ABC100000002/own": 403, "/": 403} {
+		h.keys = nil
+		r := httptest.NewRequest(http.MethodPost, path, strings.NewReader(hookBody))
+		r.Header.Set(metaHeader, chatapitest.MetaSignature("app", []byte(hookBody)))
+		assert.Equal(t, want, h.serve(r).Code, path)
+		assert.Equal(t, want == 200, len(h.keys) > 0, path)
+	}
+}
+
+// Who has no secret learns nothing of what the handler takes.
+func TestWebhookHandlerStrangers(t *testing.T) {
+	for name, change := range map[string]func(*http.Request){
+		"compressed": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
+		"a form":     func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") },
+		"too large":  func(r *http.Request) { r.ContentLength = 1 << 40 },
+		"not JSON":   func(r *http.Request) { r.Body = http.NoBody },
+	} {
+		h := newHook(nil)
+		r := httptest.NewRequest(http.MethodPost, "/hooks/wrong", strings.NewReader(hookBody))
+		change(r)
+		assert.Equal(t, 403, h.serve(r).Code, name)
+		require.Len(t, h.errors, 1)
+		assert.ErrorIs(t, h.errors[0], chatapi.ErrUnauthorized, name)
 	}
 }

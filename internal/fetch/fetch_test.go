@@ -3,6 +3,7 @@ package fetch
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -51,6 +52,35 @@ func TestCheck(t *testing.T) {
 	}
 	u, _ := url.Parse("https://files.example/a?sig=1")
 	assert.NoError(t, f.Check(u))
+}
+
+// With a transport of the caller's, loopback is let through, and nothing else
+// that is not public.
+func TestLoopbackOfAnUnguardedTransport(t *testing.T) {
+	f := New(http.DefaultTransport)
+	for address, allowed := range map[string]bool{
+		"http://127.0.0.1:8080/a": true, "https://localhost/a": true, "http://a.localhost/a": true, "http://[::1]/a": true, "https://files.example/a": true,
+		"http://files.example/a": false, "https://10.0.0.1/a": false, "http://user:pass@127.0.0.1/a": false, "ftp://127.0.0.1/a": false,
+	} {
+		u, err := url.Parse(address)
+		require.NoError(t, err)
+		assert.Equal(t, allowed, f.Check(u) == nil, address)
+	}
+}
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A transport that is a client itself quotes the address once more.
+func TestErrorsDoNotQuoteTheAddress(t *testing.T) {
+	reset := errors.New("connection reset")
+	f := New(roundTripper(func(r *http.Request) (*http.Response, error) {
+		return nil, &url.Error{Op: "Get", URL: r.URL.String(), Err: reset}
+	}))
+	_, err := f.Get(t.Context(), &url.URL{Scheme: "https", Host: "files.example", Path: "/a", RawQuery: "sig=s3cret"})
+	require.ErrorIs(t, err, reset)
+	assert.NotContains(t, err.Error(), "s3cret")
 }
 
 // Numbers that only a resolver takes for an address are caught when it has.

@@ -188,6 +188,109 @@ func TestPaceStepsDownAndComesBack(t *testing.T) {
 	})
 }
 
+// Each complaint halves the pace, down to a 32nd of the full one.
+func TestPaceFallsToA32nd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(&clocked{})
+		c.Pacer = transport.NewPacer(32, 1, 0, 0)
+		tr := transport.New(c)
+		// gap returns how far apart two messages are that are sent at once.
+		gap := func() time.Duration {
+			_, err := tr.Do(t.Context(), message(t, ""))
+			require.NoError(t, err)
+			started := time.Now()
+			_, err = tr.Do(t.Context(), message(t, ""))
+			require.NoError(t, err)
+			return time.Since(started)
+		}
+		complain := func() { c.Pacer.Learn(&transport.Request{Message: true}, transport.Meaning{Limited: true}) }
+		assert.InDelta(t, time.Second/32, gap(), float64(time.Millisecond))
+		complain()
+		assert.InDelta(t, time.Second/16, gap(), float64(time.Millisecond))
+		time.Sleep(time.Second)
+		complain()
+		assert.InDelta(t, time.Second/8, gap(), float64(20*time.Millisecond), "a 20th had come back")
+		for range 20 {
+			time.Sleep(time.Second)
+			complain()
+		}
+		assert.InDelta(t, time.Second, gap(), float64(time.Second/2))
+	})
+}
+
+// Who gives up at the limiter leaves the turn to the next one.
+func TestPaceTurnIsGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := config(&clocked{})
+		c.Pacer = transport.NewPacer(1, 1, 0, 0)
+		tr := transport.New(c)
+		started := time.Now()
+		_, err := tr.Do(t.Context(), message(t, ""))
+		require.NoError(t, err)
+		for range 5 {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second/2)
+			_, err = tr.Do(ctx, message(t, ""))
+			cancel()
+			require.ErrorIs(t, err, context.DeadlineExceeded)
+		}
+		_, err = tr.Do(t.Context(), message(t, ""))
+		require.NoError(t, err)
+		assert.Equal(t, time.Second, time.Since(started))
+	})
+}
+
+// A repeated attempt waits for its recipient's turn where that is later than the
+// channel's.
+func TestRepeatedAttemptWaitsForBothTurns(t *testing.T) {
+	for name, tc := range map[string]struct {
+		pacer *transport.Pacer
+		want  time.Duration
+	}{
+		"recipient": {transport.NewPacer(100, 1, 6*time.Second, 1), 6 * time.Second},
+		"channel":   {transport.NewPacer(0.1, 1, 6*time.Second, 2), 10 * time.Second},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				c := config(&clocked{fail: func(n int) (*http.Response, error) {
+					if n == 1 {
+						return answer(429, http.Header{"Retry-After": {"1"}}, "{}"), nil
+					}
+					return ok()
+				}})
+				c.Pacer = tc.pacer
+				started := time.Now()
+				_, err := transport.New(c).Do(t.Context(), message(t, "ann"))
+				require.NoError(t, err)
+				assert.Equal(t, tc.want, time.Since(started))
+			})
+		})
+	}
+}
+
+// Turns that were taken before a complaint stay taken.
+func TestPairComplaintShortensNoRow(t *testing.T) {
+	p := transport.NewPairs(6*time.Second, 1)
+	now := time.Unix(1_800_000_000, 0)
+	for range 10 {
+		p.Reserve("ann", now)
+	}
+	p.Refused("ann", now)
+	assert.Equal(t, time.Minute, p.Reserve("ann", now).Delay)
+}
+
+// Complaints about many recipients do not make those about one be forgotten.
+func TestPairComplaintsAreRemembered(t *testing.T) {
+	p := transport.NewPairs(6*time.Second, 1)
+	now := time.Unix(1_800_000_000, 0)
+	p.Refused("ann", now)
+	for i := range 1100 {
+		p.Refused(fmt.Sprint(i), now)
+	}
+	now = now.Add(time.Hour)
+	p.Refused("ann", now)
+	assert.Equal(t, 16*time.Second, p.Reserve("ann", now).Delay)
+}
+
 func TestPairPauseGrowsWithComplaints(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := transport.NewPairs(6*time.Second, 45)
@@ -214,6 +317,17 @@ func TestPairsForgetWhoIsQuiet(t *testing.T) {
 		now = now.Add(time.Millisecond) // each bucket is full again after 6 s
 	}
 	assert.Less(t, p.Len(), 20_000)
+}
+
+// Looking for full buckets drops none that is not.
+func TestPairsForgetWhoIsQuietOnly(t *testing.T) {
+	p := transport.NewPairs(6*time.Second, 1)
+	now := time.Unix(1_800_000_000, 0)
+	p.Reserve("ann", now)
+	for i := range 5000 {
+		p.Reserve(fmt.Sprint(i), now)
+	}
+	assert.Equal(t, 6*time.Second, p.Reserve("ann", now).Delay)
 }
 
 // BenchmarkPairs shows what a million recipients cost, against a limiter of

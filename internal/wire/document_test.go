@@ -98,6 +98,22 @@ func TestRelease(t *testing.T) {
 	}
 }
 
+// Texts that the document remembers in the same place are not mixed up.
+func TestTextsThatEndAlike(t *testing.T) {
+	for range 3 {
+		for _, want := range []string{"a-12345678", "b-12345678", "a-12345678", "1", "2", "01"} {
+			d, err := wire.Parse([]byte(`["` + want + `"]`))
+			require.NoError(t, err)
+			first := d.Root().Array()
+			require.True(t, first.Next())
+			got, err := first.Value.Text()
+			require.NoError(t, err)
+			assert.Equal(t, want, got)
+			d.Release()
+		}
+	}
+}
+
 func seedDocuments(f *testing.F) {
 	for _, pattern := range []string{"../../testdata/contract/*.json", "../../testdata/contract/raw/*.json"} {
 		files, _ := filepath.Glob(pattern)
