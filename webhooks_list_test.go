@@ -54,7 +54,7 @@ func (s *listServer) RoundTrip(r *http.Request) (*http.Response, error) {
 func (s *listServer) client(t *testing.T) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.example.com/ABC100000001", "token-0123456789",
-		chatapi.WithHTTPClient(&http.Client{Transport: s}), chatapi.WithRetry(chatapi.Retry{Attempts: 1}))
+		chatapi.WithHTTPClient(&http.Client{Transport: s}), chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
 	require.NoError(t, err)
 	return client
 }
@@ -66,7 +66,7 @@ const (
 )
 
 func TestWebhooksList(t *testing.T) {
-	for reply, want := range map[string][]chatapi.WebhookURL{
+	for reply, want := range map[string][]chatapi.WebhookInfo{
 		string(readFile(t, "testdata/contract/response-webhook-one.json")):        {{URL: hookA}},
 		string(readFile(t, "testdata/contract/response-webhook-list.json")):       {{URL: hookA}, {URL: hookB, Status: "disabled"}},
 		string(readFile(t, "testdata/contract/response-webhook-comma-text.json")): {{URL: hookA}, {URL: hookB}},
@@ -85,8 +85,8 @@ func TestWebhooksList(t *testing.T) {
 			assert.Equal(t, want, got)
 		})
 	}
-	assert.True(t, chatapi.WebhookURL{Status: "DISABLED"}.Disabled())
-	assert.False(t, chatapi.WebhookURL{}.Disabled())
+	assert.True(t, chatapi.WebhookInfo{Status: "DISABLED"}.Disabled())
+	assert.False(t, chatapi.WebhookInfo{}.Disabled())
 }
 
 // A list that cannot be read must not be taken for an empty one: writing it
@@ -118,30 +118,30 @@ func TestWebhooksChange(t *testing.T) {
 	ctx := t.Context()
 	for _, c := range []struct {
 		name, reply string
-		do          func(*chatapi.WebhooksService) error
+		do          func(chatapi.WebhooksService) error
 		want        string // nothing written if empty
 	}{
-		{"add to none", `{"webhookUrl":""}`, func(s *chatapi.WebhooksService) error { return s.Add(ctx, " "+hookC+" ") }, `webhook {"webhookUrl":"` + hookC + `"}`},
-		{"add to one", list(hookA), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookC)},
-		{"add to two", `{"webhookUrl":"` + hookA + `, ` + hookB + `/"}`, func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookB+"/", hookC)},
-		{"add again", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
-		{"add again with a slash", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC+"/") }, ""},
-		{"add what is there with a slash", list(hookC + "/"), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
+		{"add to none", `{"webhookUrl":""}`, func(s chatapi.WebhooksService) error { return s.Add(ctx, " "+hookC+" ") }, `webhook {"webhookUrl":"` + hookC + `"}`},
+		{"add to one", list(hookA), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookC)},
+		{"add to two", `{"webhookUrl":"` + hookA + `, ` + hookB + `/"}`, func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookB+"/", hookC)},
+		{"add again", list(hookA, hookC), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
+		{"add again with a slash", list(hookA, hookC), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC+"/") }, ""},
+		{"add what is there with a slash", list(hookC + "/"), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
 		{"add what is disabled", string(readFile(t, "testdata/contract/response-webhook-list.json")),
-			func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookB) }, "webhook " + list(hookA, hookB)},
-		{"add what is there in capitals", list("HTTPS://Desk.Example.com/hooks/ABC100000001/s3cret"), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
+			func(s chatapi.WebhooksService) error { return s.Add(ctx, hookB) }, "webhook " + list(hookA, hookB)},
+		{"add what is there in capitals", list("HTTPS://Desk.Example.com/hooks/ABC100000001/s3cret"), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
 		{"add what differs by the case of its secret", list("https://desk.example.com/hooks/ABC100000001/S3CRET"),
-			func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("https://desk.example.com/hooks/ABC100000001/S3CRET", hookC)},
-		{"add on loopback", list(), func(s *chatapi.WebhooksService) error { return s.Add(ctx, "http://127.0.0.1:8080/s") }, `webhook {"webhookUrl":"http://127.0.0.1:8080/s"}`},
-		{"add keeps odd ones", list("ftp://old example", hookA), func(s *chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("ftp://old example", hookA, hookC)},
-		{"remove one of two", list(hookA, hookC), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC+"/") }, `webhook {"webhookUrl":"` + hookA + `"}`},
-		{"remove the last", list(hookC), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC) }, `settings {"webhookUrl":""}`},
-		{"remove what is not there", list(hookA), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, hookC) }, ""},
-		{"remove nothing", list(hookA), func(s *chatapi.WebhooksService) error { return s.Remove(ctx, "") }, ""},
-		{"replace", list(hookA), func(s *chatapi.WebhooksService) error { return s.Replace(ctx, hookB, hookC, hookB+"/") }, "webhook " + list(hookB, hookC)},
-		{"clear", list(hookA), func(s *chatapi.WebhooksService) error { return s.Clear(ctx) }, `settings {"webhookUrl":""}`},
-		{"enable", string(readFile(t, "testdata/contract/response-webhook-list.json")), func(s *chatapi.WebhooksService) error { return s.Enable(ctx) }, "webhook " + list(hookA, hookB)},
-		{"enable none", list(), func(s *chatapi.WebhooksService) error { return s.Enable(ctx) }, ""},
+			func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("https://desk.example.com/hooks/ABC100000001/S3CRET", hookC)},
+		{"add on loopback", list(), func(s chatapi.WebhooksService) error { return s.Add(ctx, "http://127.0.0.1:8080/s") }, `webhook {"webhookUrl":"http://127.0.0.1:8080/s"}`},
+		{"add keeps odd ones", list("ftp://old example", hookA), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list("ftp://old example", hookA, hookC)},
+		{"remove one of two", list(hookA, hookC), func(s chatapi.WebhooksService) error { return s.Remove(ctx, hookC+"/") }, `webhook {"webhookUrl":"` + hookA + `"}`},
+		{"remove the last", list(hookC), func(s chatapi.WebhooksService) error { return s.Remove(ctx, hookC) }, `settings {"webhookUrl":""}`},
+		{"remove what is not there", list(hookA), func(s chatapi.WebhooksService) error { return s.Remove(ctx, hookC) }, ""},
+		{"remove nothing", list(hookA), func(s chatapi.WebhooksService) error { return s.Remove(ctx, "") }, ""},
+		{"replace", list(hookA), func(s chatapi.WebhooksService) error { return s.Set(ctx, hookB, hookC, hookB+"/") }, "webhook " + list(hookB, hookC)},
+		{"clear", list(hookA), func(s chatapi.WebhooksService) error { return s.Clear(ctx) }, `settings {"webhookUrl":""}`},
+		{"enable", string(readFile(t, "testdata/contract/response-webhook-list.json")), func(s chatapi.WebhooksService) error { return s.Enable(ctx) }, "webhook " + list(hookA, hookB)},
+		{"enable none", list(), func(s chatapi.WebhooksService) error { return s.Enable(ctx) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := &listServer{reply: c.reply}
@@ -174,7 +174,7 @@ func TestWebhooksStatusLagsBehind(t *testing.T) {
 func TestWebhooksSetFalse(t *testing.T) {
 	for address, kind := range map[string]error{hookA: nil, hookA + "/": nil, hookB: chatapi.ErrRefused} {
 		server := &listServer{reply: `{"webhookUrl":"` + hookA + `"}`, set: `{"set":"false"}`}
-		assert.ErrorIs(t, server.client(t).Webhooks.Replace(t.Context(), address), kind, address)
+		assert.ErrorIs(t, server.client(t).Webhooks.Set(t.Context(), address), kind, address)
 	}
 }
 
@@ -185,11 +185,11 @@ func TestWebhooksRefused(t *testing.T) {
 	for name, call := range map[string]func() error{
 		"a sixth": func() error { return client.Webhooks.Add(ctx, hookC) },
 		"six at once": func() error {
-			return client.Webhooks.Replace(ctx, hookA, hookB, hookC, "https://x.example", "https://y.example", "https://z.example")
+			return client.Webhooks.Set(ctx, hookA, hookB, hookC, "https://x.example", "https://y.example", "https://z.example")
 		},
-		"none":           func() error { return client.Webhooks.Replace(ctx) },
+		"none":           func() error { return client.Webhooks.Set(ctx) },
 		"empty":          func() error { return client.Webhooks.Add(ctx, "") },
-		"spaces":         func() error { return client.Webhooks.Replace(ctx, hookA, "  ") },
+		"spaces":         func() error { return client.Webhooks.Set(ctx, hookA, "  ") },
 		"http":           func() error { return client.Webhooks.Add(ctx, "http://desk.example/secret-in-url") },
 		"ftp":            func() error { return client.Webhooks.Add(ctx, "ftp://desk.example/secret-in-url") },
 		"no scheme":      func() error { return client.Webhooks.Add(ctx, "desk.example/secret-in-url") },
@@ -216,12 +216,12 @@ func TestWebhooksRefused(t *testing.T) {
 		assert.ErrorContains(t, err, "no permission")
 	})
 	t.Run("nil", func(t *testing.T) {
-		for _, service := range []*chatapi.WebhooksService{nil, {}} {
+		for _, service := range []chatapi.WebhooksService{{}, (&chatapi.Client{}).Webhooks} {
 			_, err := service.List(ctx)
 			assert.ErrorIs(t, err, chatapi.ErrInvalid)
 			assert.ErrorIs(t, service.Add(ctx, hookA), chatapi.ErrInvalid)
 			assert.ErrorIs(t, service.Remove(ctx, hookA), chatapi.ErrInvalid)
-			assert.ErrorIs(t, service.Replace(ctx, hookA), chatapi.ErrInvalid)
+			assert.ErrorIs(t, service.Set(ctx, hookA), chatapi.ErrInvalid)
 			assert.ErrorIs(t, service.Clear(ctx), chatapi.ErrInvalid)
 			assert.ErrorIs(t, service.Enable(ctx), chatapi.ErrInvalid)
 		}
@@ -326,7 +326,7 @@ func TestWebhooksChangedAtTheSameTime(t *testing.T) {
 
 func TestWebhookURLLog(t *testing.T) {
 	var log bytes.Buffer
-	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "webhook", chatapi.WebhookURL{URL: hookC, Status: "disabled"})
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "webhook", chatapi.WebhookInfo{URL: hookC, Status: "disabled"})
 	assert.NotContains(t, log.String(), "s3cret")
 	assert.Contains(t, log.String(), "webhook.host=desk.example.com webhook.status=disabled")
 }
