@@ -69,6 +69,7 @@ func TestResolveAtItsEdges(t *testing.T) {
 		{"a text beside a file with the same text", text("hello"), func(s *store, at time.Time) { s.addFile(1, at, "hello"); s.add(2, 1, at, "hello") }, 0, chatapi.OutcomeAccepted},
 		{"without an id", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); delete(s.rows[0], "id") }, time.Hour, chatapi.OutcomeUnknown},
 		{"the text, at no time", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); delete(s.rows[0], "time") }, time.Hour, chatapi.OutcomeUnknown},
+		{"another text, at no time", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "bye"); delete(s.rows[0], "time") }, time.Hour, chatapi.OutcomeUnknown},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
