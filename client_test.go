@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -169,14 +170,15 @@ func TestSendPreparedChecks(t *testing.T) {
 		change func(*chatapi.Prepared)
 		kind   chatapi.ErrorKind
 	}{
-		"a newer version": {func(p *chatapi.Prepared) { p.Version = 2 }, chatapi.ErrInvalid},
-		"another channel": {func(p *chatapi.Prepared) { p.Channel = "ABC2" }, chatapi.ErrWrongChannel},
-		"no channel":      {func(p *chatapi.Prepared) { p.Channel = "" }, chatapi.ErrInvalid},
-		"no operation":    {func(p *chatapi.Prepared) { p.Operation = "" }, chatapi.ErrInvalid},
-		"a path":          {func(p *chatapi.Prepared) { p.Operation = "../settings" }, chatapi.ErrInvalid},
-		"no body":         {func(p *chatapi.Prepared) { p.Body = nil }, chatapi.ErrInvalid},
-		"half a body":     {func(p *chatapi.Prepared) { p.Body = json.RawMessage(`{"phone":`) }, chatapi.ErrInvalid},
-		"an array":        {func(p *chatapi.Prepared) { p.Body = json.RawMessage(`[]`) }, chatapi.ErrInvalid},
+		"a newer version":   {func(p *chatapi.Prepared) { p.Version = 2 }, chatapi.ErrInvalid},
+		"a version below 0": {func(p *chatapi.Prepared) { p.Version = -1 }, chatapi.ErrInvalid},
+		"another channel":   {func(p *chatapi.Prepared) { p.Channel = "ABC2" }, chatapi.ErrWrongChannel},
+		"no channel":        {func(p *chatapi.Prepared) { p.Channel = "" }, chatapi.ErrInvalid},
+		"no operation":      {func(p *chatapi.Prepared) { p.Operation = "" }, chatapi.ErrInvalid},
+		"a path":            {func(p *chatapi.Prepared) { p.Operation = "../settings" }, chatapi.ErrInvalid},
+		"no body":           {func(p *chatapi.Prepared) { p.Body = nil }, chatapi.ErrInvalid},
+		"half a body":       {func(p *chatapi.Prepared) { p.Body = json.RawMessage(`{"phone":`) }, chatapi.ErrInvalid},
+		"an array":          {func(p *chatapi.Prepared) { p.Body = json.RawMessage(`[]`) }, chatapi.ErrInvalid},
 	} {
 		p := prepared("ABC1")
 		tc.change(p)
@@ -411,4 +413,85 @@ func TestLoggerTellsNoSecrets(t *testing.T) {
 	for _, secret := range []string{opaqueToken, "12025550143", "hi"} {
 		assert.NotContains(t, log.String(), "="+secret)
 	}
+}
+
+// A call that has nothing to read succeeds with an empty reply.
+func TestAnEmptyReplyIsASuccess(t *testing.T) {
+	for _, body := range []string{"", " \r\n", "{}", "null", "[]"} {
+		assert.NoError(t, answering(t, 200, body).Messages.MarkRead(t.Context(), "wamid.1", false), "%q", body)
+	}
+	assert.ErrorIs(t, answering(t, 200, "OK").Messages.MarkRead(t.Context(), "wamid.1", false), chatapi.ErrUnavailable)
+	_, err := answering(t, 200, "").Channel.Status(t.Context())
+	assert.ErrorIs(t, err, chatapi.ErrUnavailable, "here there is something to read")
+}
+
+// An error after which it is open whether a group was made matches no other
+// kind, and has nothing behind it that does.
+func TestOpenCallsMatchNoOtherKind(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+	}{
+		"cut off":      {200, `{"id":`},
+		"not JSON":     {200, "OK"},
+		"empty":        {200, ""},
+		"upstream":     {500, `{"error":{"code":131026,"message":"undeliverable"}}`},
+		"timeout":      {408, ""},
+		"unavailable":  {503, "unavailable"},
+		"unauthorized": {500, `{"error":"Wrong token \"x\" for channel \"ABC1\""}`},
+		"a web page":   {502, "<html><title>Bad gateway</title></html>"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := answering(t, tc.status, tc.body).Groups.Create(t.Context(), chatapi.GroupDraft{Subject: "Spring"})
+			var e *chatapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, chatapi.ErrOutcomeUnknown, e.Kind)
+			assert.NoError(t, errors.Unwrap(err))
+			for _, kind := range []chatapi.Kind{chatapi.ErrUnavailable, chatapi.ErrUnauthorized, chatapi.ErrWrongChannel, chatapi.ErrRecipient, chatapi.ErrInvalid, chatapi.ErrNotFound} {
+				assert.NotErrorIs(t, err, kind)
+			}
+			assert.Equal(t, chatapi.RetryUnknown, e.Retry)
+			assert.Equal(t, "look whether it is done before asking again", e.Advice)
+		})
+	}
+}
+
+// A first pause above the longest one raises the longest, so that a
+// Retry-After between them is waited for.
+func TestMinWaitRaisesMaxWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		tries := 0
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{MinWait: time.Minute}),
+			networkEnd(func(*http.Request) (*http.Response, error) {
+				if tries++; tries > 1 {
+					return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+				}
+				r := reply(429, "")
+				r.Header.Set("Retry-After", "45")
+				return r, nil
+			}))
+		require.NoError(t, err)
+		began := time.Now()
+		_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
+		require.NoError(t, err)
+		assert.Equal(t, 45*time.Second, time.Since(began))
+	})
+}
+
+// 45 messages to one recipient go at once by default; the 46th waits.
+func TestDefaultPairBurst(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithPace(chatapi.Pace{Pair: 6 * time.Second}),
+			networkEnd(func(*http.Request) (*http.Response, error) { return reply(200, `{"sent":true,"id":"wamid.1"}`), nil }))
+		require.NoError(t, err)
+		began := time.Now()
+		for range 45 {
+			_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
+			require.NoError(t, err)
+		}
+		assert.Zero(t, time.Since(began))
+		_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
+		require.NoError(t, err)
+		assert.Equal(t, 6*time.Second, time.Since(began))
+	})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -135,4 +136,68 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	conn, err := none.Connect(context.Background(), chatapi.ConnectOptions{})
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 	assert.Contains(t, conn.String(), "Not connected")
+}
+
+// Each state in which nothing can be sent is an error, in any spelling.
+func TestConnectToAChannelThatIsNotReady(t *testing.T) {
+	for status, want := range map[string]struct {
+		kind  chatapi.Kind
+		retry chatapi.RetryClass
+	}{
+		"disconnected":  {chatapi.ErrBlocked, chatapi.RetryFix},
+		"uninitialized": {chatapi.ErrBlocked, chatapi.RetryFix},
+		"unregistered":  {chatapi.ErrBlocked, chatapi.RetryFix},
+		"UNREGISTERED":  {chatapi.ErrBlocked, chatapi.RetryFix},
+		"connecting":    {chatapi.ErrUnavailable, chatapi.RetryBackoff},
+		"Connecting":    {chatapi.ErrUnavailable, chatapi.RetryBackoff},
+	} {
+		service := &channel{answers: map[string]*http.Response{"/ABC1/status": reply(200, `{"status":"`+status+`"}`)}}
+		conn, err := connecting(t, service).Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/s3cret"})
+		var e *chatapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, want.kind, e.Kind, status)
+		assert.Equal(t, want.retry, e.Retry, status)
+		assert.Equal(t, "connect", e.Op)
+		assert.Contains(t, e.Sentence, strings.ToLower(status))
+		assert.JSONEq(t, `{"status":"`+status+`"}`, string(e.Raw))
+		assert.Equal(t, status, conn.Status, "as the service wrote it")
+		assert.Empty(t, service.webhooks, "nothing was changed")
+	}
+}
+
+// The sentences for an operator, and the numbers in them.
+func TestSentencesOfAConnection(t *testing.T) {
+	const one = `{"total":1,"templates":[{"id":"1","name":"a","language":"en","status":"approved","components":[]}]}`
+	for _, tc := range []struct {
+		name, status, profile, templates string
+		webhooks                         []string
+		says                             string
+		steps                            []string
+	}{
+		{"one of each", `{"status":"connected"}`, `{"phone":"12025550100"}`, one, []string{"https://desk.example/a"},
+			"Connection successfully established: channel ABC1, +1 202 555 0100, 1 template, 1 webhook",
+			[]string{"Channel ABC1 is connected.", "Its number is +1 202 555 0100.", "It has 1 template, 1 approved.", "Events go to 1 address."}},
+		{"nothing yet", `{"status":""}`, `{"about":"hi"}`, `{"total":0,"templates":[]}`, nil,
+			"Connection successfully established: channel ABC1, number unknown, 0 templates, 0 webhooks",
+			[]string{"Channel ABC1 is there.", "The profile names no number.", "It has 0 templates, 0 approved.", "Events go to 0 addresses."}},
+		{"a number of 11 digits elsewhere", `{"status":"connected"}`, `{"phone":"44205550100"}`, one, nil,
+			"Connection successfully established: channel ABC1, +44205550100, 1 template, 0 webhooks",
+			[]string{"Channel ABC1 is connected.", "Its number is +44205550100.", "It has 1 template, 1 approved.", "Events go to 0 addresses."}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			service := &channel{webhooks: tc.webhooks, answers: map[string]*http.Response{
+				"/ABC1/status": reply(200, tc.status), "/ABC1/me": reply(200, tc.profile), "/ABC1/templates": reply(200, tc.templates)}}
+			conn, err := connecting(t, service).Connect(t.Context(), chatapi.ConnectOptions{})
+			require.NoError(t, err)
+			assert.Equal(t, tc.says, conn.String())
+			var steps []string
+			for _, step := range conn.Steps {
+				steps = append(steps, step.Sentence)
+			}
+			assert.Equal(t, tc.steps, steps)
+		})
+	}
+	var none *chatapi.Connection
+	assert.Equal(t, "Not connected.", none.String())
+	assert.Equal(t, "Not connected.", new(chatapi.Connection).String())
 }

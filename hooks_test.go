@@ -276,3 +276,85 @@ func TestDurationOfAnAttempt(t *testing.T) {
 		assert.Equal(t, 2*time.Second, took)
 	})
 }
+
+// Hooks stand around an attempt like brackets: the first one given begins
+// first and ends last, and each works with the context of the one before.
+func TestSeveralHooks(t *testing.T) {
+	type key struct{}
+	var told []string
+	hook := func(name string, end func(chatapi.AttemptEnd)) chatapi.Option {
+		return chatapi.WithHooks(chatapi.Hooks{
+			Attempt: func(ctx context.Context, _ chatapi.AttemptStart) (context.Context, func(chatapi.AttemptEnd)) {
+				before, _ := ctx.Value(key{}).(string)
+				told = append(told, "begin "+name+" in "+before)
+				return context.WithValue(ctx, key{}, before+name), end
+			},
+		})
+	}
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken,
+		hook("a", func(chatapi.AttemptEnd) { told = append(told, "end a") }),
+		hook("b", func(chatapi.AttemptEnd) { panic("at the end of b") }), // there is no logger to warn
+		hook("c", nil),
+		hook("d", func(chatapi.AttemptEnd) { told = append(told, "end d") }),
+		networkEnd(func(r *http.Request) (*http.Response, error) {
+			in, _ := r.Context().Value(key{}).(string)
+			told = append(told, "attempt in "+in)
+			return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+		}))
+	require.NoError(t, err)
+	require.NotPanics(t, func() { _, err = client.SendPrepared(t.Context(), prepared("ABC1")) })
+	require.NoError(t, err)
+	assert.Equal(t, []string{"begin a in ", "begin b in a", "begin c in ab", "begin d in abc", "attempt in abcd", "end d", "end a"}, told)
+}
+
+// A hook is told of the reply what the caller's error will say.
+func TestTheEndOfAnAttempt(t *testing.T) {
+	for name, tc := range map[string]struct {
+		status int
+		body   string
+		send   chatapi.AttemptEnd
+		read   chatapi.AttemptEnd
+	}{
+		"accepted": {200, `{"sent":true,"id":"wamid.1"}`, chatapi.AttemptEnd{HTTPStatus: 200, MessageID: "wamid.1"}, chatapi.AttemptEnd{HTTPStatus: 200}},
+		"refused with 200": {200, `{"response":{"error":{"code":100,"message":"Invalid parameter"}}}`,
+			chatapi.AttemptEnd{HTTPStatus: 200, Kind: chatapi.ErrInvalid, Code: 100, Retry: chatapi.RetryFix},
+			chatapi.AttemptEnd{HTTPStatus: 200, Kind: chatapi.ErrInvalid, Code: 100, Retry: chatapi.RetryFix}},
+		"blocked": {403, "Channel subscription is blocked",
+			chatapi.AttemptEnd{HTTPStatus: 403, Kind: chatapi.ErrBlocked, Retry: chatapi.RetryFix},
+			chatapi.AttemptEnd{HTTPStatus: 403, Kind: chatapi.ErrBlocked, Retry: chatapi.RetryFix}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var r recorder
+			client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithHooks(r.hooks()),
+				networkEnd(func(*http.Request) (*http.Response, error) { return reply(tc.status, tc.body), nil }))
+			require.NoError(t, err)
+			_, _ = client.SendPrepared(t.Context(), prepared("ABC1"))
+			_, _ = client.Channel.Status(t.Context())
+			require.Len(t, r.ends, 2)
+			for i := range r.ends {
+				r.ends[i].Duration = 0
+			}
+			assert.Equal(t, []chatapi.AttemptEnd{tc.send, tc.read}, r.ends)
+			assert.Equal(t, []string{"sendMessage", "getStatus"}, []string{r.starts[0].Op, r.starts[1].Op})
+		})
+	}
+}
+
+// A limit on quality is not mended by going slower, so the pace stays.
+func TestPaceIgnoresLimitsOnQuality(t *testing.T) {
+	for _, code := range []string{"131048", "471", "131064"} {
+		synctest.Test(t, func(t *testing.T) {
+			api := chatapitest.New(t)
+			api.Customer("12025550143").Says("hi")
+			client := api.Client(chatapi.WithPace(chatapi.Pace{PerSecond: 10}))
+			_, _ = client.Send(t.Context(), ann, chatapi.Text{Body: "hello"})
+			api.Fail(chatapitest.Fault{Operation: "sendMessage", Status: 400, Body: `{"error":{"code":` + code + `,"message":"limit"}}`})
+			_, err := client.Send(t.Context(), ann, chatapi.Text{Body: "hello"})
+			require.ErrorIs(t, err, chatapi.ErrRateLimited, code)
+			started := time.Now()
+			_, err = client.Send(t.Context(), ann, chatapi.Text{Body: "hello"})
+			require.NoError(t, err)
+			assert.Equal(t, 100*time.Millisecond, time.Since(started), code)
+		})
+	}
+}

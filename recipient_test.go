@@ -136,3 +136,62 @@ func TestPhoneVariants(t *testing.T) {
 		}
 	}
 }
+
+func TestRecipientsAtTheEdge(t *testing.T) {
+	for _, to := range []chatapi.Recipient{
+		chatapi.Phone("120255"), chatapi.Phone("120255501430000"), // 6 and 15 digits
+		chatapi.Username(strings.Repeat("a", 128)), chatapi.Username("a"),
+		chatapi.BSUID("US.1"), chatapi.BSUID(strings.Repeat("A", 16) + ".1"), chatapi.BSUIDAsPhone(" US.1@lid "),
+	} {
+		_, err := offline(t).Prepare(to, chatapi.Text{Body: "Hello"})
+		assert.NoError(t, err, to)
+	}
+	for _, to := range []chatapi.Recipient{
+		chatapi.Phone("012025550143"), chatapi.Chat("\u00e4nn@c.us"), chatapi.Chat("a\u0001@c.us"), chatapi.Chat("12025550143@"), chatapi.Chat("@c.us"),
+		chatapi.BSUID("U.1"), chatapi.BSUID(strings.Repeat("A", 17) + ".1"), chatapi.BSUID("US."), chatapi.BSUID("US.1/2"),
+	} {
+		_, err := offline(t).Prepare(to, chatapi.Text{Body: "Hello"})
+		wrongField(t, err, chatapi.ErrInvalid, "recipient")
+	}
+	_, err := chatapi.ParseRecipient("12.34x")
+	wrongField(t, err, chatapi.ErrInvalid, "recipient")
+}
+
+// Only a person's chat has a phone number's key, and only a chat is a group.
+func TestKeysOfChats(t *testing.T) {
+	for key, r := range map[string]chatapi.Recipient{
+		"phone:12025550143":            annsChat,
+		"chat:ann@c.us":                chatapi.Chat("ann@c.us"),
+		"chat:12025@c.us":              chatapi.Chat("12025@c.us"), // too short for a number
+		"chat:120363000000000001@g.us": chatapi.Chat("120363000000000001@g.us"),
+		"bsuid:US.1":                   chatapi.BSUIDAsPhone("US.1"),
+		"username:ann":                 chatapi.Username("@ann"),
+	} {
+		assert.Equal(t, key, r.Key())
+	}
+	assert.False(t, chatapi.Username("a@g.us").IsGroup())
+	assert.False(t, chatapi.Phone("120363000000000001@g.us").IsGroup())
+	assert.Equal(t, "nobody", chatapi.Phone("nobody").String(), "no plus before a text")
+}
+
+func TestRecipientsInLogs(t *testing.T) {
+	for want, r := range map[string]chatapi.Recipient{
+		"":                             {},
+		"phone:*********43":            ann,
+		"chat:*********43@c.us":        annsChat,
+		"chat:****************01@g.us": chatapi.Chat("120363000000000001@g.us"),
+		"bsuid:**.1":                   chatapi.BSUID("US.1"),
+		"username:*nn":                 chatapi.Username("ann"),
+		"username:a":                   chatapi.Username("a"),
+	} {
+		assert.Equal(t, want, r.LogValue().String())
+	}
+}
+
+// Of Brazil's numbers only the mobile ones have a ninth digit, and Argentina's
+// 9 is not put before a 9.
+func TestNumbersWithoutVariants(t *testing.T) {
+	for _, number := range []string{"551150001234", "5511950001234", "5511887654321", "5412345678901", "549112345678", "52551234567", "5225512345678", "120255"} {
+		assert.Equal(t, []string{number}, chatapi.PhoneVariants(number))
+	}
+}

@@ -2,12 +2,15 @@ package chatapi_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -149,5 +152,112 @@ func TestContractReplies(t *testing.T) {
 			}
 			assert.Equal(t, want, got)
 		})
+	}
+}
+
+// A reply that says both yes and no, or neither, leaves the outcome of a send
+// open, and matches no other kind.
+func TestRepliesThatSayYesAndNo(t *testing.T) {
+	for name, body := range map[string]string{
+		"error beside a job":            `{"error":"no such luck","jobId":"job-000001"}`,
+		"errors beside a job":           `{"errors":[{"code":131026,"title":"Message undeliverable"}],"jobId":4711}`,
+		"response.error beside a job":   `{"response":{"error":"Calling not enabled (138000)"},"jobId":"job-000001"}`,
+		"error beside sent":             `{"sent":true,"error":{"code":131047,"message":"Re-engagement message"}}`,
+		"id and message":                `{"id":"wamid.1","message":"Sent to 12025550143@c.us"}`,
+		"id and a message that refuses": `{"id":"wamid.1","message":"Dialog window is closed"}`,
+		"id and code":                   `{"id":"wamid.1","code":131047}`,
+		"numeric id and message":        `{"id":17,"message":"done"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := answering(t, 200, body).SendPrepared(t.Context(), prepared("ABC1"))
+			var e *chatapi.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, chatapi.ErrOutcomeUnknown, e.Kind)
+			assert.Equal(t, chatapi.RetryUnknown, e.Retry)
+			assert.NotNil(t, e.Attempt)
+			assert.NoError(t, errors.Unwrap(err), "nothing else can be matched")
+			assert.Regexp(t, "^the reply says (both yes and|neither yes nor) no$|: the reply says (both yes and|neither yes nor) no$", e.Reason)
+		})
+	}
+}
+
+// Where a body has two codes, the contract's order decides: errors, error,
+// response.error, code.
+func TestTheFirstCodeOfTheContractsOrder(t *testing.T) {
+	const sources = `"errors":[{"code":131050,"title":"stopped"}],"error":{"code":131026,"message":"undeliverable"},"response":{"error":{"code":132001,"message":"no template"}},"code":131047`
+	for _, tc := range []struct {
+		name, body string
+		kind       chatapi.Kind
+		code       int
+	}{
+		{"errors before error", `{"error":{"code":131026,"message":"undeliverable"},"errors":[{"code":131050,"title":"stopped"}]}`, chatapi.ErrOptedOut, 131050},
+		{"error before response.error", `{"response":{"error":{"code":132001,"message":"no template"}},"error":{"code":131026,"message":"undeliverable"}}`, chatapi.ErrRecipient, 131026},
+		{"response.error before code", `{"code":131047,"response":{"error":{"code":132001,"message":"no template"}}}`, chatapi.ErrTemplate, 132001},
+		{"all of them", `{` + sources + `}`, chatapi.ErrOptedOut, 131050},
+		{"the first of errors", `{"errors":[{"code":131026},{"code":131050}]}`, chatapi.ErrRecipient, 131026},
+		{"code before error_code", `{"error":{"error_code":131050,"code":131026}}`, chatapi.ErrRecipient, 131026},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			client := answering(t, 200, tc.body)
+			_, sending := client.SendPrepared(t.Context(), prepared("ABC1"))
+			_, reading := client.Profile.Get(t.Context())
+			for _, err := range []error{sending, reading} {
+				var e *chatapi.Error
+				require.ErrorAs(t, err, &e)
+				assert.Equal(t, tc.code, e.Code)
+				assert.Equal(t, tc.kind, e.Kind)
+			}
+		})
+	}
+	_, err := answering(t, 400, `{`+sources+`}`).Profile.Get(t.Context())
+	var e *chatapi.Error
+	require.ErrorAs(t, err, &e)
+	assert.Equal(t, "stopped: undeliverable: no template", e.Reason, "texts come in the same order")
+}
+
+// The address of a redirect may hold a secret in its query.
+func TestARedirectShowsNoQuery(t *testing.T) {
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, networkEnd(func(*http.Request) (*http.Response, error) {
+		r := reply(302, "")
+		r.Header.Set("Location", "https://elsewhere.example/login?x=s3cret")
+		return r, nil
+	}))
+	require.NoError(t, err)
+	_, sending := client.SendPrepared(t.Context(), prepared("ABC1"))
+	_, reading := client.Channel.Status(t.Context())
+	for _, err := range []error{sending, reading} {
+		var e *chatapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, chatapi.ErrNotFound, e.Kind)
+		assert.Equal(t, "the address redirects to https://elsewhere.example/login", e.Reason)
+		assert.NotContains(t, fmt.Sprintf("%v %+v %#v", err, e, e), "s3cret")
+	}
+}
+
+// Only a rate limit is advised to come back after Retry-After: a send that was
+// answered 503 has to be looked up first.
+func TestAdviceBesideRetryAfter(t *testing.T) {
+	for _, tc := range []struct {
+		status int
+		trust  bool
+		advice string
+	}{
+		{429, false, "try again in 45s"},
+		{503, false, "look it up before sending it again: it may have gone out"},
+		{503, true, "try again later; a message may have gone out, so look it up first"},
+		{403, false, "look at the subscription of the channel in the Chat API cabinet"},
+	} {
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1, Trust503: tc.trust}),
+			networkEnd(func(*http.Request) (*http.Response, error) {
+				r := reply(tc.status, "")
+				r.Header.Set("Retry-After", "45")
+				return r, nil
+			}))
+		require.NoError(t, err)
+		_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
+		var e *chatapi.Error
+		require.ErrorAs(t, err, &e)
+		assert.Equal(t, 45*time.Second, e.RetryAfter)
+		assert.Equal(t, tc.advice, e.Advice, "%d %v", tc.status, tc.trust)
 	}
 }
