@@ -20,7 +20,7 @@ import (
 
 // tooMany is more requests than any test makes of serving or a store: a loop
 // without a pause or an end fails the test instead of hanging it.
-const tooMany = 5000
+const tooMany = 1000
 
 // serving returns a client whose service answers the n-th call, from 0, as told.
 func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *chatapi.Client {
