@@ -47,7 +47,9 @@ func (s *store) spoilt(number int) {
 func (s *store) RoundTrip(r *http.Request) (*http.Response, error) {
 	query := r.URL.Query()
 	query.Del("token")
-	s.seen = append(s.seen, query.Encode())
+	if s.seen = append(s.seen, query.Encode()); len(s.seen) > tooMany {
+		return reply(401, `{"error":"too many"}`), nil
+	}
 	if s.fail != nil {
 		if resp := s.fail(len(s.seen)); resp != nil {
 			return resp, nil

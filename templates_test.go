@@ -18,12 +18,21 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
+// tooMany is more requests than any test makes of serving or a store: a loop
+// without a pause or an end fails the test instead of hanging it.
+const tooMany = 1000
+
 // serving returns a client whose service answers the n-th call, from 0, as told.
 func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *chatapi.Client {
 	t.Helper()
 	n := -1
 	network := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		n++
+		if n++; n == tooMany {
+			t.Errorf("%d requests: the client does not pause", n)
+		}
+		if n >= tooMany {
+			return reply(401, `{"error":"too many"}`), nil
+		}
 		return answer(n, r), nil
 	})}
 	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken, chatapi.WithHTTPClient(network), chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))

@@ -196,6 +196,8 @@ var refusals = []struct {
 	{"four buttons", "sendButton", `{"phone":"12025550143","body":"x","buttons":[{"id":"1","title":"1"},{"id":"2","title":"2"},{"id":"3","title":"3"},{"id":"4","title":"4"}]}`, 400, "buttons has 4 of at most 3"},
 	{"long button", "sendButton", `{"phone":"12025550143","body":"x","sections":[{"type":"reply","reply":{"id":"1","title":"` + strings.Repeat("x", 21) + `"}}]}`, 400, "21 of at most 20"},
 	{"two equal buttons", "sendButton", `{"phone":"12025550143","body":"x","buttons":[{"id":"1","title":"1"},{"id":"1","title":"2"}]}`, 200, "must be unique"},
+	{"two equal titles", "sendButton", `{"phone":"12025550143","body":"x","buttons":[{"id":"1","title":"1"},{"id":"2","title":"1"}]}`, 200, "must be unique"},
+	{"two equal rows", "sendList", `{"phone":"12025550143","body":"x","buttonText":"l","sections":[{"rows":[{"id":"1","title":"1"},{"id":"1","title":"2"}]}]}`, 200, "must be unique"},
 	{"list without label", "sendList", `{"phone":"12025550143","body":"x","sections":[{"rows":[{"id":"1","title":"1"}]}]}`, 400, "buttonText or action is required"},
 	{"list of sections without title", "sendList", `{"phone":"12025550143","body":"x","buttonText":"l","sections":[{"rows":[{"id":"1","title":"1"}]},{"rows":[{"id":"2","title":"2"}]}]}`, 200, "Sections need a title"},
 	{"reaction to nothing", "sendReaction", `{"phone":"12025550143","body":"x"}`, 400, "quotedMsgId is required"},

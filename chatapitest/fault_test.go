@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,6 +83,59 @@ func TestFaults(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRetryAfterIsRoundedUp: the header has whole seconds, and a client must not
+// come back too early.
+func TestRetryAfterIsRoundedUp(t *testing.T) {
+	for after, want := range map[time.Duration]string{1500 * time.Millisecond: "2", 2 * time.Second: "2", time.Millisecond: "1"} {
+		api := chatapitest.New(t)
+		api.Fail(chatapitest.Fault{Status: 429, RetryAfter: after})
+		for name, responder := range map[string]func(*http.Request) (*http.Response, error){
+			"fault": api.Transport.RoundTrip, "responder": chatapitest.RespondRateLimited(after),
+		} {
+			resp, err := responder(httptest.NewRequest(http.MethodGet, api.URL+"/status?token="+api.Token, nil))
+			require.NoError(t, err)
+			assert.Equal(t, want, resp.Header.Get("Retry-After"), "%s, %s", name, after)
+		}
+	}
+}
+
+// TestFaultLeavesTheHeaderAlone: the caller's Header stays as it was given.
+func TestFaultLeavesTheHeaderAlone(t *testing.T) {
+	api := chatapitest.New(t)
+	header := http.Header{"X-Trace": {"a"}}
+	api.Fail(chatapitest.Fault{Status: 429, RetryAfter: time.Second, Header: header, Times: -1})
+	for range 2 {
+		resp, err := api.Transport.RoundTrip(httptest.NewRequest(http.MethodGet, api.URL+"/status?token="+api.Token, nil))
+		require.NoError(t, err)
+		assert.Equal(t, []string{"a"}, resp.Header["X-Trace"])
+		resp.Header["X-Trace"][0] = "b"
+	}
+	assert.Equal(t, http.Header{"X-Trace": {"a"}}, header)
+}
+
+// TestResultsAreCopies: what a caller does to a result changes no other result.
+func TestResultsAreCopies(t *testing.T) {
+	api := chatapitest.New(t)
+	customer := api.Customer(ann)
+	api.Webhook("https://log.test/x", &listener{})
+	api.Webhook("https://nowhere.test/x", nil)
+	customer.Says("hi")
+	_, err := api.Client().Send(t.Context(), customer.Recipient(), chatapi.Text{Body: "x"})
+	require.NoError(t, err)
+	api.Settle()
+
+	calls, delivered, undelivered, received := api.Calls(), api.Delivered(), api.Undelivered(), customer.Received()
+	require.NotEmpty(t, calls)
+	require.NotEmpty(t, delivered)
+	require.NotEmpty(t, undelivered)
+	require.NotEmpty(t, received)
+	calls[0].Path, delivered[0].URL, undelivered[0].URL, received[0].Text = "changed", "changed", "changed", "changed"
+	assert.Equal(t, "sendMessage", api.Calls()[0].Path)
+	assert.Equal(t, "https://log.test/x", api.Delivered()[0].URL)
+	assert.Equal(t, "https://nowhere.test/x", api.Undelivered()[0].URL)
+	assert.Equal(t, "x", customer.LastReceived().Text)
 }
 
 func TestCalls(t *testing.T) {

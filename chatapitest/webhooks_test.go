@@ -441,6 +441,25 @@ func TestOffline(t *testing.T) {
 	assert.Equal(t, []string{"echo there?", "sent", "delivered"}, events.keys())
 }
 
+// TestOfflineTwice: what waited is delivered once, however often the phone is
+// switched off and on.
+func TestOfflineTwice(t *testing.T) {
+	api := chatapitest.New(t)
+	events := &listener{}
+	customer := api.Customer(ann)
+	customer.Says("bye")
+	api.Webhook("https://log.test/x", events)
+	customer.GoesOffline()
+	_, err := api.Client().Send(t.Context(), customer.Recipient(), chatapi.Text{Body: "there?"})
+	require.NoError(t, err)
+	for range 2 {
+		customer.ComesOnline()
+		customer.GoesOffline()
+	}
+	assert.Len(t, customer.Received(), 1)
+	assert.Equal(t, []string{"echo there?", "sent", "delivered"}, events.keys())
+}
+
 // TestManyAtOnce is for the race detector: senders, customers and readers.
 func TestManyAtOnce(t *testing.T) {
 	api := chatapitest.New(t)

@@ -1,0 +1,188 @@
+package chatapi_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// patient is a registry with the channel ABC1, whose service answers as told.
+type patient struct {
+	t        *testing.T
+	channels *chatapi.Channels
+	client   *chatapi.Client
+	told     []chatapi.HealthState
+	onChange func(chatapi.Health)
+
+	status int
+	body   string
+}
+
+func newPatient(t *testing.T) *patient {
+	p := &patient{t: t}
+	p.channels = chatapi.NewChannels(
+		chatapi.WithHealthChange(func(_ chatapi.ChannelID, h chatapi.Health) {
+			p.told = append(p.told, h.State)
+			if p.onChange != nil {
+				p.onChange(h)
+			}
+		}),
+		chatapi.WithClientOptions(once, networkEnd(func(*http.Request) (*http.Response, error) { return reply(p.status, p.body), nil })))
+	p.put()
+	return p
+}
+
+// put gives the channel a new client, which is used from then on.
+func (p *patient) put() {
+	var err error
+	p.client, err = p.channels.Put("https://api.test/ABC1", opaqueToken)
+	require.NoError(p.t, err)
+}
+
+// call makes one call that is answered so, and returns the health after it.
+func (p *patient) call(status int, body string) chatapi.Health {
+	p.status, p.body = status, body
+	_, _ = p.client.Channel.Status(p.t.Context())
+	return p.channels.Health("ABC1")
+}
+
+// send is call with a send.
+func (p *patient) send(status int, body string) chatapi.Health {
+	p.status, p.body = status, body
+	_, _ = p.client.Send(p.t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+	return p.channels.Health("ABC1")
+}
+
+// Removing the channel in the middle of what is being told ends the telling.
+func TestRemoveWhileHealthIsTold(t *testing.T) {
+	p := newPatient(t)
+	p.onChange = func(chatapi.Health) {
+		p.put() // heals, which would be told next
+		assert.True(t, p.channels.Remove("ABC1"))
+	}
+	p.call(401, `{}`)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.told)
+}
+
+// Failures count in a row and for one client; a refusal is an answer.
+func TestHealthForgetsFailures(t *testing.T) {
+	for name, between := range map[string]func(*patient){
+		"a new client": (*patient).put,
+		"a refusal":    func(p *patient) { p.call(404, `{"error":"Method not found"}`) },
+		"a success":    func(p *patient) { p.call(200, `{}`) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := newPatient(t)
+			p.call(500, "")
+			p.call(500, "")
+			between(p)
+			p.call(500, "")
+			assert.Equal(t, chatapi.HealthHealthy, p.call(500, "").State)
+			assert.Equal(t, chatapi.HealthDegraded, p.call(500, "").State)
+		})
+	}
+}
+
+// A second cause in one state is the new reason, not a new beginning.
+func TestHealthOfASecondCause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPatient(t)
+		first := p.call(401, `{"error":"invalid or expired token"}`)
+		time.Sleep(time.Minute)
+		second := p.call(401, `{"error":"Wrong token \"x\" for channel \"ABC1\""}`)
+		assert.NotEqual(t, first.Reason, second.Reason)
+		assert.Equal(t, first.Since, second.Since)
+		assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.told)
+	})
+}
+
+// After a plain 403 a reading call heals, even if the account was blocked before.
+func TestHealthOfABlockWithAnotherCause(t *testing.T) {
+	const locked = `{"sent":false,"error":{"code":131031,"message":"Account locked"}}`
+	p := newPatient(t)
+	require.Equal(t, chatapi.HealthBlocked, p.send(200, locked).State)
+	require.Equal(t, chatapi.HealthBlocked, p.call(200, `{}`).State)
+	require.Equal(t, chatapi.HealthBlocked, p.call(403, "Channel subscription is blocked").State)
+	assert.Equal(t, chatapi.HealthHealthy, p.call(200, `{}`).State)
+
+	require.Equal(t, chatapi.HealthBlocked, p.call(403, "Channel subscription is blocked").State)
+	require.Equal(t, chatapi.HealthBlocked, p.send(200, locked).State)
+	assert.Equal(t, chatapi.HealthBlocked, p.call(200, `{}`).State)
+}
+
+// Failures change no state that an admin has to end.
+func TestHealthOfABlockedChannelThatFails(t *testing.T) {
+	for state, status := range map[chatapi.HealthState]int{chatapi.HealthBlocked: 403, chatapi.HealthNeedsToken: 401} {
+		p := newPatient(t)
+		blocked := p.call(status, "")
+		require.Equal(t, state, blocked.State)
+		for range 4 {
+			p.call(500, "")
+		}
+		assert.Equal(t, blocked, p.channels.Health("ABC1"))
+	}
+}
+
+// What Put itself changes is told before Put returns.
+func TestPutTellsThatTheChannelIsHealthy(t *testing.T) {
+	p := newPatient(t)
+	p.call(401, `{}`)
+	p.put()
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.told)
+}
+
+// A change that is caused while another one is told waits until that one is.
+func TestHealthIsToldInOrder(t *testing.T) {
+	p := newPatient(t)
+	depth := 0
+	p.onChange = func(h chatapi.Health) {
+		depth++
+		assert.Equal(t, 1, depth)
+		if h.State == chatapi.HealthNeedsToken {
+			p.put()
+		}
+		depth--
+	}
+	p.call(401, `{}`)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.told)
+}
+
+// A panic of the function that is told ends no later telling.
+func TestHealthIsToldAfterAPanic(t *testing.T) {
+	p := newPatient(t)
+	p.onChange = func(chatapi.Health) { panic("broken") }
+	assert.PanicsWithValue(t, "broken", func() { p.call(403, "") })
+	p.onChange = nil
+	p.call(200, `{}`)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthBlocked, chatapi.HealthHealthy}, p.told)
+}
+
+// A channel's own options come after those of the registry, and win.
+func TestChannelsOwnOptionsWin(t *testing.T) {
+	calls := 0
+	count := networkEnd(func(*http.Request) (*http.Response, error) { calls++; return reply(200, `{}`), nil })
+	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(*http.Request) (*http.Response, error) { return reply(500, ""), nil })))
+	client, err := channels.Put("https://api.test/ABC1", opaqueToken, count)
+	require.NoError(t, err)
+	_, err = client.Channel.Status(t.Context())
+	require.NoError(t, err)
+	assert.Equal(t, 1, calls)
+}
+
+// The registry keeps secrets of its own, whatever becomes of the caller's slice.
+func TestSetWebhookSecretsCopies(t *testing.T) {
+	channels := chatapi.NewChannels()
+	_, err := channels.Put("https://api.test/ABC1", opaqueToken)
+	require.NoError(t, err)
+	secrets := []string{"old", "new"}
+	require.NoError(t, channels.SetWebhookSecrets("abc1", secrets...))
+	secrets[0] = "changed"
+	assert.Equal(t, []string{"old", "new"}, channels.WebhookSecrets(context.Background(), "instanceABC1"))
+}

@@ -1,0 +1,100 @@
+package chatapi_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// metaStatus returns the event of a status with these members.
+func metaStatus(t *testing.T, members string) *chatapi.StatusEvent {
+	t.Helper()
+	return one[*chatapi.StatusEvent](t, cloud("messages", `{"statuses":[{"id":"m",`+members+`}]}`))
+}
+
+func TestParseWebhookPricing(t *testing.T) {
+	price := func(members string) *chatapi.StatusPricing {
+		e := metaStatus(t, `"status":"sent",`+members)
+		require.NotNil(t, e.Pricing)
+		return e.Pricing
+	}
+	dollars := func(micros int64) *chatapi.Money { return &chatapi.Money{Micros: micros, Currency: "USD"} }
+	const inner, outer = `"pricing":{"cost":{"amount":0.01,"currency":"USD"}}`, `"cost":{"amount":0.02,"currency":"USD"}`
+	assert.Equal(t, dollars(10_000), price(inner+","+outer).Cost)
+	assert.Equal(t, dollars(10_000), price(outer+","+inner).Cost)
+	assert.Equal(t, dollars(20_000), price(outer).Cost)
+	assert.Equal(t, dollars(20_000), price(`"pricing":{"category":"utility"},`+outer).Cost)
+
+	yes, no := true, false
+	for raw, want := range map[string]*bool{`true`: &yes, `0`: &no, `null`: nil, `""`: nil, `"perhaps"`: nil} {
+		assert.Equal(t, want, price(`"pricing":{"billable":`+raw+`}`).Billable, raw)
+	}
+	assert.Equal(t, "utility", metaStatus(t, `"status":"sent","pricing":{"category":"utility"}`).Category)
+}
+
+func TestParseWebhookPaymentAmount(t *testing.T) {
+	amount := func(value, offset, currency string) *chatapi.Money {
+		return one[*chatapi.PaymentEvent](t, cloud("messages", `{"statuses":[{"id":"m","type":"payment","status":"captured","payment":{
+			"amount":{"value":`+value+`,"offset":`+offset+`},"currency":"`+currency+`"}}]}`)).Amount
+	}
+	assert.Equal(t, &chatapi.Money{Micros: 12_340_000, Currency: "INR"}, amount("1234", "100", "INR"))
+	assert.Equal(t, &chatapi.Money{Currency: "INR"}, amount("0", "100", "INR"))
+	for _, c := range [][3]string{{"-1234", "100", "INR"}, {"1234", "3", "INR"}, {"1234", "-100", "INR"}, {"1234", "100", "inr"},
+		{"1099511627776", "1", "INR"}, {"9223372036854775807", "1", "INR"}} {
+		assert.Nil(t, amount(c[0], c[1], c[2]), "%v", c)
+	}
+	assert.Equal(t, int64(1_099_511_627_775_000_000), amount("1099511627775", "1", "INR").Micros)
+}
+
+// A payment's transactions have keys of their own, and an event without an id
+// has the instant in its key.
+func TestParseWebhookKeysOfAccountEvents(t *testing.T) {
+	key := func(transaction string) string {
+		return one[*chatapi.PaymentEvent](t, cloud("messages", `{"statuses":[{"id":"m","type":"payment","status":"failed","payment":{
+			"transaction":{"id":"`+transaction+`"}}}]}`)).Key()
+	}
+	assert.Equal(t, "payment/m/failed/t1", key("t1"))
+	assert.NotEqual(t, key("t1"), key("t2"))
+
+	at := func(time string) string {
+		return one[*chatapi.AccountEvent](t, `{"entry":[{`+time+`"changes":[{"field":"security","value":{"event":"PIN_CHANGED"}}]}]}`).Key()
+	}
+	assert.Regexp(t, `^account/sha256:[0-9a-f]{32}$`, at(""))
+	assert.Equal(t, at("")+"/1790000000", at(`"time":1790000000,`))
+}
+
+func TestParseWebhookStatusRecipient(t *testing.T) {
+	const own, ofMessage = `"recipient_id":"12025550143"`, `"message":{"recipient_id":"12025550111"}`
+	assert.Equal(t, "12025550143", metaStatus(t, `"status":"sent",`+own+","+ofMessage).To.Phone)
+	assert.Equal(t, "12025550143", metaStatus(t, `"status":"sent",`+ofMessage+","+own).To.Phone)
+	assert.Equal(t, "12025550111", metaStatus(t, `"status":"sent",`+ofMessage).To.Phone)
+}
+
+// EventInfo.Wire keeps the word that the service used before 2024.
+func TestParseWebhookViewed(t *testing.T) {
+	for wire, e := range map[string]*chatapi.StatusEvent{
+		"status.viewed": metaStatus(t, `"status":"viewed"`),
+		"ack.viewed":    one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"viewed"}]}`),
+	} {
+		assert.Equal(t, chatapi.StatusRead, e.Status)
+		assert.Equal(t, wire, e.Wire)
+	}
+}
+
+func TestParseWebhookStatusErrorMembers(t *testing.T) {
+	for raw, want := range map[string]chatapi.StatusError{
+		`{"code":999998,"error_code":999999}`:                {Code: 999998},
+		`{"error_code":999999,"code":999998}`:                {Code: 999999},
+		`{"code":0,"error_code":999999}`:                     {Code: 999999},
+		`{"message":"M","title":"T"}`:                        {Title: "T"},
+		`{"title":"T","message":"M"}`:                        {Title: "T"},
+		`{"details":"D","error_data":{"details":"D2"}}`:      {Details: "D2"},
+		`{"details":"D","error_data":{"details":""}}`:        {Details: "D"},
+		`{"code":999999,"error_data":{"details":"D","x":1}}`: {Code: 999999, Details: "D"},
+	} {
+		assert.Equal(t, []chatapi.StatusError{want}, metaStatus(t, `"status":"failed","errors":[`+raw+`]`).Errors, raw)
+	}
+}
