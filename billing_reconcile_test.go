@@ -54,3 +54,42 @@ func TestReconcile(t *testing.T) {
 	_, err = ledger.Reconcile(february)
 	require.ErrorIs(t, err, chatapi.ErrInvalid)
 }
+
+// Statuses of one message come in any order: what one says and the other leaves
+// out is kept, and of two ends of a conversation the later.
+func TestStatusesInEitherOrderReportTheSame(t *testing.T) {
+	at := instant("2022-03-10T10:00:00Z")
+	end := at.Add(24 * time.Hour)
+	all := sent("m1", at, customerA, "")
+	failed := all[1]
+	failed.Kind, failed.Category = chatapi.ActivityFailed, "utility"
+	all[0].Reported = chatapi.Reported{Conversation: "c1", ExpiresAt: end.Add(time.Minute), Origin: "business_initiated"}
+	all[1].Reported = chatapi.Reported{Conversation: "c1", ExpiresAt: end, Model: "CBP", Billable: "false"}
+	all = append(all, failed)
+	want := snapshotOf(t, newLedger(t, chatapi.Account{}, all...))
+	for _, arrival := range arrivals(all) {
+		ledger := newLedger(t, chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}}, arrival...)
+		require.Equal(t, want, snapshotOf(t, ledger))
+		differences, err := ledger.Reconcile(chatapi.Month(2022, time.March))
+		require.NoError(t, err)
+		require.Len(t, differences, 1)
+		assert.Equal(t, chatapi.Reported{Conversation: "c1", ExpiresAt: end.Add(time.Minute), Origin: "business_initiated", Model: "CBP", Billable: "false"},
+			differences[0].Reported)
+	}
+}
+
+// A failed status can know the category that a delivered one leaves out.
+func TestTheCategoryIsThatOfWhicheverStatusNamesIt(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	for _, kind := range []chatapi.ActivityKind{chatapi.ActivityFailed, chatapi.ActivityRead} {
+		all := sent("m1", at, customerA, "")
+		named := all[1]
+		named.Kind, named.At, named.Category = kind, named.At.Add(time.Second), "utility"
+		for _, arrival := range arrivals(append(all, named)) {
+			bill, err := newLedger(t, chatapi.Account{}, arrival...).Bill(may2026)
+			require.NoError(t, err)
+			require.Len(t, bill.Charges, 1)
+			require.Equal(t, "utility", bill.Charges[0].Category, kind)
+		}
+	}
+}
