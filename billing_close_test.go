@@ -239,3 +239,34 @@ func TestRulesFromTheFirstOpenInstantMayChange(t *testing.T) {
 	_, err := chatapi.RestoreLedger(bytes.NewReader(snapshotOf(t, ledger)), chatapi.Account{Rules: rules[:1]})
 	assert.ErrorIs(t, err, chatapi.ErrSnapshot, "those of the closed month may not")
 }
+
+// A month before the last closed one is closed already: nothing is opened again.
+func TestClosingAnEarlierMonthKeepsTheLaterOneClosed(t *testing.T) {
+	ledger := newLedger(t, chatapi.Account{}, append(sent("m1", instant("2022-05-10T10:00:00Z"), customerA, "utility"),
+		sent("m2", instant("2022-06-10T10:00:00Z"), customerA, "utility")...)...)
+	want := closeMonth(t, ledger, june2022).Totals
+	closeMonth(t, ledger, may2022)
+	for _, a := range sent("late", instant("2022-06-20T10:00:00Z"), customerB, "utility") {
+		require.NoError(t, ledger.Record(a))
+	}
+	june := billOf(t, ledger, june2022)
+	assert.True(t, june.Closed)
+	assert.Equal(t, want, june.Totals)
+	require.Len(t, june.Late, 1)
+	assert.Equal(t, "late", june.Late[0].MessageID)
+	_, err := ledger.Quote(instant("2022-06-20T10:00:00Z"), abc, annPhone, hello)
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+}
+
+// What an answer of the next month makes late is listed once, also when that
+// month is closed in turn.
+func TestWhatAnAnswerMakesLateIsListedOnce(t *testing.T) {
+	ledger := newLedger(t, chatapi.Account{}, wrote(instant("2022-05-31T22:00:00Z"), customerA))
+	closeMonth(t, ledger, may2022)
+	for _, a := range sent("m1", instant("2022-06-01T01:00:00Z"), customerA, "") {
+		require.NoError(t, ledger.Record(a))
+	}
+	require.Len(t, billOf(t, ledger, may2022).Late, 1)
+	closeMonth(t, ledger, june2022)
+	require.Len(t, billOf(t, ledger, may2022).Late, 1)
+}

@@ -255,3 +255,32 @@ func TestAQuoteAtTheEndOfAClosedMonth(t *testing.T) {
 	_, err = ledger.Quote(end.Add(-1), abc, annPhone, hello)
 	require.ErrorIs(t, err, chatapi.ErrInvalid)
 }
+
+// Under Chat API's anchor one answer opens a conversation of the month before:
+// each takes from the free tier of its own month.
+func TestACampaignOverAMonthsEnd(t *testing.T) {
+	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.May), Units: 1000}}}
+	ledger := newLedger(t, account, wrote(instant("2022-05-31T22:00:00Z"), customerA))
+	campaign, err := ledger.QuoteAll(instant("2022-06-01T01:00:00Z"), abc, func(yield func(chatapi.Recipient, chatapi.Message) bool) {
+		_ = yield(customerA.Recipient(), hello) && yield(customerB.Recipient(), hello)
+	})
+	require.NoError(t, err)
+	free := map[string]chatapi.FreeReason{}
+	for _, c := range campaign.Costs {
+		free[c.Category] = c.Free
+	}
+	assert.Equal(t, map[string]chatapi.FreeReason{chatapi.CategoryUserInitiated: "", chatapi.CategoryBusinessInitiated: chatapi.FreeTier}, free)
+}
+
+// A rule that changes within the month: what was charged under the old one took
+// nothing from the tier.
+func TestAQuoteAfterARuleChangedWithinTheMonth(t *testing.T) {
+	rule := chatapi.Rule{Model: chatapi.ModelPMP2026, Free: 1, Scope: chatapi.ScopeNumber, Categories: []string{chatapi.CategoryService}}
+	more := rule
+	more.Since, more.Free = "2026-11-15", 3
+	ledger := newLedger(t, chatapi.Account{Rules: []chatapi.Rule{rule, more}}, append(sent("m1", instant("2026-11-10T10:00:00Z"), customerA, ""),
+		sent("m2", instant("2026-11-11T10:00:00Z"), customerA, "")...)...)
+	quote, err := ledger.Quote(instant("2026-11-20T10:00:00Z"), abc, annPhone, hello)
+	require.NoError(t, err)
+	assert.Contains(t, quote.Why, "number 2 of 3 this month, 1 left")
+}

@@ -93,3 +93,53 @@ func TestTheCategoryIsThatOfWhicheverStatusNamesIt(t *testing.T) {
 		}
 	}
 }
+
+// The status decides, also where the rules find a reason to be free.
+func TestAStatusThatChargesOverrulesAReasonToBeFree(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	message := sent("m1", at, customerA, "utility")
+	message[1].Reported = chatapi.Reported{Type: "regular", Category: "utility"}
+	ledger := newLedger(t, chatapi.Account{}, append(message, wrote(at.Add(-time.Hour), customerA))...)
+	bill, err := ledger.Bill(may2026)
+	require.NoError(t, err)
+	require.Len(t, bill.Charges, 1)
+	assert.Empty(t, bill.Charges[0].Free)
+	assert.Equal(t, "0.0034 USD", bill.Totals[0].String())
+	differences, err := ledger.Reconcile(may2026)
+	require.NoError(t, err)
+	require.Len(t, differences, 1)
+	assert.Equal(t, chatapi.FreeCustomerService, differences[0].Computed.Free)
+}
+
+// A conversation is what its origin says; the category is that of the message.
+// Under the model of 2021 a status names no category of its own.
+func TestWhichWordOfAStatusDecides(t *testing.T) {
+	for at, test := range map[string]struct {
+		reported chatapi.Reported
+		category string
+	}{
+		"2025-02-04T10:00:00Z": {chatapi.Reported{Model: "CBP", Origin: "marketing", Category: "authentication"}, "marketing"},
+		"2026-05-04T10:00:00Z": {chatapi.Reported{Model: "PMP", Origin: "marketing", Category: "authentication"}, "authentication"},
+		"2021-11-04T10:00:00Z": {chatapi.Reported{Model: "NBP", Origin: "business_initiated", Category: "marketing"}, "utility"},
+	} {
+		message := sent("m1", instant(at), customerA, "utility")
+		message[1].Reported = test.reported
+		bill, err := newLedger(t, chatapi.Account{}, message...).Bill(chatapi.Month(instant(at).Year(), instant(at).Month()))
+		replied(t, bill != nil, err)
+		require.Len(t, bill.Charges, 1)
+		assert.Equal(t, test.category, bill.Charges[0].Category, at)
+	}
+}
+
+// An echo knows only that it is a template; the sender knows which.
+func TestATemplatesOwnCategoryIsKept(t *testing.T) {
+	all := sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "marketing")
+	echo := all[0]
+	echo.Category = chatapi.CategoryTemplate
+	for _, arrival := range arrivals(append(all, echo)) {
+		bill, err := newLedger(t, chatapi.Account{}, arrival...).Bill(may2026)
+		require.NoError(t, err)
+		require.Len(t, bill.Charges, 1)
+		require.Equal(t, chatapi.CategoryMarketing, bill.Charges[0].Category)
+	}
+}
