@@ -150,3 +150,20 @@ func TestAForecastOfTheFirstMinutes(t *testing.T) {
 		assert.Equal(t, want, forecast.Spent[0].String())
 	}
 }
+
+// Messages that are free for a reason of their own take nothing from the tier.
+func TestAForecastLeavesTheFreeTierToThoseThatTakeIt(t *testing.T) {
+	start := instant("2026-11-01T00:00:00Z")
+	month := chatapi.Month(2026, time.November)
+	click := wrote(start, customerB)
+	click.EntryPoint = chatapi.EntryPointAd
+	account := chatapi.Account{Used: []chatapi.Usage{{Month: month, Number: abc, Units: 900}}}
+	ledger := newLedger(t, account, append(append(even(start, 10, 6, customerA, ""), even(start.Add(time.Hour), 3, 2, customerB, "")...), click)...)
+	forecast, err := ledger.Forecast(month, start.AddDate(0, 0, 10))
+	require.NoError(t, err)
+	units := map[chatapi.FreeReason]int{}
+	for _, c := range forecast.Costs {
+		units[c.Free] += c.Units
+	}
+	assert.Equal(t, map[chatapi.FreeReason]int{"": 80, chatapi.FreeCustomerService: 100, chatapi.FreeEntryPoint: 6 + 12}, units)
+}

@@ -284,3 +284,14 @@ func TestAQuoteAfterARuleChangedWithinTheMonth(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, quote.Why, "number 2 of 3 this month, 1 left")
 }
+
+// The service window is closed at the instant at which it ends.
+func TestAQuoteAtTheEndOfTheServiceWindow(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	ledger := newLedger(t, chatapi.Account{}, wrote(at, customerA))
+	for now, closed := range map[time.Time]bool{at.Add(24*time.Hour - 1): false, at.Add(24 * time.Hour): true} {
+		quote, err := ledger.Quote(now, abc, annPhone, hello)
+		require.NoError(t, err)
+		assert.Equal(t, closed, strings.Contains(quote.Why, "the service window is closed"), quote.Why)
+	}
+}
