@@ -1,5 +1,5 @@
 # For people. What must hold before a change lands is .ci/run.
-.PHONY: all test race lint bench fuzz quickstart ci
+.PHONY: all test race lint bench fuzz quickstart ci slips
 
 all: lint test
 
@@ -18,6 +18,10 @@ lint: bin/golangci-lint
 
 bin/golangci-lint: tools/go.mod
 	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+SLIPS ?=
+slips: ## small mistakes, one at a time in a clone: do the tests notice? SLIPS takes flags, such as -check
+	GOWORK=off go -C tools run ./slips $(SLIPS)
 
 BENCH ?= .
 bench: ## every benchmark, then its ratios beside the bars of docs/performance.md
