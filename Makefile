@@ -1,5 +1,5 @@
 # For people. What must hold before a change lands is .ci/run.
-.PHONY: all test race lint bench fuzz quickstart ci slips
+.PHONY: all test race lint bench fuzz quickstart ci slips knots
 
 all: lint test
 
@@ -22,6 +22,10 @@ bin/golangci-lint: tools/go.mod
 SLIPS ?=
 slips: ## small mistakes, one at a time in a clone: do the tests notice? SLIPS takes flags, such as -check
 	GOWORK=off go -C tools run ./slips $(SLIPS)
+
+KNOTS ?= ..
+knots: ## groups of files that refer to each other in a circle; KNOTS takes flags and a folder, seen from tools
+	GOWORK=off go -C tools run ./knots $(KNOTS)
 
 BENCH ?= .
 bench: ## every benchmark, then its ratios beside the bars of docs/performance.md
