@@ -1,5 +1,5 @@
 # For people. What must hold before a change lands is .ci/run.
-.PHONY: all test race lint bench fuzz quickstart ci slips knots
+.PHONY: all test race lint bench fuzz quickstart ci api slips knots
 
 all: lint test
 
@@ -18,6 +18,9 @@ lint: bin/golangci-lint
 
 bin/golangci-lint: tools/go.mod
 	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+api: ## write the list of exported declarations anew, after a change that is meant
+	go test ./conformance -run '^TestSurface$$' -update-surface
 
 SLIPS ?=
 slips: ## small mistakes, one at a time in a clone: do the tests notice? SLIPS takes flags, such as -check
