@@ -188,7 +188,7 @@ func TestVerdicts(t *testing.T) {
 	dir := repository(t)
 	t.Setenv("TMPDIR", t.TempDir())
 	var out bytes.Buffer
-	o := options{dir: dir, timeout: 2 * time.Second, workers: 2, files: []string{filepath.Join(dir, "slips.txt")}}
+	o := options{dir: dir, timeout: 4 * time.Second, workers: 2, files: []string{filepath.Join(dir, "slips.txt")}}
 	err := command(t.Context(), o, &out)
 	require.ErrorContains(t, err, "some slips are broken")
 	for _, want := range []string{
