@@ -1,33 +1,62 @@
 # For people. What must hold before a change lands is .ci/run.
-.PHONY: all test race lint bench fuzz quickstart ci
+.PHONY: help check test race lint format api slips knots renamed bench fuzz quickstart ci
 
-all: lint test
+.DEFAULT_GOAL := help
+
+# The folders of the workspace's modules, as .ci/run finds them.
+WORKSPACE = $(shell go work edit -json | sed -n 's/.*"DiskPath": "\(.*\)".*/\1/p')
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | awk -F'|' '{printf "%-12s%s\n", $$1, $$2}'
+
+check: format ## before each commit, two minutes at most: formatting, go vet, tests of the root module
+	go vet work
+	go test ./...
+	@echo "Left out: the linters, the race detector, and the modules conformance, examples and tools. make ci has everything."
 
 test: ## every test of every module in the workspace
 	go test work
 
-race:
+race: ## the same with the race detector
 	go test -race work
 
-lint: bin/golangci-lint
-	gofmt -l .
+lint: format bin/golangci-lint ## formatting, go vet, golangci-lint as pinned in tools/go.mod
 	go vet work
-	bin/golangci-lint run ./...
-	cd conformance && ../bin/golangci-lint run ./...
-	cd examples && ../bin/golangci-lint run ./...
+	@set -e; for module in $(WORKSPACE); do \
+		echo "golangci-lint in $$module"; \
+		(cd "$$module" && "$(CURDIR)/bin/golangci-lint" run ./...); \
+	done
+
+format:
+	@unformatted=$$(gofmt -l .) || exit 1; test -z "$$unformatted" || { echo "not gofmt-ed:"; echo "$$unformatted"; exit 1; }
 
 bin/golangci-lint: tools/go.mod
 	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
+api: ## write the list of exported declarations anew, after a change that is meant
+	go test ./conformance -run '^TestSurface$$' -update-surface
+
+SLIPS ?=
+slips: ## small mistakes, one at a time in a clone: do the tests notice? SLIPS has flags, such as -check
+	GOWORK=off go -C tools run ./slips $(SLIPS)
+
+KNOTS ?= ..
+knots: ## groups of files that refer to each other in a circle; KNOTS has flags and a folder, seen from tools
+	GOWORK=off go -C tools run ./knots $(KNOTS)
+
+BASE ?= HEAD
+renamed: ## golden files that differ from those of BASE, a commit, by more than the words of tools/renamed/words.txt
+	GOWORK=off go -C tools run ./renamed $(BASE)
+
 BENCH ?= .
-bench: ## every benchmark, then its ratios beside the bars of docs/performance.md
+bench: ## every benchmark, or those that match BENCH, then its ratios beside the bars of docs/performance.md
 	@mkdir -p bin
 	@go test -run '^$$' -bench '$(BENCH)' -benchmem work > bin/bench.txt || { cat bin/bench.txt; exit 1; }
 	@grep -v '^ok\|^PASS\|no test files' bin/bench.txt
 	@awk -f tools/bars.awk docs/performance.md bin/bench.txt
 
 FUZZTIME ?= 30s
-fuzz: ## every fuzz target of the root module in turn
+fuzz: ## every fuzz target of the root module in turn, each for FUZZTIME
 	@for package in $$(go list ./...); do \
 		for target in $$(go test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 			echo "$$package $$target"; \
@@ -35,8 +64,8 @@ fuzz: ## every fuzz target of the root module in turn
 		done; \
 	done
 
-quickstart:
+quickstart: ## the main job on the embedded fake
 	go run ./examples/quickstart
 
-ci:
+ci: ## everything that must hold before a change lands
 	bash .ci/run
