@@ -421,7 +421,7 @@ func TestAnEmptyReplyIsASuccess(t *testing.T) {
 		assert.NoError(t, answering(t, 200, body).Messages.MarkRead(t.Context(), "wamid.1", false), "%q", body)
 	}
 	assert.ErrorIs(t, answering(t, 200, "OK").Messages.MarkRead(t.Context(), "wamid.1", false), chatapi.ErrUnavailable)
-	_, err := answering(t, 200, "").Channel.Status(t.Context())
+	_, err := answering(t, 200, "").Channel.GetStatus(t.Context())
 	assert.ErrorIs(t, err, chatapi.ErrUnavailable, "here there is something to read")
 }
 
@@ -447,7 +447,7 @@ func TestOpenCallsMatchNoOtherKind(t *testing.T) {
 			require.ErrorAs(t, err, &e)
 			assert.Equal(t, chatapi.ErrOutcomeUnknown, e.Kind)
 			assert.NoError(t, errors.Unwrap(err))
-			for _, kind := range []chatapi.Kind{chatapi.ErrUnavailable, chatapi.ErrUnauthorized, chatapi.ErrWrongChannel, chatapi.ErrRecipient, chatapi.ErrInvalid, chatapi.ErrNotFound} {
+			for _, kind := range []chatapi.ErrorKind{chatapi.ErrUnavailable, chatapi.ErrUnauthorized, chatapi.ErrWrongChannel, chatapi.ErrRecipient, chatapi.ErrInvalid, chatapi.ErrNotFound} {
 				assert.NotErrorIs(t, err, kind)
 			}
 			assert.Equal(t, chatapi.RetryUnknown, e.Retry)
@@ -461,7 +461,7 @@ func TestOpenCallsMatchNoOtherKind(t *testing.T) {
 func TestMinWaitRaisesMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
-		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{MinWait: time.Minute}),
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{MinWait: time.Minute}),
 			networkEnd(func(*http.Request) (*http.Response, error) {
 				if tries++; tries > 1 {
 					return reply(200, `{"sent":true,"id":"wamid.1"}`), nil

@@ -141,7 +141,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 // Each state in which nothing can be sent is an error, in any spelling.
 func TestConnectToAChannelThatIsNotReady(t *testing.T) {
 	for status, want := range map[string]struct {
-		kind  chatapi.Kind
+		kind  chatapi.ErrorKind
 		retry chatapi.RetryClass
 	}{
 		"disconnected":  {chatapi.ErrBlocked, chatapi.RetryFix},
@@ -157,7 +157,7 @@ func TestConnectToAChannelThatIsNotReady(t *testing.T) {
 		require.ErrorAs(t, err, &e)
 		assert.Equal(t, want.kind, e.Kind, status)
 		assert.Equal(t, want.retry, e.Retry, status)
-		assert.Equal(t, "connect", e.Op)
+		assert.Equal(t, "Connect", e.Op)
 		assert.Contains(t, e.Sentence, strings.ToLower(status))
 		assert.JSONEq(t, `{"status":"`+status+`"}`, string(e.Raw))
 		assert.Equal(t, status, conn.Status, "as the service wrote it")

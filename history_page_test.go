@@ -87,7 +87,7 @@ func TestHistoryRowsUnderData(t *testing.T) {
 func pauses(t *testing.T, opts chatapi.PollOptions, limit time.Duration, answer func(look int) *http.Response, handle chatapi.EventHandler) (looks []time.Duration) {
 	t.Helper()
 	began := time.Now()
-	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1}),
+	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
 		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
 			looks = append(looks, time.Since(began))
 			return answer(len(looks)), nil

@@ -329,13 +329,13 @@ func TestTheEndOfAnAttempt(t *testing.T) {
 				networkEnd(func(*http.Request) (*http.Response, error) { return reply(tc.status, tc.body), nil }))
 			require.NoError(t, err)
 			_, _ = client.SendPrepared(t.Context(), prepared("ABC1"))
-			_, _ = client.Channel.Status(t.Context())
+			_, _ = client.Channel.GetStatus(t.Context())
 			require.Len(t, r.ends, 2)
 			for i := range r.ends {
 				r.ends[i].Duration = 0
 			}
 			assert.Equal(t, []chatapi.AttemptEnd{tc.send, tc.read}, r.ends)
-			assert.Equal(t, []string{"sendMessage", "getStatus"}, []string{r.starts[0].Op, r.starts[1].Op})
+			assert.Equal(t, []string{"SendPrepared", "Channel.GetStatus"}, []string{r.starts[0].Op, r.starts[1].Op})
 		})
 	}
 }

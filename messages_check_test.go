@@ -14,7 +14,7 @@ import (
 // An address that is refused may hold a secret in its query.
 func TestRefusedAddressesShowNoQuery(t *testing.T) {
 	for _, address := range []string{"shop.example.com/a?sig=s3cret", "ftp://shop.example.com/a?sig=s3cret", "https://shop.example.com/a b?sig=s3cret"} {
-		_, err := offline(t).Prepare(ann, chatapi.CTAURL{Body: "?", Label: "Open", URL: address})
+		_, err := offline(t).Prepare(ann, chatapi.LinkMessage{Body: "?", Label: "Open", URL: address})
 		e := wrongField(t, err, chatapi.ErrInvalid, "URL")
 		assert.NotContains(t, fmt.Sprintf("%v %+v %s", err, e, e.Sentence), "s3cret")
 	}
@@ -22,7 +22,7 @@ func TestRefusedAddressesShowNoQuery(t *testing.T) {
 
 func TestAddressesAtTheEdge(t *testing.T) {
 	page := func(address string) error {
-		_, err := offline(t).Prepare(ann, chatapi.CTAURL{Body: "?", Label: "Open", URL: address})
+		_, err := offline(t).Prepare(ann, chatapi.LinkMessage{Body: "?", Label: "Open", URL: address})
 		return err
 	}
 	const start = "https://shop.example.com/"

@@ -35,7 +35,7 @@ func TestRequestsInFull(t *testing.T) {
 			`{"body":"Address?","country":"SG","values":{"city":"Singapore"},"saved_addresses":[{"id":"home","value":{"city":"Singapore"}}],"validation_errors":{"sg_post_code":"is missing"}}`},
 		"a list with everything": {chatapi.List{Body: "Pick", Label: "Open", Header: "H", Footer: "F", Sections: []chatapi.Section{{Title: "S", Rows: []chatapi.Row{{ID: "1", Title: "T", Description: "D"}}}}},
 			`{"body":"Pick","buttonText":"Open","action":"Open","header":"H","title":"H","footer":"F","sections":[{"title":"S","rows":[{"id":"1","title":"T","description":"D"}]}]}`},
-		"a page under a header": {chatapi.CTAURL{Header: chatapi.HeaderText("H"), Body: "B", Footer: "F", Label: "Open", URL: page},
+		"a page under a header": {chatapi.LinkMessage{Header: chatapi.HeaderText("H"), Body: "B", Footer: "F", Label: "Open", URL: page},
 			`{"header":{"type":"text","text":"H"},"body":"B","footer":"F","displayText":"Open","url":"` + page + `"}`},
 		"cards without a text": {chatapi.Carousel{Body: "B", Cards: []chatapi.Card{{Header: cardProduct(1), Label: "Open", URL: page}, {Header: cardProduct(2), Body: "2", Label: "Open", URL: page}}},
 			`{"body":"B","cards":[

@@ -49,7 +49,7 @@ func (p *patient) put() {
 // call makes one call that is answered so, and returns the health after it.
 func (p *patient) call(status int, body string) chatapi.Health {
 	p.status, p.body = status, body
-	_, _ = p.client.Channel.Status(p.t.Context())
+	_, _ = p.client.Channel.GetStatus(p.t.Context())
 	return p.channels.Health("ABC1")
 }
 
@@ -171,7 +171,7 @@ func TestChannelsOwnOptionsWin(t *testing.T) {
 	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(*http.Request) (*http.Response, error) { return reply(500, ""), nil })))
 	client, err := channels.Put("https://api.test/ABC1", opaqueToken, count)
 	require.NoError(t, err)
-	_, err = client.Channel.Status(t.Context())
+	_, err = client.Channel.GetStatus(t.Context())
 	require.NoError(t, err)
 	assert.Equal(t, 1, calls)
 }

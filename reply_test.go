@@ -187,7 +187,7 @@ func TestTheFirstCodeOfTheContractsOrder(t *testing.T) {
 	const sources = `"errors":[{"code":131050,"title":"stopped"}],"error":{"code":131026,"message":"undeliverable"},"response":{"error":{"code":132001,"message":"no template"}},"code":131047`
 	for _, tc := range []struct {
 		name, body string
-		kind       chatapi.Kind
+		kind       chatapi.ErrorKind
 		code       int
 	}{
 		{"errors before error", `{"error":{"code":131026,"message":"undeliverable"},"errors":[{"code":131050,"title":"stopped"}]}`, chatapi.ErrOptedOut, 131050},
@@ -224,7 +224,7 @@ func TestARedirectShowsNoQuery(t *testing.T) {
 	}))
 	require.NoError(t, err)
 	_, sending := client.SendPrepared(t.Context(), prepared("ABC1"))
-	_, reading := client.Channel.Status(t.Context())
+	_, reading := client.Channel.GetStatus(t.Context())
 	for _, err := range []error{sending, reading} {
 		var e *chatapi.Error
 		require.ErrorAs(t, err, &e)
@@ -247,7 +247,7 @@ func TestAdviceBesideRetryAfter(t *testing.T) {
 		{503, true, "try again later; a message may have gone out, so look it up first"},
 		{403, false, "look at the subscription of the channel in the Chat API cabinet"},
 	} {
-		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.Retry{Attempts: 1, Trust503: tc.trust}),
+		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1, Trust503: tc.trust}),
 			networkEnd(func(*http.Request) (*http.Response, error) {
 				r := reply(tc.status, "")
 				r.Header.Set("Retry-After", "45")

@@ -141,7 +141,7 @@ func TestResolveAsksForItsOwnChannelOnly(t *testing.T) {
 	client := losing(t, s)
 	for name, tc := range map[string]struct {
 		attempt chatapi.Attempt
-		kind    chatapi.Kind
+		kind    chatapi.ErrorKind
 	}{
 		"another channel": {chatapi.Attempt{Channel: "ABC2", To: ann, Started: time.Now()}, chatapi.ErrWrongChannel},
 		"no channel":      {chatapi.Attempt{To: ann, Started: time.Now()}, chatapi.ErrWrongChannel},
@@ -149,7 +149,7 @@ func TestResolveAsksForItsOwnChannelOnly(t *testing.T) {
 	} {
 		resolution, err := client.Resolve(t.Context(), tc.attempt)
 		e := wrongField(t, err, tc.kind, "attempt")
-		assert.Equal(t, "resolve", e.Op, name)
+		assert.Equal(t, "Resolve", e.Op, name)
 		assert.Equal(t, chatapi.OutcomeUnknown, resolution.Outcome, name)
 		assert.NotEmpty(t, resolution.Why, name)
 	}

@@ -34,8 +34,8 @@ var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 		return c.Groups.Update(ctx, id, chatapi.GroupPatch{Subject: new("Spring")})
 	},
 	"Groups.Delete": func(ctx context.Context, c *chatapi.Client, id string) error { return c.Groups.Delete(ctx, id) },
-	"Groups.InviteLink": func(ctx context.Context, c *chatapi.Client, id string) error {
-		_, err := c.Groups.InviteLink(ctx, id)
+	"Groups.GetInviteLink": func(ctx context.Context, c *chatapi.Client, id string) error {
+		_, err := c.Groups.GetInviteLink(ctx, id)
 		return err
 	},
 	"Groups.ResetInviteLink": func(ctx context.Context, c *chatapi.Client, id string) error {
@@ -47,8 +47,8 @@ var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 		return err
 	},
 	"Flows.Delete": func(ctx context.Context, c *chatapi.Client, id string) error { return c.Flows.Delete(ctx, id) },
-	"Flows.Preview": func(ctx context.Context, c *chatapi.Client, id string) error {
-		_, err := c.Flows.Preview(ctx, id)
+	"Flows.GetPreview": func(ctx context.Context, c *chatapi.Client, id string) error {
+		_, err := c.Flows.GetPreview(ctx, id)
 		return err
 	},
 	"Flows.Publish":   func(ctx context.Context, c *chatapi.Client, id string) error { return c.Flows.Publish(ctx, id) },
@@ -71,8 +71,8 @@ var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 // elsewhere are the methods whose text goes into a body or a query, where dots
 // do no harm.
 var elsewhere = map[string]bool{
-	"Calls.Accept": true, "Calls.PreAccept": true, "Calls.Reject": true, "Calls.Terminate": true, "Channel.HookInfo": true,
-	"Flows.SetEncryptionKey": true, "Messages.MarkRead": true, "Templates.Get": true, "Templates.Remove": true,
+	"Calls.Accept": true, "Calls.PreAccept": true, "Calls.Reject": true, "Calls.Terminate": true, "Channel.GetHookInfo": true,
+	"Flows.SetEncryptionKey": true, "Messages.MarkRead": true, "Templates.Get": true, "Templates.Delete": true,
 	"Templates.WaitApproved": true, "Webhooks.Add": true, "Webhooks.Remove": true,
 }
 

@@ -104,11 +104,11 @@ func TestParseWebhookContext(t *testing.T) {
 	for _, context := range []string{`"frequently_forwarded":true,"forwarded":false`, `"forwarded":false,"frequently_forwarded":true`} {
 		c := said(`"context":{` + context + `}`)
 		assert.True(t, c.Forwarded, context)
-		assert.True(t, c.Frequently, context)
+		assert.True(t, c.FrequentlyForwarded, context)
 	}
 	c := said(`"context":{"forwarded":true,"frequently_forwarded":false}`)
 	assert.True(t, c.Forwarded)
-	assert.False(t, c.Frequently)
+	assert.False(t, c.FrequentlyForwarded)
 
 	for _, members := range []string{`"group_id":"G1","context":{"group_id":"G2"}`, `"context":{"group_id":"G2"},"group_id":"G1"`} {
 		assert.Equal(t, "G1@g.us", said(members).Chat, "the message's own group")
