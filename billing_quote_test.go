@@ -1,7 +1,6 @@
 package chatapi_test
 
 import (
-	"errors"
 	"fmt"
 	"iter"
 	"maps"
@@ -149,7 +148,7 @@ func TestAQuoteWithoutAPrice(t *testing.T) {
 	quote, err := ledger.Quote(instant("2026-11-05T10:00:00Z"), abc, brazilian, template("AUTHENTICATION-INTERNATIONAL"))
 	require.ErrorIs(t, err, chatapi.ErrNoPrice)
 	var gap *chatapi.Gap
-	require.True(t, errors.As(err, &gap))
+	require.ErrorAs(t, err, &gap)
 	assert.Equal(t, chatapi.Gap{Account: "waba1", Market: "Brazil", Category: "authentication_international", Currency: "USD", Day: "2026-11-05", Units: 1}, *gap)
 	assert.True(t, quote.Missing)
 	assert.Zero(t, quote.Amount.Micros)

@@ -2,7 +2,6 @@ package chatapi_test
 
 import (
 	"bytes"
-	"errors"
 	"fmt"
 	"slices"
 	"testing"
@@ -201,7 +200,7 @@ func TestASnapshotNoticesOtherRulesForClosedMonths(t *testing.T) {
 		err := restore(account)
 		require.ErrorIs(t, err, chatapi.ErrSnapshot)
 		var e *chatapi.Error
-		require.True(t, errors.As(err, &e))
+		require.ErrorAs(t, err, &e)
 		assert.Contains(t, e.Sentence, `other rules for account "waba1"`)
 	}
 }

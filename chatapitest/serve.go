@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/http/httptrace"
@@ -202,9 +203,7 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler) // net/http's way to drop a connection
 	}
 	header := w.Header()
-	for name, values := range got.httpHeader() {
-		header[name] = values
-	}
+	maps.Copy(header, got.httpHeader())
 	header.Set("Content-Length", fmt.Sprint(len(got.body)))
 	w.WriteHeader(got.status)
 	if got.cut {

@@ -194,7 +194,7 @@ func TestAForecastEndsInTheBill(t *testing.T) {
 			forecast, forecastErr := ledger.Forecast(month, end)
 			require.Equal(t, err != nil, errors.Is(forecastErr, chatapi.ErrNoPrice))
 			require.Equal(t, whole.Totals, forecast.Totals)
-			require.Equal(t, len(whole.Gaps), len(forecast.Gaps))
+			require.Len(t, forecast.Gaps, len(whole.Gaps))
 
 			if now.Before(end.AddDate(0, -1, 0)) || now.After(end) {
 				continue

@@ -1,7 +1,6 @@
 package conformance_test
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"strings"
@@ -175,7 +174,7 @@ func TestEveryConditionOfASend(t *testing.T) {
 				}
 				require.ErrorIs(t, err, tc.kind, kind)
 				var e *chatapi.Error
-				require.True(t, errors.As(err, &e), kind)
+				require.ErrorAs(t, err, &e, kind)
 				assert.Nil(t, receipt, kind)
 				if tc.code != 0 {
 					assert.Equal(t, tc.code, e.Code, kind)

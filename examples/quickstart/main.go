@@ -40,7 +40,7 @@ func main() {
 	}
 	if err != nil {
 		explain(err)
-		os.Exit(1) //nolint:gocritic // what the defers would end, ends with the program
+		os.Exit(1)
 	}
 }
 
