@@ -1,283 +1,208 @@
 package chatapi_test
 
 import (
-	"encoding/json"
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
 	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	jsonv2 "github.com/go-json-experiment/json"
-	"github.com/go-json-experiment/json/jsontext"
-	"github.com/stretchr/testify/require"
-
 	"github.com/chatapi-go/chatapi"
+	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// How long ParseWebhook takes against a plain Unmarshal of the same bodies into
-// structs that hold what its events hold: by json/v2, which is the floor, and by
-// encoding/json. All three run in turns inside one loop, so that what else the
-// machine does falls on each alike, and the bodies differ, as real ones do.
-func BenchmarkParseWebhook(b *testing.B) {
-	for _, c := range []struct {
-		name   string
-		body   func(first, n int) string
-		events int
-		plain  func() any
-	}{
-		{"raw/text", rawBody, 1, func() any { return new(plainCloud) }},
-		{"raw/batch50", rawBody, 50, func() any { return new(plainCloud) }},
-		{"normalized/text", normalizedBody, 1, func() any { return new(plainNormalized) }},
-		{"normalized/batch50", normalizedBody, 50, func() any { return new(plainNormalized) }},
+// BenchmarkWebhookHandler posts one message over 64 connections, in turns to a
+// handler that only reads the body and to ours, which checks the secret, parses
+// and calls a function.
+func BenchmarkWebhookHandler(b *testing.B) {
+	body, err := os.ReadFile("testdata/contract/webhook-message-text.json")
+	if err != nil {
+		b.Fatal(err)
+	}
+	bare := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if _, err := io.ReadAll(r.Body); err != nil {
+			w.WriteHeader(http.StatusBadRequest)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+	})
+	handle := func(context.Context, chatapi.Event) error { return nil }
+	for name, ours := range map[string]http.Handler{
+		"secret":    chatapi.NewWebhookHandler(handle, chatapi.WebhookSecret("s3cret")),
+		"signature": chatapi.NewWebhookHandler(handle, chatapi.WebhookMetaSignature("s3cret")),
 	} {
-		b.Run(c.name, func(b *testing.B) {
-			var bodies [20][]byte
-			for i := range bodies {
-				bodies[i] = []byte(c.body(i*c.events, c.events))
-				events, err := chatapi.ParseWebhook(bodies[i])
-				require.NoError(b, err)
-				require.Len(b, events, c.events)
-				require.NoError(b, jsonv2.Unmarshal(bodies[i], c.plain()))
-			}
-			var ours, floor, v1 []float64
-			b.SetBytes(int64(len(bodies) * len(bodies[0])))
+		b.Run(name, func(b *testing.B) {
+			floor, load := newLoad(b, bare, body), newLoad(b, ours, body)
+			var before, got float64
+			b.ResetTimer()
 			for b.Loop() {
-				start := time.Now()
-				for _, body := range bodies {
-					_, _ = chatapi.ParseWebhook(body)
+				for range 40 { // short rounds in turn, since the machine's speed drifts
+					before += floor.run(25 * time.Millisecond)
+					got += load.run(25 * time.Millisecond)
 				}
-				parsed := time.Now()
-				for _, body := range bodies {
-					_ = jsonv2.Unmarshal(body, c.plain())
-				}
-				plain := time.Now()
-				for _, body := range bodies {
-					_ = json.Unmarshal(body, c.plain())
-				}
-				end := time.Now()
-				ns := func(from, to time.Time) float64 { return float64(to.Sub(from)) / float64(len(bodies)) }
-				ours = append(ours, ns(start, parsed))
-				floor = append(floor, ns(parsed, plain))
-				v1 = append(v1, ns(plain, end))
 			}
-			parse := median(ours)
-			if c.events == 1 {
-				b.ReportMetric(parse/median(floor), "x-parse-one")
-				b.ReportMetric(median(v1)/parse, "x-parse-one-json-v1")
-			} else {
-				b.ReportMetric(parse/median(floor), "x-parse-batch")
-			}
-			b.ReportMetric(parse, "ns/parse")
+			b.ReportMetric(got/float64(40*b.N), "req/s")
+			b.ReportMetric(got/before, "x-handler-"+name)
 		})
 	}
 }
 
-func rawBody(first, n int) string {
-	var contacts, messages []string
-	for i := first; i < first+n; i++ {
-		contacts = append(contacts, fmt.Sprintf(`{"profile":{"name":"Pat Example %d"},"wa_id":"12025%06d","user_id":"US.1000000000%06d"}`, i, i, i))
-		messages = append(messages, fmt.Sprintf(`{"from":"12025%06d","from_user_id":"US.1000000000%06d","id":"wamid.HBgLMTIwMjU1NTAxMDAVAgASGBQzQUFERjg0NDEzNDdFODU3%08d=","timestamp":"179000%04d","type":"text","text":{"body":"Hello, is the blue kettle still available in the shop?"}}`, i, i, i, i))
-	}
-	return `{"object":"whatsapp_business_account","entry":[{"id":"100000000000099","changes":[{"value":{"messaging_product":"whatsapp","metadata":{"display_phone_number":"12025550100","phone_number_id":"100000000000098"},"contacts":[` +
-		strings.Join(contacts, ",") + `],"messages":[` + strings.Join(messages, ",") + `]},"field":"messages"}]}]}`
+// load is a server and 64 connections to it.
+type load struct {
+	request []byte
+	conns   []net.Conn
+	readers []*bufio.Reader
+	fail    func(args ...any)
 }
 
-func normalizedBody(first, n int) string {
-	var messages []string
-	for i := first; i < first+n; i++ {
-		messages = append(messages, fmt.Sprintf(`{"id":"wamid.HBgLMTIwMjU1NTAxMDAVAgASGBQzQUFERjg0NDEzNDdFODU3%08d=","body":"Hello, is the blue kettle still available in the shop?","fromMe":false,"self":0,"isForwarded":false,"author":"12025%06d@c.us","authorBsuid":"US.1000000000%06d","authorUserName":null,"time":"179000%04d","chatId":"12025%06d@c.us","type":"chat","senderName":"Pat Example %d","caption":null,"quotedMsgId":null,"chatName":"Pat Example %d"}`, i, i, i, i, i, i, i))
+func newLoad(b *testing.B, handler http.Handler, body []byte) *load {
+	server := httptest.NewServer(handler)
+	b.Cleanup(server.Close)
+	l := &load{fail: b.Error, request: fmt.Appendf(nil,
+		"POST /hooks/s3cret HTTP/1.1\r\nHost: desk.example\r\nUser-Agent: bench\r\nContent-Type: application/json\r\n"+
+			"X-Hub-Signature-256: sha256=%s\r\nContent-Length: %d\r\n\r\n%s", chatapitest.Dialog360Signature("s3cret", body), len(body), body)}
+	for range 64 {
+		conn, err := net.Dial("tcp", server.Listener.Addr().String())
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { conn.Close() })
+		l.conns = append(l.conns, conn)
+		l.readers = append(l.readers, bufio.NewReader(conn))
 	}
-	return `{"instanceId":"ABC100000001","messages":[` + strings.Join(messages, ",") + `]}`
+	return l
 }
 
-// plainCloud is WhatsApp's own format as one would write it down to know what
-// the events tell, and nothing more.
-type plainCloud struct {
-	Object string `json:"object"`
-	Entry  []struct {
-		ID      string `json:"id"`
-		Time    int64  `json:"time"`
-		Changes []struct {
-			Field string `json:"field"`
-			Value struct {
-				Product  string `json:"messaging_product"`
-				Metadata struct {
-					Phone    string `json:"display_phone_number"`
-					NumberID string `json:"phone_number_id"`
-				} `json:"metadata"`
-				Contacts []struct {
-					Profile struct {
-						Name     string `json:"name"`
-						Username string `json:"username"`
-					} `json:"profile"`
-					ID         string `json:"wa_id"`
-					UserID     string `json:"user_id"`
-					ParentUser string `json:"parent_user_id"`
-				} `json:"contacts"`
-				Messages []plainMessage `json:"messages"`
-			} `json:"value"`
-		} `json:"changes"`
-	} `json:"entry"`
+// run sends requests for a while, one at a time on each connection, and returns
+// how many were answered per second. The client reads no more than it has to,
+// so that it is the server that is measured.
+func (l *load) run(d time.Duration) float64 {
+	var count atomic.Int64
+	var wg sync.WaitGroup
+	began := time.Now()
+	for i := range l.conns {
+		wg.Go(func() {
+			n := int64(0)
+			for time.Since(began) < d {
+				if _, err := l.conns[i].Write(l.request); err != nil {
+					l.fail(err)
+					return
+				}
+				if err := answered(l.readers[i]); err != nil {
+					l.fail(err)
+					return
+				}
+				n++
+			}
+			count.Add(n)
+		})
+	}
+	wg.Wait()
+	return float64(count.Load()) / time.Since(began).Seconds()
 }
 
-type plainMessage struct {
-	From       string            `json:"from"`
-	FromUser   string            `json:"from_user_id"`
-	FromParent string            `json:"from_parent_user_id"`
-	Group      string            `json:"group_id"`
-	ID         string            `json:"id"`
-	Timestamp  string            `json:"timestamp"`
-	Type       string            `json:"type"`
-	Context    *plainContext     `json:"context"`
-	Referral   *plainReferral    `json:"referral"`
-	Errors     []plainError      `json:"errors"`
-	Text       *plainText        `json:"text"`
-	Image      *plainMedia       `json:"image"`
-	Video      *plainMedia       `json:"video"`
-	Audio      *plainMedia       `json:"audio"`
-	Voice      *plainMedia       `json:"voice"`
-	Document   *plainMedia       `json:"document"`
-	Sticker    *plainMedia       `json:"sticker"`
-	Location   *plainLocation    `json:"location"`
-	Contacts   jsontext.Value    `json:"contacts"`
-	Button     *plainChoice      `json:"button"`
-	Choice     *plainInteractive `json:"interactive"`
-	Order      *plainOrder       `json:"order"`
-	Reaction   *plainReaction    `json:"reaction"`
-	System     *plainSystem      `json:"system"`
-	Edit       *plainEdit        `json:"edit"`
-	Revoke     *plainEdit        `json:"revoke"`
-	Odd        *plainOdd         `json:"unsupported"`
+// answered reads one answer without a body, which has to be 200.
+func answered(r *bufio.Reader) error {
+	for first := true; ; first = false {
+		line, err := r.ReadSlice('\n')
+		if err != nil {
+			return err
+		}
+		if first && !bytes.HasPrefix(line, []byte("HTTP/1.1 200 ")) {
+			return fmt.Errorf("answered %q", line)
+		}
+		if len(line) == 2 {
+			return nil
+		}
+	}
 }
 
-type (
-	plainText struct {
-		Body string `json:"body"`
+// BenchmarkWebhookRefusal shows how long the handler is busy with what it
+// refuses, however large that is.
+func BenchmarkWebhookRefusal(b *testing.B) {
+	for name, attack := range attacks(b) {
+		b.Run(name, func(b *testing.B) {
+			handler := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
+				chatapi.WebhookSecret("s3cret"), chatapi.WebhookMaxBody(attack.limit), chatapi.WebhookErrors(func(context.Context, error) {}))
+			var slowest time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				r := attack.request()
+				began := time.Now()
+				w := httptest.NewRecorder()
+				handler.ServeHTTP(w, r)
+				slowest = max(slowest, time.Since(began))
+				if w.Code != attack.status {
+					b.Fatal(w.Code)
+				}
+			}
+			b.ReportMetric(float64(slowest.Microseconds())/1000, "x-refusal-ms")
+		})
 	}
-	plainContext struct {
-		ID         string   `json:"id"`
-		From       string   `json:"from"`
-		Forwarded  bool     `json:"forwarded"`
-		Frequently bool     `json:"frequently_forwarded"`
-		Mentions   []string `json:"mentions"`
-		Product    *struct {
-			CatalogID string `json:"catalog_id"`
-			ProductID string `json:"product_retailer_id"`
-		} `json:"referred_product"`
-	}
-	plainReferral struct {
-		SourceType string    `json:"source_type"`
-		SourceID   string    `json:"source_id"`
-		SourceURL  string    `json:"source_url"`
-		Headline   string    `json:"headline"`
-		Body       string    `json:"body"`
-		ClickID    string    `json:"ctwa_clid"`
-		MediaType  string    `json:"media_type"`
-		ImageURL   string    `json:"image_url"`
-		VideoURL   string    `json:"video_url"`
-		Thumbnail  string    `json:"thumbnail_url"`
-		Welcome    plainText `json:"welcome_message"`
-	}
-	plainError struct {
-		Code    int    `json:"code"`
-		Title   string `json:"title"`
-		Message string `json:"message"`
-	}
-	plainMedia struct {
-		ID       string `json:"id"`
-		URL      string `json:"url"`
-		MIMEType string `json:"mime_type"`
-		SHA256   string `json:"sha256"`
-		Name     string `json:"filename"`
-		Caption  string `json:"caption"`
-		Animated bool   `json:"animated"`
-		Voice    bool   `json:"voice"`
-	}
-	plainLocation struct {
-		Latitude  float64 `json:"latitude"`
-		Longitude float64 `json:"longitude"`
-		Name      string  `json:"name"`
-		Address   string  `json:"address"`
-		URL       string  `json:"url"`
-	}
-	plainChoice struct {
-		ID          string `json:"id"`
-		Title       string `json:"title"`
-		Description string `json:"description"`
-		Payload     string `json:"payload"`
-		Text        string `json:"text"`
-	}
-	plainInteractive struct {
-		Type   string       `json:"type"`
-		Button *plainChoice `json:"button_reply"`
-		List   *plainChoice `json:"list_reply"`
-		Flow   *struct {
-			Name     string `json:"name"`
-			Body     string `json:"body"`
-			Response string `json:"response_json"`
-		} `json:"nfm_reply"`
-		Permission *struct {
-			Response  string `json:"response"`
-			Permanent bool   `json:"is_permanent"`
-			Source    string `json:"response_source"`
-			Expires   string `json:"expiration_timestamp"`
-		} `json:"call_permission_reply"`
-	}
-	plainOrder struct {
-		CatalogID string `json:"catalog_id"`
-		Text      string `json:"text"`
-		Items     []struct {
-			ProductID string  `json:"product_retailer_id"`
-			Quantity  int     `json:"quantity"`
-			Price     float64 `json:"item_price"`
-			Currency  string  `json:"currency"`
-		} `json:"product_items"`
-	}
-	plainReaction struct {
-		MessageID string `json:"message_id"`
-		Emoji     string `json:"emoji"`
-	}
-	plainSystem struct {
-		Body     string `json:"body"`
-		Type     string `json:"type"`
-		NewID    string `json:"wa_id"`
-		UserID   string `json:"user_id"`
-		Identity string `json:"identity"`
-		Customer string `json:"customer"`
-	}
-	plainEdit struct {
-		OriginalID string        `json:"original_message_id"`
-		Message    *plainMessage `json:"message"`
-	}
-	plainOdd struct {
-		Type string `json:"type"`
-	}
-)
+}
 
-// plainNormalized is the service's own format.
-type plainNormalized struct {
-	InstanceID string `json:"instanceId"`
-	Messages   []struct {
-		ID        string         `json:"id"`
-		Type      string         `json:"type"`
-		Body      string         `json:"body"`
-		Caption   string         `json:"caption"`
-		FromMe    bool           `json:"fromMe"`
-		Self      int            `json:"self"`
-		Time      string         `json:"time"`
-		Number    int64          `json:"messageNumber"`
-		Author    string         `json:"author"`
-		BSUID     string         `json:"authorBsuid"`
-		Username  string         `json:"authorUserName"`
-		Chat      string         `json:"chatId"`
-		ChatName  string         `json:"chatName"`
-		Sender    string         `json:"senderName"`
-		Forwarded bool           `json:"isForwarded"`
-		Quoted    string         `json:"quotedMsgId"`
-		Referral  *plainReferral `json:"referral"`
-		Meta      *struct {
-			Choice   *plainInteractive `json:"interactive"`
-			Referral *plainReferral    `json:"referral"`
-		} `json:"meta"`
-	} `json:"messages"`
+// attack is a body that wants to cost more than it is worth.
+type attack struct {
+	status int
+	limit  int64  // of the handler, so that also what is under the limit is tried
+	memory uint64 // the most that may be allocated, in bytes
+	body   func() io.Reader
+	header map[string]string
+	length int64 // -1 if the sender does not say
+}
+
+func (a attack) request() *http.Request {
+	r := httptest.NewRequest(http.MethodPost, "/s3cret", a.body())
+	r.ContentLength = a.length
+	for name, value := range a.header {
+		r.Header.Set(name, value)
+	}
+	return r
+}
+
+func attacks(t testing.TB) map[string]attack {
+	const normal = 4 << 20
+	text := func(s string) func() io.Reader { return func() io.Reader { return strings.NewReader(s) } }
+	brackets := strings.Repeat("[", 5_000_000)
+	nested := `{"messages":` + strings.Repeat(`[`, 5_000_000) + strings.Repeat("]", 5_000_000) + "}"
+	objects := `{"ack":[` + strings.Repeat(`{"a":`, 1_000_000) + "1" + strings.Repeat("}", 1_000_000) + "]}"
+	big := `{"messages":[{"body":"` + strings.Repeat("x", 20<<20) + `"}]}`
+	bomb := gzipBomb(t, 1<<30)
+	zipped := map[string]string{"Content-Encoding": "gzip"}
+	return map[string]attack{
+		"five million brackets":          {400, 64 << 20, 96 << 20, text(brackets), nil, int64(len(brackets))},
+		"five million nested":            {400, 64 << 20, 160 << 20, text(nested), nil, int64(len(nested))},
+		"a million objects":              {400, 64 << 20, 128 << 20, text(objects), nil, int64(len(objects))},
+		"brackets over the limit":        {413, normal, 1 << 20, text(brackets), nil, int64(len(brackets))},
+		"20 MB":                          {413, normal, 1 << 20, text(big), nil, int64(len(big))},
+		"20 MB of unknown length":        {413, normal, 48 << 20, text(big), nil, -1},
+		"endless":                        {413, normal, 48 << 20, func() io.Reader { return zeros{} }, nil, -1},
+		"a gigabyte zipped":              {415, normal, 1 << 20, func() io.Reader { return bytes.NewReader(bomb) }, zipped, int64(len(bomb))},
+		"a gigabyte zipped, not said so": {400, normal, 16 << 20, func() io.Reader { return bytes.NewReader(bomb) }, nil, int64(len(bomb))},
+	}
+}
+
+// gzipBomb returns that many zeros, compressed.
+func gzipBomb(t testing.TB, size int64) []byte {
+	var b bytes.Buffer
+	// One member of a gzip file may follow another, so the zeros need not all be compressed.
+	const part = 1 << 24
+	w := gzip.NewWriter(&b)
+	if _, err := io.CopyN(w, zeros{}, part); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return bytes.Repeat(b.Bytes(), int(size/part))
 }

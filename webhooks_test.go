@@ -2,16 +2,17 @@ package chatapi_test
 
 import (
 	"bytes"
-	"encoding/json"
+	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"maps"
-	"os"
-	"path/filepath"
-	"slices"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -20,531 +21,476 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files in testdata")
+const (
+	hookSecret = "0hx7-secret"
+	hookBody   = `{"instanceId":"ABC100000001","messages":[
+		{"id":"a","type":"chat","body":"one","fromMe":false,"chatId":"12025550143@c.us"},
+		{"id":"b","type":"chat","body":"two","fromMe":false,"chatId":"12025550143@c.us"}],
+		"ack":[{"id":"c","status":"read"}]}`
+)
 
-// Every webhook body of the contract against the events that it holds. The
-// golden files were read by a person; -update writes them anew.
-func TestParseWebhookContract(t *testing.T) {
-	var index struct{ Files map[string]json.RawMessage }
-	require.NoError(t, json.Unmarshal(readFile(t, "testdata/contract/index.json"), &index))
-	raw, err := filepath.Glob("testdata/contract/raw/*.json")
-	require.NoError(t, err)
-	seen := 0
-	for _, name := range append(slices.Collect(maps.Keys(index.Files)), raw...) {
-		if name = strings.TrimPrefix(name, "testdata/contract/"); !strings.HasPrefix(name, "webhook-") && !strings.HasPrefix(name, "raw/") {
-			continue
+// hook collects what a handler did and reported.
+type hook struct {
+	keys    []string
+	errors  []error
+	handler *chatapi.WebhookHandler
+}
+
+// newHook returns a handler with a secret that answers each event by fail, if
+// there is one.
+func newHook(fail func(e chatapi.Event) error, opts ...chatapi.WebhookOption) *hook {
+	h := &hook{}
+	opts = append([]chatapi.WebhookOption{chatapi.WebhookSecret(hookSecret), h.reporting()}, opts...)
+	h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error {
+		h.keys = append(h.keys, e.Key())
+		if fail != nil {
+			return fail(e)
 		}
-		seen++
-		t.Run(name, func(t *testing.T) {
-			body := readFile(t, filepath.Join("testdata/contract", name))
-			events, err := chatapi.ParseWebhook(body)
-			require.NoError(t, err)
-			require.NotEmpty(t, events)
-			for _, e := range events {
-				assert.True(t, json.Valid(e.Info().Raw))
-				assert.True(t, bytes.Contains(body, e.Info().Raw), "Raw is the element as it arrived")
-				assert.False(t, e.Info().Lenient)
-				assert.Zero(t, e.Info().Received, "parsing knows no clock")
-			}
-			golden := filepath.Join("testdata/webhooks", strings.TrimSuffix(name, ".json")+".golden")
-			got := render(t, events)
-			if *update {
-				require.NoError(t, os.WriteFile(golden, got, 0o644))
-			}
-			assert.Equal(t, string(readFile(t, golden)), string(got))
-		})
-	}
-	assert.Equal(t, 38+115, seen)
+		return nil
+	}, opts...)
+	return h
 }
 
-// render writes events as people compare them: type and key first, no Raw.
-func render(t *testing.T, events []chatapi.Event) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	for _, e := range events {
-		raw := e.Info().Raw
-		e.Info().Raw = nil
-		data, err := json.MarshalIndent(e, "", "  ")
-		e.Info().Raw = raw
-		require.NoError(t, err)
-		var lines []string
-		for line := range strings.Lines(string(data)) {
-			switch value := strings.TrimSpace(line); {
-			case strings.HasSuffix(value, `: "",`), strings.HasSuffix(value, `: ""`), strings.HasSuffix(value, ": null,"), strings.HasSuffix(value, ": null"),
-				strings.HasSuffix(value, ": false,"), strings.HasSuffix(value, ": false"), strings.HasSuffix(value, ": 0,"), strings.HasSuffix(value, ": 0"), strings.Contains(value, `"0001-01-01T00:00:00Z"`):
-				continue // zero values say nothing
+func (h *hook) reporting() chatapi.WebhookOption {
+	return chatapi.WebhookErrors(func(_ context.Context, err error) { h.errors = append(h.errors, err) })
+}
+
+func (h *hook) post(body string) *httptest.ResponseRecorder {
+	return h.serve(httptest.NewRequest(http.MethodPost, "/hooks/"+hookSecret, strings.NewReader(body)))
+}
+
+func (h *hook) serve(r *http.Request) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	h.handler.ServeHTTP(w, r)
+	return w
+}
+
+var errBroken = errors.New("the database is gone")
+
+func TestWebhookHandlerAnswers(t *testing.T) {
+	unknown := &chatapi.Error{Op: "sendMessage", Kind: chatapi.ErrOutcomeUnknown}
+	on := func(key string, err error) func(chatapi.Event) error {
+		return func(e chatapi.Event) error {
+			if e.Key() == key {
+				return err
 			}
-			lines = append(lines, line)
+			return nil
 		}
-		fmt.Fprintf(&out, "%T %s\n%s\n", e, e.Key(), strings.Join(lines, ""))
 	}
-	return out.Bytes()
-}
-
-func readFile(t testing.TB, path string) []byte {
-	t.Helper()
-	data, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return data
-}
-
-// one parses a body with exactly one event.
-func one[E chatapi.Event](t *testing.T, body string) E {
-	t.Helper()
-	events, err := chatapi.ParseWebhook([]byte(body))
-	require.NoError(t, err)
-	require.Len(t, events, 1)
-	e, ok := events[0].(E)
-	require.True(t, ok, "%T", events[0])
-	return e
-}
-
-func TestParseWebhookLooseScalars(t *testing.T) {
-	t.Run("all as numbers", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, `{"instanceId":100001,"messages":[{"id":7,"type":"chat","body":42,"fromMe":0,"self":"0",
-			"time":1795000000,"author":"12025550143@c.us","chatId":"12025550143@c.us","isForwarded":1,"messageNumber":"5001"}]}`)
-		assert.Equal(t, chatapi.ChannelID("100001"), e.Channel)
-		assert.Equal(t, "7", e.ID)
-		assert.Equal(t, "42", e.Text)
-		assert.Equal(t, "message/7", e.Key())
-		assert.True(t, e.Forwarded)
-		assert.Equal(t, int64(5001), e.Number)
-		assert.Equal(t, time.Unix(1795000000, 0).UTC(), e.Time)
-	})
-	t.Run("large ids keep their digits", func(t *testing.T) {
-		e := one[*chatapi.StatusEvent](t, `{"ack":[{"id":12345678901234567890,"status":"sent","phone":12025550143}]}`)
-		assert.Equal(t, "12345678901234567890", e.MessageID)
-		assert.Equal(t, "12025550143", e.To.Phone)
-	})
-	for _, raw := range []string{`""`, `"<NUM>"`, `null`, `"soon"`, `-5`, `1e999`, `true`, `99999999999999999999`} {
-		t.Run("time "+raw, func(t *testing.T) {
-			e := one[*chatapi.MessageEvent](t, `{"messages":[{"id":"a","type":"chat","body":"x","chatId":"12025550143@c.us","fromMe":false,"time":`+raw+`}]}`)
-			assert.Zero(t, e.Time)
-			assert.Contains(t, string(e.Raw), raw, "the raw value stays readable")
-		})
-	}
-	t.Run("milliseconds", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, `{"messages":[{"id":"a","type":"chat","body":"x","fromMe":false,"time":"1795000000123"}]}`)
-		assert.Equal(t, time.UnixMilli(1795000000123).UTC(), e.Time)
-	})
-}
-
-func TestParseWebhookDirection(t *testing.T) {
-	body := func(id, fromMe string) string {
-		return `{"messages":[{"id":"` + id + `","type":"chat","body":"x","chatId":"12025550143@c.us"` + fromMe + `}]}`
-	}
-	for _, ours := range []string{`true`, `1`, `"1"`, `"true"`, `"TRUE"`} {
-		one[*chatapi.EchoEvent](t, body("a", `,"fromMe":`+ours))
-	}
-	for _, theirs := range []string{`false`, `0`, `"0"`, `"false"`, `null`, `""`} {
-		one[*chatapi.MessageEvent](t, body("a", `,"fromMe":`+theirs))
-	}
-	one[*chatapi.MessageEvent](t, body("a", ""))
-	one[*chatapi.MessageEvent](t, body("false_12025550143@c.us_3EB0", ""))
-	one[*chatapi.EchoEvent](t, body("true_12025550143@c.us_3EB0", ""))
-	one[*chatapi.MessageEvent](t, body("a", `,"FROMME":true`)) // exact names only
-	for _, neither := range []string{`"perhaps"`, `{}`, `[]`, `2`} {
-		e := one[*chatapi.UnknownEvent](t, body("a", `,"fromMe":`+neither))
-		assert.Equal(t, "message.chat", e.Wire)
-	}
-}
-
-func TestParseWebhookPeople(t *testing.T) {
-	t.Run("group", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, string(readFile(t, "testdata/contract/webhook-message-group.json")))
-		assert.Equal(t, "120363000000000001@g.us", e.Chat)
-		assert.Equal(t, "12025550143", e.From.Phone, "the person, not the group")
-	})
-	t.Run("group without author", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, `{"messages":[{"id":"a","type":"chat","body":"x","fromMe":false,"chatId":"120363000000000001@g.us"}]}`)
-		assert.Equal(t, chatapi.Contact{}, e.From)
-	})
-	t.Run("hidden number", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, string(readFile(t, "testdata/contract/webhook-message-lid.json")))
-		assert.Equal(t, chatapi.BSUID("US.1000000000000001"), e.From.Recipient())
-		assert.Empty(t, e.From.Phone, "a BSUID is never cut to digits")
-	})
-	t.Run("echo", func(t *testing.T) {
-		e := one[*chatapi.EchoEvent](t, string(readFile(t, "testdata/contract/webhook-message-outgoing-phone-app.json")))
-		assert.Equal(t, chatapi.Phone("12025550143"), e.To.Recipient())
-		assert.Empty(t, e.To.Name, "the service puts the business's number there")
-		assert.Empty(t, e.To.BSUID, "the author's, who is the business")
-	})
-}
-
-func TestParseWebhookContent(t *testing.T) {
-	parse := func(t *testing.T, members string) *chatapi.MessageEvent {
-		return one[*chatapi.MessageEvent](t, `{"messages":[{"id":"a","fromMe":false,"chatId":"12025550143@c.us",`+members+`}]}`)
-	}
-	t.Run("a media link is never the text", func(t *testing.T) {
-		for _, kind := range []string{"image", "video", "audio", "voice", "ptt", "document", "sticker", "hologram"} {
-			e := parse(t, `"type":"`+kind+`","body":"https://media.example.com/in/1"`)
-			assert.Empty(t, e.Text, kind)
-			require.NotNil(t, e.Media, kind)
-			assert.Equal(t, "https://media.example.com/in/1", e.Media.URL, kind)
-		}
-	})
-	t.Run("media without a link", func(t *testing.T) {
-		e := parse(t, `"type":"image","body":null,"caption":"look"`)
-		require.NotNil(t, e.Media)
-		assert.Empty(t, e.Media.URL)
-		assert.Equal(t, "look", e.Text)
-	})
-	t.Run("a link that a person typed is text", func(t *testing.T) {
-		assert.Equal(t, "https://shop.example.com", parse(t, `"type":"chat","body":"https://shop.example.com","caption":"x.jpg"`).Text)
-	})
-	for body, want := range map[string]*chatapi.ReceivedLocation{
-		`"38.8977;-77.0365"`:                           {Latitude: 38.8977, Longitude: -77.0365},
-		`"38.8977, -77.0365"`:                          {Latitude: 38.8977, Longitude: -77.0365},
-		`"38.8977 -77.0365"`:                           {Latitude: 38.8977, Longitude: -77.0365},
-		`"38,8977; -77,0365"`:                          {Latitude: 38.8977, Longitude: -77.0365},
-		`{"latitude":"1","longitude":2,"name":"Pier"}`: {Latitude: 1, Longitude: 2, Name: "Pier"},
-		`"91;0"`:         nil,
-		`"0;181"`:        nil,
-		`"NaN;0"`:        nil,
-		`"here"`:         nil,
-		`""`:             nil,
-		`null`:           nil,
-		`{"latitude":1}`: nil,
-	} {
-		t.Run("location "+body, func(t *testing.T) {
-			assert.Equal(t, want, parse(t, `"type":"location","body":`+body).Location)
-		})
-	}
-	for meta, want := range map[string]chatapi.Reply{
-		`{"interactive":{"type":"button_reply","button_reply":{"id":"b-1","title":"T"}}}`: {ID: "b-1", Title: "North"},
-		`{"interactive":{"list_reply":{"id":"r-1","title":"T","description":"D"}}}`:       {ID: "r-1", Title: "North", Description: "D"},
-		`{"list_reply":{"id":"r-1"}}`:              {ID: "r-1", Title: "North"},
-		`{"button":{"payload":"p","text":"T"}}`:    {ID: "p", Title: "North"},
-		`{"payload":"p"}`:                          {ID: "p", Title: "North"},
-		`{"interactive":[1,2],"button_reply":"x"}`: {Title: "North"},
-		`null`: {Title: "North"},
-	} {
-		t.Run("reply "+meta, func(t *testing.T) {
-			e := parse(t, `"type":"interactive","body":"North","meta":`+meta)
-			assert.Equal(t, &want, e.Reply)
-			assert.Equal(t, "North", e.Text)
-		})
-	}
-	t.Run("the old name of meta", func(t *testing.T) {
-		assert.Equal(t, "p", parse(t, `"type":"button","body":"Yes","metadata":{"payload":"p"}`).Reply.ID)
-	})
-	t.Run("a removed reaction", func(t *testing.T) {
-		e := parse(t, `"type":"reaction","body":"","quotedMsgId":"wamid.1"`)
-		assert.Equal(t, &chatapi.ReceivedReaction{MessageID: "wamid.1"}, e.Reaction)
-	})
-	t.Run("contact cards of any form", func(t *testing.T) {
-		assert.JSONEq(t, `[{"name":{}}]`, string(parse(t, `"type":"contact","body":[{"name":{}}]`).Contacts))
-	})
-	t.Run("an ad", func(t *testing.T) {
-		const ad = `{"source_type":"ad","source_id":"120200000000000001","source_url":"https://fb.me/x","headline":"Sale","body":"Now","ctwa_clid":"ARAk"}`
-		want := &chatapi.Referral{SourceType: "ad", SourceID: "120200000000000001", SourceURL: "https://fb.me/x", Headline: "Sale", Body: "Now", ClickID: "ARAk"}
-		assert.Equal(t, want, parse(t, `"type":"chat","body":"hi","referral":`+ad).Referral)
-		assert.Equal(t, want, parse(t, `"type":"chat","body":"hi","meta":{"referral":`+ad+`}`).Referral)
-		assert.Nil(t, parse(t, `"type":"chat","body":"hi","meta":{"referral":{}}`).Referral)
-	})
-}
-
-func TestParseWebhookFailedStatus(t *testing.T) {
-	for raw, want := range map[string]chatapi.StatusError{
-		`"User's number is part of an experiment"`:                     {Code: 130472, Title: "User's number is part of an experiment", Kind: chatapi.ErrMarketingLimit, Retry: chatapi.RetryNo},
-		`"User’s number is part of an experiment"`:                     {Code: 130472, Title: "User’s number is part of an experiment", Kind: chatapi.ErrMarketingLimit, Retry: chatapi.RetryNo},
-		`{"code":131047,"title":"T","details":"D"}`:                    {Code: 131047, Title: "T", Details: "D", Kind: chatapi.ErrWindowClosed, Retry: chatapi.RetryTemplate},
-		`{"code":"131049","message":"M","error_data":{"details":"D"}}`: {Code: 131049, Title: "M", Details: "D", Kind: chatapi.ErrMarketingLimit, Retry: "wait:24h"},
-		`[{"code":131026}]`:                                            {Code: 131026, Kind: chatapi.ErrRecipient, Retry: chatapi.RetryNo},
-		`131056`:                                                       {Code: 131056, Kind: chatapi.ErrRateLimited, Retry: chatapi.RetryBackoff},
-		`"something new"`:                                              {Title: "something new"},
-		`{"code":999999,"title":"new"}`:                                {Code: 999999, Title: "new"},
-		`{"code":999999,"title":"Re-engagement message"}`:              {Code: 999999, Title: "Re-engagement message", Kind: chatapi.ErrWindowClosed, Retry: chatapi.RetryTemplate},
-	} {
-		t.Run(raw, func(t *testing.T) {
-			e := one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed","error":`+raw+`}]}`)
-			require.Len(t, e.Errors, 1)
-			got := e.Errors[0]
-			assert.Equal(t, got.Kind != "", got.Advice != "", "what is known comes with advice")
-			got.Advice = ""
-			assert.Equal(t, want, got)
-		})
-	}
-	for _, raw := range []string{`null`, `""`, `[]`, `[[["deep"]]]`} {
-		assert.Empty(t, one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed","error":`+raw+`}]}`).Errors, raw)
-	}
-}
-
-func TestParseWebhookKeys(t *testing.T) {
-	key := func(body string) string {
-		events, err := chatapi.ParseWebhook([]byte(body))
-		require.NoError(t, err)
-		require.Len(t, events, 1)
-		return events[0].Key()
-	}
-	assert.Equal(t, "status/wamid.A/read", key(`{"ack":[{"id":"wamid.A","status":"viewed"}]}`))
-	assert.Equal(t, key(`{"instanceId":"A","ack":[{"id":"x","status":"sent"}]}`), key(`{"instanceId":"B","ack":[{"id":"x","status":"sent","phone":"1"}]}`),
-		"the channel is not part of the key")
-	assert.NotEqual(t, key(`{"ack":[{"id":"x","status":"sent"}]}`), key(`{"ack":[{"id":"x","status":"read"}]}`))
-	assert.NotEqual(t, key(`{"messages":[{"body":"a"}]}`), key(`{"messages":[{"body":"b"}]}`), "without an id the bytes tell events apart")
-	assert.Equal(t, "call/wacid.1/connect", key(`{"type":"calls","calls":[{"id":"wacid.1","event":"connect"}]}`))
-	assert.Equal(t, "call/wacid.1/terminate", key(`{"type":"calls","calls":[{"id":"wacid.1","event":"terminate","status":"COMPLETED"}]}`))
-	assert.Equal(t, "call/wacid.1/RINGING", key(`{"type":"calls","statuses":[{"id":"wacid.1","status":"RINGING"}]}`))
-}
-
-// What is wrong with the structure costs the element and nothing else.
-func TestParseWebhookBadElements(t *testing.T) {
-	const good = `{"id":"ok","type":"chat","body":"hi","fromMe":false,"chatId":"12025550143@c.us"}`
-	type place struct{ path, err string }
+	all := []string{"message/a", "message/b", "status/c/read"}
 	for _, c := range []struct {
-		name, body string
-		events     int
-		bad        []place
+		name   string
+		fail   func(chatapi.Event) error
+		status int
+		keys   []string
+		report error
 	}{
-		{"null among messages", `{"messages":[null,` + good + `]}`, 1, []place{{"messages[0]", "want an object, got null"}}},
-		{"scalars among messages", `{"messages":[1,"x",` + good + `,[],true]}`, 1, []place{{"messages[0]", "want an object, got a number"},
-			{"messages[1]", "want an object, got a text"}, {"messages[3]", "want an object, got an array"}, {"messages[4]", "want an object, got a boolean"}}},
-		{"id is an object", `{"messages":[` + good + `,{"id":{"x":1},"type":"chat","chatId":"1@c.us","body":"y"},` + good + `]}`, 2,
-			[]place{{"messages[1]", "id: want a text, got an object"}}},
-		{"text is an array", `{"messages":[{"id":"a","type":"chat","chatId":"1@c.us","body":["y"]}]}`, 0, []place{{"messages[0]", "body: want a text, got an array"}}},
-		{"messages is a text", `{"messages":"none","ack":[{"id":"a","status":"read"}]}`, 1, []place{{"messages", "want an array, got a text"}}},
-		{"messages is an object", `{"messages":` + good + `}`, 0, []place{{"messages", "want an array, got an object"}}},
-		{"ack is a number", `{"ack":5,"messages":[` + good + `]}`, 1, []place{{"ack", "want an array, got a number"}}},
-		{"ack is an object", `{"ack":{"id":"a","status":"read"}}`, 1, nil},
-		{"ack is a bad object", `{"ack":{"id":[],"status":"read"}}`, 0, []place{{"ack", "id: want a text, got an array"}}},
-		{"status is an object", `{"ack":[{"id":"a","status":{}},{"id":"a","status":"read"}]}`, 1, []place{{"ack[0]", "status: want a text, got an object"}}},
-		{"instanceId is an object", `{"instanceId":{},"messages":[` + good + `]}`, 1, []place{{"instanceId", "want a text, got an object"}}},
-		{"calls is an object", `{"type":"calls","calls":{}}`, 0, []place{{"calls", "want an array, got an object"}}},
-		{"a bad call deep inside", `{"type":"calls","entry":[{"changes":[{"value":{"calls":[{"id":[]},{"id":"c","event":"connect"}]}}]}]}`, 1,
-			[]place{{"entry[0].changes[0].value.calls[0]", "id: want a text, got an array"}}},
-		{"empty arrays", `{"instanceId":"A","messages":[],"ack":[]}`, 0, nil},
-		{"null arrays", `{"instanceId":"A","messages":null,"ack":null}`, 0, nil},
+		{"nil", nil, 200, all, nil},
+		{"an error ends the delivery", on("message/b", errBroken), 500, all[:2], errBroken},
+		{"an unknown outcome does not", on("message/a", unknown), 200, all, chatapi.ErrOutcomeUnknown},
+		{"a wrapped unknown outcome", on("message/a", fmt.Errorf("reply: %w", unknown)), 200, all, chatapi.ErrOutcomeUnknown},
+		{"an unknown outcome to be tried later", on("message/a", chatapi.RetryLater(time.Second, unknown)), 200, all, chatapi.ErrOutcomeUnknown},
+		{"retry later", on("message/a", chatapi.RetryLater(time.Second, errBroken)), 503, all[:1], errBroken},
+		{"a wrapped retry later", on("message/a", fmt.Errorf("busy: %w", chatapi.RetryLater(time.Second, errBroken))), 503, all[:1], errBroken},
+		{"a panic", func(chatapi.Event) error { panic(errBroken) }, 500, all[:1], errBroken},
+		{"a panic meant for the server", func(chatapi.Event) error { panic(http.ErrAbortHandler) }, 500, all[:1], http.ErrAbortHandler},
+		{"a panic without an error", func(chatapi.Event) error { panic("no") }, 500, all[:1], nil},
+		{"a nil pointer", func(chatapi.Event) error { return errors.New(map[string]*chatapi.MessageEvent{}["none"].Text) }, 500, all[:1], nil},
+		{"a rate limit", on("message/a", &chatapi.Error{Kind: chatapi.ErrRateLimited}), 500, all[:1], chatapi.ErrRateLimited},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			events, err := chatapi.ParseWebhook([]byte(c.body))
-			assert.Len(t, events, c.events)
-			if c.bad == nil {
-				require.NoError(t, err)
+			h := newHook(c.fail)
+			w := h.post(hookBody)
+			assert.Equal(t, c.status, w.Code)
+			assert.Equal(t, c.keys, h.keys)
+			if c.report != nil {
+				require.Len(t, h.errors, 1)
+				assert.ErrorIs(t, h.errors[0], c.report)
+			}
+			assert.Equal(t, c.status != 200, len(h.errors) > 0 && !errors.Is(c.report, chatapi.ErrOutcomeUnknown))
+		})
+	}
+}
+
+func TestRetryLater(t *testing.T) {
+	for after, want := range map[time.Duration]string{time.Minute: "60", 1500 * time.Millisecond: "2", 0: "1", -time.Hour: "1", time.Millisecond: "1"} {
+		h := newHook(func(chatapi.Event) error { return chatapi.RetryLater(after, nil) })
+		w := h.post(hookBody)
+		assert.Equal(t, http.StatusServiceUnavailable, w.Code)
+		assert.Equal(t, want, w.Header().Get("Retry-After"), after)
+	}
+	assert.Equal(t, "chatapi: retry later", chatapi.RetryLater(1, nil).Error())
+	assert.ErrorIs(t, chatapi.RetryLater(1, errBroken), errBroken)
+}
+
+func TestWebhookHandlerBodies(t *testing.T) {
+	for _, c := range []struct {
+		name, body string
+		status     int
+		keys       []string
+		kind       error
+	}{
+		{"one bad element", `{"messages":[5,{"id":"b","type":"chat","body":"x","fromMe":false}]}`, 200, []string{"message/b"}, chatapi.ErrInvalid},
+		{"a known array of another type", `{"messages":5,"ack":[{"id":"c","status":"read"}]}`, 200, []string{"status/c/read"}, chatapi.ErrInvalid},
+		{"nothing in it", `{"messages":[]}`, 200, nil, nil},
+		{"empty", ``, 400, nil, chatapi.ErrInvalid},
+		{"cut off", hookBody[:50], 400, nil, chatapi.ErrInvalid},
+		{"HTML", `<html>`, 400, nil, chatapi.ErrInvalid},
+		{"an array", `[]`, 400, nil, chatapi.ErrInvalid},
+		{"text after it", hookBody + "x", 400, nil, chatapi.ErrInvalid},
+		{"brackets", strings.Repeat("[", 4<<20), 400, nil, chatapi.ErrInvalid},
+		{"10 MB", `{"messages":[{"body":"` + strings.Repeat("x", 10<<20) + `"}]}`, 413, nil, chatapi.ErrTooLarge},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			h := newHook(nil)
+			w := h.post(c.body)
+			assert.Equal(t, c.status, w.Code)
+			assert.Equal(t, c.keys, h.keys)
+			if c.kind == nil {
+				assert.Empty(t, h.errors)
 				return
 			}
-			var bad *chatapi.ParseError
-			require.ErrorAs(t, err, &bad)
-			assert.ErrorIs(t, err, chatapi.ErrInvalid)
-			var got []place
-			for _, element := range bad.Elements {
-				got = append(got, place{element.Path, element.Err.Error()})
-				assert.True(t, json.Valid(element.Raw))
-				assert.Contains(t, c.body, string(element.Raw))
+			require.Len(t, h.errors, 1)
+			assert.ErrorIs(t, h.errors[0], c.kind)
+		})
+	}
+	t.Run("the limit is a byte count", func(t *testing.T) {
+		h := newHook(nil, chatapi.WebhookMaxBody(int64(len(hookBody))))
+		assert.Equal(t, 200, h.post(hookBody).Code)
+		assert.Equal(t, 413, h.post(hookBody+" ").Code)
+	})
+	t.Run("a body of unknown length", func(t *testing.T) {
+		h := newHook(nil, chatapi.WebhookMaxBody(10_000))
+		r := httptest.NewRequest(http.MethodPost, "/"+hookSecret, io.LimitReader(zeros{}, 1<<40))
+		r.ContentLength = -1
+		assert.Equal(t, 413, h.serve(r).Code)
+	})
+	t.Run("a body that breaks off", func(t *testing.T) {
+		h := newHook(nil)
+		r := httptest.NewRequest(http.MethodPost, "/"+hookSecret, io.MultiReader(strings.NewReader(hookBody[:20]), failing{}))
+		assert.Equal(t, 400, h.serve(r).Code)
+		assert.Empty(t, h.keys)
+		assert.ErrorIs(t, h.errors[0], errBroken)
+	})
+}
+
+type zeros struct{}
+
+func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }
+
+type failing struct{}
+
+func (failing) Read([]byte) (int, error) { return 0, errBroken }
+
+func TestWebhookHandlerRequests(t *testing.T) {
+	for _, method := range []string{"GET", "HEAD", "PUT", "DELETE", "OPTIONS", "PATCH"} {
+		h := newHook(nil)
+		w := h.serve(httptest.NewRequest(method, "/"+hookSecret, strings.NewReader(hookBody)))
+		assert.Equal(t, 405, w.Code, method)
+		assert.Equal(t, "POST", w.Header().Get("Allow"))
+		assert.Empty(t, h.keys)
+	}
+	for header, want := range map[string]int{
+		"Content-Type: application/json": 200, "Content-Type: application/json; charset=utf-8": 200, "Content-Type: Application/JSON;": 200,
+		"Content-Type: text/plain;charset=UTF-8": 200, "Content-Type: application/octet-stream": 200,
+		"Content-Type: application/vnd.api+json": 200, "Content-Type: text/json": 200, "Content-Type:": 200,
+		"Content-Type: application/x-www-form-urlencoded": 415, "Content-Type: multipart/form-data; boundary=x": 415, "Content-Type: text/html": 415,
+		"Content-Encoding: identity": 200, "Content-Encoding: gzip": 415, "Content-Encoding: br": 415, "Content-Encoding: gzip, gzip": 415,
+	} {
+		h := newHook(nil)
+		r := httptest.NewRequest(http.MethodPost, "/"+hookSecret, strings.NewReader(hookBody))
+		name, value, _ := strings.Cut(header, ":")
+		r.Header.Set(name, strings.TrimSpace(value))
+		assert.Equal(t, want, h.serve(r).Code, header)
+		assert.Equal(t, want == 200, len(h.errors) == 0, header)
+	}
+}
+
+func TestWebhookHandlerSecret(t *testing.T) {
+	post := func(target string, header string) *http.Request {
+		r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(hookBody))
+		if header != "" {
+			r.Header.Set("X-Webhook-Secret", header)
+		}
+		return r
+	}
+	const old = "former secret/with ?odd&signs"
+	for _, c := range []struct {
+		target, header string
+		status         int
+	}{
+		{"/hooks/" + hookSecret, "", 200},
+		{"/hooks/" + hookSecret + "/", "", 200},
+		{"/" + hookSecret, "", 200},
+		{"/hooks?secret=" + hookSecret, "", 200},
+		{"/hooks", hookSecret, 200},
+		{"/hooks/wrong", hookSecret, 200},
+		{"/hooks/former%20secret%2Fwith%20%3Fodd&signs", "", 200},
+		{"/hooks?secret=former+secret%2Fwith+%3Fodd%26signs", "", 200},
+		{"/hooks", old, 200},
+		{"/hooks", "", 403},
+		{"/", "", 403},
+		{"/hooks/" + hookSecret + "/more", "", 403},
+		{"/hooks/" + hookSecret[1:], "", 403},
+		{"/hooks/" + hookSecret + "x", "", 403},
+		{"/hooks/" + strings.ToUpper(hookSecret), "", 403},
+		{"/hooks?secret=", "", 403},
+		{"/hooks?secret=wrong&secret=" + hookSecret, "", 403},
+		{"/hooks?Secret=" + hookSecret, "", 403},
+		{"/hooks", "wrong", 403},
+	} {
+		t.Run(c.target+" "+c.header, func(t *testing.T) {
+			h := newHook(nil, chatapi.WebhookSecret(old, ""))
+			assert.Equal(t, c.status, h.serve(post(c.target, c.header)).Code)
+			if c.status == 200 {
+				assert.Len(t, h.keys, 3)
+				return
 			}
-			assert.Equal(t, c.bad, got)
-			assert.Contains(t, err.Error(), c.bad[0].path)
+			assert.Empty(t, h.keys)
+			require.Len(t, h.errors, 1)
+			assert.ErrorIs(t, h.errors[0], chatapi.ErrUnauthorized)
 		})
 	}
+	t.Run("the secret is in nothing that is reported", func(t *testing.T) {
+		h := newHook(func(chatapi.Event) error { panic("x") }, chatapi.WebhookMaxBody(10))
+		for _, r := range []*http.Request{post("/x?secret="+hookSecret, ""), post("/"+hookSecret+"x", ""), post("/x", hookSecret)} {
+			h.serve(r)
+		}
+		h.post(`[]`)
+		require.Len(t, h.errors, 4)
+		for _, text := range []string{fmt.Sprint(h.errors), fmt.Sprintf("%+v %#v", h.errors, h.errors), fmt.Sprintf("%+v %#v", h.handler, h.handler)} {
+			assert.NotContains(t, text, hookSecret)
+		}
+	})
+	t.Run("without a secret", func(t *testing.T) {
+		for _, opts := range [][]chatapi.WebhookOption{nil, {chatapi.WebhookSecret()}, {chatapi.WebhookSecret("", "")}, {nil}} {
+			h := &hook{}
+			h.handler = chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { t.Error("called"); return nil }, append(opts, h.reporting())...)
+			assert.Equal(t, 403, h.serve(post("/", "")).Code)
+			assert.Equal(t, 403, h.serve(post("/hooks/x?secret=x", "x")).Code)
+			require.Len(t, h.errors, 2)
+			assert.ErrorIs(t, h.errors[0], chatapi.ErrNoWebhookSecret)
+		}
+	})
+	t.Run("the option with the loud name", func(t *testing.T) {
+		count := 0
+		handle := func(context.Context, chatapi.Event) error { count++; return nil }
+		h := &hook{handler: chatapi.NewWebhookHandler(handle, chatapi.WebhookAcceptUnauthenticated())}
+		assert.Equal(t, 200, h.serve(post("/", "")).Code)
+		assert.Equal(t, 3, count)
+		h = newHook(nil, chatapi.WebhookAcceptUnauthenticated())
+		assert.Equal(t, 403, h.serve(post("/", "")).Code, "a secret that is set is checked")
+	})
 }
 
-// An object that no format fits is one event with all its bytes.
-func TestParseWebhookUnknown(t *testing.T) {
-	for body, wire := range map[string]string{
-		`{}`:                                     "body",
-		`{"type":"something_new","payload":{}}`:  "body.something_new",
-		` {"chatUpdate":[{"old":{},"new":{}}]} `: "body",
-		`{"status":"authenticated","previous_status":"init","instanceId":"107218"}`: "body",
-		`{"type":"calls"}`:               "body.calls",
-		`{"messages":[{}]}`:              "message",
-		`{"messages":[{"type":"poll"}]}`: "message.poll",
-		`{"ack":[{}]}`:                   "ack",
+func TestWebhookHandlerChannels(t *testing.T) {
+	body := func(channel string) string {
+		return `{"instanceId":"` + channel + `","ack":[{"id":"c","status":"read"}]}`
+	}
+	secrets := map[chatapi.ChannelID][]string{"ABC1": {"s1", "s1-old"}, "ABC2": {"s2"}, "100001": {"s3"}, "ABC4": {""}}
+	var channels []chatapi.ChannelID
+	serve := func(h *hook, target, header, body string) int {
+		r := httptest.NewRequest(http.MethodPost, target, strings.NewReader(body))
+		r.Header.Set("X-Webhook-Secret", header)
+		return h.serve(r).Code
+	}
+	fresh := func(opts ...chatapi.WebhookOption) *hook {
+		h, got := &hook{}, &channels
+		*got = nil
+		opts = append(opts, h.reporting())
+		h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error {
+			*got = append(*got, e.Info().Channel)
+			return nil
+		}, opts...)
+		return h
+	}
+	lookup := chatapi.WebhookSecrets(func(_ context.Context, id chatapi.ChannelID) []string { return secrets[id] })
+	for _, c := range []struct {
+		target, header, body string
+		status               int
+		channel              chatapi.ChannelID
+		kind                 error
+	}{
+		{"/hooks/ABC1/s1", "", body("ABC1"), 200, "ABC1", nil},
+		{"/hooks/ABC1/s1-old", "", body("ABC1"), 200, "ABC1", nil},
+		{"/hooks/ABC1?secret=s1", "", body("ABC1"), 200, "ABC1", nil},
+		{"/hooks/ABC1", "s1", body("ABC1"), 200, "ABC1", nil},
+		{"/hooks/ABC2/s2", "", body("abc2"), 200, "ABC2", nil},
+		{"/hooks/100001/s3", "", body("instance100001"), 200, "100001", nil},
+		{"/hooks/ABC1/s1", "", `{"ack":[{"id":"c","status":"read"}]}`, 200, "ABC1", nil},
+		{"/hooks/ABC1/s1", "", body("ABC2"), 403, "", chatapi.ErrWrongChannel},
+		{"/hooks/ABC1/s1", "", `{"instanceId":"ABC2","instanceId":"ABC1","ack":[]}`, 403, "", chatapi.ErrWrongChannel},
+		{"/hooks/ABC1/s2", "", body("ABC1"), 403, "", chatapi.ErrUnauthorized},
+		{"/hooks/ABC2/s1", "", body("ABC1"), 403, "", chatapi.ErrUnauthorized},
+		{"/hooks/ABC9/s1", "", body("ABC9"), 403, "", chatapi.ErrNoWebhookSecret},
+		{"/hooks/ABC4/", "", body("ABC4"), 403, "", chatapi.ErrNoWebhookSecret},
+		{"/s1", "", body("ABC1"), 403, "", chatapi.ErrNoWebhookSecret},
 	} {
-		t.Run(body, func(t *testing.T) {
-			e := one[*chatapi.UnknownEvent](t, body)
-			assert.Equal(t, wire, e.Wire)
-			assert.Contains(t, e.Key(), "unknown/sha256:")
-			assert.Contains(t, body, string(e.Raw))
+		t.Run(c.target+" "+c.header+" "+c.body[:24], func(t *testing.T) {
+			h := fresh(lookup)
+			assert.Equal(t, c.status, serve(h, c.target, c.header, c.body))
+			if c.kind == nil {
+				assert.Equal(t, []chatapi.ChannelID{c.channel}, channels)
+				assert.Empty(t, h.errors)
+				return
+			}
+			assert.Empty(t, channels)
+			require.Len(t, h.errors, 1)
+			assert.ErrorIs(t, h.errors[0], c.kind)
 		})
 	}
-	t.Run("an unknown type of message is still a message", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, string(readFile(t, "testdata/contract/webhook-message-unknown-type.json")))
-		assert.Equal(t, chatapi.TypeOther, e.Type)
+	t.Run("from elsewhere", func(t *testing.T) {
+		h := fresh(chatapi.WebhookSecret("s"), chatapi.WebhookChannel(func(r *http.Request) chatapi.ChannelID {
+			return chatapi.ChannelID(strings.TrimSuffix(r.Host, ".desk.example"))
+		}))
+		assert.Equal(t, 200, serve(h, "http://abc1.desk.example/s", "", body("ABC1")))
+		assert.Equal(t, []chatapi.ChannelID{"abc1"}, channels)
+		assert.Equal(t, 403, serve(h, "http://abc1.desk.example/s", "", body("ABC2")))
 	})
-	t.Run("an unknown status is still a status", func(t *testing.T) {
-		e := one[*chatapi.StatusEvent](t, `{"ack":[{"id":"a","status":"pondered"}]}`)
-		assert.Equal(t, chatapi.Status("pondered"), e.Status)
-		assert.Equal(t, "ack.pondered", e.Wire)
+	t.Run("functions that panic", func(t *testing.T) {
+		h := fresh(chatapi.WebhookSecrets(func(context.Context, chatapi.ChannelID) []string { panic(errBroken) }))
+		assert.Equal(t, 500, serve(h, "/ABC1/s1", "", body("ABC1")))
+		assert.ErrorIs(t, h.errors[0], errBroken)
+	})
+	t.Run("the loud option opens no unknown channel", func(t *testing.T) {
+		h := fresh(lookup, chatapi.WebhookAcceptUnauthenticated())
+		assert.Equal(t, 403, serve(h, "/ABC9/x", "", body("ABC9")))
 	})
 }
 
-// A body that is not one JSON object is an error and no events.
-func TestParseWebhookNoObject(t *testing.T) {
-	text := string(readFile(t, "testdata/contract/webhook-message-text.json"))
-	for name, body := range map[string]string{
-		"nothing":              "",
-		"space":                " \n",
-		"null":                 "null",
-		"a text":               `"hello"`,
-		"an array":             `[{"messages":[]}]`,
-		"a number":             "5",
-		"HTML":                 "<html><body>502 Bad Gateway</body></html>",
-		"a form":               "instanceId=ABC1&messages=1",
-		"cut off":              text[:len(text)/2],
-		"cut off at the end":   strings.TrimRight(text, "}\n "),
-		"text after it":        text + "x",
-		"a second document":    text + text,
-		"brackets without end": strings.Repeat("[", 5_000_000),
-		"objects without end":  strings.Repeat(`{"a":`, 1_000_000),
-		"deep but closed":      `{"messages":` + strings.Repeat("[", 20_000) + strings.Repeat("]", 20_000) + `}`,
-		"a raw control sign":   "{\"messages\":[{\"body\":\"a\x01b\"}]}",
-		"single quotes":        `{'messages':[]}`,
-		"a trailing comma":     `{"messages":[],}`,
-		"UTF-16":               "\xff\xfe{\x00}\x00",
+func TestDeliveryHandler(t *testing.T) {
+	var got []*chatapi.Delivery
+	var fail error
+	h := &hook{}
+	h.handler = chatapi.NewDeliveryHandler(func(_ context.Context, d *chatapi.Delivery) error {
+		got = append(got, d)
+		return fail
+	}, chatapi.WebhookSecret(hookSecret), h.reporting())
+
+	before := time.Now()
+	assert.Equal(t, 200, h.post(hookBody).Code)
+	require.Len(t, got, 1)
+	d := got[0]
+	assert.Equal(t, chatapi.ChannelID("ABC100000001"), d.Channel)
+	assert.Equal(t, hookBody, string(d.Body))
+	assert.Len(t, d.Events, 3)
+	assert.NoError(t, d.Err)
+	for _, e := range d.Events {
+		assert.Equal(t, d.Received, e.Info().Received)
+		assert.WithinRange(t, e.Info().Received, before, time.Now())
+	}
+
+	assert.Equal(t, 400, h.post("not JSON").Code)
+	require.Len(t, got, 2, "what cannot be read is handed over too")
+	assert.Equal(t, "not JSON", string(got[1].Body))
+	assert.ErrorIs(t, got[1].Err, chatapi.ErrInvalid)
+	assert.Empty(t, got[1].Events)
+
+	assert.Equal(t, 200, h.post(`{"messages":[1]}`).Code)
+	var bad *chatapi.ParseError
+	assert.ErrorAs(t, got[2].Err, &bad)
+
+	fail = errBroken
+	assert.Equal(t, 500, h.post(hookBody).Code)
+	assert.Equal(t, 500, h.post("not JSON").Code)
+	fail = chatapi.ErrOutcomeUnknown
+	assert.Equal(t, 200, h.post(hookBody).Code)
+}
+
+func TestWebhookHandlerNil(t *testing.T) {
+	var log bytes.Buffer
+	defer slog.SetDefault(slog.Default())
+	slog.SetDefault(slog.New(slog.NewTextHandler(&log, nil)))
+	r := func() *http.Request { return httptest.NewRequest(http.MethodPost, "/s", strings.NewReader(hookBody)) }
+	quiet := chatapi.WebhookErrors(func(context.Context, error) {})
+	for _, handler := range []*chatapi.WebhookHandler{
+		nil, {}, chatapi.NewWebhookHandler(nil, quiet), chatapi.NewDeliveryHandler(nil, quiet, nil),
 	} {
-		t.Run(name, func(t *testing.T) {
-			events, err := chatapi.ParseWebhook([]byte(body))
-			assert.Empty(t, events)
-			var e *chatapi.Error
-			require.ErrorAs(t, err, &e)
-			assert.Equal(t, chatapi.ErrInvalid, e.Kind)
-			assert.Equal(t, "body", e.Field)
-			assert.NotEmpty(t, e.Advice)
-			assert.Less(t, len(err.Error()), 600)
-		})
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r())
+		assert.Equal(t, 500, w.Code)
 	}
-	_, err := chatapi.ParseWebhook(nil)
-	require.ErrorIs(t, err, chatapi.ErrInvalid)
-	assert.Contains(t, err.Error(), "it is empty")
+	h := &hook{handler: chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, chatapi.WebhookSecret("s"),
+		chatapi.WebhookErrors(nil), chatapi.WebhookMaxBody(0), chatapi.WebhookTimeout(-1), chatapi.WebhookSecrets(nil), chatapi.WebhookChannel(nil))}
+	assert.Equal(t, 200, h.serve(r()).Code)
+	request := r()
+	request.Body = nil
+	assert.Equal(t, 400, h.serve(request).Code)
+	h.handler = chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return errBroken }, chatapi.WebhookSecret("s"),
+		chatapi.WebhookErrors(func(context.Context, error) { panic("the reporter too") }))
+	assert.Equal(t, 500, h.serve(r()).Code)
+	assert.Contains(t, log.String(), "the reporter too", "by default, and in need, errors are logged")
 }
 
-func TestParseWebhookLenient(t *testing.T) {
-	t.Run("broken UTF-8 in one of two", func(t *testing.T) {
-		body := "{\"messages\":[{\"id\":\"a\",\"type\":\"chat\",\"body\":\"caf\xe9\",\"fromMe\":false},{\"id\":\"b\",\"type\":\"chat\",\"body\":\"tea\",\"fromMe\":false}]}"
-		events, err := chatapi.ParseWebhook([]byte(body))
-		require.NoError(t, err)
-		require.Len(t, events, 2)
-		first := events[0].(*chatapi.MessageEvent)
-		assert.Equal(t, "caf\uFFFD", first.Text)
-		assert.True(t, first.Lenient)
-		assert.Contains(t, string(first.Raw), "caf\xe9", "the bytes stay as they came")
-		assert.False(t, events[1].Info().Lenient)
+// Time passes at once in the bubble.
+func TestWebhookHandlerContext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gone, hangUp := context.WithCancel(context.WithValue(t.Context(), ctxKey{}, "trace"))
+		var sawCancel bool
+		var left time.Duration
+		var value any
+		h := newHook(nil)
+		h.handler = chatapi.NewWebhookHandler(func(ctx context.Context, _ chatapi.Event) error {
+			hangUp()
+			deadline, _ := ctx.Deadline()
+			left, value, sawCancel = time.Until(deadline), ctx.Value(ctxKey{}), ctx.Err() != nil
+			return nil
+		}, chatapi.WebhookSecret("s"))
+		r := httptest.NewRequestWithContext(gone, http.MethodPost, "/s", strings.NewReader(hookBody))
+		assert.Equal(t, 200, h.serve(r).Code)
+		assert.False(t, sawCancel, "the sender's hanging up ends nothing")
+		assert.Equal(t, 15*time.Second, left)
+		assert.Equal(t, "trace", value)
 	})
-	t.Run("half a surrogate", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, `{"messages":[{"id":"a","type":"chat","body":"\ud83d","fromMe":false}]}`)
-		assert.Equal(t, "\uFFFD", e.Text)
-		assert.True(t, e.Lenient)
-	})
-	t.Run("a name twice: the last one", func(t *testing.T) {
-		e := one[*chatapi.EchoEvent](t, `{"messages":[{"id":"a","type":"chat","fromMe":false,"fromMe":true,"body":"x"}]}`)
-		assert.True(t, e.Lenient)
-	})
-	t.Run("an array twice: both", func(t *testing.T) {
-		events, err := chatapi.ParseWebhook([]byte(`{"ack":[{"id":"a","status":"sent"}],"ack":[{"id":"b","status":"sent"}]}`))
-		require.NoError(t, err)
-		assert.Len(t, events, 2)
-	})
-	t.Run("escaped names", func(t *testing.T) {
-		e := one[*chatapi.StatusEvent](t, `{"a\u0063k":[{"i\u0064":"a","status":"\u0073ent"}]}`)
-		assert.Equal(t, "status/a/sent", e.Key())
-		assert.False(t, e.Lenient)
+	synctest.Test(t, func(t *testing.T) {
+		started := time.Now()
+		h := newHook(nil, chatapi.WebhookTimeout(3*time.Second))
+		keys := 0
+		h.handler = chatapi.NewWebhookHandler(func(ctx context.Context, _ chatapi.Event) error {
+			keys++
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Minute): // a context without an end fails the test instead of hanging it
+			}
+			return nil // it managed, but there is no time for the others
+		}, chatapi.WebhookSecret(hookSecret), chatapi.WebhookTimeout(3*time.Second), h.reporting())
+		assert.Equal(t, 500, h.post(hookBody).Code)
+		assert.Equal(t, 3*time.Second, time.Since(started))
+		assert.Equal(t, 1, keys)
+		require.Len(t, h.errors, 1)
+		assert.ErrorIs(t, h.errors[0], context.DeadlineExceeded)
 	})
 }
 
-// The caller's buffer may be used again after the call.
-func TestParseWebhookKeepsNothing(t *testing.T) {
-	body := []byte(`{"messages":[{"id":"a","type":"chat","body":"hello","fromMe":false}]}`)
-	events, err := chatapi.ParseWebhook(body)
+type ctxKey struct{}
+
+// Over a real connection: a sender that breaks off in mid-body is not an event,
+// and one that hangs up early does not end the work.
+func TestWebhookHandlerServer(t *testing.T) {
+	handled := make(chan error, 1)
+	release := make(chan struct{})
+	server := httptest.NewServer(chatapi.NewWebhookHandler(func(ctx context.Context, e chatapi.Event) error {
+		<-release
+		handled <- ctx.Err()
+		return nil
+	}, chatapi.WebhookSecret("s"), chatapi.WebhookErrors(func(context.Context, error) {})))
+	defer server.Close()
+
+	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	require.NoError(t, err)
-	want := string(events[0].Info().Raw)
-	for i := range body {
-		body[i] = 'x'
-	}
-	assert.Equal(t, want, string(events[0].Info().Raw))
-	assert.Equal(t, "hello", events[0].(*chatapi.MessageEvent).Text)
-	assert.Equal(t, len(events[0].Info().Raw), cap(events[0].Info().Raw), "appending to Raw cannot reach its neighbours")
-}
+	const body = `{"ack":[{"id":"a","status":"read"}]}`
+	fmt.Fprintf(conn, "POST /s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body)+10, body)
+	conn.Close()
 
-func TestParseWebhookLargeBodies(t *testing.T) {
-	t.Run("50,000 acks", func(t *testing.T) {
-		var body strings.Builder
-		body.WriteString(`{"instanceId":"ABC1","ack":[`)
-		for i := range 50_000 {
-			if i > 0 {
-				body.WriteByte(',')
-			}
-			fmt.Fprintf(&body, `{"id":"wamid.%d","chatId":"12025550143@c.us","status":"delivered"}`, i)
-		}
-		body.WriteString("]}")
-		events, err := chatapi.ParseWebhook([]byte(body.String()))
-		require.NoError(t, err)
-		require.Len(t, events, 50_000)
-		assert.Equal(t, "status/wamid.49999/delivered", events[49_999].Key())
-	})
-	t.Run("tiny elements without end", func(t *testing.T) {
-		const n = 5_000_000
-		body := []byte(`{"messages":[0` + strings.Repeat(",0", n-1) + `],"ack":[{"id":"a","status":"sent"}]}`)
-		events, err := chatapi.ParseWebhook(body)
-		assert.Empty(t, events)
-		var bad *chatapi.ParseError
-		require.ErrorAs(t, err, &bad)
-		require.Len(t, bad.Elements, 100_002)
-		rest := bad.Elements[100_000]
-		assert.Equal(t, "messages[100000]", rest.Path)
-		assert.Len(t, rest.Raw, 2*(n-100_000)-1, "what was not read is kept")
-		assert.Equal(t, "ack[0]", bad.Elements[100_001].Path)
-		assert.Less(t, len(err.Error()), 500)
-	})
-	t.Run("10 MB of text", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, `{"messages":[{"id":"a","type":"chat","fromMe":false,"body":"`+strings.Repeat("x", 10<<20)+`"}]}`)
-		assert.Len(t, e.Text, 10<<20)
-	})
-	t.Run("a quarter of a million names", func(t *testing.T) {
-		var body strings.Builder
-		body.WriteString(`{"ack":[{"id":"a","status":"sent"`)
-		for i := range 250_000 {
-			fmt.Fprintf(&body, `,"n%d":0`, i)
-		}
-		body.WriteString("}]}")
-		one[*chatapi.StatusEvent](t, body.String())
-	})
-}
-
-func TestParseErrorZero(t *testing.T) {
-	var none *chatapi.ParseError
-	assert.NotEmpty(t, none.Error())
-	assert.NotEmpty(t, (&chatapi.ParseError{}).Error())
-	many := &chatapi.ParseError{Elements: make([]chatapi.ElementError, 5)}
-	for i := range many.Elements {
-		many.Elements[i] = chatapi.ElementError{Path: fmt.Sprint("p", i), Err: errors.New("bad")}
+	conn, err = net.Dial("tcp", server.Listener.Addr().String())
+	require.NoError(t, err)
+	fmt.Fprintf(conn, "POST /s HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	conn.Close()
+	close(release)
+	assert.NoError(t, <-handled, "the context outlives the connection")
+	select {
+	case <-handled:
+		t.Error("half a body was handled")
+	default:
 	}
-	assert.Equal(t, "chatapi: parse webhook: 5 unreadable: p0: bad; p1: bad; p2: bad; and 2 more", many.Error())
-}
-
-func FuzzParseWebhook(f *testing.F) {
-	names, err := filepath.Glob("testdata/contract/webhook-*.json")
-	require.NoError(f, err)
-	raw, err := filepath.Glob("testdata/contract/raw/*.json")
-	require.NoError(f, err)
-	for _, name := range append(names, raw...) {
-		f.Add(readFile(f, name))
-	}
-	f.Add([]byte(`{"type":"calls","value":{"calls":[{}],"errors":[{}]}}`))
-	f.Add([]byte("{\"messages\":[{\"body\":\"\xff\",\"body\":1}],\"ack\":{}}"))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		before := bytes.Clone(body)
-		events, err := chatapi.ParseWebhook(body)
-		require.Equal(t, before, body, "the body is not changed")
-		if _, ok := errors.AsType[*chatapi.Error](err); ok {
-			require.Empty(t, events)
-			return
-		}
-		if json.Valid(body) && len(bytes.TrimSpace(body)) > 0 && bytes.TrimSpace(body)[0] == '{' && len(events) == 0 && err == nil {
-			// Only empty known arrays may come to nothing.
-			require.Regexp(t, `"(\\u[0-9a-fA-F]{4}|.)+"\s*:\s*(null|\[\s*\])`, string(body))
-		}
-		for _, e := range events {
-			require.NotEmpty(t, e.Key())
-			require.NotEmpty(t, e.Info().Wire)
-			require.True(t, bytes.Contains(body, e.Info().Raw))
-		}
-		if bad, ok := errors.AsType[*chatapi.ParseError](err); ok {
-			require.NotEmpty(t, bad.Elements)
-			for _, element := range bad.Elements {
-				require.NotEmpty(t, element.Path)
-				require.Error(t, element.Err)
-				require.True(t, bytes.Contains(body, element.Raw))
-			}
-		}
-	})
 }
