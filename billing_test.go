@@ -20,14 +20,6 @@ var customerA, customerB = chatapi.Contact{Phone: "12025550143"}, chatapi.Contac
 
 const abc = chatapi.ChannelID("ABC1")
 
-func instant(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		panic(err)
-	}
-	return t
-}
-
 // sent is a message of the business that is delivered two seconds later.
 func sent(id string, at time.Time, to chatapi.Contact, category string) []chatapi.Activity {
 	return []chatapi.Activity{

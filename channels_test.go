@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -100,12 +99,6 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-var once = chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1})
-
-func networkEnd(f roundTripper) chatapi.Option {
-	return chatapi.WithHTTPClient(&http.Client{Transport: f})
-}
-
 // What the caller gave up, or what was wrong before it was sent, says nothing
 // about the channel; that nobody answered before the caller's deadline does.
 func TestHealthAndTheCaller(t *testing.T) {
@@ -171,11 +164,6 @@ func TestHealthOfAHostThatIsNotThere(t *testing.T) {
 		assert.Equal(t, chatapi.HealthDegraded, h.State)
 		assert.Equal(t, "3 calls in a row failed. api.test could not be reached.", h.Reason)
 	})
-}
-
-func hangs(r *http.Request) (*http.Response, error) {
-	<-r.Context().Done()
-	return nil, r.Context().Err()
 }
 
 // A channel whose network hangs, whose limiter is full, and whose health change
@@ -422,178 +410,4 @@ func TestChannelsWebhooks(t *testing.T) {
 			assert.NotContains(t, refused.Error(), "-of-")
 		})
 	}
-}
-
-// Everything at once, for the race detector.
-func TestChannelsUnderLoad(t *testing.T) {
-	statuses := []int{200, 401, 403, 500}
-	var mu sync.Mutex
-	n := 0
-	last := map[chatapi.ChannelID]chatapi.HealthState{}
-	channels := chatapi.NewChannels(
-		chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) {
-			mu.Lock()
-			defer mu.Unlock()
-			if id != "ABC0" { // that one is removed, and starts anew
-				assert.NotEqual(t, last[id], h.State)
-			}
-			last[id] = h.State
-		}),
-		chatapi.WithClientOptions(once, networkEnd(func(*http.Request) (*http.Response, error) {
-			mu.Lock()
-			defer mu.Unlock()
-			n++
-			return reply(statuses[n%len(statuses)], `{"sent":true,"id":"wamid.1"}`), nil
-		})))
-	handler := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
-		chatapi.WebhookSecrets(channels.WebhookSecrets), chatapi.WebhookErrors(func(context.Context, error) {}))
-	var group sync.WaitGroup
-	for worker := range 8 {
-		group.Go(func() {
-			for i := range 50 {
-				id := chatapi.ChannelID(fmt.Sprintf("ABC%d", i%5))
-				_, err := channels.Put("https://api.test/"+string(id), opaqueToken)
-				assert.NoError(t, err)
-				_ = channels.SetWebhookSecrets(id, "s3cret")
-				if client, ok := channels.Client(id); ok {
-					_, _ = client.Channel.GetStatus(t.Context())
-					_, _ = client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
-				}
-				handler.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest(http.MethodPost, "/"+string(id)+"/s3cret", strings.NewReader(`{"messages":[]}`)))
-				for range channels.All() {
-				}
-				channels.Health(id)
-				if worker == 0 && i%10 == 0 {
-					channels.Remove("ABC0")
-				}
-			}
-		})
-	}
-	group.Wait()
-}
-
-// Thousands of channels are put, rotated and removed while others look
-// everything up, and three channels go on sending all the while: each has to get
-// on between one batch of changes and the next, or the test never ends.
-func TestThousandsOfChannels(t *testing.T) {
-	const total, workers, batch = 3000, 4, 50
-	var tokens sync.Map // the newest of each channel
-	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(r *http.Request) (*http.Response, error) {
-		channel := strings.Split(r.URL.Path, "/")[1]
-		if newest, _ := tokens.Load(channel); newest != r.URL.Query().Get("token") {
-			return reply(401, `{"error":"invalid token"}`), nil
-		}
-		return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
-	})))
-	put := func(id, token string) *chatapi.Client {
-		tokens.Store(id, token)
-		client, err := channels.Put("https://api.test/"+id, token)
-		assert.NoError(t, err)
-		return client
-	}
-	var changing, watching sync.WaitGroup
-	done := make(chan struct{})
-	steps := make([]chan struct{}, 3)
-	for i := range steps {
-		id := fmt.Sprintf("STEADY%d", i)
-		put(id, "t0ken-of-"+id)
-		steps[i] = make(chan struct{})
-		watching.Go(func() {
-			for {
-				client, ok := channels.Client(chatapi.ChannelID(id))
-				assert.True(t, ok)
-				_, err := client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
-				assert.NoError(t, err)
-				select {
-				case steps[i] <- struct{}{}:
-				case <-done:
-					return
-				}
-			}
-		})
-	}
-	watching.Go(func() {
-		for {
-			last := chatapi.ChannelID("")
-			for id, client := range channels.All() {
-				assert.Less(t, last, id)
-				assert.Equal(t, id, client.ChannelID())
-				last = id
-				channels.Health(id)
-				channels.WebhookSecrets(t.Context(), id)
-			}
-			select {
-			case <-done:
-				return
-			default:
-			}
-		}
-	})
-	for worker := range workers {
-		changing.Go(func() {
-			for n := worker; n < total; n += workers {
-				id := fmt.Sprintf("ABC%d", n)
-				old := put(id, "0ld-t0ken-of-"+id)
-				assert.NoError(t, channels.SetWebhookSecrets(chatapi.ChannelID(id), "s3cret-of-"+id))
-				client := put(id, "n3w-t0ken-of-"+id)
-				found, ok := channels.Client(chatapi.ChannelID(id))
-				assert.True(t, ok)
-				assert.Same(t, client, found)
-				_, err := found.Channel.GetStatus(t.Context())
-				assert.NoError(t, err, "the rotated token is used at once")
-				_, err = old.Channel.GetStatus(t.Context())
-				assert.ErrorIs(t, err, chatapi.ErrUnauthorized)
-				assert.Equal(t, chatapi.HealthHealthy, channels.Health(chatapi.ChannelID(id)).State)
-				assert.Equal(t, []string{"s3cret-of-" + id}, channels.WebhookSecrets(t.Context(), chatapi.ChannelID(id)))
-				if n%2 == 1 {
-					assert.True(t, channels.Remove(chatapi.ChannelID(id)))
-				}
-				if n/workers%batch == 0 {
-					for _, step := range steps {
-						<-step
-					}
-				}
-			}
-		})
-	}
-	changing.Wait()
-	close(done)
-	watching.Wait()
-
-	left := 0
-	for id := range channels.All() {
-		if number, ok := strings.CutPrefix(string(id), "ABC"); ok {
-			n, err := strconv.Atoi(number)
-			require.NoError(t, err)
-			require.Zero(t, n%2, "removed")
-			left++
-		}
-	}
-	assert.Equal(t, total/2, left)
-}
-
-// Finding a channel among 10,000, beside finding it in a bare map.
-func BenchmarkChannelsLookup(b *testing.B) {
-	channels := chatapi.NewChannels(chatapi.WithClientOptions(chatapi.WithHTTPClient(&http.Client{})))
-	floor := map[chatapi.ChannelID]*chatapi.Client{}
-	ids := make([]chatapi.ChannelID, 10_000)
-	for i := range ids {
-		ids[i] = chatapi.ChannelID(fmt.Sprintf("ABC%d", 100_000_000+i))
-		client, err := channels.Put("https://api.test/"+string(ids[i]), opaqueToken)
-		require.NoError(b, err)
-		floor[ids[i]] = client
-	}
-	began := time.Now()
-	for i := range b.N {
-		_ = floor[ids[i%len(ids)]]
-	}
-	bare := time.Since(began)
-	b.ReportAllocs()
-	b.ResetTimer()
-	for i := range b.N {
-		if _, ok := channels.Client(ids[i%len(ids)]); !ok {
-			b.Fatal("lost")
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed())/float64(max(bare, 1)), "x-map")
 }

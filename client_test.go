@@ -2,8 +2,8 @@ package chatapi_test
 
 import (
 	"context"
-	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -19,14 +19,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-const opaqueToken = "q0w9e8r7t6y5u4i3"
-
-// jwt returns an unsigned token whose payload names a channel.
-func jwt(payload string) string {
-	part := base64.RawURLEncoding.EncodeToString
-	return part([]byte(`{"alg":"none"}`)) + "." + part([]byte(payload)) + ".c2ln"
-}
-
 // reached returns the address of the first request that a client sends.
 func reached(t *testing.T, apiURL, token string, opts ...chatapi.Option) (*chatapi.Client, *http.Request) {
 	t.Helper()
@@ -40,14 +32,6 @@ func reached(t *testing.T, apiURL, token string, opts ...chatapi.Option) (*chata
 	_, err = client.Channel.GetStatus(t.Context())
 	require.NoError(t, err)
 	return client, got
-}
-
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-func reply(status int, body string) *http.Response {
-	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
 func TestNewTakesWhatPeoplePaste(t *testing.T) {
@@ -153,12 +137,6 @@ func TestZeroAndNilClients(t *testing.T) {
 		assert.Empty(t, client.ChannelID())
 		_ = fmt.Sprintf("%v %+v %#v %s", client, client, client, client)
 	}
-}
-
-// prepared is a send that needs no message kind.
-func prepared(channel chatapi.ChannelID) *chatapi.Prepared {
-	return &chatapi.Prepared{Channel: channel, Operation: "sendMessage", To: chatapi.Phone("12025550143"),
-		Body: json.RawMessage(`{"phone":"12025550143","body":"hi"}`)}
 }
 
 func TestSendPreparedChecks(t *testing.T) {

@@ -145,15 +145,6 @@ func TestHistoryOff(t *testing.T) {
 	assert.Equal(t, chatapi.OutcomeUnknown, resolution.Outcome)
 }
 
-// answering returns a client of a service that always answers the same.
-func answering(t *testing.T, status int, body string) *chatapi.Client {
-	t.Helper()
-	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
-		chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return reply(status, body), nil })}))
-	require.NoError(t, err)
-	return client
-}
-
 func TestPoll(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}

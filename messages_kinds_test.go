@@ -242,46 +242,6 @@ func twoSections(a, b int) []chatapi.ProductSection {
 	return []chatapi.ProductSection{{Title: "A", Products: products[:a]}, {Title: "B", Products: products[:b]}}
 }
 
-func TestTimeToLive(t *testing.T) {
-	for _, tc := range []struct {
-		category string
-		ttl      time.Duration
-		want     int
-	}{
-		{"MARKETING", 12 * time.Hour, 43200}, {"marketing", 30 * 24 * time.Hour, 2592000},
-		{"UTILITY", 30 * time.Second, 30}, {"UTILITY", 12 * time.Hour, 43200}, {"UTILITY", 30 * 24 * time.Hour, -1},
-		{"AUTHENTICATION", 30 * time.Second, 30}, {"AUTHENTICATION", 15 * time.Minute, 900}, {"AUTHENTICATION", 30 * 24 * time.Hour, -1},
-	} {
-		p, err := offline(t).Prepare(ann, chatapi.Template{Name: "a", Language: "en", Category: tc.category, TTL: tc.ttl})
-		require.NoError(t, err)
-		var body struct{ MessageSendTtlSeconds int }
-		require.NoError(t, json.Unmarshal(p.Body, &body))
-		assert.Equal(t, tc.want, body.MessageSendTtlSeconds, "%s %v", tc.category, tc.ttl)
-	}
-}
-
-func TestMoreTemplateValuesOnTheWire(t *testing.T) {
-	m := chatapi.Template{Name: "a", Language: "en", OfferExpires: time.UnixMilli(1_790_000_000_123), Buttons: []chatapi.ButtonParam{
-		chatapi.CatalogButton(0, "SKU-1"), chatapi.OrderDetailsButton(1, map[string]any{"reference_id": "order-0001"})}}
-	p, err := offline(t).Prepare(ann, m)
-	require.NoError(t, err)
-	assert.JSONEq(t, `{"phone":"12025550143","template":"a","language":{"policy":"deterministic","code":"en"},"params":[
-		{"type":"limited_time_offer","parameters":[{"type":"limited_time_offer","limited_time_offer":{"expiration_time_ms":1790000000123}}]},
-		{"type":"button","sub_type":"catalog","index":0,"parameters":[{"type":"action","action":{"thumbnail_product_retailer_id":"SKU-1"}}]},
-		{"type":"button","sub_type":"order_details","index":1,"parameters":[{"type":"action","action":{"order_details":{"reference_id":"order-0001"}}}]}]}`, string(p.Body))
-}
-
-func TestOnlyPhonesPay(t *testing.T) {
-	for _, to := range []chatapi.Recipient{annsChat, chatapi.BSUID("US.1000000000000001"), chatapi.BSUIDAsPhone("US.1000000000000001"), chatapi.Username("a")} {
-		_, err := offline(t).Prepare(to, chatapi.PaymentRequest{Region: "IN"})
-		wrongField(t, err, chatapi.ErrInvalid, "recipient")
-	}
-	for _, m := range []chatapi.Message{chatapi.PaymentRequest{Region: "IN"}, oneMug()} {
-		_, err := offline(t).Prepare(indian, m, chatapi.ReplyTo("wamid.1"))
-		wrongField(t, err, chatapi.ErrInvalid, "ReplyTo")
-	}
-}
-
 // spring is an approved template with an offer and a carousel.
 func spring() *chatapi.TemplateInfo {
 	card := func() []chatapi.Component {
@@ -306,36 +266,6 @@ func springMessage() chatapi.Template {
 			Buttons: []chatapi.ButtonParam{chatapi.URLButton(0, fmt.Sprint("p", i))}})
 	}
 	return m
-}
-
-func TestCardsAreCheckedAndShown(t *testing.T) {
-	require.NoError(t, spring().Check(springMessage()))
-	preview, err := spring().Preview(springMessage())
-	require.NoError(t, err)
-	assert.Equal(t, "Hello Ann.\ncard 1:\n[image] https://files.example.com/c1.jpg\nOnly $1.\n[Buy] https://shop.example.com/p1\n"+
-		"card 2:\n[image] https://files.example.com/c2.jpg\nOnly $2.\n[Buy] https://shop.example.com/p2", preview.String())
-
-	for field, change := range map[string]func(*chatapi.Template){
-		"Cards":           func(m *chatapi.Template) { m.Cards = append(m.Cards, m.Cards[0]) },
-		"Cards[1].Header": func(m *chatapi.Template) { m.Cards[1].Header = cardProduct(1) },
-		"Cards[0].Body":   func(m *chatapi.Template) { m.Cards[0].Body = nil },
-		"Cards[0].Buttons[0]": func(m *chatapi.Template) {
-			m.Cards[0].Buttons = []chatapi.ButtonParam{chatapi.QuickReplyButton(0, "a")}
-		},
-		"OfferExpires": func(m *chatapi.Template) { m.OfferExpires = time.Time{} },
-	} {
-		m := springMessage()
-		change(&m)
-		wrongField(t, spring().Check(m), chatapi.ErrTemplate, field)
-	}
-	plain := spring()
-	plain.Components = plain.Components[:1]
-	m := springMessage()
-	m.Cards = nil
-	wrongField(t, plain.Check(m), chatapi.ErrTemplate, "OfferExpires")
-	m = springMessage()
-	m.OfferExpires = time.Time{}
-	wrongField(t, plain.Check(m), chatapi.ErrTemplate, "Cards")
 }
 
 // TestTheFakeTakesEveryKind sends every kind to the fake, whose reading of the
