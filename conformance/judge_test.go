@@ -120,15 +120,15 @@ func carriedOut(answer []byte) bool {
 	return said.Error == nil && said.Response.Error == nil && said.Sent != false && said.Sent != "false"
 }
 
-// A judge that lets everything pass proves nothing.
-func TestJudgeConvicts(t *testing.T) {
+const (
+	requestAs = "a request of a wrong content type"
+	answerAs  = "an answer of a wrong content type"
+)
+
+// exchanges are of every kind that is wrong, and some are right.
+func exchanges() map[string]exchange {
 	const sent, list, hello = `{"sent":true,"id":"a"}`, `{"messages":[]}`, `{"phone":"12025550143","body":"Hello"}`
-	const requestAs, answerAs = "a request of a wrong content type", "an answer of a wrong content type"
-	for name, c := range map[string]struct {
-		method, target, body, answer string
-		status                       int
-		want                         string // a part of the verdict; empty if there must be none
-	}{
+	return map[string]exchange{
 		"right":                      {"POST", "/sendMessage", hello, sent, 200, ""},
 		"right query":                {"GET", "/messages?limit=10&last=true&lastMessageNumber=0", "", list, 200, ""},
 		"right path":                 {"GET", "/flows/1000000001/preview", "", `{}`, 200, ""},
@@ -170,7 +170,18 @@ func TestJudgeConvicts(t *testing.T) {
 		answerAs:                     {"GET", "/messages", "", list, 200, `no body of the type "text/html"`},
 		"no such status":             {"GET", "/messages", "", `{}`, 418, "listMessages, response 418"},
 		"a status of another":        {"GET", "/status", "", `{"error":"no"}`, 422, "getStatus, response 422"},
-	} {
+	}
+}
+
+type exchange struct {
+	method, target, body, answer string
+	status                       int
+	want                         string // a part of the verdict; empty if there must be none
+}
+
+// A judge that lets everything pass proves nothing.
+func TestJudgeConvicts(t *testing.T) {
+	for name, c := range exchanges() {
 		t.Run(name, func(t *testing.T) {
 			judge := newJudge()
 			r, err := http.NewRequest(c.method, "https://fake.example"+c.target, strings.NewReader(c.body))
