@@ -27,7 +27,8 @@ type Route struct {
 }
 
 // Find returns the operation of a method and a path. The path is the one of the
-// request line, percent-encoded, below the server's address.
+// request line, percent-encoded, below the server's address. A parameter in it is
+// never empty and never has a slash, escaped or not.
 func (d *Document) Find(method, path string) (Route, bool) {
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
 	// Operations are ordered by path, and "{" follows every letter: of two paths
@@ -50,7 +51,7 @@ func (o *Operation) match(segments []string) (values map[string]string, ok bool)
 		if err != nil {
 			return nil, false
 		}
-		if name, ok := templated(o.segments[i]); ok && text != "" {
+		if name, ok := templated(o.segments[i]); ok && text != "" && !strings.Contains(text, "/") {
 			values[name] = text
 		} else if text != o.segments[i] {
 			return nil, false

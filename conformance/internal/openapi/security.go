@@ -14,7 +14,7 @@ type credential struct {
 }
 
 // security reads what an operation asks for: one list of credentials or another.
-func (d *Document) security(operation node) (any [][]credential) {
+func (d *Document) security(operation node) (choices [][]credential) {
 	wanted := operation.member("security")
 	if wanted.value == nil {
 		wanted = d.node().member("security")
@@ -24,9 +24,9 @@ func (d *Document) security(operation node) (any [][]credential) {
 		for _, scheme := range requirement.members() {
 			all = append(all, d.credential(scheme))
 		}
-		any = append(any, all)
+		choices = append(choices, all)
 	}
-	return any
+	return choices
 }
 
 func (d *Document) credential(wanted node) credential {
