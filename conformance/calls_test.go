@@ -99,18 +99,18 @@ func calls() []call {
 		{name: "Resolve", compound: true, do: func(ctx context.Context, c client) error {
 			return got(c.Resolve(ctx, chatapi.Attempt{Channel: c.ChannelID(), To: ann, Started: time.Now()}))
 		}},
-		{name: "Channel.Status", do: func(ctx context.Context, c client) error { return got(c.Channel.GetStatus(ctx)) }},
-		{name: "Channel.MarketingLite", do: func(ctx context.Context, c client) error { return got(c.Channel.GetMarketingLite(ctx)) }},
-		{name: "Channel.Statistics", do: func(ctx context.Context, c client) error {
+		{name: "Channel.GetStatus", do: func(ctx context.Context, c client) error { return got(c.Channel.GetStatus(ctx)) }},
+		{name: "Channel.GetMarketingLite", do: func(ctx context.Context, c client) error { return got(c.Channel.GetMarketingLite(ctx)) }},
+		{name: "Channel.GetStatistics", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October))) //nolint:staticcheck // deprecated, and still a call
 		}},
-		{name: "Channel.ExtendedStatistics", do: func(ctx context.Context, c client) error {
+		{name: "Channel.GetExtendedStatistics", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.GetExtendedStatistics(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
-		{name: "Channel.OutputIP", do: func(ctx context.Context, c client) error {
+		{name: "Channel.GetOutputIP", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.GetOutputIP(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
-		{name: "Channel.HookInfo", do: func(ctx context.Context, c client) error {
+		{name: "Channel.GetHookInfo", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.GetHookInfo(ctx, "wamid.1")) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Profile.Get", do: func(ctx context.Context, c client) error { return got(c.Profile.Get(ctx)) }},
@@ -162,7 +162,7 @@ func calls() []call {
 			return c.Groups.Update(ctx, "120363000000000001", chatapi.GroupPatch{Subject: &text})
 		}},
 		{name: "Groups.Delete", do: func(ctx context.Context, c client) error { return c.Groups.Delete(ctx, "120363000000000001") }},
-		{name: "Groups.InviteLink", do: func(ctx context.Context, c client) error {
+		{name: "Groups.GetInviteLink", do: func(ctx context.Context, c client) error {
 			return got(c.Groups.GetInviteLink(ctx, "120363000000000001"))
 		}},
 		{name: "Groups.ResetInviteLink", do: func(ctx context.Context, c client) error {
@@ -174,7 +174,7 @@ func calls() []call {
 			return got(c.Flows.Create(ctx, chatapi.FlowDraft{Name: "booking", Categories: []chatapi.FlowCategory{"OTHER"}}))
 		}},
 		{name: "Flows.Delete", do: func(ctx context.Context, c client) error { return c.Flows.Delete(ctx, "1000000001") }},
-		{name: "Flows.Preview", do: func(ctx context.Context, c client) error { return got(c.Flows.GetPreview(ctx, "1000000001")) }},
+		{name: "Flows.GetPreview", do: func(ctx context.Context, c client) error { return got(c.Flows.GetPreview(ctx, "1000000001")) }},
 		{name: "Flows.Publish", do: func(ctx context.Context, c client) error { return c.Flows.Publish(ctx, "1000000001") }},
 		{name: "Flows.Deprecate", do: func(ctx context.Context, c client) error { return c.Flows.Deprecate(ctx, "1000000001") }},
 		{name: "Flows.UpdateMetadata", do: func(ctx context.Context, c client) error {
@@ -183,7 +183,7 @@ func calls() []call {
 		{name: "Flows.UpdateAssets", do: func(ctx context.Context, c client) error {
 			return got(c.Flows.UpdateAssets(ctx, "1000000001", json.RawMessage(`{"version":"7.2","screens":[]}`)))
 		}},
-		{name: "Flows.EncryptionKey", do: func(ctx context.Context, c client) error { return got(c.Flows.GetEncryptionKey(ctx)) }},
+		{name: "Flows.GetEncryptionKey", do: func(ctx context.Context, c client) error { return got(c.Flows.GetEncryptionKey(ctx)) }},
 		{name: "Flows.SetEncryptionKey", do: func(ctx context.Context, c client) error { return c.Flows.SetEncryptionKey(ctx, publicKey()) }},
 		{name: "Calls.GetSettings", do: func(ctx context.Context, c client) error { return got(c.Calls.GetSettings(ctx)) }},
 		{name: "Calls.UpdateSettings", do: func(ctx context.Context, c client) error {
