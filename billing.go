@@ -1,12 +1,15 @@
 package chatapi
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/ledger"
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
@@ -105,17 +108,32 @@ func Month(year int, month time.Month) YearMonth { return YearMonth{year, month}
 // String returns the month as "October 2026".
 func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
 
-// account is an [Account] made ready.
+// Ledger turns activities into service windows, conversations and bills. It
+// keeps facts, not sums: the same activities give the same bill in whatever
+// order, and however often, they arrive. It knows no clock and does no I/O. A
+// Ledger is safe for concurrent use.
+type Ledger struct {
+	err       *Error // what is wrong with the accounts
+	accounts  []*account
+	volumes   map[string]*volume // by portfolio
+	byChannel map[ChannelID]*account
+	rest      *account // gets the channels that no account names
+
+	mu     sync.Mutex // guards what follows, and the terms of the accounts
+	engine ledger.Engine
+	closed map[YearMonth]*Bill // without their rows
+}
+
+// account is an [Account] that was checked, with what the ledger derives from it.
 type account struct {
 	Account
-	zone     *time.Location
-	anchor   Anchor
-	timeline timeline
-	used     map[tierKey]int
-	volume   *volume
-
-	// closedUntil is the end of the last closed month.
-	closedUntil int64
+	index  int32 // among the accounts of the ledger, and of its engine
+	zone   *time.Location
+	anchor Anchor
+	rules  []rules
+	terms  *ledger.Terms // the engine's part of the rules, with one era for each
+	used   map[tierKey]int
+	volume *volume
 }
 
 // tierKey is what shares a free tier in a month; number is empty for an account.
@@ -133,111 +151,147 @@ type volumeKey struct {
 	priceKey
 }
 
+// time returns an instant in the account's time zone.
+func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
+
 // month returns the calendar month of an instant in the account's time zone.
 func (a *account) month(instant int64) YearMonth {
 	t := a.time(instant)
 	return YearMonth{t.Year(), t.Month()}
 }
 
-func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
-
-// Ledger turns activities into service windows, conversations and bills. It
-// keeps facts, not sums: the same activities give the same bill in whatever
-// order, and however often, they arrive. It knows no clock and does no I/O. A
-// Ledger is safe for concurrent use.
-type Ledger struct {
-	err       error // what is wrong with the accounts
-	accounts  []*account
-	volumes   map[string]*volume // by portfolio
-	byChannel map[ChannelID]*account
-	rest      *account // gets the channels that no account names
-
-	mu sync.Mutex
-	store
-	carries map[uint32]*carry   // what a closed month left open, by thread
-	closed  map[YearMonth]*Bill // without their rows
+// monthStart returns the first instant of the month in the account's time zone.
+func (a *account) monthStart(m YearMonth) int64 {
+	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
+	if start.Day() != 1 { // there is no such midnight: the clocks went forward
+		_, start = start.ZoneBounds()
+	}
+	return start.UnixNano()
 }
+
+// monthEnd returns the first instant after the month in the account's time zone.
+func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.Year, m.Month + 1}) }
 
 // NewLedger returns an empty ledger for the accounts. A wrong account (an
 // unknown model, a number that two accounts claim) makes every method that
 // returns an error return [ErrInvalid].
 func NewLedger(first Account, more ...Account) *Ledger {
-	l := &Ledger{byChannel: map[ChannelID]*account{}, volumes: map[string]*volume{}, store: newStore(), carries: map[uint32]*carry{}, closed: map[YearMonth]*Bill{}}
+	l := &Ledger{byChannel: map[ChannelID]*account{}, volumes: map[string]*volume{}, closed: map[YearMonth]*Bill{}}
+	var terms []*ledger.Terms
 	for i, a := range append([]Account{first}, more...) {
-		ready, err := l.prepare(a)
+		checked, err := newAccount(a, int32(i))
+		if err == nil {
+			err = l.take(checked)
+		}
 		if err != nil {
-			err.Field = fmt.Sprintf("Account[%d].%s", i, err.Field)
+			err.Op, err.Field = opNewLedger, fmt.Sprintf("Account[%d].%s", i, err.Field)
 			err.Sentence = "The " + err.Field + " " + err.Reason + "."
 			l.err = err
 			break
 		}
-		l.accounts = append(l.accounts, ready)
+		l.accounts, terms = append(l.accounts, checked), append(terms, checked.terms)
 	}
+	l.engine = ledger.New(terms)
 	return l
 }
 
-// prepare checks an account and enters its numbers.
-func (l *Ledger) prepare(a Account) (*account, *Error) {
-	ready := &account{Account: a, zone: a.Timezone, anchor: a.Anchor, used: map[tierKey]int{}, closedUntil: minNanos}
-	ready.Numbers = slices.Clone(a.Numbers)
-	if ready.zone == nil {
-		ready.zone = time.UTC
+// newAccount checks an account by itself.
+func newAccount(given Account, index int32) (*account, *Error) {
+	a := &account{Account: given, index: index, zone: given.Timezone, anchor: cmp.Or(given.Anchor, AnchorFirstInbound), used: map[tierKey]int{}}
+	a.Numbers = slices.Clone(given.Numbers)
+	if a.zone == nil {
+		a.zone = time.UTC
 	}
-	if ready.anchor == "" {
-		ready.anchor = AnchorFirstInbound
+	if a.anchor != AnchorFirstInbound && a.anchor != AnchorFirstDelivered {
+		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(given.Anchor), 32)))
 	}
-	if ready.anchor != AnchorFirstInbound && ready.anchor != AnchorFirstDelivered {
-		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(a.Anchor), 32)))
-	}
-	given := a.Rules
-	if len(given) == 0 {
-		given = PublishedRules(ready.anchor)
+	all := given.Rules
+	if len(all) == 0 {
+		all = PublishedRules(a.anchor)
 	}
 	var wrong *Error
-	if ready.timeline, wrong = newTimeline(given, a.Model, ready.zone); wrong != nil {
+	if a.rules, wrong = newRules(all, given.Model, a.zone); wrong != nil {
 		return nil, wrong
 	}
-	if ready.Rates == nil {
+	a.terms = newTerms(a.anchor, a.rules)
+	if a.Rates == nil {
 		rates, err := EmbeddedRates("USD")
 		if err != nil {
 			return nil, invalid("Rates", err.Error())
 		}
-		ready.Rates = rates
+		a.Rates = rates
 	}
+	return a, nil
+}
+
+// take gives an account its portfolio's volume and its numbers.
+func (l *Ledger) take(a *account) *Error {
 	if a.Portfolio != "" {
-		ready.volume = l.volumes[a.Portfolio]
+		a.volume = l.volumes[a.Portfolio]
 	}
-	if ready.volume == nil {
-		ready.volume = &volume{used: map[volumeKey]int{}}
-		l.volumes[a.Portfolio] = ready.volume
+	if a.volume == nil {
+		a.volume = &volume{used: map[volumeKey]int{}}
+		l.volumes[a.Portfolio] = a.volume
 	}
 	for i, used := range a.Used {
 		if name, problem := used.check(); problem != "" {
-			return nil, invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
+			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
 		}
 		if used.Market != "" {
-			ready.volume.used[volumeKey{used.Month, priceKey{used.Market, normalCategory(used.Category)}}] += used.Units
+			a.volume.used[volumeKey{used.Month, priceKey{used.Market, normalCategory(used.Category)}}] += used.Units
 		} else {
-			ready.used[tierKey{used.Month, used.Number}] += used.Units
+			a.used[tierKey{used.Month, used.Number}] += used.Units
 		}
 	}
 	if len(a.Numbers) == 0 {
 		if l.rest != nil {
-			return nil, invalid("Numbers", "are missing; only one account may leave them out")
+			return invalid("Numbers", "are missing; only one account may leave them out")
 		}
-		l.rest = ready
+		l.rest = a
 	}
 	for i, number := range a.Numbers {
 		field := fmt.Sprintf("Numbers[%d]", i)
 		if number == "" {
-			return nil, invalid(field, "is empty")
+			return invalid(field, "is empty")
 		}
 		if l.byChannel[number] != nil {
-			return nil, invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
+			return invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
 		}
-		l.byChannel[number] = ready
+		l.byChannel[number] = a
 	}
-	return ready, nil
+	return nil
+}
+
+// owner returns the account that has the number; nil if no account has it.
+func (l *Ledger) owner(number ChannelID) *account { return cmp.Or(l.byChannel[number], l.rest) }
+
+const opNewLedger = "NewLedger"
+
+// usable reports what is wrong with the ledger itself.
+func (l *Ledger) usable() error {
+	switch {
+	case l == nil || l.byChannel == nil:
+		return invalid("Ledger", "was not made with NewLedger")
+	case l.err != nil:
+		return l.err
+	}
+	return nil
+}
+
+// ledgerError names the operation of an error, and makes an [*Error] of the
+// engine's own. An error of the accounts keeps NewLedger as its operation, since
+// that is the call to mend.
+func ledgerError(op string, err error) error {
+	if errors.Is(err, ledger.ErrFull) {
+		err = invalid("Ledger", "is full: close months that are over")
+	}
+	e, ok := err.(*Error) // an *Error below another error is not the ledger's
+	if !ok || e.Op == opNewLedger {
+		return err
+	}
+	named := *e
+	named.Op = op
+	return &named
 }
 
 // Record takes one activity. Recording it again, or later than others, changes
@@ -246,27 +300,38 @@ func (l *Ledger) prepare(a Account) (*account, *Error) {
 // ledger is then unchanged. For many activities [Ledger.Load] is several times
 // faster.
 func (l *Ledger) Record(a Activity) error {
+	const op = "Ledger.Record"
 	if err := l.usable(); err != nil {
-		return err
+		return ledgerError(op, err)
 	}
-	var one [1]entry
-	if err := l.check(&a, &one[0]); err != nil {
-		return err
+	var batch [1]ledger.Entry
+	if err := l.check(&a, &batch[0]); err != nil {
+		return ledgerError(op, err)
 	}
-	return l.enter(one[:])
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.engine.Enter(batch[:]); err != nil {
+		return ledgerError(op, err)
+	}
+	return nil
 }
+
+// loadBatch is how many entries [Ledger.Load] hands over at a time: waking
+// another processor takes long.
+const loadBatch = 4096
 
 // Load records activities until the first error, of theirs or of the ledger;
 // those before it are recorded, for certain once it returns. While one part of
 // them is entered the next is read, so it keeps two processors busy.
 func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
+	const op = "Ledger.Load"
 	if err := l.usable(); err != nil {
-		return err
+		return ledgerError(op, err)
 	}
 	if activities == nil {
-		return invalid("activities", "are nil")
+		return ledgerError(op, invalid("activities", "are nil"))
 	}
-	full, spare := make(chan []entry, 2), make(chan []entry, 3)
+	full, spare := make(chan []ledger.Entry, 2), make(chan []ledger.Entry, 3)
 	for range cap(spare) {
 		spare <- nil
 	}
@@ -274,7 +339,10 @@ func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 	go func() {
 		defer close(spare)
 		for batch := range full {
-			if failed = l.enter(batch); failed != nil {
+			l.mu.Lock()
+			failed = l.engine.Enter(batch)
+			l.mu.Unlock()
+			if failed != nil {
 				return
 			}
 			spare <- batch[:0]
@@ -284,36 +352,53 @@ func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 	for range spare { // until all are entered
 	}
 	if failed != nil {
-		return failed
+		return ledgerError(op, failed)
 	}
 	return err
 }
 
-// usable reports what is wrong with the ledger itself.
-func (l *Ledger) usable() error {
-	if l == nil || l.byChannel == nil {
-		return invalid("Ledger", "was not made with NewLedger")
+// checkAll makes entries of activities until the first error, and hands them over
+// in full batches. It stops early when there are no more spare batches.
+func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []ledger.Entry, spare <-chan []ledger.Entry) error {
+	defer close(full)
+	batch := <-spare
+	for activity, err := range activities {
+		last := len(batch)
+		batch = slices.Grow(batch, 1)[:last+1]
+		if err == nil {
+			if wrong := l.check(&activity, &batch[last]); wrong != nil {
+				err = ledgerError("Ledger.Load", wrong)
+			}
+		}
+		if err != nil {
+			full <- batch[:last]
+			return err
+		}
+		if len(batch) == loadBatch {
+			full <- batch
+			var more bool
+			if batch, more = <-spare; !more {
+				return nil
+			}
+		}
 	}
-	return l.err
-}
-
-// owner returns the account that has the number; nil if none.
-func (l *Ledger) owner(channel ChannelID) *account {
-	if owner := l.byChannel[channel]; owner != nil {
-		return owner
-	}
-	return l.rest
+	full <- batch
+	return nil
 }
 
 // RecordEvent takes what a webhook or the history reported: customers' messages
 // and calls, echoes of the business's own messages, and statuses. Other events
 // have no bearing and are passed over. Errors are those of [Ledger.Record].
 func (l *Ledger) RecordEvent(event Event) error {
+	const op = "Ledger.RecordEvent"
 	activity, err := activityOf(event)
-	if err != nil || activity.Kind == "" {
-		return err
+	if err != nil {
+		return ledgerError(op, err)
 	}
-	return l.Record(activity)
+	if activity.Kind == "" {
+		return nil
+	}
+	return ledgerError(op, l.Record(activity))
 }
 
 // RecordSend takes a message that the service accepted at that instant. The
@@ -322,94 +407,20 @@ func (l *Ledger) RecordEvent(event Event) error {
 // as queued sends have, is [ErrInvalid]: no status can be joined with it, and
 // what its status reports is recorded by [Ledger.RecordEvent] alone.
 func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
+	const op = "Ledger.RecordSend"
 	if receipt == nil {
-		return invalid("Receipt", "is nil")
+		return ledgerError(op, invalid("Receipt", "is nil"))
 	}
 	if receipt.ID == "" {
-		return invalid("Receipt.ID", "is empty, so no status can be joined with the send")
+		return ledgerError(op, invalid("Receipt.ID", "is empty, so no status can be joined with the send"))
 	}
 	category, err := messageCategory(m)
 	if err != nil {
-		return err
+		return ledgerError(op, err)
 	}
 	if at.IsZero() {
 		at = receipt.Attempt.Started
 	}
-	return l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel, Contact: contactFor(receipt.Attempt.To),
-		MessageID: receipt.ID, Category: category})
-}
-
-// ServiceWindow returns the customer's service window, from the latest recorded
-// message; the zero Window if there is none. Ask it with [Window.Open].
-func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
-	if l.usable() != nil {
-		return Window{}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	thread, ok := l.find(channel, customer)
-	if !ok {
-		return Window{}
-	}
-	var g gathered
-	l.gather(thread, &g)
-	last := *l.lastIn.at(thread)
-	for _, in := range g.inbounds {
-		last = max(last, in.at.nanos)
-	}
-	if last == minNanos {
-		return Window{}
-	}
-	return WindowFrom(l.pair(thread).account.time(last))
-}
-
-// Conversations returns the customer's conversations and free entry point
-// windows, oldest first, with what each costs. Ask for open ones with
-// [Conversation.Open]. The error is that of [Ledger.Bill]; missing prices leave
-// the conversations complete but for the amount.
-func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Conversation, error) {
-	if err := l.usable(); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	thread, ok := l.find(channel, customer)
-	if !ok {
-		return nil, nil
-	}
-	var g gathered
-	p := l.pair(thread)
-	w := l.fold(p, &g)
-	var found []Conversation
-	var gaps []*Gap
-	months := map[YearMonth][]*unit{}
-	for i := range w.units {
-		u := &w.units[i]
-		month := p.account.month(u.opened)
-		switch {
-		case u.kind == unitMessage:
-		case u.carried:
-			found = append(found, conversation(u, closedCharge(u)))
-		default:
-			months[month] = append(months[month], u)
-		}
-	}
-	for month, units := range months {
-		if slices.ContainsFunc(units, (*unit).tiered) { // then the others decide as well
-			units = l.units(month, p.account.volume)
-		}
-		m := newMeter(month)
-		m.all(units)
-		gaps = append(gaps, m.gaps...)
-		for _, c := range m.conversations {
-			if c.Channel == p.channel && c.Contact == p.contact {
-				found = append(found, c)
-			}
-		}
-	}
-	slices.SortStableFunc(found, func(a, b Conversation) int { return a.OpenedAt.Compare(b.OpenedAt) })
-	if len(gaps) > 0 {
-		return found, noPrice("Conversations", gaps)
-	}
-	return found, nil
+	return ledgerError(op, l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel,
+		Contact: contactFor(receipt.Attempt.To), MessageID: receipt.ID, Category: category}))
 }

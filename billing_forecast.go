@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"slices"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
 // Forecast is what a month is expected to cost when it is over.
@@ -46,54 +48,56 @@ type Forecast struct {
 // Of a month that is over it is the bill. A month that has not begun has nothing
 // to go by: [ErrInvalid].
 func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
+	const op = "Ledger.Forecast"
 	if err := l.usableFor(month); err != nil {
-		return nil, err
+		return nil, ledgerError(op, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := &forecasting{now: now.UnixNano(), meter: newMeter(month), tally: tally{costs{}, totals{}},
+	p := &projection{ledger: l, now: now.UnixNano(), meter: l.newMeter(month), sums: tally{costs{}, totals{}},
 		groups: map[flow]int{}, pace: map[*account]*pace{}}
 	over, begun := true, false
 	for _, a := range l.accounts {
-		over = over && f.now >= a.monthEnd(month)
-		begun = begun || f.now >= a.monthStart(month)
-		f.totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
-		f.pace[a] = &pace{start: a.monthStart(month), end: a.monthEnd(month)}
+		over = over && p.now >= a.monthEnd(month)
+		begun = begun || p.now >= a.monthStart(month)
+		p.sums.totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		p.pace[a] = &pace{start: a.monthStart(month), end: a.monthEnd(month)}
 	}
 	switch {
 	case !begun:
-		return nil, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by")
+		return nil, ledgerError(op, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by"))
 	case over && l.closed[month] != nil:
 		bill, err := l.bill(month)
-		return &Forecast{month, now, bill.Totals, bill.Totals, bill.Totals, bill.Totals, nil, bill.Gaps}, err
+		return &Forecast{month, now, bill.Totals, bill.Totals, bill.Totals, bill.Totals, nil, bill.Gaps}, ledgerError(op, err)
 	}
-	if err := f.sum(l.units(month, nil)); err != nil {
-		return nil, err
+	if err := p.sum(l.units(month, nil)); err != nil {
+		return nil, ledgerError(op, err)
 	}
-	result := &Forecast{Month: month, Now: now, Spent: f.totals.sorted()}
+	result := &Forecast{Month: month, Now: now, Spent: p.sums.totals.sorted()}
 	for _, run := range []struct {
 		more   func(*pace) uint64
 		totals *[]Money
 	}{
-		{func(p *pace) uint64 { return p.low(f.now) }, &result.Low},
-		{func(p *pace) uint64 { return p.high(f.now) }, &result.High},
-		{func(p *pace) uint64 { return p.mean(f.now) }, &result.Totals}, // last: its costs and gaps stay
+		{func(pace *pace) uint64 { return pace.low(p.now) }, &result.Low},
+		{func(pace *pace) uint64 { return pace.high(p.now) }, &result.High},
+		{func(pace *pace) uint64 { return pace.mean(p.now) }, &result.Totals}, // last: its costs and gaps stay
 	} {
-		end, err := f.extrapolate(l.accounts, run.more)
+		end, err := p.extrapolate(run.more)
 		if err != nil {
-			return nil, err
+			return nil, ledgerError(op, err)
 		}
-		*run.totals, result.Costs, result.Gaps = end.totals.sorted(), end.costs.sorted(), end.missing()
+		*run.totals, result.Costs, result.Gaps = end.sums.totals.sorted(), end.sums.costs.sorted(), end.missing()
 	}
-	return result, gapError("Forecast", result.Gaps)
+	return result, ledgerError(op, gapError(result.Gaps))
 }
 
-// forecasting is a month until now.
-type forecasting struct {
-	*meter
-	now int64
-	tally
-	groups map[flow]int // how many there were
+// projection is a month until now, or extrapolated to its end.
+type projection struct {
+	ledger *Ledger
+	now    int64
+	meter  *meter
+	sums   tally
+	groups map[flow]int // how many units came
 	pace   map[*account]*pace
 }
 
@@ -116,25 +120,26 @@ type pace struct {
 	days       map[int64]int // by number of 24 hours since the start
 }
 
-// sum charges what there was.
-func (f *forecasting) sum(units []*unit) error {
-	for _, u := range units {
-		if u.opened >= f.now || u.kind == unitWindow {
+// sum charges the units that came before now.
+func (p *projection) sum(units []*ledger.Unit) error {
+	for _, opened := range units {
+		if opened.Opened >= p.now || opened.Kind == ledger.UnitWindow {
 			continue
 		}
-		c, g := f.charge(u)
-		kind := flow{u.pair.account, c.Channel, c.Market, c.Category, c.Free}
+		u := p.ledger.unit(opened)
+		c, g := p.meter.charge(u)
+		kind := flow{u.account, c.Channel, c.Market, c.Category, c.Free}
 		if g.free > 0 {
 			kind.free = ""
 		}
-		f.groups[kind]++
-		p := f.pace[u.pair.account]
-		p.units++
-		if p.days == nil {
-			p.days = map[int64]int{}
+		p.groups[kind]++
+		pace := p.pace[u.account]
+		pace.units++
+		if pace.days == nil {
+			pace.days = map[int64]int{}
 		}
-		p.days[(u.opened-p.start)/int64(day24)]++
-		if err := f.add(costOf(c), 1); err != nil {
+		pace.days[(u.Opened-pace.start)/int64(day24)]++
+		if err := p.sums.add(costOf(c), 1); err != nil {
 			return err
 		}
 	}
@@ -169,30 +174,31 @@ func mulDiv(a, b, c uint64) uint64 {
 	return quotient
 }
 
-// extrapolate adds to what there was so many more of each account.
-func (f *forecasting) extrapolate(accounts []*account, more func(*pace) uint64) (*forecasting, error) {
-	end := *f
-	end.meter = &meter{month: f.month, used: maps.Clone(f.used), volume: maps.Clone(f.volume), gapOf: f.gapOf}
-	end.costs, end.totals = costs{}, maps.Clone(f.totals)
-	for key, c := range f.costs {
+// extrapolate returns a copy of p with further units added for each account, as
+// many as more says for its pace.
+func (p *projection) extrapolate(more func(*pace) uint64) (*projection, error) {
+	end := *p
+	end.meter = &meter{ledger: p.ledger, month: p.meter.month, used: maps.Clone(p.meter.used), volume: maps.Clone(p.meter.volume), gapOf: p.meter.gapOf}
+	end.sums = tally{costs{}, maps.Clone(p.sums.totals)}
+	for key, c := range p.sums.costs {
 		copied := *c
-		end.costs[key] = &copied
+		end.sums.costs[key] = &copied
 	}
-	for _, a := range accounts {
-		p := f.pace[a]
-		if p.units == 0 {
+	for _, a := range p.ledger.accounts {
+		pace := p.pace[a]
+		if pace.units == 0 {
 			continue
 		}
-		if err := end.account(a, more(p)); err != nil {
+		if err := end.addAccount(a, more(pace)); err != nil {
 			return nil, err
 		}
 	}
 	return &end, nil
 }
 
-// account adds n more of one account.
-func (f *forecasting) account(a *account, n uint64) error {
-	rules := a.timeline.at(f.now)
+// addAccount adds n further units of one account.
+func (p *projection) addAccount(a *account, n uint64) error {
+	rules := a.rulesAt(p.now)
 	var flows []flow
 	coming, tiered := map[flow]int{}, map[tierSpent]int{}
 	tier := func(kind flow) tierSpent {
@@ -201,12 +207,12 @@ func (f *forecasting) account(a *account, n uint64) error {
 		}
 		return tierSpent{account: a}
 	}
-	for kind, count := range f.groups {
+	for kind, count := range p.groups {
 		if kind.account != a {
 			continue
 		}
 		flows = append(flows, kind)
-		coming[kind] = int(mulDiv(uint64(count), n, uint64(f.pace[a].units)))
+		coming[kind] = int(mulDiv(uint64(count), n, uint64(p.pace[a].units)))
 		if kind.free == "" && rules.covers(kind.category) {
 			tiered[tier(kind)] += coming[kind]
 		}
@@ -217,45 +223,45 @@ func (f *forecasting) account(a *account, n uint64) error {
 		free := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Free: kind.free, Amount: Money{Currency: a.Rates.currency}}
 		switch of := tier(kind); {
 		case kind.free != "":
-			if err := f.add(free, units); err != nil {
+			if err := p.sums.add(free, units); err != nil {
 				return err
 			}
 			continue
 		case rules.covers(kind.category):
-			left := max(0, rules.Free-a.used[tierKey{f.month, of.number}]-f.used[of])
+			left := max(0, rules.Free-a.used[tierKey{p.meter.month, of.number}]-p.meter.used[of])
 			free.Free = rules.reason(kind.category)
 			share := min(units, left)
-			if tiered[of] > left { // the last one gets what rounding leaves
+			if tiered[of] > left { // the last flow gets what rounding leaves
 				share = min(share, int(mulDiv(uint64(units), uint64(left), uint64(tiered[of]))))
 			}
-			f.used[of] += share
+			p.meter.used[of] += share
 			tiered[of] -= units
 			units -= share
 			if share > 0 {
-				if err := f.add(free, share); err != nil {
+				if err := p.sums.add(free, share); err != nil {
 					return err
 				}
 			}
 		}
-		if err := f.charged(kind, rules.era, units); err != nil {
+		if err := p.addCharged(kind, rules.era, units); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// charged adds units that pay, each its volume tier.
-func (f *forecasting) charged(kind flow, in era, units int) error {
-	a, day := kind.account, dayOf(kind.account.time(f.now))
+// addCharged adds units that pay, each the price of its volume tier.
+func (p *projection) addCharged(kind flow, in era, units int) error {
+	a, day := kind.account, dayOf(kind.account.time(p.now))
 	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.currency}}
 	price, ok := a.Rates.listed(kind.market, kind.category, in, day)
 	if !ok {
 		c.Missing = true
-		return f.add(c, units)
+		return p.sums.add(c, units)
 	}
 	spent := volumeSpent{a.volume, priceKey{kind.market, kind.category}}
 	for units > 0 {
-		nth := a.volume.used[volumeKey{f.month, spent.priceKey}] + f.volume[spent] + 1
+		nth := a.volume.used[volumeKey{p.meter.month, spent.priceKey}] + p.meter.volume[spent] + 1
 		n, micros := units, price.micros
 		for _, t := range price.tiers {
 			if t.from <= nth && (t.to == 0 || nth <= t.to) {
@@ -270,24 +276,24 @@ func (f *forecasting) charged(kind flow, in era, units int) error {
 			return err
 		}
 		c.Amount = amount
-		if err := f.add(c, n); err != nil {
+		if err := p.sums.add(c, n); err != nil {
 			return err
 		}
-		f.volume[spent] += n
+		p.meter.volume[spent] += n
 		units -= n
 	}
 	return nil
 }
 
 // missing lists the prices that no card has.
-func (f *forecasting) missing() (all []Gap) {
-	for _, c := range f.costs.sorted() {
+func (p *projection) missing() (all []Gap) {
+	for _, c := range p.sums.costs.sorted() {
 		if !c.Missing {
 			continue
 		}
 		gap := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
-		day := dayOf(time.Unix(0, f.now).UTC()).String() // of a price that was there, and is not any more
-		if before := f.gapOf[gap]; before != nil {
+		day := dayOf(time.Unix(0, p.now).UTC()).String() // of a price that was there, and is not any more
+		if before := p.meter.gapOf[gap]; before != nil {
 			day = before.Day
 		}
 		gap.Day, gap.Units = day, c.Units

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/ledger"
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
@@ -122,10 +123,11 @@ func PublishedRules(anchor Anchor) []Rule {
 var modelEras = map[Model]era{ModelNBP: eraNotification, ModelCBP2022: eraInitiated, ModelCBP2023: eraConversation,
 	ModelCBP2024: eraConversation, ModelPMP2025: eraMessage, ModelPMP2026: eraMessage}
 
-// rules are a [Rule] made ready.
+// rules are a [Rule] that was checked, in one account's time zone.
 type rules struct {
 	Rule
-	era era
+	from int64 // Unix nanoseconds
+	era  era   // of its prices
 }
 
 // covers reports whether the free tier takes units of that category.
@@ -141,22 +143,13 @@ func (r *rules) reason(category string) FreeReason {
 	return FreeTier
 }
 
-// timeline is the rules of one account by the instant at which each comes into
-// force in its time zone.
-type timeline []dated
-
-type dated struct {
-	from int64 // Unix nanoseconds
-	rules
-}
-
-// newTimeline checks the rules and lays them, or those of the one forced model,
-// out in the account's time zone.
-func newTimeline(all []Rule, forced Model, zone *time.Location) (timeline, *Error) {
+// newRules checks the rules. It returns them by the instant at which each comes
+// into force in the account's time zone; of a forced model only its own.
+func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 	if _, known := modelEras[forced]; !known && forced != "" {
 		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(forced), 32)))
 	}
-	var t timeline
+	var list []rules
 	var last ratecard.Day
 	for i, r := range all {
 		field := func(name string) string { return fmt.Sprintf("Rules[%d].%s", i, name) }
@@ -183,17 +176,33 @@ func newTimeline(all []Rule, forced Model, zone *time.Location) (timeline, *Erro
 		}
 		slices.Sort(r.EntryPoints)
 		slices.Sort(r.Categories)
-		start := int64(minNanos)
-		if len(t) > 0 {
+		start := int64(ledger.Never)
+		if len(list) > 0 {
 			start = time.Date(int(day/10000), time.Month(day/100%100), int(day%100), 0, 0, 0, 0, zone).UnixNano()
 		}
-		t = append(t, dated{start, rules{r, modelEras[r.Model]}})
+		list = append(list, rules{r, start, modelEras[r.Model]})
 	}
-	if len(t) == 0 {
+	if len(list) == 0 {
 		return nil, invalid("Model", fmt.Sprintf("is %s, which none of the Rules has", forced))
 	}
-	return t, nil
+	return list, nil
 }
+
+// newTerms returns the part of the rules that the engine needs.
+func newTerms(anchor Anchor, all []rules) *ledger.Terms {
+	terms := &ledger.Terms{Anchored: anchor == AnchorFirstInbound, ClosedUntil: ledger.Never}
+	for _, r := range all {
+		era := ledger.Era{From: r.from, Model: string(r.Model), EntryPointLength: int64(r.EntryPointLength)}
+		for _, point := range r.EntryPoints {
+			era.EntryPoints = append(era.EntryPoints, string(point))
+		}
+		terms.Eras = append(terms.Eras, era)
+	}
+	return terms
+}
+
+// rulesAt returns the rules in force at an instant.
+func (a *account) rulesAt(instant int64) *rules { return &a.rules[a.terms.At(instant)] }
 
 // check returns a field that is wrong, and what is wrong with it.
 func (r *Rule) check() (field, problem string) {
@@ -219,14 +228,4 @@ func (r *Rule) check() (field, problem string) {
 		return "Categories", "has an empty one"
 	}
 	return "", ""
-}
-
-// at returns the rules in force at an instant. The first hold before their day
-// too.
-func (t timeline) at(instant int64) *rules {
-	i := len(t) - 1
-	for i > 0 && t[i].from > instant {
-		i--
-	}
-	return &t[i].rules
 }
