@@ -20,7 +20,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files in testdata/webhooks")
+var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 // Every webhook body of the contract against the events that it holds. The
 // golden files were read by a person; -update writes them anew.
