@@ -190,13 +190,13 @@ func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 
 // newTerms returns the part of the rules that the engine needs.
 func newTerms(anchor Anchor, all []rules) *ledger.Terms {
-	terms := &ledger.Terms{Anchored: anchor == AnchorFirstInbound, ClosedUntil: ledger.Never}
-	for _, r := range all {
-		era := ledger.Era{From: r.from, Model: string(r.Model), EntryPointLength: int64(r.EntryPointLength)}
-		for _, point := range r.EntryPoints {
-			era.EntryPoints = append(era.EntryPoints, string(point))
+	terms := &ledger.Terms{Anchored: anchor == AnchorFirstInbound, Eras: make([]ledger.Era, len(all)), ClosedUntil: ledger.Never}
+	for i, r := range all {
+		points := make([]string, len(r.EntryPoints))
+		for k, point := range r.EntryPoints {
+			points[k] = string(point)
 		}
-		terms.Eras = append(terms.Eras, era)
+		terms.Eras[i] = ledger.Era{From: r.from, Model: string(r.Model), EntryPoints: points, EntryPointLength: int64(r.EntryPointLength)}
 	}
 	return terms
 }

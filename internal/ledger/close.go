@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"math"
 	"slices"
 )
 
@@ -23,17 +24,21 @@ func (e *Engine) Compact(ends []int64) {
 	var room, whole Thread
 	for i := range e.threads.n {
 		old := uint32(i)
-		p := e.pair(old)
-		contact, text := ContactOf(p.Contact)
-		thread, end := next.intern(p.Number, p.Account, contact, text), ends[p.Account]
+		owner := e.threads.at(old)
+		n, contact, text := &e.numbers[owner.number], owner.contact, ""
+		if contact&otherContact != 0 {
+			contact, text = 0, e.texts.key(contact)
+		}
+		thread, end := next.intern(n.id, n.account, contact, text), ends[n.account]
 		*next.lastIn.at(thread) = *e.lastIn.at(old)
 		if *e.heads.at(old) == 0 && e.carries[old] == nil {
 			continue
 		}
+		p := &Pair{Account: n.account, Thread: old} // nobody sees these folds, so the names are not worth their memory
 		f := e.foldUntil(p, &room, end)
 		f.startWindows(end - 1)
 		if len(f.windows) > 0 {
-			f.markBilled(e.Fold(old, &whole))
+			f.markBilled(e.foldUntil(p, &whole, math.MaxInt64))
 		}
 		if c := f.carry(end); c != nil {
 			carries[thread] = c
