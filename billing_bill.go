@@ -126,7 +126,7 @@ func (l *Ledger) billOf(month YearMonth, units []*unit) (*Bill, error) {
 	sums := totals{}
 	for _, a := range l.accounts {
 		bill.Closed = bill.Closed && a.closedUntil >= a.monthEnd(month)
-		sums[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		sums[a.Rates.Currency()] = Money{Currency: a.Rates.Currency()}
 	}
 	for _, charge := range m.charges {
 		if err := sums.add(charge.Amount); err != nil {
@@ -266,7 +266,7 @@ func conversation(u *unit, charge Charge) Conversation {
 func (u *unit) start() Charge {
 	a := u.pair.account
 	c := Charge{Account: a.ID, Channel: u.pair.channel, Contact: u.pair.contact, Category: u.category,
-		Model: u.rules.Model, At: a.time(u.opened), Amount: Money{Currency: a.Rates.currency}, Free: u.free}
+		Model: u.rules.Model, At: a.time(u.opened), Amount: Money{Currency: a.Rates.Currency()}, Free: u.free}
 	if u.kind == unitMessage {
 		c.MessageID = string(u.message)
 	}
@@ -316,8 +316,8 @@ func (u *unit) banded() bool {
 	}
 	day := dayOf(a.time(u.opened))
 	market, _ := a.priced(marketOf(u.pair.contact, day), u.pair.contact, category, u.rules.era, day)
-	price, _ := a.Rates.listed(market, category, u.rules.era, day)
-	return len(price.tiers) > 0
+	price, _ := a.Rates.list.Find(market, category, u.rules.era, day)
+	return len(price.Tiers) > 0
 }
 
 // grounds are what decided about a charge beside what the charge itself says.
@@ -365,7 +365,7 @@ func (m *meter) charge(u *unit) (Charge, grounds) {
 	m.volume[spent]++
 	nth := a.volume.used[volumeKey{m.month, spent.priceKey}] + m.volume[spent]
 	if ok {
-		c.Price, _ = a.Rates.findNth(c.Market, c.Category, u.rules.era, day, nth)
+		c.Price, _ = a.Rates.find(c.Market, c.Category, u.rules.era, day, nth)
 		c.Amount = c.Price.Amount
 	}
 	return c, grounds{nth: nth}
@@ -419,15 +419,16 @@ func (m *meter) gap(c Charge, day ratecard.Day) {
 // the day can lie after the last card with its categories; a market that got its
 // own price only since is then looked up as it was called on that card's last
 // day.
-func (a *account) priced(market string, contact Recipient, category string, in era, day ratecard.Day) (string, bool) {
-	if _, ok := a.Rates.listed(market, category, in, day); ok {
+func (a *account) priced(market string, contact Recipient, category string, in ratecard.Era, day ratecard.Day) (string, bool) {
+	if _, ok := a.Rates.list.Find(market, category, in, day); ok {
 		return market, true
 	}
-	if int(in)+1 >= len(eraStarts) || day < eraStarts[in+1] {
+	next := in.Next()
+	if next == 0 || day < next {
 		return market, false
 	}
-	former := marketOf(contact, eraStarts[in+1]-1)
-	if _, ok := a.Rates.listed(former, category, in, day); ok {
+	former := marketOf(contact, next-1)
+	if _, ok := a.Rates.list.Find(former, category, in, day); ok {
 		return former, true
 	}
 	return market, false

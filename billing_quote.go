@@ -150,7 +150,7 @@ func (l *Ledger) newQuoting(now time.Time, channel ChannelID) (*quoting, error) 
 	case now.Year() < minYear || now.Year() > maxYear:
 		return nil, invalid("now", fmt.Sprintf("is in the year %d", now.Year()))
 	}
-	currency := owner.Rates.currency
+	currency := owner.Rates.Currency()
 	return &quoting{Ledger: l, account: owner, channel: channel, now: now.UnixNano(),
 		tally: tally{costs{}, totals{currency: {Currency: currency}}}, gaps: map[Gap]*Gap{}}, nil
 }
@@ -307,7 +307,7 @@ func (q *quoting) contact(messages []planned) (old []unit, same int, err error) 
 		return old, same, nil
 	}
 	c := Cost{Account: q.account.ID, Market: marketOf(p.contact, dayOf(q.account.time(q.now))), Free: FreeOpenConversation,
-		Amount: Money{Currency: q.account.Rates.currency}}
+		Amount: Money{Currency: q.account.Rates.Currency()}}
 	if q.walk.open(q.now, CategoryReferral) {
 		c.Free = FreeEntryPoint
 	}
@@ -378,7 +378,7 @@ func (q *quoting) one(category string) Charge {
 	default:
 		c = q.joins(category)
 	}
-	growth := q.totals[q.account.Rates.currency]
+	growth := q.totals[q.account.Rates.Currency()]
 	if growth != c.Amount {
 		// It opens before others of the month, which then find another tier.
 		c.Why += "; with what others of the month then cost instead: " + growth.String()
@@ -394,7 +394,7 @@ func (q *quoting) one(category string) Charge {
 func (q *quoting) joins(category string) Charge {
 	at := q.account.time(q.now)
 	c := Charge{Account: q.account.ID, Channel: q.channel, Contact: q.walk.pair.contact, Market: marketOf(q.walk.pair.contact, dayOf(at)),
-		Model: q.account.timeline.at(q.now).Model, At: at, Amount: Money{Currency: q.account.Rates.currency}, Free: FreeOpenConversation}
+		Model: q.account.timeline.at(q.now).Model, At: at, Amount: Money{Currency: q.account.Rates.Currency()}, Free: FreeOpenConversation}
 	joined := q.walk.rides(q.now, category)
 	switch {
 	case joined == nil:

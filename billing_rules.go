@@ -119,13 +119,13 @@ func PublishedRules(anchor Anchor) []Rule {
 }
 
 // modelEras are the models, and the era from which each takes its prices.
-var modelEras = map[Model]era{ModelNBP: eraNotification, ModelCBP2022: eraInitiated, ModelCBP2023: eraConversation,
-	ModelCBP2024: eraConversation, ModelPMP2025: eraMessage, ModelPMP2026: eraMessage}
+var modelEras = map[Model]ratecard.Era{ModelNBP: ratecard.EraNotification, ModelCBP2022: ratecard.EraInitiated, ModelCBP2023: ratecard.EraConversation,
+	ModelCBP2024: ratecard.EraConversation, ModelPMP2025: ratecard.EraMessage, ModelPMP2026: ratecard.EraMessage}
 
 // rules are a [Rule] made ready.
 type rules struct {
 	Rule
-	era era
+	era ratecard.Era
 }
 
 // covers reports whether the free tier takes units of that category.

@@ -1,8 +1,9 @@
 package chatapi
 
 import (
-	"strings"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // day24 is the length of the service window and of a conversation: an absolute
@@ -169,15 +170,8 @@ const (
 	CategoryTemplate = "template"
 )
 
-// normalCategory writes a category as the rate cards do: webhooks have hyphens
-// in authentication-international, templates are in capitals.
-func normalCategory(category string) string {
-	switch category {
-	case "", CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryService:
-		return category
-	}
-	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(category)), "-", "_")
-}
+// normalCategory returns a category as rate cards write it.
+func normalCategory(category string) string { return ratecard.Category(category) }
 
 // Conversation is the billing unit of the models of 2022 to mid-2025: 24 hours
 // with one customer, or longer from a free entry point. It never rolls; that is
