@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Activity is one fact that matters for windows and bills. A [Ledger] takes
@@ -127,16 +128,6 @@ const (
 	CategoryTemplate = "template"
 )
 
-// normalCategory writes a category as the rate cards do: webhooks have hyphens
-// in authentication-international, templates are in capitals.
-func normalCategory(category string) string {
-	switch category {
-	case "", CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryService:
-		return category
-	}
-	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(category)), "-", "_")
-}
-
 // check makes an entry of an activity, or says why it cannot be placed.
 func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 	*e = ledger.Entry{}
@@ -179,7 +170,7 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 	case e.Kind == ledger.Inbound:
 		return nil
 	}
-	e.Word = normalCategory(a.Category)
+	e.Word = ratecard.Category(a.Category)
 	if a.Reported != (Reported{}) {
 		report := ledger.Report(a.Reported)
 		report.ExpiresAt = report.ExpiresAt.UTC()

@@ -238,7 +238,7 @@ func (l *Ledger) take(a *account) *Error {
 			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
 		}
 		if used.Market != "" {
-			a.volume.used[volumeKey{used.Month, priceKey{used.Market, normalCategory(used.Category)}}] += used.Units
+			a.volume.used[volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}] += used.Units
 		} else {
 			a.used[tierKey{used.Month, used.Number}] += used.Units
 		}

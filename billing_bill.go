@@ -129,7 +129,7 @@ func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 	sums := totals{}
 	for _, a := range l.accounts {
 		bill.Closed = bill.Closed && a.terms.ClosedUntil >= a.monthEnd(month)
-		sums[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		sums[a.Rates.Currency()] = Money{Currency: a.Rates.Currency()}
 	}
 	for _, charge := range m.charges {
 		if err := sums.add(charge.Amount); err != nil {
@@ -284,7 +284,7 @@ func (u unit) conversation(charge Charge) Conversation {
 // start returns the unit's charge before anything decides what it costs.
 func (u unit) start() Charge {
 	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Category: u.Category,
-		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.currency}, Free: FreeReason(u.Free)}
+		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.Currency()}, Free: FreeReason(u.Free)}
 	if u.Kind == ledger.UnitMessage {
 		c.MessageID = string(u.Message)
 	}
@@ -328,8 +328,8 @@ func (u unit) banded() bool {
 	a, category, contact := u.account, cmp.Or(u.verdict().category, u.Category), recipientOf(u.Pair.Contact)
 	day := dayOf(a.time(u.Opened))
 	market, _ := a.priced(marketOf(contact, day), contact, category, u.rules.era, day)
-	price, _ := a.Rates.listed(market, category, u.rules.era, day)
-	return len(price.tiers) > 0
+	price, _ := a.Rates.list.Find(market, category, u.rules.era, day)
+	return len(price.Tiers) > 0
 }
 
 // grounds are what decided about a charge beside what the charge itself says.
@@ -377,7 +377,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 	m.volume[spent]++
 	nth := a.volume.used[volumeKey{m.month, spent.priceKey}] + m.volume[spent]
 	if ok {
-		c.Price, _ = a.Rates.findNth(c.Market, c.Category, u.rules.era, day, nth)
+		c.Price, _ = a.Rates.find(c.Market, c.Category, u.rules.era, day, nth)
 		c.Amount = c.Price.Amount
 	}
 	return c, grounds{nth: nth}
@@ -431,15 +431,16 @@ func (m *meter) gap(c Charge, day ratecard.Day) {
 // the day can lie after the last card with its categories; a market that got its
 // own price only since is then looked up as it was called on that card's last
 // day.
-func (a *account) priced(market string, contact Recipient, category string, in era, day ratecard.Day) (string, bool) {
-	if _, ok := a.Rates.listed(market, category, in, day); ok {
+func (a *account) priced(market string, contact Recipient, category string, in ratecard.Era, day ratecard.Day) (string, bool) {
+	if _, ok := a.Rates.list.Find(market, category, in, day); ok {
 		return market, true
 	}
-	if int(in)+1 >= len(eraStarts) || day < eraStarts[in+1] {
+	next := in.Next()
+	if next == 0 || day < next {
 		return market, false
 	}
-	former := marketOf(contact, eraStarts[in+1]-1)
-	if _, ok := a.Rates.listed(former, category, in, day); ok {
+	former := marketOf(contact, next-1)
+	if _, ok := a.Rates.list.Find(former, category, in, day); ok {
 		return former, true
 	}
 	return market, false

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Forecast is what a month is expected to cost when it is over.
@@ -60,7 +61,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	for _, a := range l.accounts {
 		over = over && p.now >= a.monthEnd(month)
 		begun = begun || p.now >= a.monthStart(month)
-		p.sums.totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		p.sums.totals[a.Rates.Currency()] = Money{Currency: a.Rates.Currency()}
 		p.pace[a] = &pace{start: a.monthStart(month), end: a.monthEnd(month)}
 	}
 	switch {
@@ -220,7 +221,7 @@ func (p *projection) addAccount(a *account, n uint64) error {
 	slices.SortFunc(flows, flow.compare)
 	for _, kind := range flows {
 		units := coming[kind]
-		free := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Free: kind.free, Amount: Money{Currency: a.Rates.currency}}
+		free := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Free: kind.free, Amount: Money{Currency: a.Rates.Currency()}}
 		switch of := tier(kind); {
 		case kind.free != "":
 			if err := p.sums.add(free, units); err != nil {
@@ -251,10 +252,10 @@ func (p *projection) addAccount(a *account, n uint64) error {
 }
 
 // addCharged adds units that pay, each the price of its volume tier.
-func (p *projection) addCharged(kind flow, in era, units int) error {
+func (p *projection) addCharged(kind flow, in ratecard.Era, units int) error {
 	a, day := kind.account, dayOf(kind.account.time(p.now))
-	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.currency}}
-	price, ok := a.Rates.listed(kind.market, kind.category, in, day)
+	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.Currency()}}
+	price, ok := a.Rates.list.Find(kind.market, kind.category, in, day)
 	if !ok {
 		c.Missing = true
 		return p.sums.add(c, units)
@@ -262,16 +263,16 @@ func (p *projection) addCharged(kind flow, in era, units int) error {
 	spent := volumeSpent{a.volume, priceKey{kind.market, kind.category}}
 	for units > 0 {
 		nth := a.volume.used[volumeKey{p.meter.month, spent.priceKey}] + p.meter.volume[spent] + 1
-		n, micros := units, price.micros
-		for _, t := range price.tiers {
-			if t.from <= nth && (t.to == 0 || nth <= t.to) {
-				micros = t.micros
-				if t.to > 0 {
-					n = min(n, t.to-nth+1)
+		n, micros := units, price.Micros
+		for _, t := range price.Tiers {
+			if t.From <= nth && (t.To == 0 || nth <= t.To) {
+				micros = t.Micros
+				if t.To > 0 {
+					n = min(n, t.To-nth+1)
 				}
 			}
 		}
-		amount, err := Money{micros, a.Rates.currency}.times(n)
+		amount, err := Money{micros, a.Rates.Currency()}.times(n)
 		if err != nil {
 			return err
 		}

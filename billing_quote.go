@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Quote returns what one message would cost if it were sent and delivered at
@@ -74,7 +75,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 	case now.Year() < ledger.MinYear || now.Year() > ledger.MaxYear:
 		return nil, invalid("now", fmt.Sprintf("is in the year %d", now.Year()))
 	}
-	currency := owner.Rates.currency
+	currency := owner.Rates.Currency()
 	return &quoteRun{ledger: l, account: owner, channel: channel, now: now.UnixNano(),
 		growth: tally{costs{}, totals{currency: {Currency: currency}}}, gaps: map[Gap]*Gap{}}, nil
 }
@@ -88,7 +89,7 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	if err != nil {
 		return ledger.Planned{}, err
 	}
-	if category = normalCategory(category); category == CategoryTemplate && q.account.rulesAt(q.now).Model != ModelCBP2022 {
+	if category = ratecard.Category(category); category == CategoryTemplate && q.account.rulesAt(q.now).Model != ModelCBP2022 {
 		e := invalid("Category", "is empty, but the price of a template goes by it")
 		e.Advice = "set Template.Category to what Templates.Get says it is, such as UTILITY"
 		return ledger.Planned{}, e
@@ -159,7 +160,7 @@ func (q *quoteRun) addJoining(plan ledger.Plan, n int) error {
 	}
 	contact := recipientOf(plan.With.Pair.Contact)
 	c := Cost{Account: q.account.ID, Market: marketOf(contact, dayOf(q.account.time(q.now))), Free: FreeOpenConversation,
-		Amount: Money{Currency: q.account.Rates.currency}}
+		Amount: Money{Currency: q.account.Rates.Currency()}}
 	if plan.With.Open(q.now, CategoryReferral) {
 		c.Free = FreeEntryPoint
 	}
@@ -281,7 +282,7 @@ func (q *quoteRun) only(category string) Charge {
 	default:
 		c = q.joining(category)
 	}
-	growth := q.growth.totals[q.account.Rates.currency]
+	growth := q.growth.totals[q.account.Rates.Currency()]
 	if growth != c.Amount {
 		// It opens before others of the month, which then find another tier.
 		c.Why += "; with what others of the month then cost instead: " + growth.String()
@@ -297,7 +298,7 @@ func (q *quoteRun) only(category string) Charge {
 func (q *quoteRun) joining(category string) Charge {
 	at, contact := q.account.time(q.now), recipientOf(q.fold.Pair.Contact)
 	c := Charge{Account: q.account.ID, Channel: q.channel, Contact: contact, Market: marketOf(contact, dayOf(at)),
-		Model: q.account.rulesAt(q.now).Model, At: at, Amount: Money{Currency: q.account.Rates.currency}, Free: FreeOpenConversation}
+		Model: q.account.rulesAt(q.now).Model, At: at, Amount: Money{Currency: q.account.Rates.Currency()}, Free: FreeOpenConversation}
 	joined := q.joined(category)
 	switch {
 	case joined == nil:

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Difference is a conversation or message where Meta's status says something
@@ -87,7 +88,7 @@ func (u unit) verdict() (v verdict) {
 	if u.Kind == ledger.UnitConversation {
 		word = cmp.Or(r.Origin, r.Category)
 	}
-	switch category := normalCategory(word); category {
+	switch category := ratecard.Category(word); category {
 	case CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryAuthenticationInternational, CategoryService,
 		CategoryUserInitiated, CategoryBusinessInitiated:
 		v.category = category

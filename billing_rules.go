@@ -120,14 +120,14 @@ func PublishedRules(anchor Anchor) []Rule {
 }
 
 // modelEras are the models, and the era from which each takes its prices.
-var modelEras = map[Model]era{ModelNBP: eraNotification, ModelCBP2022: eraInitiated, ModelCBP2023: eraConversation,
-	ModelCBP2024: eraConversation, ModelPMP2025: eraMessage, ModelPMP2026: eraMessage}
+var modelEras = map[Model]ratecard.Era{ModelNBP: ratecard.EraNotification, ModelCBP2022: ratecard.EraInitiated, ModelCBP2023: ratecard.EraConversation,
+	ModelCBP2024: ratecard.EraConversation, ModelPMP2025: ratecard.EraMessage, ModelPMP2026: ratecard.EraMessage}
 
 // rules are a [Rule] that was checked, in one account's time zone.
 type rules struct {
 	Rule
-	from int64 // Unix nanoseconds
-	era  era   // of its prices
+	from int64        // Unix nanoseconds
+	era  ratecard.Era // of its prices
 }
 
 // covers reports whether the free tier takes units of that category.
@@ -172,7 +172,7 @@ func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 		}
 		r.EntryPoints, r.Categories = slices.Clone(r.EntryPoints), slices.Clone(r.Categories)
 		for k, category := range r.Categories {
-			r.Categories[k] = normalCategory(category)
+			r.Categories[k] = ratecard.Category(category)
 		}
 		slices.Sort(r.EntryPoints)
 		slices.Sort(r.Categories)

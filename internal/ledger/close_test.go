@@ -16,7 +16,7 @@ func TestCompactKeepsWhatStillMatters(t *testing.T) {
 	deliver(t, e, end-hour, "open", ledger.CategoryUtility)      // its conversation runs on
 	enter(t, e, ledger.Sent, end-hour, "late", "marketing")      // not delivered yet
 	deliver(t, e, end-3*day, "ended", ledger.CategoryMarketing)  // its conversation is over
-	enter(t, e, ledger.Sent, end-40*day, "forgotten", "utility") // WhatsApp has given it up
+	enter(t, e, ledger.Sent, end-32*day, "forgotten", "service") // WhatsApp has given it up
 	e.Compact([]int64{end})
 
 	assert.Equal(t, end, terms.ClosedUntil)
@@ -29,7 +29,8 @@ func TestCompactKeepsWhatStillMatters(t *testing.T) {
 
 	deliver(t, e, end+1, "joins", ledger.CategoryUtility)
 	enter(t, e, ledger.Delivered, end+2, "late", "")
-	enter(t, e, ledger.Delivered, end-hour, "open", "") // the same status once more
+	enter(t, e, ledger.Delivered, end+3, "forgotten", "") // joins as a free-form message
+	enter(t, e, ledger.Delivered, end-hour, "open", "")   // the same status once more
 	f = fold(e)
 	require.Len(t, f.Units, 2)
 	assert.Equal(t, ledger.CategoryMarketing, f.Units[1].Category)
