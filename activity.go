@@ -13,17 +13,18 @@ import (
 )
 
 // Activity is one fact that matters for windows and bills. A [Ledger] takes
-// activities in any order and several times over. As JSON it has one member a
-// field, named below, with the contact as the text of a [Recipient]:
+// activities in any order, and the same activity several times. As JSON it has a
+// member for each field, named below, with the contact as the text of a
+// [Recipient]:
 //
 //	{"kind":"outbound","at":"2026-10-03T10:00:00Z","channel":"ABC1","contact":"phone:12025550143","message":"m1","category":"utility"}
 type Activity struct {
 	Kind ActivityKind `json:"kind"`
 
-	// At is the instant that counts: the customer's writing, the sending, the
-	// delivery. Where the wire carries none, leave it zero; then Observed
-	// stands in, until the same fact arrives with its own instant. Without
-	// either the activity is refused with [ErrNoTime].
+	// At is when the customer wrote, or when the message was sent, delivered or
+	// failed. Leave it zero where the wire has no time. Observed then stands in,
+	// until the same fact arrives with its own time. An activity without either
+	// is refused with [ErrNoTime].
 	At time.Time `json:"at,omitzero"`
 
 	// Observed is when the fact arrived here. It has no effect beside At.
@@ -39,25 +40,26 @@ type Activity struct {
 	// for inbound messages; then two at the same instant count as one.
 	MessageID string `json:"message,omitempty"`
 
-	// Category is what a sent message costs as: a template's category, such as
-	// [CategoryUtility], in any letter case; [CategoryTemplate] when it is a
-	// template of a category not known here; empty for free-form messages.
+	// Category is the billing category of a sent message: a template's category,
+	// such as [CategoryUtility], in any letter case; [CategoryTemplate] for a
+	// template whose category you do not know; empty for a free-form message.
 	// Statuses may carry it too.
 	Category string `json:"category,omitempty"`
 
-	// EntryPoint is how the customer came, on an inbound message.
+	// EntryPoint is how the customer came to the chat. Only inbound messages
+	// have it.
 	EntryPoint EntryPoint `json:"entry_point,omitempty"`
 
 	// Reported is what a status said about conversation and price.
 	Reported Reported `json:"reported,omitzero"`
 }
 
-// Reported is what Meta's status says about billing. Words not known here are
-// kept as they come. A status names no amount.
+// Reported is what Meta's status says about billing. Unknown words are kept as they
+// come. A status names no amount.
 type Reported struct {
-	// Conversation is the conversation's id; Origin what opened it, as
-	// "user_initiated", "utility" or "referral_conversion"; ExpiresAt when it
-	// ends, which Meta rounds up to a minute and sends with "sent" alone.
+	// Conversation is the conversation's id. Origin says what opened it, such as
+	// "user_initiated", "utility" or "referral_conversion". ExpiresAt is its end,
+	// which Meta rounds up to a minute and sends only with "sent".
 	Conversation string    `json:"conversation,omitempty"`
 	Origin       string    `json:"origin,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`
@@ -68,8 +70,9 @@ type Reported struct {
 	// Billable is "true" or "false"; empty if the status does not say.
 	Billable string `json:"billable,omitempty"`
 
-	// Category is what it is billed as, and Type, since 2025, why it costs or
-	// not: "regular", "free_customer_service", "free_entry_point".
+	// Category is the category that it is billed under. Type, since 2025, says
+	// why it costs something or nothing: "regular", "free_customer_service",
+	// "free_entry_point".
 	Category string `json:"category,omitempty"`
 	Type     string `json:"type,omitempty"`
 }
@@ -77,7 +80,7 @@ type Reported struct {
 // IsZero reports whether the status said nothing about billing.
 func (r Reported) IsZero() bool { return r == Reported{} }
 
-// ActivityKind is what an [Activity] tells.
+// ActivityKind is the kind of an [Activity].
 type ActivityKind string
 
 // The kinds of activity. Read counts as delivered, because WhatsApp leaves the
@@ -104,7 +107,7 @@ const (
 )
 
 // The billing categories, as in rate cards. Which of them exist depends on the
-// [Model]. Other words of the service are kept as they come.
+// [Model]. Unknown words of the service are kept as they come.
 const (
 	CategoryMarketing                   = "marketing"
 	CategoryUtility                     = "utility"
@@ -227,8 +230,8 @@ func recipientOf(key string) Recipient {
 	return Recipient{RecipientKind(kind), value}
 }
 
-// activityOf returns what an event means for windows and bills; its Kind is
-// empty if nothing.
+// activityOf returns the activity of an event. Its Kind is empty for an event that
+// means nothing for windows and bills.
 func activityOf(event Event) (Activity, error) {
 	if v := reflect.ValueOf(event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return Activity{}, invalid("Event", "is nil")
@@ -257,8 +260,8 @@ func activityOf(event Event) (Activity, error) {
 		a.Reported = reportedOf(e)
 		switch e.Status {
 		case StatusSent:
-			// Who sent it names the category; what the status calls a free-form
-			// message, such as "service", would look like a template's.
+			// The send names the category. The status calls a free-form message
+			// "service", for example, which would look like a template's category.
 			a.Kind, a.Category = ActivityOutbound, ""
 		case StatusDelivered:
 			a.Kind = ActivityDelivered
@@ -285,8 +288,8 @@ func reportedOf(e *StatusEvent) (r Reported) {
 	return r
 }
 
-// threadOf names who a message was exchanged with: in a group the group, since
-// that is what has a window and is sent to.
+// threadOf returns the other side of a message. In a group that is the group, since
+// the group has the window and is sent to.
 func threadOf(person Contact, chat string) Contact {
 	if group := Chat(chat); group.IsGroup() {
 		return Contact{Chat: chat}
@@ -310,7 +313,7 @@ func contactFor(r Recipient) Contact {
 	return Contact{Chat: r.Value()}
 }
 
-// messageCategory returns what a sent message counts as: empty for free-form.
+// messageCategory returns the category of a message; empty for a free-form message.
 func messageCategory(m Message) (string, error) {
 	m, err := pointed(m)
 	if err != nil {

@@ -19,10 +19,10 @@ type Account struct {
 	// ID names the account on bills.
 	ID string
 
-	// Portfolio names the business portfolio that the account belongs to. The
-	// accounts of a ledger that name the same one share the volume by which
-	// tiers are counted, each with the months of its own time zone. Empty
-	// counts by itself.
+	// Portfolio names the business portfolio that the account belongs to.
+	// Accounts of a ledger with the same portfolio share the volume that decides
+	// about volume tiers, each with the months of its own time zone. An account
+	// without a portfolio counts by itself.
 	Portfolio string
 
 	// Timezone is the account's time zone, in which months begin, prices
@@ -33,23 +33,24 @@ type Account struct {
 	// them empty: it gets every channel that no other account names.
 	Numbers []ChannelID
 
-	// Model forces one set of rules whatever the date; its prices are then the
-	// last ones with its categories. Empty takes the rules in force.
+	// Model forces one set of rules, whatever the date. Prices are then the last
+	// ones that have the categories of that model. An empty Model takes the
+	// rules in force.
 	Model Model
 
 	// Anchor says from where a conversation of [ModelCBP2022] runs. Empty is
 	// [AnchorFirstInbound], Chat API's published rule.
 	Anchor Anchor
 
-	// Rules are the billing rules in order of time. None are those of
-	// [PublishedRules] for the Anchor.
+	// Rules are the billing rules in order of time. An empty list stands for
+	// [PublishedRules] of the Anchor.
 	Rules []Rule
 
 	// Rates are the prices. Nil is [EmbeddedRates] in USD.
 	Rates *Rates
 
-	// Used is what was used in a month, of the free tier and of the volume
-	// tiers, before the first recorded activity.
+	// Used is how much of free tiers and volume tiers was used in a month before
+	// the first recorded activity.
 	Used []Usage
 }
 
@@ -60,14 +61,15 @@ type Account struct {
 //	{Month: m, Market: "Brazil", Category: CategoryUtility, Units: 90_000}
 //	                                        charged messages, for the volume tiers
 //
-// Several of one kind add up, and those of volume over the portfolio's accounts.
+// Entries of one kind add up; those for volume tiers over all accounts of the
+// portfolio.
 type Usage struct {
 	Month YearMonth
 
 	// Number is the channel.
 	Number ChannelID
 
-	// Market is Meta's pricing region as on rate cards, and Category as there.
+	// Market and Category are as on rate cards; Market is Meta's pricing region.
 	Market   string
 	Category string
 
@@ -75,45 +77,12 @@ type Usage struct {
 	Units int
 }
 
-// check returns a field that is wrong, and what is wrong with it.
-func (u Usage) check() (field, problem string) {
-	switch {
-	case u.Month.check() != nil:
-		return "Month", "is no month"
-	case u.Units < 0:
-		return "Units", "is negative"
-	case u.Market == "" && u.Category == "":
-		return "", ""
-	case u.Number != "":
-		return "Number", "is given together with a market; volume is not counted by number"
-	case u.Market == "":
-		return "Market", "is missing beside the category"
-	case u.Category == "":
-		return "Category", "is missing beside the market"
-	case !ratecard.IsMarket(u.Market):
-		return "Market", fmt.Sprintf("%q is no market of the rate cards, such as \"North America\"", clip(u.Market, 64))
-	}
-	return "", ""
-}
-
-// YearMonth is a calendar month, in the time zone of each account.
-type YearMonth struct {
-	Year  int
-	Month time.Month
-}
-
-// Month returns that calendar month, for [Ledger.Bill].
-func Month(year int, month time.Month) YearMonth { return YearMonth{year, month} }
-
-// String returns the month as "October 2026".
-func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
-
 // Ledger turns activities into service windows, conversations and bills. It
 // keeps facts, not sums: the same activities give the same bill in whatever
 // order, and however often, they arrive. It knows no clock and does no I/O. A
 // Ledger is safe for concurrent use.
 type Ledger struct {
-	err       *Error // what is wrong with the accounts
+	err       *Error // of a wrong account
 	accounts  []*account
 	volumes   map[string]*volume // by portfolio
 	byChannel map[ChannelID]*account
@@ -124,54 +93,6 @@ type Ledger struct {
 	closed map[YearMonth]*Bill // without their rows
 }
 
-// account is an [Account] that was checked, with what the ledger derives from it.
-type account struct {
-	Account
-	index  int32 // among the accounts of the ledger, and of its engine
-	zone   *time.Location
-	anchor Anchor
-	rules  []rules
-	terms  *ledger.Terms // the engine's part of the rules, with one era for each
-	used   map[tierKey]int
-	volume *volume
-}
-
-// tierKey is what shares a free tier in a month; number is empty for an account.
-type tierKey struct {
-	month  YearMonth
-	number ChannelID
-}
-
-// volume is how many charged messages a portfolio had before the first recorded
-// one.
-type volume struct{ used map[volumeKey]int }
-
-type volumeKey struct {
-	month YearMonth
-	priceKey
-}
-
-// time returns an instant in the account's time zone.
-func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
-
-// month returns the calendar month of an instant in the account's time zone.
-func (a *account) month(instant int64) YearMonth {
-	t := a.time(instant)
-	return YearMonth{t.Year(), t.Month()}
-}
-
-// monthStart returns the first instant of the month in the account's time zone.
-func (a *account) monthStart(m YearMonth) int64 {
-	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
-	if start.Day() != 1 { // there is no such midnight: the clocks went forward
-		_, start = start.ZoneBounds()
-	}
-	return start.UnixNano()
-}
-
-// monthEnd returns the first instant after the month in the account's time zone.
-func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.Year, m.Month + 1}) }
-
 // NewLedger returns an empty ledger for the accounts. A wrong account (an
 // unknown model, a number that two accounts claim) makes every method that
 // returns an error return [ErrInvalid].
@@ -181,7 +102,7 @@ func NewLedger(first Account, more ...Account) *Ledger {
 	for i, a := range append([]Account{first}, more...) {
 		checked, err := newAccount(a, int32(i))
 		if err == nil {
-			err = l.take(checked)
+			err = l.addAccount(checked)
 		}
 		if err != nil {
 			err.Op, err.Field = opNewLedger, fmt.Sprintf("Account[%d].%s", i, err.Field)
@@ -189,116 +110,16 @@ func NewLedger(first Account, more ...Account) *Ledger {
 			l.err = err
 			break
 		}
-		l.accounts, terms = append(l.accounts, checked), append(terms, checked.terms)
+		terms = append(terms, checked.terms)
 	}
 	l.engine = ledger.New(terms)
 	return l
 }
 
-// newAccount checks an account by itself.
-func newAccount(given Account, index int32) (*account, *Error) {
-	a := &account{Account: given, index: index, zone: given.Timezone, anchor: cmp.Or(given.Anchor, AnchorFirstInbound), used: map[tierKey]int{}}
-	a.Numbers = slices.Clone(given.Numbers)
-	if a.zone == nil {
-		a.zone = time.UTC
-	}
-	if a.anchor != AnchorFirstInbound && a.anchor != AnchorFirstDelivered {
-		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(given.Anchor), 32)))
-	}
-	all := given.Rules
-	if len(all) == 0 {
-		all = PublishedRules(a.anchor)
-	}
-	var wrong *Error
-	if a.rules, wrong = newRules(all, given.Model, a.zone); wrong != nil {
-		return nil, wrong
-	}
-	a.terms = newTerms(a.anchor, a.rules)
-	if a.Rates == nil {
-		rates, err := EmbeddedRates("USD")
-		if err != nil {
-			return nil, invalid("Rates", err.Error())
-		}
-		a.Rates = rates
-	}
-	return a, nil
-}
-
-// take gives an account its portfolio's volume and its numbers.
-func (l *Ledger) take(a *account) *Error {
-	if a.Portfolio != "" {
-		a.volume = l.volumes[a.Portfolio]
-	}
-	if a.volume == nil {
-		a.volume = &volume{used: map[volumeKey]int{}}
-		l.volumes[a.Portfolio] = a.volume
-	}
-	for i, used := range a.Used {
-		if name, problem := used.check(); problem != "" {
-			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
-		}
-		if used.Market != "" {
-			a.volume.used[volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}] += used.Units
-		} else {
-			a.used[tierKey{used.Month, used.Number}] += used.Units
-		}
-	}
-	if len(a.Numbers) == 0 {
-		if l.rest != nil {
-			return invalid("Numbers", "are missing; only one account may leave them out")
-		}
-		l.rest = a
-	}
-	for i, number := range a.Numbers {
-		field := fmt.Sprintf("Numbers[%d]", i)
-		if number == "" {
-			return invalid(field, "is empty")
-		}
-		if l.byChannel[number] != nil {
-			return invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
-		}
-		l.byChannel[number] = a
-	}
-	return nil
-}
-
-// owner returns the account that has the number; nil if no account has it.
-func (l *Ledger) owner(number ChannelID) *account { return cmp.Or(l.byChannel[number], l.rest) }
-
-const opNewLedger = "NewLedger"
-
-// usable reports what is wrong with the ledger itself.
-func (l *Ledger) usable() error {
-	switch {
-	case l == nil || l.byChannel == nil:
-		return invalid("Ledger", "was not made with NewLedger")
-	case l.err != nil:
-		return l.err
-	}
-	return nil
-}
-
-// ledgerError names the operation of an error, and makes an [*Error] of the
-// engine's own. An error of the accounts keeps NewLedger as its operation, since
-// that is the call to mend.
-func ledgerError(op string, err error) error {
-	if errors.Is(err, ledger.ErrFull) {
-		err = invalid("Ledger", "is full: close months that are over")
-	}
-	e, ok := err.(*Error) // an *Error below another error is not the ledger's
-	if !ok || e.Op == opNewLedger {
-		return err
-	}
-	named := *e
-	named.Op = op
-	return &named
-}
-
-// Record takes one activity. Recording it again, or later than others, changes
-// nothing but what is true. It returns [ErrNoTime] without any instant and
-// [ErrInvalid], with the field, for an activity that cannot be placed; the
-// ledger is then unchanged. For many activities [Ledger.Load] is several times
-// faster.
+// Record records one activity. It may come late, out of order and more than once.
+// The error is [ErrNoTime] for an activity without an instant, and [ErrInvalid]
+// with the field for an activity that is wrong; the ledger is then unchanged. For
+// many activities [Ledger.Load] is several times faster.
 func (l *Ledger) Record(a Activity) error {
 	const op = "Ledger.Record"
 	if err := l.usable(); err != nil {
@@ -316,13 +137,14 @@ func (l *Ledger) Record(a Activity) error {
 	return nil
 }
 
-// loadBatch is how many entries [Ledger.Load] hands over at a time: waking
-// another processor takes long.
+// loadBatch is how many entries [Ledger.Load] hands over at a time. They are many
+// because waking another processor takes long.
 const loadBatch = 4096
 
-// Load records activities until the first error, of theirs or of the ledger;
-// those before it are recorded, for certain once it returns. While one part of
-// them is entered the next is read, so it keeps two processors busy.
+// Load records activities until the first error, which is the sequence's own or
+// one of [Ledger.Record]. When Load returns, all activities before the error are
+// recorded. It reads the next activities while it enters the last ones, so it
+// keeps two processors busy.
 func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 	const op = "Ledger.Load"
 	if err := l.usable(); err != nil {
@@ -386,9 +208,10 @@ func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []l
 	return nil
 }
 
-// RecordEvent takes what a webhook or the history reported: customers' messages
-// and calls, echoes of the business's own messages, and statuses. Other events
-// have no bearing and are passed over. Errors are those of [Ledger.Record].
+// RecordEvent records an event of a webhook or of the history that matters for
+// windows and bills: a customer's message or call, an echo of the business's own
+// message, or a status. It ignores other events. Errors are those of
+// [Ledger.Record].
 func (l *Ledger) RecordEvent(event Event) error {
 	const op = "Ledger.RecordEvent"
 	activity, err := activityOf(event)
@@ -401,11 +224,11 @@ func (l *Ledger) RecordEvent(event Event) error {
 	return ledgerError(op, l.Record(activity))
 }
 
-// RecordSend takes a message that the service accepted at that instant. The
-// category of a [Template] is its Category, or else told by its status. The
-// zero instant stands for the attempt's start. A receipt without a message id,
-// as queued sends have, is [ErrInvalid]: no status can be joined with it, and
-// what its status reports is recorded by [Ledger.RecordEvent] alone.
+// RecordSend records a message that the service accepted at that instant. The zero
+// instant stands for the start of the attempt. The category of a [Template] is its
+// Category; if that is empty, the message's status tells it. A receipt without a
+// message id, as queued sends have, is [ErrInvalid], because no status could be
+// joined with it: record its statuses by [Ledger.RecordEvent] alone.
 func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
 	const op = "Ledger.RecordSend"
 	if receipt == nil {
@@ -423,4 +246,173 @@ func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
 	}
 	return ledgerError(op, l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel,
 		Contact: contactFor(receipt.Attempt.To), MessageID: receipt.ID, Category: category}))
+}
+
+// account is an [Account] that was checked, with what the ledger derives from it.
+type account struct {
+	Account
+	index  int32 // among the accounts of the ledger, and of its engine
+	zone   *time.Location
+	anchor Anchor
+	rules  []rules
+	terms  *ledger.Terms // the engine's part of the rules, with one era for each
+	used   map[tierKey]int
+	volume *volume
+}
+
+// tierKey names a free tier of an account: its month, and its number unless all
+// numbers share it.
+type tierKey struct {
+	month  YearMonth
+	number ChannelID
+}
+
+// volume is how many charged messages a portfolio had before the ledger began.
+type volume struct{ used map[volumeKey]int }
+
+type volumeKey struct {
+	month YearMonth
+	priceKey
+}
+
+// time returns an instant in the account's time zone.
+func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
+
+// month returns the calendar month of an instant in the account's time zone.
+func (a *account) month(instant int64) YearMonth {
+	t := a.time(instant)
+	return YearMonth{t.Year(), t.Month()}
+}
+
+// monthStart returns the first instant of the month in the account's time zone.
+func (a *account) monthStart(m YearMonth) int64 {
+	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
+	if start.Day() != 1 { // there is no such midnight: the clocks went forward
+		_, start = start.ZoneBounds()
+	}
+	return start.UnixNano()
+}
+
+// monthEnd returns the first instant after the month in the account's time zone.
+func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.Year, m.Month + 1}) }
+
+// newAccount checks an account by itself.
+func newAccount(given Account, index int32) (*account, *Error) {
+	a := &account{Account: given, index: index, zone: given.Timezone, anchor: cmp.Or(given.Anchor, AnchorFirstInbound), used: map[tierKey]int{}}
+	a.Numbers = slices.Clone(given.Numbers)
+	if a.zone == nil {
+		a.zone = time.UTC
+	}
+	if a.anchor != AnchorFirstInbound && a.anchor != AnchorFirstDelivered {
+		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(given.Anchor), 32)))
+	}
+	all := given.Rules
+	if len(all) == 0 {
+		all = PublishedRules(a.anchor)
+	}
+	var wrong *Error
+	if a.rules, wrong = newRules(all, given.Model, a.zone); wrong != nil {
+		return nil, wrong
+	}
+	a.terms = newTerms(a.anchor, a.rules)
+	if a.Rates == nil {
+		rates, err := EmbeddedRates("USD")
+		if err != nil {
+			return nil, invalid("Rates", err.Error())
+		}
+		a.Rates = rates
+	}
+	return a, nil
+}
+
+// addAccount adds a checked account, with its numbers and what it used before.
+func (l *Ledger) addAccount(a *account) *Error {
+	if a.Portfolio != "" {
+		a.volume = l.volumes[a.Portfolio]
+	}
+	if a.volume == nil {
+		a.volume = &volume{used: map[volumeKey]int{}}
+		l.volumes[a.Portfolio] = a.volume
+	}
+	for i, used := range a.Used {
+		if name, problem := used.check(); problem != "" {
+			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
+		}
+		if used.Market != "" {
+			a.volume.used[volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}] += used.Units
+		} else {
+			a.used[tierKey{used.Month, used.Number}] += used.Units
+		}
+	}
+	if len(a.Numbers) == 0 {
+		if l.rest != nil {
+			return invalid("Numbers", "are missing; only one account may leave them out")
+		}
+		l.rest = a
+	}
+	for i, number := range a.Numbers {
+		field := fmt.Sprintf("Numbers[%d]", i)
+		if number == "" {
+			return invalid(field, "is empty")
+		}
+		if l.byChannel[number] != nil {
+			return invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
+		}
+		l.byChannel[number] = a
+	}
+	l.accounts = append(l.accounts, a)
+	return nil
+}
+
+// check returns the first field that is wrong, and its problem.
+func (u Usage) check() (field, problem string) {
+	switch {
+	case u.Month.check() != nil:
+		return "Month", "is no month"
+	case u.Units < 0:
+		return "Units", "is negative"
+	case u.Market == "" && u.Category == "":
+		return "", ""
+	case u.Number != "":
+		return "Number", "is given together with a market; volume is not counted by number"
+	case u.Market == "":
+		return "Market", "is missing beside the category"
+	case u.Category == "":
+		return "Category", "is missing beside the market"
+	case !ratecard.IsMarket(u.Market):
+		return "Market", fmt.Sprintf("%q is no market of the rate cards, such as \"North America\"", clip(u.Market, 64))
+	}
+	return "", ""
+}
+
+// owner returns the account that has the number; nil if no account has it.
+func (l *Ledger) owner(number ChannelID) *account { return cmp.Or(l.byChannel[number], l.rest) }
+
+const opNewLedger = "NewLedger"
+
+// usable returns the error of a ledger that can do nothing.
+func (l *Ledger) usable() error {
+	switch {
+	case l == nil || l.byChannel == nil:
+		return invalid("Ledger", "was not made with NewLedger")
+	case l.err != nil:
+		return l.err
+	}
+	return nil
+}
+
+// ledgerError names the operation of an error, and makes an [*Error] of the
+// engine's own. An error of the accounts keeps NewLedger as its operation, since
+// that is the call to mend.
+func ledgerError(op string, err error) error {
+	if errors.Is(err, ledger.ErrFull) {
+		err = invalid("Ledger", "is full: close months that are over")
+	}
+	e, ok := err.(*Error) // an *Error below another error is not the ledger's
+	if !ok || e.Op == opNewLedger {
+		return err
+	}
+	named := *e
+	named.Op = op
+	return &named
 }

@@ -13,8 +13,8 @@ import (
 
 // Charge is what one conversation or message costs, and why.
 type Charge struct {
-	// Account is the [Account.ID] that pays; Channel and Contact are the two
-	// sides.
+	// Account is the [Account.ID] that pays. Channel is the business's number and
+	// Contact the customer.
 	Account string    `json:"account"`
 	Channel ChannelID `json:"channel"`
 	Contact Recipient `json:"contact"`
@@ -23,14 +23,14 @@ type Charge struct {
 	// conversation.
 	MessageID string `json:"message,omitempty"`
 
-	// Category is what it is billed as.
+	// Category is the category that it is billed under.
 	Category string `json:"category"`
 
 	// Market is Meta's pricing region of the contact; empty if it is unknown,
 	// as for groups.
 	Market string `json:"market"`
 
-	// Model is the set of rules that decided.
+	// Model is the set of rules that it falls under.
 	Model Model `json:"model"`
 
 	// At is when the conversation opened or the message was delivered, in the
@@ -43,11 +43,11 @@ type Charge struct {
 	// Free says why it costs nothing; empty if it is charged.
 	Free FreeReason `json:"free,omitempty"`
 
-	// Missing is set when it is charged, but no card has the price: the bill
-	// lists it under Gaps.
+	// Missing is set when it costs something, but no card has the price. The bill
+	// then lists the price under Gaps.
 	Missing bool `json:"missing,omitempty"`
 
-	// Price is the card's price that was charged, and what it is worth.
+	// Price is the card's price that was charged, and how sure it is.
 	Price Price `json:"price,omitzero"`
 
 	// Why is the reason in words.
@@ -73,15 +73,15 @@ type Bill struct {
 	// Gaps are the prices that no card has; the totals are short of them.
 	Gaps []Gap `json:"gaps"`
 
-	// Closed is set once the month was closed: Conversations and Charges are
-	// then gone. Late is what came in for it afterwards and is not in Totals.
+	// Closed is set once the month is closed; Conversations and Charges are then
+	// gone. Late is what came in for the month afterwards. It is not in Totals.
 	Closed bool   `json:"closed,omitempty"`
 	Late   []Late `json:"late,omitempty"`
 }
 
-// Bill returns the month's bill. With a price missing it returns the bill, whose
-// Gaps say what is not in the totals, together with an [ErrNoPrice] error; every
-// other error comes without a bill.
+// Bill returns the month's bill. If prices are missing, it returns the bill
+// together with an [ErrNoPrice] error, and the bill's Gaps say which units are not
+// in the totals. Every other error comes without a bill.
 func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
 	const op = "Ledger.Bill"
 	if err := l.usableFor(month); err != nil {
@@ -93,7 +93,19 @@ func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
 	return bill, ledgerError(op, err)
 }
 
-// usableFor reports what keeps the ledger from answering about a month.
+// YearMonth is a calendar month, in the time zone of each account.
+type YearMonth struct {
+	Year  int
+	Month time.Month
+}
+
+// Month returns that calendar month, for [Ledger.Bill].
+func Month(year int, month time.Month) YearMonth { return YearMonth{year, month} }
+
+// String returns the month as "October 2026".
+func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
+
+// usableFor returns the error of a ledger that can do nothing, or of a wrong month.
 func (l *Ledger) usableFor(month YearMonth) error {
 	if err := l.usable(); err != nil {
 		return err
@@ -231,7 +243,7 @@ func (l *Ledger) unit(u *ledger.Unit) unit {
 type meter struct {
 	ledger *Ledger
 	month  YearMonth
-	ignore bool // what statuses report
+	ignore bool // the reports of statuses
 	used   map[tierSpent]int
 	volume map[volumeSpent]int
 	gapOf  map[Gap]*Gap // by all but day and units
@@ -299,8 +311,8 @@ func (u unit) closedCharge() Charge {
 	return c
 }
 
-// tiered reports whether what the unit costs depends on those before it: on how
-// much of a free tier or a volume tier is used.
+// tiered reports whether the unit's cost depends on the units before it, because
+// they use up a free tier or a volume tier.
 func (u unit) tiered() bool { return u.draws() || u.banded() }
 
 // draws reports whether the unit takes from a free tier, if something is left.
@@ -312,7 +324,7 @@ func (u unit) draws() bool {
 	return said.free == "" && !said.charged && u.rules.covers(cmp.Or(said.category, u.Category))
 }
 
-// tier is the free tier that the unit would take from.
+// tier returns the free tier that the unit takes from, if it does.
 func (u unit) tier() tierSpent {
 	if u.rules.Scope == ScopeNumber {
 		return tierSpent{u.account, ChannelID(u.Pair.Number)}
@@ -332,11 +344,11 @@ func (u unit) banded() bool {
 	return len(price.Tiers) > 0
 }
 
-// grounds are what decided about a charge beside what the charge itself says.
+// grounds are the reasons for a charge that the charge itself does not have.
 type grounds struct {
-	told bool // by its status
-	free int  // its place among the free ones of the month; 0 is none
-	nth  int  // its place among the charged ones of its market and category
+	told bool // its status decided
+	free int  // its place in the free tier of the month, from 1; 0 if it has no place
+	nth  int  // its place among the month's charged units of its market and category
 }
 
 // charge decides what one unit costs, and spends the free tier or the volume.
@@ -415,7 +427,8 @@ func (p Price) words() string {
 	return text
 }
 
-// gap lists a missing price once for each market and category.
+// gap counts a unit under its missing price, which is listed once for each market
+// and category.
 func (m *meter) gap(c Charge, day ratecard.Day) {
 	key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
 	gap := m.gapOf[key]
@@ -427,10 +440,10 @@ func (m *meter) gap(c Charge, day ratecard.Day) {
 	gap.Units++
 }
 
-// priced returns the market under which a price is found. Under a forced model
-// the day can lie after the last card with its categories; a market that got its
-// own price only since is then looked up as it was called on that card's last
-// day.
+// priced returns the market under which a price is found, and whether it is found.
+// Under a forced model the day can lie after the last card with its categories.
+// A contact whose market was split off since is then looked up in the market that
+// it had on that card's last day.
 func (a *account) priced(market string, contact Recipient, category string, in ratecard.Era, day ratecard.Day) (string, bool) {
 	if _, ok := a.Rates.list.Find(market, category, in, day); ok {
 		return market, true

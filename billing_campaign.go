@@ -14,14 +14,14 @@ import (
 
 // Campaign is what many messages would cost together.
 type Campaign struct {
-	// Messages is how many were asked for.
+	// Messages is the number of messages.
 	Messages int `json:"messages"`
 
-	// Totals are what the bills grow by, one for each currency.
+	// Totals are how much the bills would grow, with one sum for each currency.
 	Totals []Money `json:"totals"`
 
-	// Costs say where that comes from and how many are free by which reason, the
-	// most expensive first. Those that join an open conversation have no
+	// Costs are the parts of Totals, and the free messages by their reason, the
+	// most expensive first. Messages that join an open conversation have no
 	// Category.
 	Costs []Cost `json:"costs"`
 
@@ -29,8 +29,8 @@ type Campaign struct {
 	Gaps []Gap `json:"gaps"`
 }
 
-// Cost is what the conversations or messages of one market and category cost, or
-// those that are free there for one reason.
+// Cost is what the conversations or messages of one market and category cost
+// together, or how many of them are free for one reason.
 type Cost struct {
 	Account  string     `json:"account"`
 	Market   string     `json:"market"`
@@ -42,13 +42,15 @@ type Cost struct {
 }
 
 // QuoteAll returns what messages to many recipients would cost if all were sent
-// and delivered at now, as [Ledger.Quote] does for one: they spend the free tier
-// and the volume tiers as they go, and of several to one recipient the later
-// ones join the conversation of the first. A map of messages by recipient is
-// given as maps.All(m). It takes about as long as a bill, and some hundred bytes
-// of memory for each message. The first message that is refused ends it, with
-// its place in the error's Field, as "messages[3].Category". Missing
-// prices are listed, and the error is [ErrNoPrice] beside the campaign.
+// and delivered at now. They use up the free tier and the volume tiers one after
+// the other; several messages to one recipient join the conversation of the first.
+// Give a map of messages by recipient as maps.All(m). It takes about as long as a
+// bill, and some hundred bytes of memory for each message.
+//
+// Errors are those of [Ledger.Quote]. The first message that is refused ends it;
+// the error's Field has its place, as "messages[3].Category". If prices are
+// missing, the error is [ErrNoPrice] together with the campaign, whose Gaps list
+// them.
 func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[Recipient, Message]) (*Campaign, error) {
 	const op = "Ledger.QuoteAll"
 	q, err := l.newQuoteRun(now, channel)
@@ -81,13 +83,13 @@ func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[R
 	return c, ledgerError(op, gapError(c.Gaps))
 }
 
-// tally is what charges come to: in all, and by where that comes from.
+// tally adds up charges, in total and by cost.
 type tally struct {
 	costs  costs
 	totals totals
 }
 
-// add adds so many units, which cost the amount together.
+// add adds a number of units that cost the amount together.
 func (t tally) add(c Cost, units int) error {
 	if err := t.totals.add(c.Amount); err != nil {
 		return err
@@ -95,12 +97,12 @@ func (t tally) add(c Cost, units int) error {
 	return t.costs.add(c, units)
 }
 
-// costOf is the kind of a charge, with its amount.
+// costOf returns the cost of one charge, without its unit.
 func costOf(c Charge) Cost {
 	return Cost{Account: c.Account, Market: c.Market, Category: c.Category, Free: c.Free, Missing: c.Missing, Amount: c.Amount}
 }
 
-// costs add up by all of a [Cost] but its units and amount.
+// costs are sums by all fields of a [Cost] but its units and its amount.
 type costs map[Cost]*Cost
 
 func (all costs) add(c Cost, units int) error {
@@ -117,7 +119,7 @@ func (all costs) add(c Cost, units int) error {
 	return err
 }
 
-// sorted returns the costs that are left, the most expensive first.
+// sorted returns the costs that are not zero, the most expensive first.
 func (all costs) sorted() (list []Cost) {
 	for _, c := range all {
 		if c.Units != 0 || c.Amount.Micros != 0 {

@@ -10,8 +10,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// Late is something that came in, or had its effect, after its month was closed.
-// It is not on the bill.
+// Late is a message that was recorded, or had its effect, after its month was
+// closed. It is not on the bill.
 type Late struct {
 	Account   string    `json:"account"`
 	Channel   ChannelID `json:"channel"`
@@ -25,20 +25,21 @@ type Late struct {
 	// At is the instant in the closed month, in the account's time zone.
 	At time.Time `json:"at"`
 
-	// Why is what happened in words.
+	// Why says in words what happened.
 	Why string `json:"why"`
 }
 
-// Close closes a month, and all before it, for good, and returns its last full
-// bill: keep it, for the ledger frees what it was made from. From then on
-// [Ledger.Bill] has the month's totals and gaps, without conversations and
-// charges, and lists under Late what came in afterwards. Nothing changes a
-// closed month. What reaches into the next one is kept: open conversations and
-// entry points, service windows, messages of the last 31 days that are not
-// delivered yet. Close a month when its statuses can be expected to be in, not
-// on its last day. Of a closed month nothing can be closed again; its bill comes
-// back. Prices that are missing don't keep a month open: the bill comes with
-// [ErrNoPrice], as from Bill.
+// Close closes a month, and all months before it, for good. It returns the month's
+// last full bill: keep it, because the ledger frees the facts of the month. From
+// then on [Ledger.Bill] returns the month's totals and gaps, without conversations
+// and charges, and lists under Late what came in afterwards. Nothing changes a
+// closed month.
+//
+// The ledger keeps what reaches into the next month: open conversations and entry
+// points, service windows, and messages of the last 31 days that are not delivered
+// yet. Close a month some days after its end, when its statuses have come in.
+// Closing a closed month again returns its bill as Bill does. Missing prices do
+// not keep a month open: the bill comes with [ErrNoPrice], as from Bill.
 func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	const op = "Ledger.Close"
 	if err := l.usableFor(month); err != nil {

@@ -16,38 +16,38 @@ type Forecast struct {
 	Month YearMonth `json:"month"`
 	Now   time.Time `json:"now"`
 
-	// Spent is the bill of what opened or was delivered before Now; Totals is
-	// what the month will come to. Both have one sum for each currency.
+	// Spent is what opened or was delivered before Now costs; Totals is what the
+	// whole month will cost. Both have one sum for each currency.
 	Spent  []Money `json:"spent"`
 	Totals []Money `json:"totals"`
 
-	// Low and High are Totals if every day left were like the day with the
-	// fewest, and the one with the most, of the whole days so far. Before the
-	// first day is over they are equal to Totals.
+	// Low is Totals if every day left is like the quietest of the whole days so
+	// far, and High if it is like the busiest. Before the first day is over both
+	// are equal to Totals.
 	Low  []Money `json:"low"`
 	High []Money `json:"high"`
 
-	// Costs say where Totals come from, the most expensive first. A month that
-	// was closed has none.
+	// Costs are the parts of Totals, the most expensive first. It is empty for a
+	// closed month.
 	Costs []Cost `json:"costs"`
 
 	// Gaps are the prices that no card has; the sums are short of them.
 	Gaps []Gap `json:"gaps"`
 }
 
-// Forecast returns what the month's bill will be at its end, from what is
-// recorded until now, with the error [ErrNoPrice] as from [Ledger.Bill].
+// Forecast returns the bill that the month is expected to have at its end, by what
+// is recorded until now. The error is [ErrNoPrice] as from [Ledger.Bill].
 //
-// The rest of the month goes on as it began: of each account, number, market and
-// category come as many more for each hour left as came for each hour that is
-// over, in whole numbers, and those that were free for a reason of their own, as
-// within a free entry point, stay so. What is left of a free tier is shared
-// among them in proportion; the others pay under the rules and prices of now,
-// each its volume tier. The less of the month is over, the less the forecast is
-// worth; less than an hour counts as one.
+// It assumes that the rest of the month goes on as the month began. Each account,
+// number, market and category gets as many units for each hour left as it got for
+// each hour so far, in whole numbers. Units that are free for a reason of their
+// own, such as a free entry point, are expected to stay a share of them. The rest
+// of a free tier is shared in proportion; the other units pay under the rules,
+// prices and volume tiers of now. Early in the month the forecast is not worth
+// much; less than an hour counts as an hour.
 //
-// Of a month that is over it is the bill. A month that has not begun has nothing
-// to go by: [ErrInvalid].
+// The forecast of a month that is over is its bill. A month that has not begun is
+// [ErrInvalid].
 func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	const op = "Ledger.Forecast"
 	if err := l.usableFor(month); err != nil {
@@ -102,7 +102,8 @@ type projection struct {
 	pace   map[*account]*pace
 }
 
-// flow is what goes on at one pace. Free is a reason of its own, not the tier.
+// flow is a kind of units that is expected to go on. Free is a reason of its own,
+// not the free tier.
 type flow struct {
 	account          *account
 	channel          ChannelID
@@ -114,7 +115,7 @@ func (f flow) compare(g flow) int {
 	return cmp.Or(cmp.Compare(f.channel, g.channel), cmp.Compare(f.market, g.market), cmp.Compare(f.category, g.category), cmp.Compare(f.free, g.free))
 }
 
-// pace is how an account's units came so far.
+// pace is how many units an account had so far, and on which days.
 type pace struct {
 	start, end int64
 	units      int
@@ -147,15 +148,16 @@ func (p *projection) sum(units []*ledger.Unit) error {
 	return nil
 }
 
-// left is how long the account's month still runs, and gone how long it ran.
+// left returns how long the account's month still runs, and gone how long it has
+// run, at least an hour.
 func (p *pace) left(now int64) uint64 { return uint64(max(0, p.end-max(now, p.start))) }
 func (p *pace) gone(now int64) uint64 { return uint64(max(int64(time.Hour), min(now, p.end)-p.start)) }
 
-// mean is how many more come if the rest goes on as it began.
+// mean returns how many further units come if the month goes on as it began.
 func (p *pace) mean(now int64) uint64 { return mulDiv(uint64(p.units), p.left(now), p.gone(now)) }
 
-// low and high are how many more come if every day is like the slowest, or the
-// busiest, of the whole days so far.
+// low and high return how many further units come if every day is like the
+// quietest, or the busiest, of the whole days so far.
 func (p *pace) low(now int64) uint64  { return p.extreme(now, slices.Min[[]uint64]) }
 func (p *pace) high(now int64) uint64 { return p.extreme(now, slices.Max[[]uint64]) }
 

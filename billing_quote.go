@@ -11,19 +11,20 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
-// Quote returns what one message would cost if it were sent and delivered at
-// now: what the bill then grows by, and in Why the reason in words. It records
-// nothing. A message that joins an open conversation costs nothing more and is
-// [FreeOpenConversation].
+// Quote returns what one message would cost if it were sent and delivered at now.
+// The amount is how much the bill would grow, and Why says the reason in words.
+// Quote records nothing. A message that joins an open conversation costs nothing
+// more and is [FreeOpenConversation].
 //
-// A template needs its Category, which is not sent; without it the error is
-// [ErrInvalid] (the model of 2022, which bills every template alike, does not
-// ask). Other errors are those of the message, [ErrInvalid] for an instant in a
-// closed month, and [ErrNoPrice], a [*Gap] by errors.As, together with the
-// charge. A quote looks at this one contact; where a free tier decides, at as
-// many others as it takes to see that it is used up; where a volume tier does, it
-// takes as long as a bill. Of many messages each quote would find the same free
-// tier: ask [Ledger.QuoteAll].
+// A template needs its Category, though it is not sent; without it the error is
+// [ErrInvalid], except under the model of 2022, which bills all templates alike.
+// Other errors are those of the message, [ErrInvalid] for an instant in a closed
+// month, and [ErrNoPrice], a [*Gap] by errors.As, together with the charge.
+//
+// A quote looks at this one contact. If a free tier decides, it looks at further
+// contacts until it sees that the tier is used up. If a volume tier decides, it
+// takes as long as a bill. Several quotes would all find the same free tier, so
+// ask [Ledger.QuoteAll] for many messages.
 func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message) (Charge, error) {
 	const op = "Ledger.Quote"
 	q, err := l.newQuoteRun(now, channel)
@@ -80,7 +81,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 		growth: tally{costs{}, totals{currency: {Currency: currency}}}, gaps: map[Gap]*Gap{}}, nil
 }
 
-// plan checks one message.
+// plan checks one message and returns it for the engine.
 func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	if to.IsZero() {
 		return ledger.Planned{}, invalid("Recipient", "names nobody")
@@ -183,8 +184,8 @@ const contactsAtATime = 256
 
 // meterAhead is the fast path. It applies when the messages only add units, come
 // after all recorded units in their free tier, and have no volume tier. It returns
-// a meter with what is used of the tier, and nil where it does not apply. A tier
-// that is used up, as those of busy numbers are, needs no look at every contact.
+// a meter with what is used of the tier; nil where it does not apply. If the tier
+// is used up, as it is for busy numbers, it need not look at every contact.
 func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	if len(with) == 0 || len(without) > 0 {
 		return nil
@@ -284,7 +285,7 @@ func (q *quoteRun) only(category string) Charge {
 	}
 	growth := q.growth.totals[q.account.Rates.Currency()]
 	if growth != c.Amount {
-		// It opens before others of the month, which then find another tier.
+		// The message comes before others of the month, which then fall into another tier.
 		c.Why += "; with what others of the month then cost instead: " + growth.String()
 		c.Amount, c.Free = growth, ""
 	}

@@ -9,8 +9,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
-// Difference is a conversation or message where Meta's status says something
-// else than the rules do. The bill follows the status.
+// Difference is a conversation or message about which Meta's status and the rules
+// disagree. The bill follows the status.
 type Difference struct {
 	Computed Charge // by the rules alone
 	Billed   Charge // as on the bill
@@ -20,10 +20,11 @@ type Difference struct {
 	Cause string
 }
 
-// Reconcile lists where what statuses reported changed the month's bill:
-// category, or charged and free. Use it to find out which events or
-// configuration the ledger lacks. A closed month has nothing left to compare
-// and is [ErrInvalid], so reconcile before [Ledger.Close].
+// Reconcile lists the conversations and messages of the month for which a status
+// changed the bill: another category, or charged instead of free, or free instead
+// of charged. Use it to find out which events or configuration the ledger lacks.
+// Reconcile before [Ledger.Close]: a closed month has nothing left to compare and
+// is [ErrInvalid].
 func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 	const op = "Ledger.Reconcile"
 	if err := l.usableFor(month); err != nil {

@@ -13,14 +13,15 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// Snapshot writes everything that was recorded, for [RestoreLedger]: after a
-// restart nothing has to be replayed. The same facts give the same bytes,
-// whatever the order in which they came. The accounts are not in it but for
-// their ids, and a digest of the rules under which months were closed, since
-// rates and rules are yours to configure. It holds phone numbers and message
-// ids. The ledger can't be used by others while it is written, so write
-// to memory or a file rather than to a slow connection. The error is that of w,
-// or [ErrInvalid].
+// Snapshot writes everything that was recorded, for [RestoreLedger], so that after
+// a restart no event has to be recorded again. The same facts give the same bytes,
+// in whatever order they came. It holds phone numbers and message ids. Of the
+// accounts it holds the ids, and a digest of the rules under which months were
+// closed; rates and rules are yours to configure.
+//
+// All other calls of the ledger wait while the snapshot is written, so write it to
+// memory or to a file rather than to a slow connection. The error is that of w, or
+// [ErrInvalid].
 func (l *Ledger) Snapshot(w io.Writer) error {
 	const op = "Ledger.Snapshot"
 	if err := l.usable(); err != nil {
@@ -81,9 +82,9 @@ func (l *Ledger) writeClosed(w *ledger.Encoder) {
 	w.Flush()
 }
 
-// settledBy is a digest of the rules under which months were closed; empty if
-// none was. What they decided stands, so other rules in their place are an error
-// of the configuration. Rules of open months may change: those are folded anew.
+// settledBy returns a digest of the rules under which months were closed; empty if
+// no month is closed. A closed month stands, so other rules for it are a mistake in
+// the configuration. Rules of open months may change, since those are folded anew.
 func (a *account) settledBy() string {
 	if a.terms.ClosedUntil == ledger.Never {
 		return ""
@@ -99,12 +100,14 @@ func (a *account) settledBy() string {
 }
 
 // RestoreLedger returns a ledger for the accounts with everything that
-// [Ledger.Snapshot] wrote. Give it the accounts that the snapshot was made
-// with: open months are folded anew under what they say. A number that none of
-// them has is [ErrSnapshot], and so are other rules for months that were closed.
-// A snapshot that is damaged, cut off, followed by more
-// bytes or written by a newer version is [ErrSnapshot]; the events must then be
-// recorded again. Accounts as wrong as for [NewLedger] are [ErrInvalid].
+// [Ledger.Snapshot] wrote. Give it the accounts that the snapshot was made with;
+// open months are billed by their rules and rates of now.
+//
+// The error is [ErrSnapshot] for a snapshot that is damaged, cut off, followed by
+// more bytes or written by a newer version, and the events must then be recorded
+// again. It is also [ErrSnapshot] if the snapshot has a number that no account has,
+// or if the rules of closed months differ. Accounts that [NewLedger] finds wrong
+// are [ErrInvalid].
 func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error) {
 	const op = "RestoreLedger"
 	l := NewLedger(first, more...)

@@ -17,7 +17,7 @@ import (
 
 const minuteForm = "2006-01-02 15:04"
 
-// freeWords says the reasons to people.
+// freeWords are the reasons in words.
 var freeWords = map[FreeReason]string{
 	FreeEntryPoint:      "came from an ad",
 	FreeTier:            "free tier",
@@ -69,8 +69,7 @@ func (b *Bill) WriteText(w io.Writer) error {
 	return text.Flush()
 }
 
-// table has a line for each charge. Which account pays is only said when there
-// are several.
+// table has a line for each charge, with the account if there are several.
 func (b *Bill) table() *table {
 	several := slices.ContainsFunc(b.Charges, func(c Charge) bool { return c.Account != b.Charges[0].Account })
 	t := &table{right: map[int]bool{}}
@@ -102,7 +101,7 @@ func (b *Bill) table() *table {
 	return t
 }
 
-// lateTable has a line for each that came in after the month was closed.
+// lateTable has a line for each message that came in after the month was closed.
 func (b *Bill) lateTable() *table {
 	t := &table{}
 	t.add("At", "Number", "Customer", "What", "Why")
@@ -153,8 +152,8 @@ func (b *Bill) sums() *table {
 	return t
 }
 
-// String returns the campaign as aligned text for people: how many messages cost
-// what and how many are free by which reason, then the sums.
+// String returns the campaign as aligned text for people: the messages by market,
+// category and cost, then the sums.
 func (c *Campaign) String() string {
 	if c == nil {
 		return ""
@@ -226,14 +225,14 @@ var billColumns = []string{"opened", "account", "channel", "contact", "message",
 // as [Recipient.MarshalText] has it. amount is exact, with a decimal point, and
 // empty where missing is true: a price that no card has is not zero. Sum amount
 // only within one currency. What came in late follows, with late true and the
-// kind of activity as category, but no amount: it is not on the bill. A cell that a spreadsheet could take for a formula
-// begins with an apostrophe.
+// kind of activity as category, but no amount: it is not on the bill. A cell that a
+// spreadsheet could take for a formula begins with an apostrophe.
 func (b *Bill) WriteCSV(w io.Writer) error {
 	if b == nil || w == nil {
 		return invalid("Bill", "or its writer is nil")
 	}
 	out := csv.NewWriter(w)
-	_ = out.Write(billColumns) // Error, below, tells
+	_ = out.Write(billColumns) // out keeps the error
 	for _, c := range b.Charges {
 		contact, _ := c.Contact.MarshalText() // never fails
 		amount, tier := c.Amount.Decimal(), ""
@@ -324,7 +323,7 @@ func grouped(n int) string {
 // table is text in columns as wide as their widest cell.
 type table struct {
 	rows  [][]string
-	more  iter.Seq[[]string] // after rows, made each time they are asked for; may be nil
+	more  iter.Seq[[]string] // rows after those, made anew each time; may be nil
 	right map[int]bool       // columns set to the right
 }
 
@@ -341,7 +340,7 @@ func (t *table) all(yield func([]string) bool) {
 	}
 }
 
-// write takes the widths, then writes line by line; errors are w's to keep.
+// write measures the columns, then writes line by line. The writer keeps its error.
 func (t *table) write(w io.Writer) {
 	var widths []int
 	for row := range t.all {

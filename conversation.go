@@ -46,8 +46,8 @@ func (w Window) Left(now time.Time) time.Duration {
 }
 
 // Conversation is the billing unit of the models of 2022 to mid-2025: 24 hours
-// with one customer, or longer from a free entry point. It never rolls; that is
-// what the service window does.
+// with one customer, or longer from a free entry point. Unlike the service window,
+// it does not start anew with each message.
 type Conversation struct {
 	// Account is the [Account.ID] that pays.
 	Account string `json:"account"`
@@ -70,8 +70,8 @@ type Conversation struct {
 	// charge.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 
-	// Charge is what it costs. A free entry point window of the models per
-	// message costs nothing itself; its messages have their own charges.
+	// Charge is what it costs. Where messages are billed, a free entry point
+	// window costs nothing itself; its messages have their own charges.
 	Charge Charge `json:"charge"`
 }
 
@@ -106,9 +106,9 @@ func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
 }
 
 // Conversations returns the customer's conversations and free entry point
-// windows, oldest first, with what each costs. Ask for open ones with
-// [Conversation.Open]. The error is that of [Ledger.Bill]; missing prices leave
-// the conversations complete but for the amount.
+// windows, oldest first, with what each costs. [Conversation.Open] tells which are
+// open. The error is that of [Ledger.Bill]; if prices are missing, the
+// conversations are complete but for the amount.
 func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Conversation, error) {
 	const op = "Ledger.Conversations"
 	if err := l.usable(); err != nil {
@@ -137,7 +137,7 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 		}
 	}
 	for month, units := range months {
-		if slices.ContainsFunc(units, func(u *ledger.Unit) bool { return l.unit(u).tiered() }) { // then the others decide as well
+		if slices.ContainsFunc(units, func(u *ledger.Unit) bool { return l.unit(u).tiered() }) { // then other contacts decide as well
 			units = l.units(month, l.owner(channel).volume)
 		}
 		m := l.newMeter(month)
