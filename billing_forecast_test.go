@@ -127,3 +127,43 @@ func TestAForecastSharesTheFreeTier(t *testing.T) {
 	}
 	assert.Equal(t, map[string]int{"North America": 20 + 13, "Brazil": 40 + 27}, free, "the 40 that are left, as 1 to 2")
 }
+
+// Less than an hour of the month counts as one, and what is delivered at now is
+// not over yet.
+func TestAForecastOfTheFirstMinutes(t *testing.T) {
+	start := instant("2026-11-01T00:00:00Z")
+	month := chatapi.Month(2026, time.November)
+	ledger := newLedger(t, chatapi.Account{}, sent("m1", start.Add(time.Minute), customerA, "marketing")...)
+	// That one, and one for each whole hour that is left of the 720.
+	for minutes, units := range map[int]int{10: 1 + 720, 59: 1 + 719} {
+		forecast, err := ledger.Forecast(month, start.Add(time.Duration(minutes)*time.Minute))
+		require.NoError(t, err)
+		require.Len(t, forecast.Costs, 1)
+		assert.Equal(t, units, forecast.Costs[0].Units, minutes)
+		assert.Equal(t, int64(units)*25_000, forecast.Totals[0].Micros, minutes)
+		assert.Equal(t, forecast.Totals, forecast.High, minutes)
+	}
+	delivered := start.Add(time.Minute + 2*time.Second)
+	for now, want := range map[time.Time]string{delivered: "0.00 USD", delivered.Add(1): "0.025 USD"} {
+		forecast, err := ledger.Forecast(month, now)
+		require.NoError(t, err)
+		assert.Equal(t, want, forecast.Spent[0].String())
+	}
+}
+
+// Messages that are free for a reason of their own take nothing from the tier.
+func TestAForecastLeavesTheFreeTierToThoseThatTakeIt(t *testing.T) {
+	start := instant("2026-11-01T00:00:00Z")
+	month := chatapi.Month(2026, time.November)
+	click := wrote(start, customerB)
+	click.EntryPoint = chatapi.EntryPointAd
+	account := chatapi.Account{Used: []chatapi.Usage{{Month: month, Number: abc, Units: 900}}}
+	ledger := newLedger(t, account, append(append(even(start, 10, 6, customerA, ""), even(start.Add(time.Hour), 3, 2, customerB, "")...), click)...)
+	forecast, err := ledger.Forecast(month, start.AddDate(0, 0, 10))
+	require.NoError(t, err)
+	units := map[chatapi.FreeReason]int{}
+	for _, c := range forecast.Costs {
+		units[c.Free] += c.Units
+	}
+	assert.Equal(t, map[chatapi.FreeReason]int{"": 80, chatapi.FreeCustomerService: 100, chatapi.FreeEntryPoint: 6 + 12}, units)
+}

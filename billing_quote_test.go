@@ -204,3 +204,94 @@ func TestTheSameRecipientTwiceJoins(t *testing.T) {
 		"North America             1        free  joins an open conversation\n"+
 		"Total                        0.0875 USD\n", campaign.String())
 }
+
+// A quoted message is delivered at the very instant of a recorded one, and comes
+// before it by its contact: it takes the last free one, and the other then pays.
+func TestAQuoteAtTheInstantOfARecordedMessage(t *testing.T) {
+	now := instant("2026-11-10T10:00:00Z")
+	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 999}}}
+	recorded := sent("m1", now.Add(-2*time.Second), chatapi.Contact{BSUID: "BR.13491208655302741918"}, "")
+	for _, test := range []struct {
+		to   chatapi.Recipient
+		cost string
+	}{{chatapi.BSUID("BR.03491208655302741918"), "0.0068 USD"}, {annPhone, "0.0034 USD"}} {
+		quote, err := newLedger(t, account, recorded...).Quote(now, abc, test.to, hello)
+		require.NoError(t, err)
+		assert.Equal(t, test.cost, quote.Amount.String())
+	}
+	first := sent("m1", now.Add(-2*time.Second), chatapi.Contact{Phone: "12025550149"}, "")
+	quote, err := newLedger(t, account, first...).Quote(now, abc, annPhone, template("MARKETING"))
+	require.NoError(t, err)
+	assert.Equal(t, "0.025 USD", quote.Amount.String(), "marketing takes no free one")
+
+	brazil := sent("m1", now.Add(-2*time.Second), chatapi.Contact{Phone: "5511990000001"}, "")
+	quote, err = newLedger(t, account, brazil...).Quote(now, abc, annPhone, hello)
+	require.NoError(t, err)
+	assert.Equal(t, "0.0068 USD", quote.Amount.String(), "what Brazil then costs")
+}
+
+// Prices that miss on the bill already are none of the quote's.
+func TestAQuoteDoesNotRepeatOldGaps(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	ledger := newLedger(t, chatapi.Account{}, sent("m1", at, chatapi.Contact{Chat: "120363000000000001@g.us"}, "utility")...)
+	_, err := ledger.Bill(may2026)
+	require.ErrorIs(t, err, chatapi.ErrNoPrice)
+	quote, err := ledger.Quote(at.Add(time.Hour), abc, annPhone, template("UTILITY")) // has volume tiers, so the whole month is looked at
+	require.NoError(t, err)
+	assert.Equal(t, "0.0034 USD", quote.Amount.String())
+	campaign, err := ledger.QuoteAll(at.Add(time.Hour), abc, toNumbers(2, template("UTILITY")))
+	require.NoError(t, err)
+	assert.Empty(t, campaign.Gaps)
+}
+
+// The first instant after a closed month can be quoted, the last of it not.
+func TestAQuoteAtTheEndOfAClosedMonth(t *testing.T) {
+	end := instant("2026-06-01T00:00:00Z")
+	ledger := newLedger(t, chatapi.Account{}, sent("m1", end.Add(-time.Hour), customerA, "marketing")...)
+	_, err := ledger.Close(may2026)
+	require.NoError(t, err)
+	_, err = ledger.Quote(end, abc, annPhone, hello)
+	require.NoError(t, err)
+	_, err = ledger.Quote(end.Add(-1), abc, annPhone, hello)
+	require.ErrorIs(t, err, chatapi.ErrInvalid)
+}
+
+// Under Chat API's anchor one answer opens a conversation of the month before:
+// each takes from the free tier of its own month.
+func TestACampaignOverAMonthsEnd(t *testing.T) {
+	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.May), Units: 1000}}}
+	ledger := newLedger(t, account, wrote(instant("2022-05-31T22:00:00Z"), customerA))
+	campaign, err := ledger.QuoteAll(instant("2022-06-01T01:00:00Z"), abc, func(yield func(chatapi.Recipient, chatapi.Message) bool) {
+		_ = yield(customerA.Recipient(), hello) && yield(customerB.Recipient(), hello)
+	})
+	require.NoError(t, err)
+	free := map[string]chatapi.FreeReason{}
+	for _, c := range campaign.Costs {
+		free[c.Category] = c.Free
+	}
+	assert.Equal(t, map[string]chatapi.FreeReason{chatapi.CategoryUserInitiated: "", chatapi.CategoryBusinessInitiated: chatapi.FreeTier}, free)
+}
+
+// A rule that changes within the month: what was charged under the old one took
+// nothing from the tier.
+func TestAQuoteAfterARuleChangedWithinTheMonth(t *testing.T) {
+	rule := chatapi.Rule{Model: chatapi.ModelPMP2026, Free: 1, Scope: chatapi.ScopeNumber, Categories: []string{chatapi.CategoryService}}
+	more := rule
+	more.Since, more.Free = "2026-11-15", 3
+	ledger := newLedger(t, chatapi.Account{Rules: []chatapi.Rule{rule, more}}, append(sent("m1", instant("2026-11-10T10:00:00Z"), customerA, ""),
+		sent("m2", instant("2026-11-11T10:00:00Z"), customerA, "")...)...)
+	quote, err := ledger.Quote(instant("2026-11-20T10:00:00Z"), abc, annPhone, hello)
+	require.NoError(t, err)
+	assert.Contains(t, quote.Why, "number 2 of 3 this month, 1 left")
+}
+
+// The service window is closed at the instant at which it ends.
+func TestAQuoteAtTheEndOfTheServiceWindow(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	ledger := newLedger(t, chatapi.Account{}, wrote(at, customerA))
+	for now, closed := range map[time.Time]bool{at.Add(24*time.Hour - 1): false, at.Add(24 * time.Hour): true} {
+		quote, err := ledger.Quote(now, abc, annPhone, hello)
+		require.NoError(t, err)
+		assert.Equal(t, closed, strings.Contains(quote.Why, "the service window is closed"), quote.Why)
+	}
+}

@@ -54,3 +54,92 @@ func TestReconcile(t *testing.T) {
 	_, err = ledger.Reconcile(february)
 	require.ErrorIs(t, err, chatapi.ErrInvalid)
 }
+
+// Statuses of one message come in any order: what one says and the other leaves
+// out is kept, and of two ends of a conversation the later.
+func TestStatusesInEitherOrderReportTheSame(t *testing.T) {
+	at := instant("2022-03-10T10:00:00Z")
+	end := at.Add(24 * time.Hour)
+	all := sent("m1", at, customerA, "")
+	failed := all[1]
+	failed.Kind, failed.Category = chatapi.ActivityFailed, "utility"
+	all[0].Reported = chatapi.Reported{Conversation: "c1", ExpiresAt: end.Add(time.Minute), Origin: "business_initiated"}
+	all[1].Reported = chatapi.Reported{Conversation: "c1", ExpiresAt: end, Model: "CBP", Billable: "false"}
+	all = append(all, failed)
+	want := snapshotOf(t, newLedger(t, chatapi.Account{}, all...))
+	for _, arrival := range arrivals(all) {
+		ledger := newLedger(t, chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}}, arrival...)
+		require.Equal(t, want, snapshotOf(t, ledger))
+		differences, err := ledger.Reconcile(chatapi.Month(2022, time.March))
+		require.NoError(t, err)
+		require.Len(t, differences, 1)
+		assert.Equal(t, chatapi.Reported{Conversation: "c1", ExpiresAt: end.Add(time.Minute), Origin: "business_initiated", Model: "CBP", Billable: "false"},
+			differences[0].Reported)
+	}
+}
+
+// A failed status can know the category that a delivered one leaves out.
+func TestTheCategoryIsThatOfWhicheverStatusNamesIt(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	for _, kind := range []chatapi.ActivityKind{chatapi.ActivityFailed, chatapi.ActivityRead} {
+		all := sent("m1", at, customerA, "")
+		named := all[1]
+		named.Kind, named.At, named.Category = kind, named.At.Add(time.Second), "utility"
+		for _, arrival := range arrivals(append(all, named)) {
+			bill, err := newLedger(t, chatapi.Account{}, arrival...).Bill(may2026)
+			require.NoError(t, err)
+			require.Len(t, bill.Charges, 1)
+			require.Equal(t, "utility", bill.Charges[0].Category, kind)
+		}
+	}
+}
+
+// The status decides, also where the rules find a reason to be free.
+func TestAStatusThatChargesOverrulesAReasonToBeFree(t *testing.T) {
+	at := instant("2026-05-04T10:00:00Z")
+	message := sent("m1", at, customerA, "utility")
+	message[1].Reported = chatapi.Reported{Type: "regular", Category: "utility"}
+	ledger := newLedger(t, chatapi.Account{}, append(message, wrote(at.Add(-time.Hour), customerA))...)
+	bill, err := ledger.Bill(may2026)
+	require.NoError(t, err)
+	require.Len(t, bill.Charges, 1)
+	assert.Empty(t, bill.Charges[0].Free)
+	assert.Equal(t, "0.0034 USD", bill.Totals[0].String())
+	differences, err := ledger.Reconcile(may2026)
+	require.NoError(t, err)
+	require.Len(t, differences, 1)
+	assert.Equal(t, chatapi.FreeCustomerService, differences[0].Computed.Free)
+}
+
+// A conversation is what its origin says; the category is that of the message.
+// Under the model of 2021 a status names no category of its own.
+func TestWhichWordOfAStatusDecides(t *testing.T) {
+	for at, test := range map[string]struct {
+		reported chatapi.Reported
+		category string
+	}{
+		"2025-02-04T10:00:00Z": {chatapi.Reported{Model: "CBP", Origin: "marketing", Category: "authentication"}, "marketing"},
+		"2026-05-04T10:00:00Z": {chatapi.Reported{Model: "PMP", Origin: "marketing", Category: "authentication"}, "authentication"},
+		"2021-11-04T10:00:00Z": {chatapi.Reported{Model: "NBP", Origin: "business_initiated", Category: "marketing"}, "utility"},
+	} {
+		message := sent("m1", instant(at), customerA, "utility")
+		message[1].Reported = test.reported
+		bill, err := newLedger(t, chatapi.Account{}, message...).Bill(chatapi.Month(instant(at).Year(), instant(at).Month()))
+		replied(t, bill != nil, err)
+		require.Len(t, bill.Charges, 1)
+		assert.Equal(t, test.category, bill.Charges[0].Category, at)
+	}
+}
+
+// An echo knows only that it is a template; the sender knows which.
+func TestATemplatesOwnCategoryIsKept(t *testing.T) {
+	all := sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "marketing")
+	echo := all[0]
+	echo.Category = chatapi.CategoryTemplate
+	for _, arrival := range arrivals(append(all, echo)) {
+		bill, err := newLedger(t, chatapi.Account{}, arrival...).Bill(may2026)
+		require.NoError(t, err)
+		require.Len(t, bill.Charges, 1)
+		require.Equal(t, chatapi.CategoryMarketing, bill.Charges[0].Category)
+	}
+}

@@ -179,3 +179,17 @@ func replied(t *testing.T, there bool, err error) {
 	var e *chatapi.Error
 	require.True(t, there && err == nil || errors.As(err, &e), "%v", err)
 }
+
+// One contact twice is refused, also where the checksum is right.
+func TestASnapshotWithAContactTwiceIsRefused(t *testing.T) {
+	empty := snapshotOf(t, chatapi.NewLedger(chatapi.Account{}))
+	good := snapshotOf(t, newLedger(t, chatapi.Account{}, wrote(instant("2022-03-10T10:00:00Z"), customerA)))
+	head := empty[:len(empty)-sha256.Size-1] // without the zero byte that ends the contacts
+	contact := good[len(head) : len(good)-sha256.Size-1]
+	for times, refused := range map[int]bool{1: false, 2: true} {
+		data := slices.Concat(head, bytes.Repeat(contact, times), []byte{0})
+		sum := sha256.Sum256(data)
+		_, err := chatapi.RestoreLedger(bytes.NewReader(append(data, sum[:]...)), chatapi.Account{})
+		require.Equal(t, refused, errors.Is(err, chatapi.ErrSnapshot), "%d times: %v", times, err)
+	}
+}

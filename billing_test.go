@@ -455,3 +455,21 @@ func TestALateDeliveryTakesTheWindowsPlace(t *testing.T) {
 	assert.ErrorIs(t, ledger.Load(func(yield func(chatapi.Activity, error) bool) { yield(chatapi.Activity{}, broken) }), broken)
 	assert.ErrorIs(t, ledger.Load(func(yield func(chatapi.Activity, error) bool) { yield(chatapi.Activity{}, nil) }), chatapi.ErrInvalid)
 }
+
+// An answered ad closes an open conversation: open until then, and not at it.
+func TestAConversationIsOpenUntilAFreeEntryPointClosesIt(t *testing.T) {
+	at := instant("2023-08-10T10:00:00Z")
+	click := wrote(at.Add(time.Hour), customerA)
+	click.EntryPoint = chatapi.EntryPointAd
+	ledger := newLedger(t, chatapi.Account{}, slices.Concat(sent("m1", at, customerA, "utility"), sent("m2", at.Add(2*time.Hour), customerA, ""), []chatapi.Activity{click})...)
+	found, err := ledger.Conversations(abc, customerA.Recipient())
+	require.ErrorIs(t, err, chatapi.ErrNoPrice)
+	require.Len(t, found, 2)
+	utility, entry := found[0], found[1]
+	require.Equal(t, entry.OpenedAt, utility.ClosedAt)
+	assert.True(t, utility.Open(utility.ClosedAt.Add(-1)))
+	assert.False(t, utility.Open(utility.ClosedAt))
+	assert.True(t, entry.Open(entry.OpenedAt))
+	assert.False(t, entry.Open(entry.OpenedAt.Add(-1)))
+	assert.False(t, entry.Open(entry.ExpiresAt))
+}

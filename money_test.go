@@ -68,3 +68,22 @@ func TestMoneyInJSON(t *testing.T) {
 	assert.Equal(t, in, out)
 	assert.Error(t, json.Unmarshal([]byte(`{"Total":"1 dollar"}`), &out))
 }
+
+func TestMoneyAtItsEdges(t *testing.T) {
+	usd := func(micros int64) chatapi.Money { return chatapi.Money{Micros: micros, Currency: "USD"} }
+	for _, test := range []struct{ a, b, sum int64 }{{math.MaxInt64 - 1, 1, math.MaxInt64}, {math.MinInt64 + 1, -1, math.MinInt64}, {math.MaxInt64, math.MinInt64, -1}} {
+		sum, err := usd(test.a).Add(usd(test.b))
+		require.NoError(t, err)
+		assert.Equal(t, usd(test.sum), sum)
+	}
+	_, err := usd(0).Add(chatapi.Money{Micros: 1, Currency: "EUR"})
+	assert.ErrorIs(t, err, chatapi.ErrInvalid, "nothing in dollars is still in dollars")
+
+	var m chatapi.Money
+	for _, text := range []string{"", "5.00", "0", "0.000", " USD", "1.00  USD", "1.00 usd"} {
+		assert.ErrorIs(t, m.UnmarshalText([]byte(text)), chatapi.ErrInvalid, text)
+	}
+	m = usd(1)
+	require.NoError(t, m.UnmarshalText([]byte("0.00")))
+	assert.Zero(t, m)
+}

@@ -216,3 +216,159 @@ func FuzzReadRates(f *testing.F) {
 		require.Len(t, rates.Currency(), 3)
 	})
 }
+
+// read reads cards of one's own.
+func read(t *testing.T, files ...string) *chatapi.Rates {
+	t.Helper()
+	var readers []io.Reader
+	for _, file := range files {
+		readers = append(readers, strings.NewReader(file))
+	}
+	rates, err := chatapi.ReadRates(readers[0], readers[1:]...)
+	require.NoError(t, err)
+	return rates
+}
+
+// A price is an estimate where a card that began since it lacks it. An announced
+// price is as new as its first day, and begins no card.
+func TestAPriceIsAnEstimateWhereANewerCardLacksIt(t *testing.T) {
+	rates := read(t, "market,category,currency,price,effective_from,card\n"+
+		"Brazil,utility,BRL,0.1,2023-06-01,\n"+
+		"India,utility,BRL,0.2,2023-06-01,\n"+
+		"India,utility,BRL,0.3,2024-07-01,2023-06-01\n"+
+		"Mexico,utility,BRL,0.4,2024-01-01,\n"+
+		"Chile,utility,BRL,0.5,2024-02-01,2024-03-01\n") // printed after its day
+	for _, test := range []struct {
+		market, day string
+		estimate    bool
+	}{
+		{"Brazil", "2023-12-31", false},
+		{"Brazil", "2024-01-01", true},
+		{"India", "2024-01-01", true},
+		{"India", "2024-07-01", false},
+		{"India", "2025-01-01", false},
+		{"Mexico", "2024-02-29", false},
+		{"Mexico", "2024-03-01", true},
+		{"Chile", "2024-03-01", false},
+	} {
+		price, err := rates.Price(test.market, "utility", date(test.day))
+		require.NoError(t, err)
+		assert.Equal(t, test.estimate, price.Estimate, "%s on %s", test.market, test.day)
+	}
+	announced := read(t, "market,category,currency,price,effective_from,card\n"+
+		"Brazil,utility,BRL,0.1,2023-06-01,\nIndia,utility,BRL,0.3,2024-07-01,2023-06-01\n")
+	price, err := announced.Price("Brazil", "utility", date("2024-07-01"))
+	require.NoError(t, err)
+	assert.False(t, price.Estimate, "the announced price was on the same card")
+}
+
+// Under a forced model the cards of a later era say nothing of its prices.
+func TestALaterErasCardMakesNoEstimate(t *testing.T) {
+	account := chatapi.Account{Model: chatapi.ModelCBP2024}
+	bill, err := newLedger(t, account, sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "utility")...).Bill(may2026)
+	require.NoError(t, err)
+	require.Len(t, bill.Charges, 1)
+	assert.Equal(t, "2024-11-01", bill.Charges[0].Price.Since)
+	assert.False(t, bill.Charges[0].Price.Estimate)
+}
+
+// The categories of 2022 belong to its model on whatever day they are priced.
+func TestTheCategoriesOf2022ArePricedUnderTheirModelAlone(t *testing.T) {
+	rates := read(t, "market,category,currency,price,effective_from\nNorth America,business_initiated,USD,0.07,2026-01-01\n")
+	account := chatapi.Account{Model: chatapi.ModelCBP2022, Rates: rates, Used: []chatapi.Usage{{Month: may2026, Units: 1000}}}
+	bill, err := newLedger(t, account, sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "utility")...).Bill(may2026)
+	require.NoError(t, err)
+	assert.Equal(t, "0.07 USD", bill.Totals[0].String())
+	_, err = rates.Price("North America", "business_initiated", date("2026-05-04"))
+	assert.ErrorIs(t, err, chatapi.ErrNoPrice)
+}
+
+func TestACategoryIsAskedForInAnyForm(t *testing.T) {
+	rates := read(t, "market,category,currency,price,effective_from\nBrazil,authentication_international,BRL,0.1,2025-07-01\n")
+	for _, category := range []string{"authentication_international", "AUTHENTICATION_INTERNATIONAL", " authentication-international "} {
+		price, err := rates.Price("Brazil", category, date("2026-01-01"))
+		require.NoError(t, err, category)
+		assert.Equal(t, "0.10 BRL", price.Amount.String())
+		tiers, err := rates.Tiers("Brazil", category, date("2026-01-01"))
+		require.NoError(t, err, category)
+		assert.Equal(t, []chatapi.Tier{{From: 1, Amount: price.Amount}}, tiers)
+	}
+}
+
+// The day is that of the instant's own location.
+func TestAPriceIsThatOfTheLocalDay(t *testing.T) {
+	rates := read(t, "market,category,currency,price,effective_from\nBrazil,utility,BRL,0.1,2025-07-01\nBrazil,utility,BRL,0.2,2026-01-01\n")
+	at := instant("2026-01-01T01:00:00Z")
+	for hours, want := range map[int]string{0: "0.20 BRL", -3: "0.10 BRL"} {
+		local := at.In(time.FixedZone("here", hours*60*60))
+		price, err := rates.Price("Brazil", "utility", local)
+		require.NoError(t, err)
+		assert.Equal(t, want, price.Amount.String())
+		tiers, err := rates.Tiers("Brazil", "utility", local)
+		require.NoError(t, err)
+		assert.Equal(t, want, tiers[0].Amount.String())
+	}
+}
+
+func TestTiersFillWhatTheirRowsLeaveOut(t *testing.T) {
+	brl := func(micros int64) chatapi.Money { return chatapi.Money{Micros: micros, Currency: "BRL"} }
+	const list = "market,category,currency,price,effective_from\nBrazil,utility,BRL,0.05,2026-10-01\n"
+	const head = "market,category,currency,price,effective_from,from_message,to_message\n"
+	for name, test := range map[string]struct {
+		files []string
+		want  []chatapi.Tier
+	}{
+		"the first tier is the list price": {[]string{list, head + "Brazil,utility,BRL,0.04,2026-10-01,101,\n"},
+			[]chatapi.Tier{{From: 1, To: 100, Amount: brl(50_000)}, {From: 101, Amount: brl(40_000)}}},
+		"a tier ends where the next begins": {[]string{head + "Brazil,utility,BRL,0.05,2026-10-01,1,\nBrazil,utility,BRL,0.04,2026-10-01,101,\n"},
+			[]chatapi.Tier{{From: 1, To: 100, Amount: brl(50_000)}, {From: 101, Amount: brl(40_000)}}},
+		"a tier of one message": {[]string{head + "Brazil,utility,BRL,0.05,2026-10-01,1,1\nBrazil,utility,BRL,0.04,2026-10-01,2,\n"},
+			[]chatapi.Tier{{From: 1, To: 1, Amount: brl(50_000)}, {From: 2, Amount: brl(40_000)}}},
+		"a tier of both columns empty is the list price": {[]string{head + "Brazil,utility,BRL,0.05,2026-10-01,,\nBrazil,utility,BRL,0.04,2026-10-01,101,\n"},
+			[]chatapi.Tier{{From: 1, To: 100, Amount: brl(50_000)}, {From: 101, Amount: brl(40_000)}}},
+	} {
+		tiers, err := read(t, test.files...).Tiers("Brazil", "utility", date("2026-10-01"))
+		require.NoError(t, err, name)
+		assert.Equal(t, test.want, tiers, name)
+	}
+}
+
+// The list price is told by its card, whichever file comes first; a tier's by
+// its own row.
+func TestAPriceNamesTheRowItWasReadFrom(t *testing.T) {
+	const list = "market,category,currency,price,effective_from,source\nNorth America,utility,USD,0.05,2026-04-01,the card\n"
+	const tiers = "market,category,currency,price,effective_from,from_message,to_message,source\n" +
+		"North America,utility,USD,0.05,2026-04-01,0,100,tiers\nNorth America,utility,USD,0.04,2026-04-01,101,,second tier\n"
+	for _, files := range [][]string{{list, tiers}, {tiers, list}} {
+		rates := read(t, files...)
+		price, err := rates.Price("North America", "utility", date("2026-05-01"))
+		require.NoError(t, err)
+		assert.Equal(t, "the card", price.Source)
+		account := chatapi.Account{Rates: rates, Used: []chatapi.Usage{{Month: may2026, Market: "North America", Category: "utility", Units: 99}}}
+		at := instant("2026-05-04T10:00:00Z")
+		bill, err := newLedger(t, account, append(sent("m1", at, customerA, "utility"), sent("m2", at.Add(time.Minute), customerA, "utility")...)...).Bill(may2026)
+		require.NoError(t, err)
+		require.Equal(t, []string{"m1 0.05 0", "m2 0.04 101"}, prices(bill))
+		assert.Equal(t, "the card", bill.Charges[0].Price.Source)
+		assert.Equal(t, "second tier", bill.Charges[1].Price.Source)
+	}
+}
+
+// The first line alone decides between comma and semicolon, a comma where both
+// are as many; unknown columns may be there twice; a price may be zero.
+func TestReadRatesTakesTheSeparatorFromTheFirstLine(t *testing.T) {
+	for name, text := range map[string]string{
+		"as many of both":          "market,category,currency,price,effective_from,\"a;b;c;d;e;f\"\nBrazil,utility,BRL,0,2025-07-01,x\n",
+		"semicolons further down":  "market,category,currency,price,effective_from,note\nBrazil,utility,BRL,0,2025-07-01,\"a;b;c;d;e;f;g;h;i;j;k;l;m\"\n",
+		"commas further down":      "market;category;currency;price;effective_from;note\nBrazil;utility;BRL;0;2025-07-01;\"a,b,c,d,e,f,g,h,i,j,k,l,m\"\n",
+		"an unknown column twice":  "market,note,category,note,currency,price,effective_from\nBrazil,x,utility,y,BRL,0,2025-07-01\n",
+		"a column without a name":  "market,category,currency,price,effective_from,,\nBrazil,utility,BRL,0,2025-07-01,,\n",
+		"no newline after the end": "market,category,currency,price,effective_from\nBrazil,utility,BRL,0,2025-07-01",
+	} {
+		price, err := read(t, text).Price("Brazil", "utility", date("2025-07-01"))
+		require.NoError(t, err, name)
+		assert.Equal(t, "0.00 BRL", price.Amount.String(), name)
+	}
+	_, err := chatapi.ReadRates(strings.NewReader("market,category,currency,price,effective_from,from_message\nBrazil,utility,BRL,0.1,2025-07-01,281474976710656\n"))
+	assert.ErrorContains(t, err, "is no count of messages")
+}
