@@ -1,12 +1,15 @@
 package chatapi
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"iter"
 	"slices"
 	"sync"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/ledger"
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
@@ -16,10 +19,10 @@ type Account struct {
 	// ID names the account on bills.
 	ID string
 
-	// Portfolio names the business portfolio that the account belongs to. The
-	// accounts of a ledger that name the same one share the volume by which
-	// tiers are counted, each with the months of its own time zone. Empty
-	// counts by itself.
+	// Portfolio names the business portfolio that the account belongs to.
+	// Accounts of a ledger with the same portfolio share the volume that decides
+	// about volume tiers, each with the months of its own time zone. An account
+	// without a portfolio counts by itself.
 	Portfolio string
 
 	// Timezone is the account's time zone, in which months begin, prices
@@ -30,23 +33,24 @@ type Account struct {
 	// them empty: it gets every channel that no other account names.
 	Numbers []ChannelID
 
-	// Model forces one set of rules whatever the date; its prices are then the
-	// last ones with its categories. Empty takes the rules in force.
+	// Model forces one set of rules, whatever the date. Prices are then the last
+	// ones that have the categories of that model. An empty Model takes the
+	// rules in force.
 	Model Model
 
 	// Anchor says from where a conversation of [ModelCBP2022] runs. Empty is
 	// [AnchorFirstInbound], Chat API's published rule.
 	Anchor Anchor
 
-	// Rules are the billing rules in order of time. None are those of
-	// [PublishedRules] for the Anchor.
+	// Rules are the billing rules in order of time. An empty list stands for
+	// [PublishedRules] of the Anchor.
 	Rules []Rule
 
 	// Rates are the prices. Nil is [EmbeddedRates] in USD.
 	Rates *Rates
 
-	// Used is what was used in a month, of the free tier and of the volume
-	// tiers, before the first recorded activity.
+	// Used is how much of free tiers and volume tiers was used in a month before
+	// the first recorded activity.
 	Used []Usage
 }
 
@@ -57,14 +61,15 @@ type Account struct {
 //	{Month: m, Market: "Brazil", Category: CategoryUtility, Units: 90_000}
 //	                                        charged messages, for the volume tiers
 //
-// Several of one kind add up, and those of volume over the portfolio's accounts.
+// Entries of one kind add up; those for volume tiers over all accounts of the
+// portfolio.
 type Usage struct {
 	Month YearMonth
 
 	// Number is the channel.
 	Number ChannelID
 
-	// Market is Meta's pricing region as on rate cards, and Category as there.
+	// Market and Category are as on rate cards; Market is Meta's pricing region.
 	Market   string
 	Category string
 
@@ -72,7 +77,294 @@ type Usage struct {
 	Units int
 }
 
-// check returns a field that is wrong, and what is wrong with it.
+// Ledger turns activities into service windows, conversations and bills. It
+// keeps facts, not sums: the same activities give the same bill in whatever
+// order, and however often, they arrive. It knows no clock and does no I/O. A
+// Ledger is safe for concurrent use.
+type Ledger struct {
+	err       *Error // of a wrong account
+	accounts  []*account
+	volumes   map[string]*volume // by portfolio
+	byChannel map[ChannelID]*account
+	rest      *account // gets the channels that no account names
+
+	mu     sync.Mutex // guards what follows, and the terms of the accounts
+	engine ledger.Engine
+	closed map[YearMonth]*Bill // without their rows
+}
+
+// NewLedger returns an empty ledger for the accounts. A wrong account (an
+// unknown model, a number that two accounts claim) makes every method that
+// returns an error return [ErrInvalid].
+func NewLedger(first Account, more ...Account) *Ledger {
+	l := &Ledger{byChannel: map[ChannelID]*account{}, volumes: map[string]*volume{}, closed: map[YearMonth]*Bill{}}
+	var terms []*ledger.Terms
+	for i, a := range append([]Account{first}, more...) {
+		checked, err := newAccount(a, int32(i))
+		if err == nil {
+			err = l.addAccount(checked)
+		}
+		if err != nil {
+			err.Op, err.Field = opNewLedger, fmt.Sprintf("Account[%d].%s", i, err.Field)
+			err.Sentence = "The " + err.Field + " " + err.Reason + "."
+			l.err = err
+			break
+		}
+		terms = append(terms, checked.terms)
+	}
+	l.engine = ledger.New(terms)
+	return l
+}
+
+// Record records one activity. It may come late, out of order and more than once.
+// The error is [ErrNoTime] for an activity without an instant, and [ErrInvalid]
+// with the field for an activity that is wrong; the ledger is then unchanged. For
+// many activities [Ledger.Load] is several times faster.
+func (l *Ledger) Record(a Activity) error {
+	const op = "Ledger.Record"
+	if err := l.usable(); err != nil {
+		return ledgerError(op, err)
+	}
+	var batch [1]ledger.Entry
+	if err := l.check(&a, &batch[0]); err != nil {
+		return ledgerError(op, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if err := l.engine.Enter(batch[:]); err != nil {
+		return ledgerError(op, err)
+	}
+	return nil
+}
+
+// loadBatch is how many entries [Ledger.Load] hands over at a time. They are many
+// because waking another processor takes long.
+const loadBatch = 4096
+
+// Load records activities until the first error, which is the sequence's own or
+// one of [Ledger.Record]. When Load returns, all activities before the error are
+// recorded. It reads the next activities while it enters the last ones, so it
+// keeps two processors busy.
+func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
+	const op = "Ledger.Load"
+	if err := l.usable(); err != nil {
+		return ledgerError(op, err)
+	}
+	if activities == nil {
+		return ledgerError(op, invalid("activities", "are nil"))
+	}
+	full, spare := make(chan []ledger.Entry, 2), make(chan []ledger.Entry, 3)
+	for range cap(spare) {
+		spare <- nil
+	}
+	var failed error
+	go func() {
+		defer close(spare)
+		for batch := range full {
+			l.mu.Lock()
+			failed = l.engine.Enter(batch)
+			l.mu.Unlock()
+			if failed != nil {
+				return
+			}
+			spare <- batch[:0]
+		}
+	}()
+	err := l.checkAll(activities, full, spare)
+	for range spare { // until all are entered
+	}
+	if failed != nil {
+		return ledgerError(op, failed)
+	}
+	return err
+}
+
+// checkAll makes entries of activities until the first error, and hands them over
+// in full batches. It stops early when there are no more spare batches.
+func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []ledger.Entry, spare <-chan []ledger.Entry) error {
+	defer close(full)
+	batch := <-spare
+	for activity, err := range activities {
+		last := len(batch)
+		batch = slices.Grow(batch, 1)[:last+1]
+		if err == nil {
+			if wrong := l.check(&activity, &batch[last]); wrong != nil {
+				err = ledgerError("Ledger.Load", wrong)
+			}
+		}
+		if err != nil {
+			full <- batch[:last]
+			return err
+		}
+		if len(batch) == loadBatch {
+			full <- batch
+			var more bool
+			if batch, more = <-spare; !more {
+				return nil
+			}
+		}
+	}
+	full <- batch
+	return nil
+}
+
+// RecordEvent records an event of a webhook or of the history that matters for
+// windows and bills: a customer's message or call, an echo of the business's own
+// message, or a status. It ignores other events. Errors are those of
+// [Ledger.Record].
+func (l *Ledger) RecordEvent(event Event) error {
+	const op = "Ledger.RecordEvent"
+	activity, err := activityOf(event)
+	if err != nil {
+		return ledgerError(op, err)
+	}
+	if activity.Kind == "" {
+		return nil
+	}
+	return ledgerError(op, l.Record(activity))
+}
+
+// RecordSend records a message that the service accepted at that instant. The zero
+// instant stands for the start of the attempt. The category of a [Template] is its
+// Category; if that is empty, the message's status tells it. A receipt without a
+// message id, as queued sends have, is [ErrInvalid], because no status could be
+// joined with it: record its statuses by [Ledger.RecordEvent] alone.
+func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
+	const op = "Ledger.RecordSend"
+	if receipt == nil {
+		return ledgerError(op, invalid("Receipt", "is nil"))
+	}
+	if receipt.ID == "" {
+		return ledgerError(op, invalid("Receipt.ID", "is empty, so no status can be joined with the send"))
+	}
+	category, err := messageCategory(m)
+	if err != nil {
+		return ledgerError(op, err)
+	}
+	if at.IsZero() {
+		at = receipt.Attempt.Started
+	}
+	return ledgerError(op, l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel,
+		Contact: contactFor(receipt.Attempt.To), MessageID: receipt.ID, Category: category}))
+}
+
+// account is an [Account] that was checked, with what the ledger derives from it.
+type account struct {
+	Account
+	index  int32 // among the accounts of the ledger, and of its engine
+	zone   *time.Location
+	anchor Anchor
+	rules  []rules
+	terms  *ledger.Terms // the engine's part of the rules, with one era for each
+	used   map[tierKey]int
+	volume *volume
+}
+
+// tierKey names a free tier of an account: its month, and its number unless all
+// numbers share it.
+type tierKey struct {
+	month  YearMonth
+	number ChannelID
+}
+
+// volume is how many charged messages a portfolio had before the ledger began.
+type volume struct{ used map[volumeKey]int }
+
+type volumeKey struct {
+	month YearMonth
+	priceKey
+}
+
+// time returns an instant in the account's time zone.
+func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
+
+// month returns the calendar month of an instant in the account's time zone.
+func (a *account) month(instant int64) YearMonth {
+	t := a.time(instant)
+	return YearMonth{t.Year(), t.Month()}
+}
+
+// monthStart returns the first instant of the month in the account's time zone.
+func (a *account) monthStart(m YearMonth) int64 {
+	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
+	if start.Day() != 1 { // there is no such midnight: the clocks went forward
+		_, start = start.ZoneBounds()
+	}
+	return start.UnixNano()
+}
+
+// monthEnd returns the first instant after the month in the account's time zone.
+func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.Year, m.Month + 1}) }
+
+// newAccount checks an account by itself.
+func newAccount(given Account, index int32) (*account, *Error) {
+	a := &account{Account: given, index: index, zone: given.Timezone, anchor: cmp.Or(given.Anchor, AnchorFirstInbound), used: map[tierKey]int{}}
+	a.Numbers = slices.Clone(given.Numbers)
+	if a.zone == nil {
+		a.zone = time.UTC
+	}
+	if a.anchor != AnchorFirstInbound && a.anchor != AnchorFirstDelivered {
+		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(given.Anchor), 32)))
+	}
+	all := given.Rules
+	if len(all) == 0 {
+		all = PublishedRules(a.anchor)
+	}
+	var wrong *Error
+	if a.rules, wrong = newRules(all, given.Model, a.zone); wrong != nil {
+		return nil, wrong
+	}
+	a.terms = newTerms(a.anchor, a.rules)
+	if a.Rates == nil {
+		rates, err := EmbeddedRates("USD")
+		if err != nil {
+			return nil, invalid("Rates", err.Error())
+		}
+		a.Rates = rates
+	}
+	return a, nil
+}
+
+// addAccount adds a checked account, with its numbers and what it used before.
+func (l *Ledger) addAccount(a *account) *Error {
+	if a.Portfolio != "" {
+		a.volume = l.volumes[a.Portfolio]
+	}
+	if a.volume == nil {
+		a.volume = &volume{used: map[volumeKey]int{}}
+		l.volumes[a.Portfolio] = a.volume
+	}
+	for i, used := range a.Used {
+		if name, problem := used.check(); problem != "" {
+			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
+		}
+		if used.Market != "" {
+			a.volume.used[volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}] += used.Units
+		} else {
+			a.used[tierKey{used.Month, used.Number}] += used.Units
+		}
+	}
+	if len(a.Numbers) == 0 {
+		if l.rest != nil {
+			return invalid("Numbers", "are missing; only one account may leave them out")
+		}
+		l.rest = a
+	}
+	for i, number := range a.Numbers {
+		field := fmt.Sprintf("Numbers[%d]", i)
+		if number == "" {
+			return invalid(field, "is empty")
+		}
+		if l.byChannel[number] != nil {
+			return invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
+		}
+		l.byChannel[number] = a
+	}
+	l.accounts = append(l.accounts, a)
+	return nil
+}
+
+// check returns the first field that is wrong, and its problem.
 func (u Usage) check() (field, problem string) {
 	switch {
 	case u.Month.check() != nil:
@@ -93,323 +385,34 @@ func (u Usage) check() (field, problem string) {
 	return "", ""
 }
 
-// YearMonth is a calendar month, in the time zone of each account.
-type YearMonth struct {
-	Year  int
-	Month time.Month
-}
+// owner returns the account that has the number; nil if no account has it.
+func (l *Ledger) owner(number ChannelID) *account { return cmp.Or(l.byChannel[number], l.rest) }
 
-// Month returns that calendar month, for [Ledger.Bill].
-func Month(year int, month time.Month) YearMonth { return YearMonth{year, month} }
+const opNewLedger = "NewLedger"
 
-// String returns the month as "October 2026".
-func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
-
-// account is an [Account] made ready.
-type account struct {
-	Account
-	zone     *time.Location
-	anchor   Anchor
-	timeline timeline
-	used     map[tierKey]int
-	volume   *volume
-
-	// closedUntil is the end of the last closed month.
-	closedUntil int64
-}
-
-// tierKey is what shares a free tier in a month; number is empty for an account.
-type tierKey struct {
-	month  YearMonth
-	number ChannelID
-}
-
-// volume is how many charged messages a portfolio had before the first recorded
-// one.
-type volume struct{ used map[volumeKey]int }
-
-type volumeKey struct {
-	month YearMonth
-	priceKey
-}
-
-// month returns the calendar month of an instant in the account's time zone.
-func (a *account) month(instant int64) YearMonth {
-	t := a.time(instant)
-	return YearMonth{t.Year(), t.Month()}
-}
-
-func (a *account) time(instant int64) time.Time { return time.Unix(0, instant).In(a.zone) }
-
-// Ledger turns activities into service windows, conversations and bills. It
-// keeps facts, not sums: the same activities give the same bill in whatever
-// order, and however often, they arrive. It knows no clock and does no I/O. A
-// Ledger is safe for concurrent use.
-type Ledger struct {
-	err       error // what is wrong with the accounts
-	accounts  []*account
-	volumes   map[string]*volume // by portfolio
-	byChannel map[ChannelID]*account
-	rest      *account // gets the channels that no account names
-
-	mu sync.Mutex
-	store
-	carries map[uint32]*carry   // what a closed month left open, by thread
-	closed  map[YearMonth]*Bill // without their rows
-}
-
-// NewLedger returns an empty ledger for the accounts. A wrong account (an
-// unknown model, a number that two accounts claim) makes every method that
-// returns an error return [ErrInvalid].
-func NewLedger(first Account, more ...Account) *Ledger {
-	l := &Ledger{byChannel: map[ChannelID]*account{}, volumes: map[string]*volume{}, store: newStore(), carries: map[uint32]*carry{}, closed: map[YearMonth]*Bill{}}
-	for i, a := range append([]Account{first}, more...) {
-		ready, err := l.prepare(a)
-		if err != nil {
-			err.Field = fmt.Sprintf("Account[%d].%s", i, err.Field)
-			err.Sentence = "The " + err.Field + " " + err.Reason + "."
-			l.err = err
-			break
-		}
-		l.accounts = append(l.accounts, ready)
-	}
-	return l
-}
-
-// prepare checks an account and enters its numbers.
-func (l *Ledger) prepare(a Account) (*account, *Error) {
-	ready := &account{Account: a, zone: a.Timezone, anchor: a.Anchor, used: map[tierKey]int{}, closedUntil: minNanos}
-	ready.Numbers = slices.Clone(a.Numbers)
-	if ready.zone == nil {
-		ready.zone = time.UTC
-	}
-	if ready.anchor == "" {
-		ready.anchor = AnchorFirstInbound
-	}
-	if ready.anchor != AnchorFirstInbound && ready.anchor != AnchorFirstDelivered {
-		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(a.Anchor), 32)))
-	}
-	given := a.Rules
-	if len(given) == 0 {
-		given = PublishedRules(ready.anchor)
-	}
-	var wrong *Error
-	if ready.timeline, wrong = newTimeline(given, a.Model, ready.zone); wrong != nil {
-		return nil, wrong
-	}
-	if ready.Rates == nil {
-		rates, err := EmbeddedRates("USD")
-		if err != nil {
-			return nil, invalid("Rates", err.Error())
-		}
-		ready.Rates = rates
-	}
-	if a.Portfolio != "" {
-		ready.volume = l.volumes[a.Portfolio]
-	}
-	if ready.volume == nil {
-		ready.volume = &volume{used: map[volumeKey]int{}}
-		l.volumes[a.Portfolio] = ready.volume
-	}
-	for i, used := range a.Used {
-		if name, problem := used.check(); problem != "" {
-			return nil, invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
-		}
-		if used.Market != "" {
-			ready.volume.used[volumeKey{used.Month, priceKey{used.Market, normalCategory(used.Category)}}] += used.Units
-		} else {
-			ready.used[tierKey{used.Month, used.Number}] += used.Units
-		}
-	}
-	if len(a.Numbers) == 0 {
-		if l.rest != nil {
-			return nil, invalid("Numbers", "are missing; only one account may leave them out")
-		}
-		l.rest = ready
-	}
-	for i, number := range a.Numbers {
-		field := fmt.Sprintf("Numbers[%d]", i)
-		if number == "" {
-			return nil, invalid(field, "is empty")
-		}
-		if l.byChannel[number] != nil {
-			return nil, invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
-		}
-		l.byChannel[number] = ready
-	}
-	return ready, nil
-}
-
-// Record takes one activity. Recording it again, or later than others, changes
-// nothing but what is true. It returns [ErrNoTime] without any instant and
-// [ErrInvalid], with the field, for an activity that cannot be placed; the
-// ledger is then unchanged. For many activities [Ledger.Load] is several times
-// faster.
-func (l *Ledger) Record(a Activity) error {
-	if err := l.usable(); err != nil {
-		return err
-	}
-	var one [1]entry
-	if err := l.check(&a, &one[0]); err != nil {
-		return err
-	}
-	return l.enter(one[:])
-}
-
-// Load records activities until the first error, of theirs or of the ledger;
-// those before it are recorded, for certain once it returns. While one part of
-// them is entered the next is read, so it keeps two processors busy.
-func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
-	if err := l.usable(); err != nil {
-		return err
-	}
-	if activities == nil {
-		return invalid("activities", "are nil")
-	}
-	full, spare := make(chan []entry, 2), make(chan []entry, 3)
-	for range cap(spare) {
-		spare <- nil
-	}
-	var failed error
-	go func() {
-		defer close(spare)
-		for batch := range full {
-			if failed = l.enter(batch); failed != nil {
-				return
-			}
-			spare <- batch[:0]
-		}
-	}()
-	err := l.checkAll(activities, full, spare)
-	for range spare { // until all are entered
-	}
-	if failed != nil {
-		return failed
-	}
-	return err
-}
-
-// usable reports what is wrong with the ledger itself.
+// usable returns the error of a ledger that can do nothing.
 func (l *Ledger) usable() error {
-	if l == nil || l.byChannel == nil {
+	switch {
+	case l == nil || l.byChannel == nil:
 		return invalid("Ledger", "was not made with NewLedger")
+	case l.err != nil:
+		return l.err
 	}
-	return l.err
+	return nil
 }
 
-// owner returns the account that has the number; nil if none.
-func (l *Ledger) owner(channel ChannelID) *account {
-	if owner := l.byChannel[channel]; owner != nil {
-		return owner
+// ledgerError names the operation of an error, and makes an [*Error] of the
+// engine's own. An error of the accounts keeps NewLedger as its operation, since
+// that is the call to mend.
+func ledgerError(op string, err error) error {
+	if errors.Is(err, ledger.ErrFull) {
+		err = invalid("Ledger", "is full: close months that are over")
 	}
-	return l.rest
-}
-
-// RecordEvent takes what a webhook or the history reported: customers' messages
-// and calls, echoes of the business's own messages, and statuses. Other events
-// have no bearing and are passed over. Errors are those of [Ledger.Record].
-func (l *Ledger) RecordEvent(event Event) error {
-	activity, err := activityOf(event)
-	if err != nil || activity.Kind == "" {
+	e, ok := err.(*Error) // an *Error below another error is not the ledger's
+	if !ok || e.Op == opNewLedger {
 		return err
 	}
-	return l.Record(activity)
-}
-
-// RecordSend takes a message that the service accepted at that instant. The
-// category of a [Template] is its Category, or else told by its status. The
-// zero instant stands for the attempt's start. A receipt without a message id,
-// as queued sends have, is [ErrInvalid]: no status can be joined with it, and
-// what its status reports is recorded by [Ledger.RecordEvent] alone.
-func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
-	if receipt == nil {
-		return invalid("Receipt", "is nil")
-	}
-	if receipt.ID == "" {
-		return invalid("Receipt.ID", "is empty, so no status can be joined with the send")
-	}
-	category, err := messageCategory(m)
-	if err != nil {
-		return err
-	}
-	if at.IsZero() {
-		at = receipt.Attempt.Started
-	}
-	return l.Record(Activity{Kind: ActivityOutbound, At: at, Channel: receipt.Attempt.Channel, Contact: contactFor(receipt.Attempt.To),
-		MessageID: receipt.ID, Category: category})
-}
-
-// ServiceWindow returns the customer's service window, from the latest recorded
-// message; the zero Window if there is none. Ask it with [Window.Open].
-func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
-	if l.usable() != nil {
-		return Window{}
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	thread, ok := l.find(channel, customer)
-	if !ok {
-		return Window{}
-	}
-	var g gathered
-	l.gather(thread, &g)
-	last := *l.lastIn.at(thread)
-	for _, in := range g.inbounds {
-		last = max(last, in.at.nanos)
-	}
-	if last == minNanos {
-		return Window{}
-	}
-	return WindowFrom(l.pair(thread).account.time(last))
-}
-
-// Conversations returns the customer's conversations and free entry point
-// windows, oldest first, with what each costs. Ask for open ones with
-// [Conversation.Open]. The error is that of [Ledger.Bill]; missing prices leave
-// the conversations complete but for the amount.
-func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Conversation, error) {
-	if err := l.usable(); err != nil {
-		return nil, err
-	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	thread, ok := l.find(channel, customer)
-	if !ok {
-		return nil, nil
-	}
-	var g gathered
-	p := l.pair(thread)
-	w := l.fold(p, &g)
-	var found []Conversation
-	var gaps []*Gap
-	months := map[YearMonth][]*unit{}
-	for i := range w.units {
-		u := &w.units[i]
-		month := p.account.month(u.opened)
-		switch {
-		case u.kind == unitMessage:
-		case u.carried:
-			found = append(found, conversation(u, closedCharge(u)))
-		default:
-			months[month] = append(months[month], u)
-		}
-	}
-	for month, units := range months {
-		if slices.ContainsFunc(units, (*unit).tiered) { // then the others decide as well
-			units = l.units(month, p.account.volume)
-		}
-		m := newMeter(month)
-		m.all(units)
-		gaps = append(gaps, m.gaps...)
-		for _, c := range m.conversations {
-			if c.Channel == p.channel && c.Contact == p.contact {
-				found = append(found, c)
-			}
-		}
-	}
-	slices.SortStableFunc(found, func(a, b Conversation) int { return a.OpenedAt.Compare(b.OpenedAt) })
-	if len(gaps) > 0 {
-		return found, noPrice("Conversations", gaps)
-	}
-	return found, nil
+	named := *e
+	named.Op = op
+	return &named
 }

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/ledger"
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Charge is what one conversation or message costs, and why.
 type Charge struct {
-	// Account is the [Account.ID] that pays; Channel and Contact are the two
-	// sides.
+	// Account is the [Account.ID] that pays. Channel is the business's number and
+	// Contact the customer.
 	Account string    `json:"account"`
 	Channel ChannelID `json:"channel"`
 	Contact Recipient `json:"contact"`
@@ -22,14 +23,14 @@ type Charge struct {
 	// conversation.
 	MessageID string `json:"message,omitempty"`
 
-	// Category is what it is billed as.
+	// Category is the category that it is billed under.
 	Category string `json:"category"`
 
 	// Market is Meta's pricing region of the contact; empty if it is unknown,
 	// as for groups.
 	Market string `json:"market"`
 
-	// Model is the set of rules that decided.
+	// Model is the set of rules that it falls under.
 	Model Model `json:"model"`
 
 	// At is when the conversation opened or the message was delivered, in the
@@ -42,11 +43,11 @@ type Charge struct {
 	// Free says why it costs nothing; empty if it is charged.
 	Free FreeReason `json:"free,omitempty"`
 
-	// Missing is set when it is charged, but no card has the price: the bill
-	// lists it under Gaps.
+	// Missing is set when it costs something, but no card has the price. The bill
+	// then lists the price under Gaps.
 	Missing bool `json:"missing,omitempty"`
 
-	// Price is the card's price that was charged, and what it is worth.
+	// Price is the card's price that was charged, and how sure it is.
 	Price Price `json:"price,omitzero"`
 
 	// Why is the reason in words.
@@ -72,25 +73,39 @@ type Bill struct {
 	// Gaps are the prices that no card has; the totals are short of them.
 	Gaps []Gap `json:"gaps"`
 
-	// Closed is set once the month was closed: Conversations and Charges are
-	// then gone. Late is what came in for it afterwards and is not in Totals.
+	// Closed is set once the month is closed; Conversations and Charges are then
+	// gone. Late is what came in for the month afterwards. It is not in Totals.
 	Closed bool   `json:"closed,omitempty"`
 	Late   []Late `json:"late,omitempty"`
 }
 
-// Bill returns the month's bill. With a price missing it returns the bill, whose
-// Gaps say what is not in the totals, together with an [ErrNoPrice] error; every
-// other error comes without a bill.
+// Bill returns the month's bill. If prices are missing, it returns the bill
+// together with an [ErrNoPrice] error, and the bill's Gaps say which units are not
+// in the totals. Every other error comes without a bill.
 func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
+	const op = "Ledger.Bill"
 	if err := l.usableFor(month); err != nil {
-		return nil, err
+		return nil, ledgerError(op, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.bill(month)
+	bill, err := l.bill(month)
+	return bill, ledgerError(op, err)
 }
 
-// usableFor reports what keeps the ledger from answering about a month.
+// YearMonth is a calendar month, in the time zone of each account.
+type YearMonth struct {
+	Year  int
+	Month time.Month
+}
+
+// Month returns that calendar month, for [Ledger.Bill].
+func Month(year int, month time.Month) YearMonth { return YearMonth{year, month} }
+
+// String returns the month as "October 2026".
+func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
+
+// usableFor returns the error of a ledger that can do nothing, or of a wrong month.
 func (l *Ledger) usableFor(month YearMonth) error {
 	if err := l.usable(); err != nil {
 		return err
@@ -102,7 +117,7 @@ func (m YearMonth) check() error {
 	switch {
 	case m.Month < time.January || m.Month > time.December:
 		return invalid("month", fmt.Sprintf("has no month %d", int(m.Month)))
-	case m.Year < minYear || m.Year > maxYear:
+	case m.Year < ledger.MinYear || m.Year > ledger.MaxYear:
 		return invalid("month", fmt.Sprintf("is in the year %d", m.Year))
 	}
 	return nil
@@ -113,20 +128,20 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 		bill := *closed
 		bill.Totals, bill.Gaps = slices.Clone(closed.Totals), slices.Clone(closed.Gaps)
 		bill.Late = sortLate(append(slices.Clone(closed.Late), l.lateIn(month)...))
-		return &bill, gapError("Bill", bill.Gaps)
+		return &bill, gapError(bill.Gaps)
 	}
 	return l.billOf(month, l.units(month, nil))
 }
 
 // billOf makes the bill of a month of its units.
-func (l *Ledger) billOf(month YearMonth, units []*unit) (*Bill, error) {
-	m := newMeter(month)
+func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
+	m := l.newMeter(month)
 	m.all(units)
 	bill := &Bill{Month: month, Conversations: m.conversations, Charges: m.charges, Closed: true}
 	sums := totals{}
 	for _, a := range l.accounts {
-		bill.Closed = bill.Closed && a.closedUntil >= a.monthEnd(month)
-		sums[a.Rates.currency] = Money{Currency: a.Rates.currency}
+		bill.Closed = bill.Closed && a.terms.ClosedUntil >= a.monthEnd(month)
+		sums[a.Rates.Currency()] = Money{Currency: a.Rates.Currency()}
 	}
 	for _, charge := range m.charges {
 		if err := sums.add(charge.Amount); err != nil {
@@ -140,10 +155,11 @@ func (l *Ledger) billOf(month YearMonth, units []*unit) (*Bill, error) {
 	if late := l.lateIn(month); len(late) > 0 {
 		bill.Late = sortLate(late)
 	}
-	return bill, gapError("Bill", bill.Gaps)
+	return bill, gapError(bill.Gaps)
 }
 
-func gapError(op string, gaps []Gap) error {
+// gapError returns [ErrNoPrice] for the gaps; nil if there are none.
+func gapError(gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
 	}
@@ -151,23 +167,21 @@ func gapError(op string, gaps []Gap) error {
 	for i := range gaps {
 		all[i] = &gaps[i]
 	}
-	return noPrice(op, all)
+	return noPrice("", all)
 }
 
 // units returns what is paid for in a month, in the order in which free tiers and
-// volume tiers are spent: of opening over all numbers, then number, then
-// contact. With a volume they are those of its accounts.
-func (l *Ledger) units(month YearMonth, of *volume) []*unit {
+// volume tiers are spent: of opening over all numbers, then number, then contact.
+// With a volume they are only those of its accounts.
+func (l *Ledger) units(month YearMonth, of *volume) []*ledger.Unit {
 	var found []opening
 	for _, a := range l.accounts {
 		if of != nil && a.volume != of {
 			continue
 		}
 		start, end := a.monthStart(month), a.monthEnd(month)
-		part := inParts(l.threads.n, func(from, to uint32) (found []opening) {
-			l.walks(a, from, to, func(w *walk, _ *gathered) {
-				found = w.appendOpenings(found, start, end)
-			})
+		part := ledger.InParts(l.engine.Threads(), func(from, to uint32) (found []opening) {
+			l.engine.Folds(a.index, from, to, func(f *ledger.Fold) { found = takeOpenings(found, f, start, end) })
 			return found
 		})
 		if found == nil { // millions of one account are not worth a copy
@@ -182,39 +196,54 @@ func (l *Ledger) units(month YearMonth, of *volume) []*unit {
 // opening is a unit with its instant beside it, so that sorting seldom looks at
 // the unit.
 type opening struct {
-	at int64
-	*unit
+	at   int64
+	unit *ledger.Unit
 }
 
-// appendOpenings appends the units that are to be billed within some time, and
-// lets go of the others.
-func (w *walk) appendOpenings(found []opening, start, end int64) []opening {
-	units := slices.Clone(slices.DeleteFunc(w.units, func(u unit) bool { return u.carried || u.opened < start || u.opened >= end }))
+// takeOpenings takes from a fold the units that opened in some time, and appends
+// them.
+func takeOpenings(found []opening, f *ledger.Fold, start, end int64) []opening {
+	units := f.Take(start, end)
 	for i := range units {
-		found = append(found, opening{units[i].opened, &units[i]})
+		found = append(found, opening{units[i].Opened, &units[i]})
 	}
 	return found
 }
 
-func inOrderOfOpening(found []opening) []*unit {
+func inOrderOfOpening(found []opening) []*ledger.Unit {
 	slices.SortFunc(found, func(x, y opening) int {
 		if c := cmp.Compare(x.at, y.at); c != 0 {
 			return c
 		}
-		return cmp.Or(cmp.Compare(x.pair.channel, y.pair.channel), cmp.Compare(x.pair.key, y.pair.key), cmp.Compare(x.seq, y.seq))
+		u, v := x.unit, y.unit
+		return cmp.Or(cmp.Compare(u.Pair.Number, v.Pair.Number), cmp.Compare(u.Pair.Contact, v.Pair.Contact), cmp.Compare(u.Seq, v.Seq))
 	})
-	units := make([]*unit, len(found))
+	units := make([]*ledger.Unit, len(found))
 	for i, o := range found {
 		units[i] = o.unit
 	}
 	return units
 }
 
+// unit is a unit of the engine with the account that pays for it and the rules
+// that decided.
+type unit struct {
+	*ledger.Unit
+	account *account
+	rules   *rules
+}
+
+func (l *Ledger) unit(u *ledger.Unit) unit {
+	a := l.accounts[u.Pair.Account]
+	return unit{u, a, &a.rules[u.Era]}
+}
+
 // meter charges the units of a month one after the other, of all accounts,
 // since a portfolio counts its volume over several.
 type meter struct {
+	ledger *Ledger
 	month  YearMonth
-	ignore bool // what statuses report
+	ignore bool // the reports of statuses
 	used   map[tierSpent]int
 	volume map[volumeSpent]int
 	gapOf  map[Gap]*Gap // by all but day and units
@@ -234,108 +263,103 @@ type volumeSpent struct {
 	priceKey
 }
 
-func newMeter(month YearMonth) *meter {
-	return &meter{month: month, used: map[tierSpent]int{}, volume: map[volumeSpent]int{}, gapOf: map[Gap]*Gap{}}
+func (l *Ledger) newMeter(month YearMonth) *meter {
+	return &meter{ledger: l, month: month, used: map[tierSpent]int{}, volume: map[volumeSpent]int{}, gapOf: map[Gap]*Gap{}}
 }
 
-func (m *meter) all(units []*unit) {
+// all charges units, and keeps their charges and conversations.
+func (m *meter) all(units []*ledger.Unit) {
 	m.charges = slices.Grow(m.charges, len(units))
-	for _, u := range units {
+	for _, billed := range units {
+		u := m.ledger.unit(billed)
 		charge, grounds := m.charge(u)
 		charge.Why = u.why(charge, grounds)
-		if u.kind != unitWindow {
+		if u.Kind != ledger.UnitWindow {
 			m.charges = append(m.charges, charge)
 		}
-		if u.kind != unitMessage {
-			m.conversations = append(m.conversations, conversation(u, charge))
+		if u.Kind != ledger.UnitMessage {
+			m.conversations = append(m.conversations, u.conversation(charge))
 		}
 	}
 }
 
-func conversation(u *unit, charge Charge) Conversation {
-	a := u.pair.account
+// conversation returns the unit as a conversation with its charge.
+func (u unit) conversation(charge Charge) Conversation {
 	c := Conversation{Account: charge.Account, Channel: charge.Channel, Contact: charge.Contact, Category: charge.Category, Model: u.rules.Model,
-		OpenedAt: charge.At, ExpiresAt: a.time(u.expires), Charge: charge}
-	if u.closed != 0 {
-		c.ClosedAt = a.time(u.closed)
+		OpenedAt: charge.At, ExpiresAt: u.account.time(u.Expires), Charge: charge}
+	if u.Closed != 0 {
+		c.ClosedAt = u.account.time(u.Closed)
 	}
 	return c
 }
 
-// start is a unit's charge before it is decided what it costs.
-func (u *unit) start() Charge {
-	a := u.pair.account
-	c := Charge{Account: a.ID, Channel: u.pair.channel, Contact: u.pair.contact, Category: u.category,
-		Model: u.rules.Model, At: a.time(u.opened), Amount: Money{Currency: a.Rates.currency}, Free: u.free}
-	if u.kind == unitMessage {
-		c.MessageID = string(u.message)
+// start returns the unit's charge before anything decides what it costs.
+func (u unit) start() Charge {
+	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Category: u.Category,
+		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.Currency()}, Free: FreeReason(u.Free)}
+	if u.Kind == ledger.UnitMessage {
+		c.MessageID = string(u.Message)
 	}
 	return c
 }
 
 // closedCharge is the charge of a conversation that a closed month has on its
 // bill.
-func closedCharge(u *unit) Charge {
+func (u unit) closedCharge() Charge {
 	c := u.start()
-	c.Why = "on the bill of " + u.pair.account.month(u.opened).String() + ", which is closed"
+	c.Why = "on the bill of " + u.account.month(u.Opened).String() + ", which is closed"
 	return c
 }
 
-// tiered reports whether what the unit costs depends on those before it: on how
-// much of a free tier or a volume tier is used.
-func (u *unit) tiered() bool { return u.draws() || u.banded() }
+// tiered reports whether the unit's cost depends on the units before it, because
+// they use up a free tier or a volume tier.
+func (u unit) tiered() bool { return u.draws() || u.banded() }
 
 // draws reports whether the unit takes from a free tier, if something is left.
-func (u *unit) draws() bool {
-	if u.free != "" {
+func (u unit) draws() bool {
+	if u.Free != "" {
 		return false
 	}
-	said := verdict{}
-	if u.report != nil {
-		said = u.report.verdict(*u)
-	}
-	return said.free == "" && !said.charged && u.rules.covers(orElse(said.category, u.category))
+	said := u.verdict()
+	return said.free == "" && !said.charged && u.rules.covers(cmp.Or(said.category, u.Category))
 }
 
-// tier is the free tier that the unit would take from.
-func (u *unit) tier() tierSpent {
+// tier returns the free tier that the unit takes from, if it does.
+func (u unit) tier() tierSpent {
 	if u.rules.Scope == ScopeNumber {
-		return tierSpent{u.pair.account, u.pair.channel}
+		return tierSpent{u.account, ChannelID(u.Pair.Number)}
 	}
-	return tierSpent{account: u.pair.account}
+	return tierSpent{account: u.account}
 }
 
 // banded reports whether the unit's price has volume tiers.
-func (u *unit) banded() bool {
-	if u.free != "" {
+func (u unit) banded() bool {
+	if u.Free != "" {
 		return false
 	}
-	a, category := u.pair.account, u.category
-	if u.report != nil {
-		category = orElse(u.report.verdict(*u).category, category)
-	}
-	day := dayOf(a.time(u.opened))
-	market, _ := a.priced(marketOf(u.pair.contact, day), u.pair.contact, category, u.rules.era, day)
-	price, _ := a.Rates.listed(market, category, u.rules.era, day)
-	return len(price.tiers) > 0
+	a, category, contact := u.account, cmp.Or(u.verdict().category, u.Category), recipientOf(u.Pair.Contact)
+	day := dayOf(a.time(u.Opened))
+	market, _ := a.priced(marketOf(contact, day), contact, category, u.rules.era, day)
+	price, _ := a.Rates.list.Find(market, category, u.rules.era, day)
+	return len(price.Tiers) > 0
 }
 
-// grounds are what decided about a charge beside what the charge itself says.
+// grounds are the reasons for a charge that the charge itself does not have.
 type grounds struct {
-	told bool // by its status
-	free int  // its place among the free ones of the month; 0 is none
-	nth  int  // its place among the charged ones of its market and category
+	told bool // its status decided
+	free int  // its place in the free tier of the month, from 1; 0 if it has no place
+	nth  int  // its place among the month's charged units of its market and category
 }
 
 // charge decides what one unit costs, and spends the free tier or the volume.
-func (m *meter) charge(u *unit) (Charge, grounds) {
-	a, c := u.pair.account, u.start()
+func (m *meter) charge(u unit) (Charge, grounds) {
+	a, c := u.account, u.start()
 	day := dayOf(c.At)
-	c.Market = marketOf(u.pair.contact, day)
+	c.Market = marketOf(c.Contact, day)
 	said := verdict{}
-	if u.report != nil && !m.ignore {
-		said = u.report.verdict(*u)
-		c.Category = orElse(said.category, c.Category)
+	if !m.ignore {
+		said = u.verdict()
+		c.Category = cmp.Or(said.category, c.Category)
 		if said.free != "" {
 			c.Free = said.free
 			return c, grounds{told: true}
@@ -355,7 +379,7 @@ func (m *meter) charge(u *unit) (Charge, grounds) {
 			return c, grounds{free: used + 1}
 		}
 	}
-	market, ok := a.priced(c.Market, u.pair.contact, c.Category, u.rules.era, day)
+	market, ok := a.priced(c.Market, c.Contact, c.Category, u.rules.era, day)
 	if !ok {
 		c.Missing = true
 		m.gap(c, day)
@@ -365,21 +389,21 @@ func (m *meter) charge(u *unit) (Charge, grounds) {
 	m.volume[spent]++
 	nth := a.volume.used[volumeKey{m.month, spent.priceKey}] + m.volume[spent]
 	if ok {
-		c.Price, _ = a.Rates.findNth(c.Market, c.Category, u.rules.era, day, nth)
+		c.Price, _ = a.Rates.find(c.Market, c.Category, u.rules.era, day, nth)
 		c.Amount = c.Price.Amount
 	}
 	return c, grounds{nth: nth}
 }
 
 // why says a charge in words.
-func (u *unit) why(c Charge, g grounds) string {
+func (u unit) why(c Charge, g grounds) string {
 	switch {
 	case g.told:
 		return freeWords[c.Free] + ", as its status says"
 	case g.free > 0:
 		return fmt.Sprintf("number %s of %s free this month", grouped(g.free), grouped(u.rules.Free))
-	case c.Free == FreeEntryPoint && u.kind != unitMessage:
-		return freeWords[c.Free] + ", free until " + u.pair.account.time(u.expires).Format(minuteForm)
+	case c.Free == FreeEntryPoint && u.Kind != ledger.UnitMessage:
+		return freeWords[c.Free] + ", free until " + u.account.time(u.Expires).Format(minuteForm)
 	case c.Free != "":
 		return freeWords[c.Free]
 	case c.Missing:
@@ -403,7 +427,8 @@ func (p Price) words() string {
 	return text
 }
 
-// gap lists a missing price once for each market and category.
+// gap counts a unit under its missing price, which is listed once for each market
+// and category.
 func (m *meter) gap(c Charge, day ratecard.Day) {
 	key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
 	gap := m.gapOf[key]
@@ -415,19 +440,20 @@ func (m *meter) gap(c Charge, day ratecard.Day) {
 	gap.Units++
 }
 
-// priced returns the market under which a price is found. Under a forced model
-// the day can lie after the last card with its categories; a market that got its
-// own price only since is then looked up as it was called on that card's last
-// day.
-func (a *account) priced(market string, contact Recipient, category string, in era, day ratecard.Day) (string, bool) {
-	if _, ok := a.Rates.listed(market, category, in, day); ok {
+// priced returns the market under which a price is found, and whether it is found.
+// Under a forced model the day can lie after the last card with its categories.
+// A contact whose market was split off since is then looked up in the market that
+// it had on that card's last day.
+func (a *account) priced(market string, contact Recipient, category string, in ratecard.Era, day ratecard.Day) (string, bool) {
+	if _, ok := a.Rates.list.Find(market, category, in, day); ok {
 		return market, true
 	}
-	if int(in)+1 >= len(eraStarts) || day < eraStarts[in+1] {
+	next := in.Next()
+	if next == 0 || day < next {
 		return market, false
 	}
-	former := marketOf(contact, eraStarts[in+1]-1)
-	if _, ok := a.Rates.listed(former, category, in, day); ok {
+	former := marketOf(contact, next-1)
+	if _, ok := a.Rates.list.Find(former, category, in, day); ok {
 		return former, true
 	}
 	return market, false
@@ -443,7 +469,7 @@ func marketOf(contact Recipient, day ratecard.Day) string {
 	if contact.kind == RecipientPhone { // nearly all: not worth a Key
 		return ratecard.MarketOfPhone(contact.value, day)
 	}
-	if digits, ok := strings.CutPrefix(contact.Key(), phonePrefix); ok {
+	if digits, ok := strings.CutPrefix(contact.Key(), ledger.PhonePrefix); ok {
 		return ratecard.MarketOfPhone(digits, day)
 	}
 	if country, _, ok := strings.Cut(contact.Value(), "."); ok && contact.Kind() == RecipientBSUID && len(country) == 2 {

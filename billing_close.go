@@ -6,10 +6,12 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// Late is something that came in, or had its effect, after its month was closed.
-// It is not on the bill.
+// Late is a message that was recorded, or had its effect, after its month was
+// closed. It is not on the bill.
 type Late struct {
 	Account   string    `json:"account"`
 	Channel   ChannelID `json:"channel"`
@@ -23,229 +25,171 @@ type Late struct {
 	// At is the instant in the closed month, in the account's time zone.
 	At time.Time `json:"at"`
 
-	// Why is what happened in words.
+	// Why says in words what happened.
 	Why string `json:"why"`
 }
 
-// settledFor is how long before the end of the last closed month facts are kept,
-// so that a status which comes again, or a message delivered after weeks, is
-// still recognized. WhatsApp gives up delivery after 30 days.
-const settledFor = 31 * day24
-
-// carry is what one contact takes across the end of a closed month.
-type carry struct {
-	covered int64
-	windows []anchored
-	units   []unit // still open, and on the bill of a closed month
-}
-
-// Close closes a month, and all before it, for good, and returns its last full
-// bill: keep it, for the ledger frees what it was made from. From then on
-// [Ledger.Bill] has the month's totals and gaps, without conversations and
-// charges, and lists under Late what came in afterwards. Nothing changes a
-// closed month. What reaches into the next one is kept: open conversations and
-// entry points, service windows, messages of the last 31 days that are not
-// delivered yet. Close a month when its statuses can be expected to be in, not
-// on its last day. Of a closed month nothing can be closed again; its bill comes
-// back. Prices that are missing don't keep a month open: the bill comes with
-// [ErrNoPrice], as from Bill.
+// Close closes a month, and all months before it, for good. It returns the month's
+// last full bill: keep it, because the ledger frees the facts of the month. From
+// then on [Ledger.Bill] returns the month's totals and gaps, without conversations
+// and charges, and lists under Late what came in afterwards. Nothing changes a
+// closed month.
+//
+// The ledger keeps what reaches into the next month: open conversations and entry
+// points, service windows, and messages of the last 31 days that are not delivered
+// yet. Close a month some days after its end, when its statuses have come in.
+// Closing a closed month again returns its bill as Bill does. Missing prices do
+// not keep a month open: the bill comes with [ErrNoPrice], as from Bill.
 func (l *Ledger) Close(month YearMonth) (*Bill, error) {
+	const op = "Ledger.Close"
 	if err := l.usableFor(month); err != nil {
-		return nil, err
+		return nil, ledgerError(op, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	months := map[YearMonth]bool{month: true}
-	late := map[YearMonth][]Late{}
-	var units []opening
+	run := l.newMonthCloser(month)
+	if err := run.makeBills(); err != nil {
+		return nil, ledgerError(op, err)
+	}
+	if err := run.keep(); err != nil {
+		return nil, ledgerError(op, err)
+	}
+	ends := make([]int64, len(l.accounts))
+	for i, a := range l.accounts {
+		ends[i] = max(a.monthEnd(month), a.terms.ClosedUntil)
+	}
+	l.engine.Compact(ends)
+	return run.bills[month], ledgerError(op, run.missing)
+}
+
+// monthCloser collects what becomes fixed when a month is closed.
+type monthCloser struct {
+	ledger *Ledger
+	month  YearMonth
+	units  []opening            // of the month
+	late   map[YearMonth][]Late // by the closed month that they came too late for
+	bills  map[YearMonth]*Bill  // of the month, and of earlier ones that are closed with it
+
+	missing error // the [ErrNoPrice] of the month's bill
+}
+
+func (l *Ledger) newMonthCloser(month YearMonth) *monthCloser {
+	run := &monthCloser{ledger: l, month: month, late: map[YearMonth][]Late{}, bills: map[YearMonth]*Bill{month: nil}}
 	for _, a := range l.accounts {
 		for _, part := range l.closingParts(a, month) {
-			maps.Copy(months, part.months)
-			units = append(units, part.units...)
-			for _, one := range part.late {
-				m := a.month(one.At.UnixNano())
-				late[m] = append(late[m], one)
+			maps.Copy(run.bills, part.months)
+			run.units = append(run.units, part.units...)
+			for _, late := range part.late {
+				m := a.month(late.At.UnixNano())
+				run.late[m] = append(run.late[m], late)
 			}
 		}
 	}
-	var result *Bill
-	var resultErr error
-	bills := map[YearMonth]*Bill{}
-	for m := range months {
+	return run
+}
+
+// makeBills makes the bills of all months that are closed.
+func (run *monthCloser) makeBills() error {
+	l := run.ledger
+	for m := range run.bills {
 		var bill *Bill
 		var err error
-		if m == month && l.closed[m] == nil {
-			bill, err = l.billOf(m, inOrderOfOpening(units))
+		if m == run.month && l.closed[m] == nil {
+			bill, err = l.billOf(m, inOrderOfOpening(run.units))
 		} else {
 			bill, err = l.bill(m)
 		}
 		if err != nil && !errors.Is(err, ErrNoPrice) {
-			return nil, err
+			return err
 		}
-		if m == month {
-			result, resultErr = bill, err
+		if m == run.month {
+			run.missing = err
 		}
-		bills[m] = bill
+		run.bills[m] = bill
 	}
-	for m, bill := range bills {
+	return nil
+}
+
+// keep stores the bills without their rows, and what came too late for them.
+func (run *monthCloser) keep() error {
+	l := run.ledger
+	for m, bill := range run.bills {
 		if l.closed[m] == nil {
 			l.closed[m] = &Bill{Month: m, Closed: true, Totals: bill.Totals, Gaps: bill.Gaps}
 		}
 	}
-	for m, ones := range late {
-		if l.closed[m] == nil { // a month of which nothing was known when it was closed
+	for m, late := range run.late {
+		if l.closed[m] == nil { // nothing was known of the month when it was closed
 			bill, err := l.bill(m)
 			if err != nil {
-				return nil, err
+				return err
 			}
 			l.closed[m] = &Bill{Month: m, Closed: true, Totals: bill.Totals}
 		}
-		l.closed[m].Late = sortLate(append(l.closed[m].Late, ones...))
+		l.closed[m].Late = sortLate(append(l.closed[m].Late, late...))
 	}
-	l.compact(month)
-	return result, resultErr
+	return nil
 }
 
 // closingPart is what closing a month means for some of the contacts: its units,
-// the months before it that are closed as well, and what is late in closed ones.
+// the earlier months that are closed with it, and what is late in closed ones.
 type closingPart struct {
 	units  []opening
-	months map[YearMonth]bool
+	months map[YearMonth]*Bill // no bills yet
 	late   []Late
 }
 
 func (l *Ledger) closingParts(a *account, month YearMonth) []closingPart {
 	start, end := a.monthStart(month), a.monthEnd(month)
-	return inParts(l.threads.n, func(from, to uint32) []closingPart {
-		part := closingPart{months: map[YearMonth]bool{}}
-		l.walks(a, from, to, func(w *walk, g *gathered) {
-			for i := range w.units {
-				if u := &w.units[i]; !u.carried && u.opened < start {
-					part.months[a.month(u.opened)] = true
+	return ledger.InParts(l.engine.Threads(), func(from, to uint32) []closingPart {
+		part := closingPart{months: map[YearMonth]*Bill{}}
+		l.engine.Folds(a.index, from, to, func(f *ledger.Fold) {
+			for i := range f.Units {
+				if u := &f.Units[i]; !u.Carried && u.Opened < start {
+					part.months[a.month(u.Opened)] = nil
 				}
 			}
-			part.units = w.appendOpenings(part.units, start, end)
-			if len(w.lateOnes(g)) > 0 { // what a message after the end makes late stays for then
-				part.late = append(part.late, l.foldUntil(w.pair, g, end).lateOnes(g)...)
+			part.units = takeOpenings(part.units, f, start, end)
+			if len(f.LateFacts()) > 0 { // what a message after the end makes late waits until its month is closed
+				part.late = append(part.late, a.lateOf(l.engine.Until(f, end))...)
 			}
 		})
 		return []closingPart{part}
 	})
 }
 
-// compact keeps of each contact what can still matter after the month's end.
-func (l *Ledger) compact(month YearMonth) {
-	next, carries := newStore(), map[uint32]*carry{}
-	ends := map[*account]int64{}
-	for _, a := range l.accounts {
-		ends[a] = max(a.monthEnd(month), a.closedUntil)
+// lateOf lists what came in for a closed month, of one contact.
+func (a *account) lateOf(f *ledger.Fold) (all []Late) {
+	for _, fact := range f.LateFacts() {
+		late := Late{Account: a.ID, Channel: ChannelID(f.Pair.Number), Contact: recipientOf(f.Pair.Contact), MessageID: string(fact.ID),
+			Kind: ActivityDelivered, At: a.time(fact.At), Why: "recorded after the month was closed"}
+		if fact.Kind == ledger.Inbound {
+			late.Kind = ActivityInbound
+		}
+		if fact.Opened != "" {
+			late.Why = "its " + fact.Opened + " conversation opened in the closed month, but was answered after it"
+		}
+		all = append(all, late)
 	}
-	var g, whole gathered
-	for i := range l.threads.n {
-		old := uint32(i)
-		p := l.pair(old)
-		thread, end := next.intern(p.channel, p.account, p.contact), ends[p.account]
-		*next.lastIn.at(thread) = *l.lastIn.at(old)
-		if *l.heads.at(old) == 0 && l.carries[old] == nil {
+	return all
+}
+
+// lateIn lists what came in for a closed month since the last close.
+func (l *Ledger) lateIn(month YearMonth) (all []Late) {
+	for _, a := range l.accounts {
+		if a.terms.ClosedUntil < a.monthEnd(month) {
 			continue
 		}
-		w := l.foldUntil(p, &g, end)
-		w.startWindows(end - 1)
-		if len(w.windows) > 0 {
-			answered := map[int64]bool{}
-			for _, a := range l.fold(p, &whole).windows {
-				answered[a.start] = a.answered
-			}
-			for i := range w.windows {
-				w.windows[i].billed = w.windows[i].billed || answered[w.windows[i].start]
-			}
-		}
-		if c := w.carry(end); c != nil {
-			carries[thread] = c
-		}
-		last, kept := *l.lastIn.at(old), end-int64(settledFor)
-		for i := range w.inbounds {
-			in := &w.inbounds[i]
-			if in.at.nanos < end {
-				last = max(last, in.at.nanos)
-				in.marks |= markSettled
-				if !slices.Contains(w.clicks, i) {
-					in.marks |= markSpent
+		all = append(all, ledger.InParts(l.engine.Threads(), func(from, to uint32) (found []Late) {
+			l.engine.Folds(a.index, from, to, func(f *ledger.Fold) {
+				for _, late := range a.lateOf(f) {
+					if a.month(late.At.UnixNano()) == month {
+						found = append(found, late)
+					}
 				}
-			}
-			if in.at.nanos >= kept {
-				next.noteInbound(thread, in)
-			}
-		}
-		*next.lastIn.at(thread) = last
-		for i := range g.messages {
-			m := &g.messages[i]
-			if m.delivered.rank != unknown && m.delivered.nanos < end {
-				*m = message{id: m.id, delivered: m.delivered, marks: m.marks | markSettled}
-			}
-			if m.lastKnown() >= kept {
-				next.noteMessage(thread, m)
-			}
-		}
-	}
-	l.store, l.carries = next, carries
-	for a, end := range ends {
-		a.closedUntil = end
-	}
-}
-
-// lastKnown is when something was last heard of a message.
-func (m *message) lastKnown() int64 {
-	switch {
-	case m.delivered.rank != unknown:
-		return m.delivered.nanos
-	case m.sent.rank != unknown:
-		return m.sent.nanos
-	}
-	return m.refused.nanos
-}
-
-// carry returns what is still open at an instant, nil if nothing.
-func (w *walk) carry(end int64) *carry {
-	c := carry{covered: minNanos}
-	if w.covered > end {
-		c.covered = w.covered
-	}
-	for _, a := range w.windows {
-		if a.start+int64(day24) > end-int64(settledFor) { // a message sent in it may be delivered yet
-			c.windows = append(c.windows, a)
-		}
-	}
-	for _, i := range w.live {
-		if u := w.units[i]; u.openAt(end) {
-			u.carried, u.pair, u.report = true, nil, nil
-			c.units = append(c.units, u)
-		}
-	}
-	if c.covered == minNanos && c.windows == nil && c.units == nil {
-		return nil
-	}
-	return &c
-}
-
-// lateOnes lists what came in after its month was closed.
-func (w *walk) lateOnes(g *gathered) (all []Late) {
-	p := w.pair
-	one := func(id []byte, kind ActivityKind, at int64, why string) {
-		all = append(all, Late{p.account.ID, p.channel, p.contact, string(id), kind, p.account.time(at), why})
-	}
-	for _, in := range w.inbounds {
-		if in.at.nanos < w.closed && in.marks&markSettled == 0 {
-			one(in.id, ActivityInbound, in.at.nanos, "recorded after the month was closed")
-		}
-	}
-	for _, m := range g.acting {
-		if m.delivered.nanos < w.closed {
-			one(m.id, ActivityDelivered, m.delivered.nanos, "recorded after the month was closed")
-		}
-	}
-	for _, u := range w.late {
-		one(u.message, ActivityDelivered, u.opened, "its "+u.category+" conversation opened in the closed month, but was answered after it")
+			})
+			return found
+		})...)
 	}
 	return all
 }
@@ -257,35 +201,3 @@ func sortLate(all []Late) []Late {
 	})
 	return all
 }
-
-// lateIn lists what came in for a closed month since the last close.
-func (l *Ledger) lateIn(month YearMonth) (all []Late) {
-	for _, a := range l.accounts {
-		if a.closedUntil < a.monthEnd(month) {
-			continue
-		}
-		all = append(all, inParts(l.threads.n, func(from, to uint32) (found []Late) {
-			l.walks(a, from, to, func(w *walk, g *gathered) {
-				for _, one := range w.lateOnes(g) {
-					if a.month(one.At.UnixNano()) == month {
-						found = append(found, one)
-					}
-				}
-			})
-			return found
-		})...)
-	}
-	return all
-}
-
-// monthStart is the first instant of the month in the account's time zone.
-func (a *account) monthStart(m YearMonth) int64 {
-	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
-	if start.Day() != 1 { // there is no such midnight: the clocks went forward
-		_, start = start.ZoneBounds()
-	}
-	return start.UnixNano()
-}
-
-// monthEnd is the first instant after the month in the account's time zone.
-func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.Year, m.Month + 1}) }

@@ -6,6 +6,9 @@ import (
 	"math/bits"
 	"slices"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Forecast is what a month is expected to cost when it is over.
@@ -13,91 +16,94 @@ type Forecast struct {
 	Month YearMonth `json:"month"`
 	Now   time.Time `json:"now"`
 
-	// Spent is the bill of what opened or was delivered before Now; Totals is
-	// what the month will come to. Both have one sum for each currency.
+	// Spent is what opened or was delivered before Now costs; Totals is what the
+	// whole month will cost. Both have one sum for each currency.
 	Spent  []Money `json:"spent"`
 	Totals []Money `json:"totals"`
 
-	// Low and High are Totals if every day left were like the day with the
-	// fewest, and the one with the most, of the whole days so far. Before the
-	// first day is over they are equal to Totals.
+	// Low is Totals if every day left is like the quietest of the whole days so
+	// far, and High if it is like the busiest. Before the first day is over both
+	// are equal to Totals.
 	Low  []Money `json:"low"`
 	High []Money `json:"high"`
 
-	// Costs say where Totals come from, the most expensive first. A month that
-	// was closed has none.
+	// Costs are the parts of Totals, the most expensive first. It is empty for a
+	// closed month.
 	Costs []Cost `json:"costs"`
 
 	// Gaps are the prices that no card has; the sums are short of them.
 	Gaps []Gap `json:"gaps"`
 }
 
-// Forecast returns what the month's bill will be at its end, from what is
-// recorded until now, with the error [ErrNoPrice] as from [Ledger.Bill].
+// Forecast returns the bill that the month is expected to have at its end, by what
+// is recorded until now. The error is [ErrNoPrice] as from [Ledger.Bill].
 //
-// The rest of the month goes on as it began: of each account, number, market and
-// category come as many more for each hour left as came for each hour that is
-// over, in whole numbers, and those that were free for a reason of their own, as
-// within a free entry point, stay so. What is left of a free tier is shared
-// among them in proportion; the others pay under the rules and prices of now,
-// each its volume tier. The less of the month is over, the less the forecast is
-// worth; less than an hour counts as one.
+// It assumes that the rest of the month goes on as the month began. Each account,
+// number, market and category gets as many units for each hour left as it got for
+// each hour so far, in whole numbers. Units that are free for a reason of their
+// own, such as a free entry point, are expected to stay a share of them. The rest
+// of a free tier is shared in proportion; the other units pay under the rules,
+// prices and volume tiers of now. Early in the month the forecast is not worth
+// much; less than an hour counts as an hour.
 //
-// Of a month that is over it is the bill. A month that has not begun has nothing
-// to go by: [ErrInvalid].
+// The forecast of a month that is over is its bill. A month that has not begun is
+// [ErrInvalid].
 func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
+	const op = "Ledger.Forecast"
 	if err := l.usableFor(month); err != nil {
-		return nil, err
+		return nil, ledgerError(op, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f := &forecasting{now: now.UnixNano(), meter: newMeter(month), tally: tally{costs{}, totals{}},
+	p := &projection{ledger: l, now: now.UnixNano(), meter: l.newMeter(month), sums: tally{costs{}, totals{}},
 		groups: map[flow]int{}, pace: map[*account]*pace{}}
 	over, begun := true, false
 	for _, a := range l.accounts {
-		over = over && f.now >= a.monthEnd(month)
-		begun = begun || f.now >= a.monthStart(month)
-		f.totals[a.Rates.currency] = Money{Currency: a.Rates.currency}
-		f.pace[a] = &pace{start: a.monthStart(month), end: a.monthEnd(month)}
+		over = over && p.now >= a.monthEnd(month)
+		begun = begun || p.now >= a.monthStart(month)
+		p.sums.totals[a.Rates.Currency()] = Money{Currency: a.Rates.Currency()}
+		p.pace[a] = &pace{start: a.monthStart(month), end: a.monthEnd(month)}
 	}
 	switch {
 	case !begun:
-		return nil, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by")
+		return nil, ledgerError(op, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by"))
 	case over && l.closed[month] != nil:
 		bill, err := l.bill(month)
-		return &Forecast{month, now, bill.Totals, bill.Totals, bill.Totals, bill.Totals, nil, bill.Gaps}, err
+		return &Forecast{month, now, bill.Totals, bill.Totals, bill.Totals, bill.Totals, nil, bill.Gaps}, ledgerError(op, err)
 	}
-	if err := f.sum(l.units(month, nil)); err != nil {
-		return nil, err
+	if err := p.sum(l.units(month, nil)); err != nil {
+		return nil, ledgerError(op, err)
 	}
-	result := &Forecast{Month: month, Now: now, Spent: f.totals.sorted()}
+	result := &Forecast{Month: month, Now: now, Spent: p.sums.totals.sorted()}
 	for _, run := range []struct {
 		more   func(*pace) uint64
 		totals *[]Money
 	}{
-		{func(p *pace) uint64 { return p.low(f.now) }, &result.Low},
-		{func(p *pace) uint64 { return p.high(f.now) }, &result.High},
-		{func(p *pace) uint64 { return p.mean(f.now) }, &result.Totals}, // last: its costs and gaps stay
+		{func(pace *pace) uint64 { return pace.low(p.now) }, &result.Low},
+		{func(pace *pace) uint64 { return pace.high(p.now) }, &result.High},
+		{func(pace *pace) uint64 { return pace.mean(p.now) }, &result.Totals}, // last: its costs and gaps stay
 	} {
-		end, err := f.extrapolate(l.accounts, run.more)
+		end, err := p.extrapolate(run.more)
 		if err != nil {
-			return nil, err
+			return nil, ledgerError(op, err)
 		}
-		*run.totals, result.Costs, result.Gaps = end.totals.sorted(), end.costs.sorted(), end.missing()
+		*run.totals, result.Costs, result.Gaps = end.sums.totals.sorted(), end.sums.costs.sorted(), end.missing()
 	}
-	return result, gapError("Forecast", result.Gaps)
+	return result, ledgerError(op, gapError(result.Gaps))
 }
 
-// forecasting is a month until now.
-type forecasting struct {
-	*meter
-	now int64
-	tally
-	groups map[flow]int // how many there were
+// projection is a month until now, or extrapolated to its end.
+type projection struct {
+	ledger *Ledger
+	now    int64
+	meter  *meter
+	sums   tally
+	groups map[flow]int // how many units came
 	pace   map[*account]*pace
 }
 
-// flow is what goes on at one pace. Free is a reason of its own, not the tier.
+// flow is a kind of units that is expected to go on. Free is a reason of its own,
+// not the free tier.
 type flow struct {
 	account          *account
 	channel          ChannelID
@@ -109,47 +115,49 @@ func (f flow) compare(g flow) int {
 	return cmp.Or(cmp.Compare(f.channel, g.channel), cmp.Compare(f.market, g.market), cmp.Compare(f.category, g.category), cmp.Compare(f.free, g.free))
 }
 
-// pace is how an account's units came so far.
+// pace is how many units an account had so far, and on which days.
 type pace struct {
 	start, end int64
 	units      int
 	days       map[int64]int // by number of 24 hours since the start
 }
 
-// sum charges what there was.
-func (f *forecasting) sum(units []*unit) error {
-	for _, u := range units {
-		if u.opened >= f.now || u.kind == unitWindow {
+// sum charges the units that came before now.
+func (p *projection) sum(units []*ledger.Unit) error {
+	for _, opened := range units {
+		if opened.Opened >= p.now || opened.Kind == ledger.UnitWindow {
 			continue
 		}
-		c, g := f.charge(u)
-		kind := flow{u.pair.account, c.Channel, c.Market, c.Category, c.Free}
+		u := p.ledger.unit(opened)
+		c, g := p.meter.charge(u)
+		kind := flow{u.account, c.Channel, c.Market, c.Category, c.Free}
 		if g.free > 0 {
 			kind.free = ""
 		}
-		f.groups[kind]++
-		p := f.pace[u.pair.account]
-		p.units++
-		if p.days == nil {
-			p.days = map[int64]int{}
+		p.groups[kind]++
+		pace := p.pace[u.account]
+		pace.units++
+		if pace.days == nil {
+			pace.days = map[int64]int{}
 		}
-		p.days[(u.opened-p.start)/int64(day24)]++
-		if err := f.add(costOf(c), 1); err != nil {
+		pace.days[(u.Opened-pace.start)/int64(day24)]++
+		if err := p.sums.add(costOf(c), 1); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// left is how long the account's month still runs, and gone how long it ran.
+// left returns how long the account's month still runs, and gone how long it has
+// run, at least an hour.
 func (p *pace) left(now int64) uint64 { return uint64(max(0, p.end-max(now, p.start))) }
 func (p *pace) gone(now int64) uint64 { return uint64(max(int64(time.Hour), min(now, p.end)-p.start)) }
 
-// mean is how many more come if the rest goes on as it began.
+// mean returns how many further units come if the month goes on as it began.
 func (p *pace) mean(now int64) uint64 { return mulDiv(uint64(p.units), p.left(now), p.gone(now)) }
 
-// low and high are how many more come if every day is like the slowest, or the
-// busiest, of the whole days so far.
+// low and high return how many further units come if every day is like the
+// quietest, or the busiest, of the whole days so far.
 func (p *pace) low(now int64) uint64  { return p.extreme(now, slices.Min[[]uint64]) }
 func (p *pace) high(now int64) uint64 { return p.extreme(now, slices.Max[[]uint64]) }
 
@@ -169,30 +177,31 @@ func mulDiv(a, b, c uint64) uint64 {
 	return quotient
 }
 
-// extrapolate adds to what there was so many more of each account.
-func (f *forecasting) extrapolate(accounts []*account, more func(*pace) uint64) (*forecasting, error) {
-	end := *f
-	end.meter = &meter{month: f.month, used: maps.Clone(f.used), volume: maps.Clone(f.volume), gapOf: f.gapOf}
-	end.costs, end.totals = costs{}, maps.Clone(f.totals)
-	for key, c := range f.costs {
+// extrapolate returns a copy of p with further units added for each account, as
+// many as more says for its pace.
+func (p *projection) extrapolate(more func(*pace) uint64) (*projection, error) {
+	end := *p
+	end.meter = &meter{ledger: p.ledger, month: p.meter.month, used: maps.Clone(p.meter.used), volume: maps.Clone(p.meter.volume), gapOf: p.meter.gapOf}
+	end.sums = tally{costs{}, maps.Clone(p.sums.totals)}
+	for key, c := range p.sums.costs {
 		copied := *c
-		end.costs[key] = &copied
+		end.sums.costs[key] = &copied
 	}
-	for _, a := range accounts {
-		p := f.pace[a]
-		if p.units == 0 {
+	for _, a := range p.ledger.accounts {
+		pace := p.pace[a]
+		if pace.units == 0 {
 			continue
 		}
-		if err := end.account(a, more(p)); err != nil {
+		if err := end.addAccount(a, more(pace)); err != nil {
 			return nil, err
 		}
 	}
 	return &end, nil
 }
 
-// account adds n more of one account.
-func (f *forecasting) account(a *account, n uint64) error {
-	rules := a.timeline.at(f.now)
+// addAccount adds n further units of one account.
+func (p *projection) addAccount(a *account, n uint64) error {
+	rules := a.rulesAt(p.now)
 	var flows []flow
 	coming, tiered := map[flow]int{}, map[tierSpent]int{}
 	tier := func(kind flow) tierSpent {
@@ -201,12 +210,12 @@ func (f *forecasting) account(a *account, n uint64) error {
 		}
 		return tierSpent{account: a}
 	}
-	for kind, count := range f.groups {
+	for kind, count := range p.groups {
 		if kind.account != a {
 			continue
 		}
 		flows = append(flows, kind)
-		coming[kind] = int(mulDiv(uint64(count), n, uint64(f.pace[a].units)))
+		coming[kind] = int(mulDiv(uint64(count), n, uint64(p.pace[a].units)))
 		if kind.free == "" && rules.covers(kind.category) {
 			tiered[tier(kind)] += coming[kind]
 		}
@@ -214,80 +223,80 @@ func (f *forecasting) account(a *account, n uint64) error {
 	slices.SortFunc(flows, flow.compare)
 	for _, kind := range flows {
 		units := coming[kind]
-		free := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Free: kind.free, Amount: Money{Currency: a.Rates.currency}}
+		free := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Free: kind.free, Amount: Money{Currency: a.Rates.Currency()}}
 		switch of := tier(kind); {
 		case kind.free != "":
-			if err := f.add(free, units); err != nil {
+			if err := p.sums.add(free, units); err != nil {
 				return err
 			}
 			continue
 		case rules.covers(kind.category):
-			left := max(0, rules.Free-a.used[tierKey{f.month, of.number}]-f.used[of])
+			left := max(0, rules.Free-a.used[tierKey{p.meter.month, of.number}]-p.meter.used[of])
 			free.Free = rules.reason(kind.category)
 			share := min(units, left)
-			if tiered[of] > left { // the last one gets what rounding leaves
+			if tiered[of] > left { // the last flow gets what rounding leaves
 				share = min(share, int(mulDiv(uint64(units), uint64(left), uint64(tiered[of]))))
 			}
-			f.used[of] += share
+			p.meter.used[of] += share
 			tiered[of] -= units
 			units -= share
 			if share > 0 {
-				if err := f.add(free, share); err != nil {
+				if err := p.sums.add(free, share); err != nil {
 					return err
 				}
 			}
 		}
-		if err := f.charged(kind, rules.era, units); err != nil {
+		if err := p.addCharged(kind, rules.era, units); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// charged adds units that pay, each its volume tier.
-func (f *forecasting) charged(kind flow, in era, units int) error {
-	a, day := kind.account, dayOf(kind.account.time(f.now))
-	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.currency}}
-	price, ok := a.Rates.listed(kind.market, kind.category, in, day)
+// addCharged adds units that pay, each the price of its volume tier.
+func (p *projection) addCharged(kind flow, in ratecard.Era, units int) error {
+	a, day := kind.account, dayOf(kind.account.time(p.now))
+	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.Currency()}}
+	price, ok := a.Rates.list.Find(kind.market, kind.category, in, day)
 	if !ok {
 		c.Missing = true
-		return f.add(c, units)
+		return p.sums.add(c, units)
 	}
 	spent := volumeSpent{a.volume, priceKey{kind.market, kind.category}}
 	for units > 0 {
-		nth := a.volume.used[volumeKey{f.month, spent.priceKey}] + f.volume[spent] + 1
-		n, micros := units, price.micros
-		for _, t := range price.tiers {
-			if t.from <= nth && (t.to == 0 || nth <= t.to) {
-				micros = t.micros
-				if t.to > 0 {
-					n = min(n, t.to-nth+1)
+		nth := a.volume.used[volumeKey{p.meter.month, spent.priceKey}] + p.meter.volume[spent] + 1
+		n, micros := units, price.Micros
+		for _, t := range price.Tiers {
+			if t.From <= nth && (t.To == 0 || nth <= t.To) {
+				micros = t.Micros
+				if t.To > 0 {
+					n = min(n, t.To-nth+1)
 				}
 			}
 		}
-		amount, err := Money{micros, a.Rates.currency}.times(n)
+		amount, err := Money{micros, a.Rates.Currency()}.times(n)
 		if err != nil {
 			return err
 		}
 		c.Amount = amount
-		if err := f.add(c, n); err != nil {
+		if err := p.sums.add(c, n); err != nil {
 			return err
 		}
-		f.volume[spent] += n
+		p.meter.volume[spent] += n
 		units -= n
 	}
 	return nil
 }
 
 // missing lists the prices that no card has.
-func (f *forecasting) missing() (all []Gap) {
-	for _, c := range f.costs.sorted() {
+func (p *projection) missing() (all []Gap) {
+	for _, c := range p.sums.costs.sorted() {
 		if !c.Missing {
 			continue
 		}
 		gap := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
-		day := dayOf(time.Unix(0, f.now).UTC()).String() // of a price that was there, and is not any more
-		if before := f.gapOf[gap]; before != nil {
+		day := dayOf(time.Unix(0, p.now).UTC()).String() // of a price that was there, and is not any more
+		if before := p.meter.gapOf[gap]; before != nil {
 			day = before.Day
 		}
 		gap.Day, gap.Units = day, c.Units

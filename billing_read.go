@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"iter"
-	"runtime"
+
+	"github.com/chatapi-go/chatapi/internal/jsonl"
 )
 
 // plainActivity has the members of an Activity without its methods.
@@ -40,194 +40,57 @@ func (a *Activity) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-const (
-	activityChunk   = 256 << 10 // what one worker reads at a time
-	activityMaxLine = 1 << 20
-)
-
 // ReadActivities reads activities as JSON lines, for [Ledger.Load]: one
-// [Activity] a line; empty lines are passed over. A line that cannot be read is
+// [Activity] a line; empty lines are skipped. A line that cannot be read is
 // yielded as an [ErrInvalid] error that names it, and reading goes on with the
-// next one if the loop does. A line over 1 MiB, or an error of r, ends it.
+// next line if the loop does. A line over 1 MiB, or an error of r, ends it.
 // Lines are decoded on all processors, in order, with a few megabytes in
 // memory however long the input is. The sequence reads r once.
 func ReadActivities(r io.Reader) iter.Seq2[Activity, error] {
 	return func(yield func(Activity, error) bool) {
 		if r == nil {
-			yield(Activity{}, invalid("activities", "are missing"))
+			e := invalid("activities", "are missing")
+			e.Op = "ReadActivities"
+			yield(Activity{}, e)
 			return
 		}
-		in := &activityReader{r: r}
-		first, err := in.next()
-		if err != nil { // all of it, or nothing: not worth a goroutine
-			if new(activityDecoder).decode(&first).yield(yield) && !errors.Is(err, io.EOF) {
-				yield(Activity{}, err)
+		for a, err := range jsonl.Decode(r, newActivityDecoder) {
+			if err != nil {
+				err = activityError(err)
 			}
-			return
-		}
-		readParallel(in, first, yield)
-	}
-}
-
-// chunk is whole lines; line is the number of the first.
-type chunk struct {
-	text    []byte
-	line    int
-	read    []Activity
-	faults  []lineFault
-	decoded chan struct{}
-}
-
-// lineFault stands before read[at].
-type lineFault struct {
-	at  int
-	err error
-}
-
-func (c *chunk) yield(yield func(Activity, error) bool) bool {
-	faults := c.faults
-	for i := 0; i <= len(c.read); i++ {
-		for len(faults) > 0 && faults[0].at == i {
-			if !yield(Activity{}, faults[0].err) {
-				return false
+			if !yield(a, err) {
+				return
 			}
-			faults = faults[1:]
-		}
-		if i < len(c.read) && !yield(c.read[i], nil) {
-			return false
-		}
-	}
-	return true
-}
-
-// readParallel reads in the caller's goroutine, so that none is left behind in
-// a Read when the loop ends early.
-func readParallel(in *activityReader, first chunk, yield func(Activity, error) bool) {
-	workers := max(1, runtime.GOMAXPROCS(0))
-	work := make(chan *chunk, workers+1)
-	defer close(work)
-	for range workers {
-		go func() {
-			decoder := new(activityDecoder)
-			for c := range work {
-				decoder.decode(c)
-				c.decoded <- struct{}{}
-			}
-		}()
-	}
-	var queue, spare []*chunk
-	send := func(next chunk) {
-		c := &chunk{decoded: make(chan struct{}, 1)}
-		if n := len(spare); n > 0 {
-			c, spare = spare[n-1], spare[:n-1]
-		}
-		c.text, c.line = next.text, next.line
-		queue = append(queue, c)
-		work <- c
-	}
-	send(first)
-	var end error
-	for len(queue) > 0 {
-		for end == nil && len(queue) <= workers {
-			var next chunk
-			next, end = in.next()
-			send(next)
-		}
-		c := queue[0]
-		queue = queue[1:]
-		<-c.decoded
-		if !c.yield(yield) {
-			return
-		}
-		in.spare = append(in.spare, c.text)
-		spare = append(spare, c)
-	}
-	if !errors.Is(end, io.EOF) {
-		yield(Activity{}, end)
-	}
-}
-
-// activityReader cuts the input into chunks of whole lines.
-type activityReader struct {
-	r     io.Reader
-	carry []byte // the beginning of a line
-	line  int    // lines handed out
-	spare [][]byte
-}
-
-// next returns the next lines; with an error they are the last.
-func (in *activityReader) next() (chunk, error) {
-	var text []byte
-	if n := len(in.spare); n > 0 {
-		text, in.spare = in.spare[n-1][:0], in.spare[:n-1]
-	}
-	text = append(text, in.carry...)
-	in.carry = in.carry[:0]
-	c := chunk{line: in.line + 1}
-	for {
-		start := len(text)
-		if cap(text)-start < activityChunk/2 {
-			text = append(make([]byte, 0, start+activityChunk), text...)
-		}
-		n, err := io.ReadAtLeast(in.r, text[start:cap(text)], activityChunk/4)
-		text = text[:start+n]
-		if err != nil {
-			if errors.Is(err, io.ErrUnexpectedEOF) {
-				err = io.EOF
-			}
-			c.text = text
-			return c, err
-		}
-		if end := bytes.LastIndexByte(text, '\n') + 1; end > 0 {
-			in.carry = append(in.carry, text[end:]...)
-			c.text = text[:end]
-			in.line += bytes.Count(c.text, []byte{'\n'})
-			return c, nil
-		}
-		if len(text) > activityMaxLine {
-			return c, lineError(c.line, fmt.Errorf("is longer than %d bytes", activityMaxLine))
 		}
 	}
 }
 
-func lineError(line int, cause error) *Error {
-	e := invalid("activities", fmt.Sprintf("are unreadable: line %d: %s", line, cause))
-	e.cause = cause
+// activityError makes an [ErrInvalid] of the error of a line. An error of the
+// reader stays as it is.
+func activityError(err error) error {
+	line, ok := errors.AsType[*jsonl.LineError](err)
+	if !ok {
+		return err
+	}
+	e := invalid("activities", "are unreadable: "+line.Error())
+	e.Op, e.cause = "ReadActivities", line.Err
 	return e
 }
 
-// activityDecoder decodes the lines of chunks. It keeps the texts that repeat.
+// activityDecoder decodes lines. It keeps the texts that repeat.
 type activityDecoder struct{ texts map[string]string }
 
-// decodedTexts bounds what is kept.
+// decodedTexts is the largest number of texts that a decoder keeps.
 const decodedTexts = 1 << 15
 
-func (d *activityDecoder) decode(c *chunk) *chunk {
-	c.read, c.faults = c.read[:0], c.faults[:0]
-	line := c.line - 1
-	for rest := c.text; len(rest) > 0; {
-		var text []byte
-		text, rest, _ = bytes.Cut(rest, []byte{'\n'})
-		line++
-		text = bytes.Trim(text, " \t\r")
-		if line == 1 {
-			text = bytes.TrimPrefix(text, []byte("\ufeff"))
-		}
-		if len(text) == 0 {
-			continue
-		}
-		c.read = append(c.read, Activity{})
-		a := &c.read[len(c.read)-1]
-		if d.fast(text, a) {
-			continue
-		}
-		*a = Activity{}
-		if err := json.Unmarshal(text, a); err != nil {
-			c.read = c.read[:len(c.read)-1]
-			c.faults = append(c.faults, lineFault{len(c.read), lineError(line, err)})
-		}
+func newActivityDecoder() func(line []byte, a *Activity) error { return new(activityDecoder).decode }
+
+func (d *activityDecoder) decode(line []byte, a *Activity) error {
+	if d.fast(line, a) {
+		return nil
 	}
-	return c
+	*a = Activity{}
+	return json.Unmarshal(line, a)
 }
 
 // fast reads a flat object of plain strings without white space, which is what

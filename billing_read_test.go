@@ -79,7 +79,12 @@ func TestActivitiesThatCannotBeReadAreNamed(t *testing.T) {
 
 	_, faults := readActivities(nil)
 	require.Len(t, faults, 1)
-	assert.ErrorIs(t, faults[0], chatapi.ErrInvalid)
+	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are missing")
+	_, faults = readActivities(strings.NewReader("{"))
+	require.Len(t, faults, 1)
+	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are unreadable: line 1: unexpected end of JSON input")
+	_, faults = readActivities(io.MultiReader(strings.NewReader(good), iotest.ErrReader(io.ErrUnexpectedEOF)))
+	assert.Equal(t, []error{io.ErrUnexpectedEOF}, faults, "cut off, not ended")
 	got, faults := readActivities(strings.NewReader(""))
 	assert.Empty(t, faults)
 	assert.Empty(t, got)

@@ -1,12 +1,16 @@
 package chatapi
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
-// Difference is a conversation or message where Meta's status says something
-// else than the rules do. The bill follows the status.
+// Difference is a conversation or message about which Meta's status and the rules
+// disagree. The bill follows the status.
 type Difference struct {
 	Computed Charge // by the rules alone
 	Billed   Charge // as on the bill
@@ -16,41 +20,40 @@ type Difference struct {
 	Cause string
 }
 
-// Reconcile lists where what statuses reported changed the month's bill:
-// category, or charged and free. Use it to find out which events or
-// configuration the ledger lacks. A closed month has nothing left to compare
-// and is [ErrInvalid], so reconcile before [Ledger.Close].
+// Reconcile lists the conversations and messages of the month for which a status
+// changed the bill: another category, or charged instead of free, or free instead
+// of charged. Use it to find out which events or configuration the ledger lacks.
+// Reconcile before [Ledger.Close]: a closed month has nothing left to compare and
+// is [ErrInvalid].
 func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
+	const op = "Ledger.Reconcile"
 	if err := l.usableFor(month); err != nil {
-		return nil, err
+		return nil, ledgerError(op, err)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var all []Difference
 	for _, a := range l.accounts {
-		if a.closedUntil >= a.monthEnd(month) {
-			return nil, invalid("month", "is closed; reconcile it before")
+		if a.terms.ClosedUntil >= a.monthEnd(month) {
+			return nil, ledgerError(op, invalid("month", "is closed; reconcile it before"))
 		}
 	}
-	units := slices.DeleteFunc(l.units(month, nil), func(u *unit) bool { return u.kind == unitWindow }) // windows have no charges of their own
-	computed, billed := newMeter(month), newMeter(month)
+	units := slices.DeleteFunc(l.units(month, nil), func(u *ledger.Unit) bool { return u.Kind == ledger.UnitWindow }) // windows have no charges of their own
+	computed, billed := l.newMeter(month), l.newMeter(month)
 	computed.ignore = true
 	computed.all(units)
 	billed.all(units)
 	for i, u := range units {
 		c, b := computed.charges[i], billed.charges[i]
-		if u.report != nil && (c.Category != b.Category || (c.Free == "") != (b.Free == "")) {
-			all = append(all, Difference{c, b, *u.report, likelyCause(c, b)})
+		if u.Report != nil && (c.Category != b.Category || (c.Free == "") != (b.Free == "")) {
+			all = append(all, Difference{c, b, Reported(*u.Report), likelyCause(c, b)})
 		}
 	}
 	return all, nil
 }
 
 func likelyCause(computed, billed Charge) string {
-	free := computed.Free
-	if free == "" {
-		free = billed.Free
-	}
+	free := cmp.Or(computed.Free, billed.Free)
 	switch {
 	case (computed.Free == "") == (billed.Free == ""):
 		return "the template's category was changed by Meta, or the send named another"
@@ -75,19 +78,23 @@ type verdict struct {
 	charged  bool
 }
 
-// verdict reads what was reported of the message that opened the unit. A word
+// verdict reads what a status reported of the message that opened the unit. A word
 // that is not known here decides nothing.
-func (r *Reported) verdict(u unit) (v verdict) {
-	word := orElse(r.Category, r.Origin)
-	if u.kind == unitConversation {
-		word = orElse(r.Origin, r.Category)
+func (u unit) verdict() (v verdict) {
+	r := u.Report
+	if r == nil {
+		return verdict{}
 	}
-	switch category := normalCategory(word); category {
+	word := cmp.Or(r.Category, r.Origin)
+	if u.Kind == ledger.UnitConversation {
+		word = cmp.Or(r.Origin, r.Category)
+	}
+	switch category := ratecard.Category(word); category {
 	case CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryAuthenticationInternational, CategoryService,
 		CategoryUserInitiated, CategoryBusinessInitiated:
 		v.category = category
 	case CategoryReferral:
-		if u.kind == unitConversation {
+		if u.Kind == ledger.UnitConversation {
 			v.category = category
 		}
 	}
@@ -110,8 +117,8 @@ func (r *Reported) verdict(u unit) (v verdict) {
 // freeReason says why a unit is free that a status only calls not billable.
 func (u unit) freeReason(category string) FreeReason {
 	switch {
-	case u.free != "":
-		return u.free
+	case u.Free != "":
+		return FreeReason(u.Free)
 	case category == CategoryReferral:
 		return FreeEntryPoint
 	case u.rules.Model == ModelNBP:

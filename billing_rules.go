@@ -5,11 +5,12 @@ import (
 	"slices"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/ledger"
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
-// Model is a dated set of billing rules. The empty Model of an [Account] takes
-// for each message the one in force on its day.
+// Model is a dated set of billing rules. An [Account] with an empty Model takes
+// for each message the model in force on its day.
 type Model string
 
 // The models, by the day on which each came into force in the account's time
@@ -39,8 +40,8 @@ const (
 	AnchorFirstDelivered Anchor = "first_delivered"
 )
 
-// FreeReason says why a conversation or message costs nothing. The words are
-// those of Meta's statuses where it has one.
+// FreeReason says why a conversation or message costs nothing. Where Meta's
+// statuses have a word for the reason, it is that word.
 type FreeReason string
 
 // The reasons.
@@ -51,12 +52,12 @@ const (
 	FreeCustomerService FreeReason = "free_customer_service" // per message: in the service window or the number's free ones
 	FreeCareWindow      FreeReason = "care_window"           // until 2022-01-31: within 24 hours of the customer's message
 
-	// FreeOpenConversation is of quotes alone: the message joins an open
-	// conversation. Bills have no line for it.
+	// FreeOpenConversation means that the message joins an open conversation.
+	// Only quotes have it; bills have no line for such a message.
 	FreeOpenConversation FreeReason = "open_conversation"
 )
 
-// Scope is what shares a free tier.
+// Scope says who shares a free tier.
 type Scope string
 
 // The scopes.
@@ -66,39 +67,40 @@ const (
 )
 
 // Rule is one dated row of the billing rules: the model that is in force from a
-// day on, and what is free under it. [PublishedRules] has those that were
-// published, docs/billing.md how sure each is. To correct one, or to add one to
-// come, change that list and give it to [Account.Rules].
+// day on, and its free entry points and free tier. [PublishedRules] returns the
+// published rules, and docs/billing.md says how sure each of them is. To correct a
+// rule, or to add a future one, change that list and give it to [Account.Rules].
 type Rule struct {
 	// Since is the day on which the rule comes into force, at 00:00 in the
 	// account's time zone, as "2026-10-01". Only the first rule may leave it
 	// empty; it holds for the time before its day too.
 	Since string
 
-	// Model says what is billed: messages or conversations, and of which kind.
+	// Model says whether messages or conversations are billed, and which kinds.
 	Model Model
 
-	// EntryPoints are the entry points that make free what follows, and
-	// EntryPointLength for how long, from the delivery of the answer: at most a
-	// year. Both are empty where none is free, as under [ModelNBP].
+	// EntryPoints are the free entry points. After the delivery of an answer to
+	// one, everything is free for EntryPointLength, which is at most a year. Both
+	// are empty where no entry point is free, as under [ModelNBP].
 	EntryPoints      []EntryPoint
 	EntryPointLength time.Duration
 
 	// Free is how many conversations or messages of a month cost nothing, in
-	// order of opening or delivery; 0 is no free tier. The scope shares them;
-	// empty is [ScopeAccount].
+	// order of opening or delivery; 0 is no free tier. Scope says who shares
+	// them; an empty Scope is [ScopeAccount].
 	Free  int
 	Scope Scope
 
-	// Categories are those that the free tier takes, such as
-	// [CategoryService]; empty is every category.
+	// Categories are the categories in the free tier, such as
+	// [CategoryService]; an empty list is every category.
 	Categories []string
 }
 
-// PublishedRules returns the rules as they were published, in order of time, in
-// a list of your own. The anchor says by whom: [AnchorFirstInbound], or empty,
-// is Chat API, under whose model of 2022 only ads are free entry points;
-// [AnchorFirstDelivered] is Meta, who counts the button of a Facebook page too.
+// PublishedRules returns the rules as they were published, in order of time. The
+// list is yours to change. The anchor says who published them: Chat API for
+// [AnchorFirstInbound] or an empty anchor, with only ads as free entry points in
+// the model of 2022; Meta for [AnchorFirstDelivered], who counts the button of a
+// Facebook page too.
 func PublishedRules(anchor Anchor) []Rule {
 	pages := func() []EntryPoint { return []EntryPoint{EntryPointAd, EntryPointPageCTA} }
 	of2022 := pages
@@ -118,14 +120,15 @@ func PublishedRules(anchor Anchor) []Rule {
 	}
 }
 
-// modelEras are the models, and the era from which each takes its prices.
-var modelEras = map[Model]era{ModelNBP: eraNotification, ModelCBP2022: eraInitiated, ModelCBP2023: eraConversation,
-	ModelCBP2024: eraConversation, ModelPMP2025: eraMessage, ModelPMP2026: eraMessage}
+// modelEras are the known models, each with the era of its prices.
+var modelEras = map[Model]ratecard.Era{ModelNBP: ratecard.EraNotification, ModelCBP2022: ratecard.EraInitiated, ModelCBP2023: ratecard.EraConversation,
+	ModelCBP2024: ratecard.EraConversation, ModelPMP2025: ratecard.EraMessage, ModelPMP2026: ratecard.EraMessage}
 
-// rules are a [Rule] made ready.
+// rules are a [Rule] that was checked, in one account's time zone.
 type rules struct {
 	Rule
-	era era
+	from int64        // Unix nanoseconds
+	era  ratecard.Era // of its prices
 }
 
 // covers reports whether the free tier takes units of that category.
@@ -133,7 +136,7 @@ func (r *rules) covers(category string) bool {
 	return r.Free > 0 && (len(r.Categories) == 0 || slices.Contains(r.Categories, category))
 }
 
-// reason is what Meta's statuses call the free tier.
+// reason returns the word of Meta's statuses for the free tier.
 func (r *rules) reason(category string) FreeReason {
 	if r.Model == ModelPMP2026 && category == CategoryService {
 		return FreeCustomerService
@@ -141,22 +144,13 @@ func (r *rules) reason(category string) FreeReason {
 	return FreeTier
 }
 
-// timeline is the rules of one account by the instant at which each comes into
-// force in its time zone.
-type timeline []dated
-
-type dated struct {
-	from int64 // Unix nanoseconds
-	rules
-}
-
-// newTimeline checks the rules and lays them, or those of the one forced model,
-// out in the account's time zone.
-func newTimeline(all []Rule, forced Model, zone *time.Location) (timeline, *Error) {
+// newRules checks the rules. It returns them by the instant at which each comes
+// into force in the account's time zone; of a forced model only its own.
+func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 	if _, known := modelEras[forced]; !known && forced != "" {
 		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(forced), 32)))
 	}
-	var t timeline
+	var list []rules
 	var last ratecard.Day
 	for i, r := range all {
 		field := func(name string) string { return fmt.Sprintf("Rules[%d].%s", i, name) }
@@ -179,23 +173,39 @@ func newTimeline(all []Rule, forced Model, zone *time.Location) (timeline, *Erro
 		}
 		r.EntryPoints, r.Categories = slices.Clone(r.EntryPoints), slices.Clone(r.Categories)
 		for k, category := range r.Categories {
-			r.Categories[k] = normalCategory(category)
+			r.Categories[k] = ratecard.Category(category)
 		}
 		slices.Sort(r.EntryPoints)
 		slices.Sort(r.Categories)
-		start := int64(minNanos)
-		if len(t) > 0 {
+		start := int64(ledger.Never)
+		if len(list) > 0 {
 			start = time.Date(int(day/10000), time.Month(day/100%100), int(day%100), 0, 0, 0, 0, zone).UnixNano()
 		}
-		t = append(t, dated{start, rules{r, modelEras[r.Model]}})
+		list = append(list, rules{r, start, modelEras[r.Model]})
 	}
-	if len(t) == 0 {
+	if len(list) == 0 {
 		return nil, invalid("Model", fmt.Sprintf("is %s, which none of the Rules has", forced))
 	}
-	return t, nil
+	return list, nil
 }
 
-// check returns a field that is wrong, and what is wrong with it.
+// newTerms returns the part of the rules that the engine needs.
+func newTerms(anchor Anchor, all []rules) *ledger.Terms {
+	terms := &ledger.Terms{Anchored: anchor == AnchorFirstInbound, Eras: make([]ledger.Era, len(all)), ClosedUntil: ledger.Never}
+	for i, r := range all {
+		points := make([]string, len(r.EntryPoints))
+		for k, point := range r.EntryPoints {
+			points[k] = string(point)
+		}
+		terms.Eras[i] = ledger.Era{From: r.from, Model: string(r.Model), EntryPoints: points, EntryPointLength: int64(r.EntryPointLength)}
+	}
+	return terms
+}
+
+// rulesAt returns the rules in force at an instant.
+func (a *account) rulesAt(instant int64) *rules { return &a.rules[a.terms.At(instant)] }
+
+// check returns the first field that is wrong, and its problem.
 func (r *Rule) check() (field, problem string) {
 	_, known := modelEras[r.Model]
 	switch {
@@ -219,14 +229,4 @@ func (r *Rule) check() (field, problem string) {
 		return "Categories", "has an empty one"
 	}
 	return "", ""
-}
-
-// at returns the rules in force at an instant. The first hold before their day
-// too.
-func (t timeline) at(instant int64) *rules {
-	i := len(t) - 1
-	for i > 0 && t[i].from > instant {
-		i--
-	}
-	return &t[i].rules
 }

@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"strconv"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Money is an exact amount: millionths of a unit of one currency. It is never a
@@ -28,38 +30,14 @@ func ParseMoney(amount, currency string) (Money, error) {
 	if !isCurrency(currency) {
 		return Money{}, invalid("currency", fmt.Sprintf("%q is no ISO 4217 code, such as USD", clip(currency, 16)))
 	}
-	wrong := func() (Money, error) {
+	micros, ok := ratecard.ParseAmount(amount)
+	if !ok {
 		return Money{}, invalid("amount", fmt.Sprintf("%q is no decimal amount with at most six digits after the point", clip(amount, 32)))
-	}
-	digits, negative := strings.CutPrefix(amount, "-")
-	whole, fraction, pointed := strings.Cut(digits, ".")
-	if whole == "" || pointed && fraction == "" || len(fraction) > 6 || len(whole) > 12 {
-		return wrong()
-	}
-	var micros int64
-	for _, r := range whole + fraction + strings.Repeat("0", 6-len(fraction)) {
-		if r < '0' || r > '9' {
-			return wrong()
-		}
-		micros = micros*10 + int64(r-'0') // at most 18 digits: fits
-	}
-	if negative {
-		micros = -micros
 	}
 	return Money{micros, currency}, nil
 }
 
-func isCurrency(code string) bool {
-	if len(code) != 3 {
-		return false
-	}
-	for _, r := range code {
-		if r < 'A' || r > 'Z' {
-			return false
-		}
-	}
-	return true
-}
+func isCurrency(code string) bool { return ratecard.IsCurrency(code) }
 
 // Decimal returns the amount alone, exact, with two to six digits after the
 // point: "0.0325", "12.00". [ParseMoney] reads it back.

@@ -1,14 +1,12 @@
 package chatapi
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ratecard"
@@ -19,25 +17,10 @@ import (
 // each price from the card in force on the day in the account's time zone.
 // Rates never change once made and are safe for concurrent use. Get them from
 // [EmbeddedRates] or [ReadRates].
-type Rates struct {
-	currency string
-	prices   map[priceKey][]listed // by effective day
-	cards    []ratecard.Day        // days on which a card began
-}
+type Rates struct{ list *ratecard.List }
 
+// priceKey names the units whose volume is counted together.
 type priceKey struct{ market, category string }
-
-// listed is one printed price.
-type listed struct {
-	from   ratecard.Day
-	card   ratecard.Day // the card it was printed on; earlier than from for an announced change
-	micros int64
-	source priceSource
-	tiers  []tier // marginal prices for many messages, by from; empty without
-	banded bool   // read as the first of tiers
-}
-
-type priceSource struct{ status, text string }
 
 // Price is one price of a rate card, and what it is worth.
 type Price struct {
@@ -64,61 +47,21 @@ type Price struct {
 	Source string `json:"source,omitempty"`
 }
 
-// The eras in which prices are comparable: between them the billing unit or the
-// names of the categories changed, so no price is carried across.
-type era int
-
-const (
-	eraNotification era = iota // per template, until 2022-01-31
-	eraInitiated               // per conversation, by who began it
-	eraConversation            // per conversation, by category
-	eraMessage                 // per message
-)
-
-var eraStarts = []ratecard.Day{eraInitiated: 20220201, eraConversation: 20230601, eraMessage: 20250701}
-
-// eraOf returns the era of a price: that of its category, where only one era
-// has the category, else that of its day.
-func eraOf(category string, day ratecard.Day) era {
-	if category == CategoryUserInitiated || category == CategoryBusinessInitiated {
-		return eraInitiated
-	}
-	for e := eraMessage; e > eraNotification; e-- {
-		if day >= eraStarts[e] {
-			return e
-		}
-	}
-	return eraNotification
-}
-
 // EmbeddedRates returns the cards of Meta that this package carries in that
 // currency, with their gaps: USD from 2022-02-01 on, EUR of 2022-02-01 and
 // 2026-07-01, INR of 2025-10-01. Some are copies, some are derived from a
 // reseller's prices; [Price.Status] says which. Another currency is [ErrInvalid]:
 // prices are never converted, because each card is rounded on its own.
 func EmbeddedRates(currency string) (*Rates, error) {
-	all, err := embeddedRates()
-	if err != nil {
-		return nil, err
+	lists := ratecard.Embedded()
+	if list, ok := lists[currency]; ok {
+		return &Rates{list}, nil
 	}
-	if rates, ok := all[currency]; ok {
-		return rates, nil
-	}
-	have := strings.Join(slices.Sorted(maps.Keys(all)), ", ")
-	return nil, invalid("currency", fmt.Sprintf("%q has no embedded cards, only %s have; give ReadRates your own", clip(currency, 16), have))
+	have := strings.Join(slices.Sorted(maps.Keys(lists)), ", ")
+	e := invalid("currency", fmt.Sprintf("%q has no embedded cards, only %s have; give ReadRates your own", clip(currency, 16), have))
+	e.Op = "EmbeddedRates"
+	return nil, e
 }
-
-var embeddedRates = sync.OnceValues(func() (map[string]*Rates, error) {
-	rows, err := csv.NewReader(strings.NewReader(ratecard.Sources)).ReadAll()
-	if err != nil {
-		return nil, fmt.Errorf("chatapi: embedded sources: %w", err)
-	}
-	sources := map[string]priceSource{}
-	for _, row := range rows[1:] {
-		sources[row[0]] = priceSource{status: row[1], text: row[2]}
-	}
-	return readCards(func(id string) priceSource { return sources[id] }, strings.NewReader(ratecard.Cards), strings.NewReader(ratecard.Tiers))
-})
 
 // ReadRates reads rate cards of your own from CSV with a header line, all rows
 // in one currency. A comma or a semicolon separates the columns:
@@ -134,32 +77,35 @@ var embeddedRates = sync.OnceValues(func() (map[string]*Rates, error) {
 //
 // Tiers may come as a file of their own, given as one more reader. They follow
 // each other without a hole, and the first, from message 0 or 1 or without a
-// from_message, is the list price. Other columns are passed over. The error is
-// [ErrInvalid] and names line and column; a price given twice is one.
+// from_message, is the list price. ReadRates ignores other columns. The error is
+// [ErrInvalid] and names line and column; a price given twice is an error, too.
 func ReadRates(cards io.Reader, more ...io.Reader) (*Rates, error) {
+	refuse := func(problem string, cause error) (*Rates, error) {
+		e := invalid("cards", problem)
+		e.Op, e.cause = "ReadRates", cause
+		return nil, e
+	}
 	files := append([]io.Reader{cards}, more...)
 	if slices.Contains(files, nil) {
-		return nil, invalid("cards", "are missing")
+		return refuse("are missing", nil)
 	}
-	all, err := readCards(func(text string) priceSource { return priceSource{text: text} }, files...)
+	byCurrency, err := ratecard.Read(files...)
 	if err != nil {
-		return nil, err
+		return refuse("are unreadable: "+err.Error(), err)
 	}
-	if len(all) != 1 {
-		return nil, invalid("cards", fmt.Sprintf("hold %d currencies; read each currency by itself", len(all)))
+	lists := slices.Collect(maps.Values(byCurrency))
+	if len(lists) != 1 {
+		return refuse(fmt.Sprintf("hold %d currencies; read each currency by itself", len(lists)), nil)
 	}
-	for _, rates := range all {
-		return rates, nil
-	}
-	return nil, nil // unreachable: there is exactly one
+	return &Rates{lists[0]}, nil
 }
 
 // Currency returns the currency of all prices.
 func (r *Rates) Currency() string {
-	if r == nil {
+	if r == nil || r.list == nil {
 		return ""
 	}
-	return r.currency
+	return r.list.Currency
 }
 
 // Price returns the price of one conversation or message in that market and
@@ -169,8 +115,8 @@ func (r *Rates) Currency() string {
 // market. Without a price the error is [ErrNoPrice], a [*Gap] by errors.As.
 func (r *Rates) Price(market, category string, t time.Time) (Price, error) {
 	day := dayOf(t)
-	category = normalCategory(category)
-	if price, ok := r.find(market, category, eraOf("", day), day); ok {
+	category = ratecard.Category(category)
+	if price, ok := r.find(market, category, ratecard.EraOf(day), day, 1); ok {
 		return price, nil
 	}
 	return Price{}, noPrice("Price", []*Gap{{Market: market, Category: category, Currency: r.Currency(), Day: day.String()}})
@@ -197,56 +143,35 @@ func (r *Rates) Tiers(market, category string, t time.Time) ([]Tier, error) {
 	if _, err := r.Price(market, category, t); err != nil {
 		return nil, err
 	}
-	category = normalCategory(category)
 	day := dayOf(t)
-	p, _ := r.listed(market, category, eraOf("", day), day)
-	if len(p.tiers) == 0 {
-		return []Tier{{From: 1, Amount: Money{p.micros, r.currency}}}, nil
+	p, _ := r.list.Find(market, ratecard.Category(category), ratecard.EraOf(day), day)
+	if len(p.Tiers) == 0 {
+		return []Tier{{From: 1, Amount: Money{p.Micros, r.list.Currency}}}, nil
 	}
-	tiers := make([]Tier, len(p.tiers))
-	for i, t := range p.tiers {
-		tiers[i] = Tier{From: t.from, To: t.to, Amount: Money{t.micros, r.currency}}
+	tiers := make([]Tier, len(p.Tiers))
+	for i, t := range p.Tiers {
+		tiers[i] = Tier{From: t.From, To: t.To, Amount: Money{t.Micros, r.list.Currency}}
 	}
 	return tiers, nil
 }
 
-// find looks for the latest list price of that era on or before day.
-func (r *Rates) find(market, category string, in era, day ratecard.Day) (Price, bool) {
-	return r.findNth(market, category, in, day, 1)
-}
-
-// findNth is find for the nth charged message of the month, which may fall into
-// a volume tier.
-func (r *Rates) findNth(market, category string, in era, day ratecard.Day, nth int) (Price, bool) {
-	p, ok := r.listed(market, category, in, day)
+// find returns the latest price of that era which began on or before day. It
+// takes the volume tier of the nth charged message of the month.
+func (r *Rates) find(market, category string, in ratecard.Era, day ratecard.Day, nth int) (Price, bool) {
+	if r == nil {
+		return Price{}, false
+	}
+	p, ok := r.list.Find(market, category, in, day)
 	if !ok {
 		return Price{}, false
 	}
-	newer := slices.ContainsFunc(r.cards, func(card ratecard.Day) bool {
-		return card > p.card && card > p.from && card <= day && eraOf("", card) == in
-	})
-	price := Price{Amount: Money{p.micros, r.currency}, Since: p.from.String(), Estimate: newer,
-		Status: p.source.status, Source: p.source.text}
-	for _, t := range p.tiers {
-		if t.from > 1 && t.from <= nth {
-			price.Amount.Micros, price.Tier = t.micros, t.from
-			price.Status, price.Source = t.source.status, t.source.text
-		}
+	price := Price{Amount: Money{p.Micros, r.list.Currency}, Since: p.From.String(), Estimate: r.list.Outdated(p, in, day),
+		Status: p.Source.Status, Source: p.Source.Text}
+	if t, ok := p.Tier(nth); ok {
+		price.Amount.Micros, price.Tier = t.Micros, t.From
+		price.Status, price.Source = t.Source.Status, t.Source.Text
 	}
 	return price, true
-}
-
-func (r *Rates) listed(market, category string, in era, day ratecard.Day) (listed, bool) {
-	if r == nil {
-		return listed{}, false
-	}
-	prices := r.prices[priceKey{market, category}]
-	for i := len(prices) - 1; i >= 0; i-- {
-		if p := prices[i]; p.from <= day && eraOf(category, p.from) == in {
-			return p, true
-		}
-	}
-	return listed{}, false
 }
 
 // Gap is a price that no card has. It is an error that errors.Is matches with

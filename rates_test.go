@@ -81,6 +81,7 @@ func TestAMissingPriceIsAnErrorThatNamesIt(t *testing.T) {
 	_, err = chatapi.EmbeddedRates("JPY")
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 	assert.ErrorContains(t, err, "EUR, INR, USD")
+	assert.ErrorContains(t, err, "chatapi: EmbeddedRates: currency ")
 }
 
 func TestReadRates(t *testing.T) {
@@ -140,7 +141,9 @@ func TestReadRatesRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, problem, text)
 	}
 	_, err := chatapi.ReadRates(nil)
-	assert.ErrorIs(t, err, chatapi.ErrInvalid)
+	assert.EqualError(t, err, "chatapi: ReadRates: cards are missing")
+	_, err = chatapi.ReadRates(strings.NewReader("x"))
+	assert.EqualError(t, err, "chatapi: ReadRates: cards are unreadable: line 1: there is no column market")
 	_, err = chatapi.ReadRates(failingReader{})
 	assert.ErrorIs(t, err, errCardFile)
 	_, err = chatapi.ReadRates(strings.NewReader(head+"Brazil,utility,USD,0.1,2025-07-01\n"), strings.NewReader("x"))

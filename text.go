@@ -2,7 +2,6 @@ package chatapi
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -123,5 +122,3 @@ func article(noun string) string {
 	}
 	return "a " + noun
 }
-
-func orElse(text, other string) string { return cmp.Or(text, other) }

@@ -124,7 +124,7 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 	out, log, err := billing(t, bad+strings.Repeat("x\n", 30), "-continue", "-")
 	require.NoError(t, err)
 	assert.Contains(t, out, "Total    0.0034  USD")
-	assert.Contains(t, log, "passed over: chatapi: activities are unreadable: line 1: ")
+	assert.Contains(t, log, "passed over: chatapi: ReadActivities: activities are unreadable: line 1: ")
 	assert.Contains(t, log, "passed over: event 8: ", "an activity without an instant")
 	assert.Contains(t, log, "passed over: 32 lines in all")
 }

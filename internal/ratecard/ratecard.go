@@ -1,13 +1,13 @@
-// Package ratecard holds WhatsApp's price lists as data: the cards that could
-// be found, where each was found, and which phone number belongs to which
-// pricing market on which day. It parses the markets; the cards have the form
-// that chatapi.ReadRates reads.
+// Package ratecard reads rate cards and finds prices in them. It also holds
+// WhatsApp's own cards, as far as they could be found, and knows which phone
+// number belongs to which pricing market on which day.
 //
-// Collected 2026-11-23 from public pages. cards.csv names a source for every
-// price; sources.csv gives that source's text and status: original (a byte copy
-// of Meta's file), copy (printed by a third party), derived (computed from a
-// reseller's price), partial (some markets only). A market or category that is
-// not in a card was not found; it is not free.
+// The data was collected on 2026-11-23 from public pages. cards.csv has every
+// price: the card that printed it and the id of its source. tiers.csv has every
+// known volume tier. sources.csv gives the text and the status of each source:
+// original (a byte copy of Meta's file), copy (printed by a third party), derived
+// (computed from a reseller's price), partial (some markets only). If a card
+// lacks a market or a category, the price was not found; it is not free.
 package ratecard
 
 import (
@@ -18,23 +18,6 @@ import (
 	"strings"
 	"sync"
 )
-
-// Cards is every price: market, category, currency, price, effective_from, the
-// card it was printed on, and the id of its source.
-//
-//go:embed cards.csv
-var Cards string
-
-// Tiers is every known volume tier, in the same form with the first and last
-// charged message of each.
-//
-//go:embed tiers.csv
-var Tiers string
-
-// Sources explains the source ids of Cards and Tiers.
-//
-//go:embed sources.csv
-var Sources string
 
 //go:embed markets.csv
 var marketsCSV string

@@ -53,19 +53,19 @@ func TestOneSpanHoldsOnEachDay(t *testing.T) {
 // The data was compared cell by cell with its sources when it was collected;
 // these sums notice a change of it.
 func TestTheDataIsAsItWasAudited(t *testing.T) {
-	read := func(text string) [][]string {
+	rowsOf := func(text string) [][]string {
 		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
 		require.NoError(t, err)
 		return rows[1:]
 	}
 	status := map[string]string{}
-	for _, row := range read(Sources) {
+	for _, row := range rowsOf(sourcesCSV) {
 		status[row[0]] = row[1]
 		assert.NotEmpty(t, row[2])
 	}
 	sum := func(text string, day, source int) (map[string]int, map[string]int) {
 		rows, tenThousandths := map[string]int{}, map[string]int{}
-		for _, row := range read(text) {
+		for _, row := range rowsOf(text) {
 			digits := strings.Replace(row[3], ".", "", 1)
 			require.Len(t, strings.Split(row[3], ".")[1], 4, row)
 			n, err := strconv.Atoi(digits)
@@ -77,10 +77,10 @@ func TestTheDataIsAsItWasAudited(t *testing.T) {
 		}
 		return rows, tenThousandths
 	}
-	rows, prices := sum(Cards, 5, 6)
+	rows, prices := sum(cardsCSV, 5, 6)
 	assert.Equal(t, map[string]int{"2022-02-01 EUR": 64, "2022-02-01 USD": 58, "2023-06-01 USD": 51, "2024-11-01 USD": 130, "2025-07-01 USD": 52, "2025-10-01 INR": 105, "2025-10-01 USD": 105, "2026-01-01 USD": 105, "2026-04-01 USD": 105, "2026-07-01 EUR": 123, "2026-07-01 USD": 39, "2026-10-01 USD": 188}, rows)
 	assert.Equal(t, map[string]int{"2022-02-01 EUR": 24998, "2022-02-01 USD": 26999, "2023-06-01 USD": 23398, "2024-11-01 USD": 37758, "2025-07-01 USD": 21128, "2025-10-01 INR": 2619316, "2025-10-01 USD": 35701, "2026-01-01 USD": 34698, "2026-04-01 USD": 34772, "2026-07-01 EUR": 34435, "2026-07-01 USD": 13189, "2026-10-01 USD": 53637}, prices)
-	rows, prices = sum(Tiers, 4, 7)
+	rows, prices = sum(tiersCSV, 4, 7)
 	assert.Equal(t, map[string]int{"2026-04-01 USD": 438}, rows)
 	assert.Equal(t, map[string]int{"2026-04-01 USD": 83127}, prices)
 }
