@@ -246,9 +246,9 @@ func list(least, most int, item check) check {
 		case !ok:
 			return "must be an array"
 		case len(items) < least:
-			return fmt.Sprintf("must have at least %d", least)
+			return fmt.Sprintf("must have at least %d items", least)
 		case most > 0 && len(items) > most:
-			return fmt.Sprintf("has %d of at most %d", len(items), most)
+			return fmt.Sprintf("has %d of at most %d items", len(items), most)
 		}
 		for i, v := range items {
 			if problem := item(v); problem != "" {

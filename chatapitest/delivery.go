@@ -25,6 +25,7 @@ type webhook struct {
 	depth int // see request.depth
 }
 
+// delivery is a delivery in the outbox.
 type delivery struct {
 	Delivery
 	depth int
@@ -36,8 +37,8 @@ type outbox struct {
 	running bool
 	current *delivery
 
-	// announced counts the requests whose webhooks will be queued after the reply.
-	// Until then the outbox is not done.
+	// announced counts the requests and acts whose webhooks are not queued yet.
+	// Until they are, the outbox is not done.
 	announced int
 
 	socket bool          // the current delivery uses a real connection
@@ -49,6 +50,7 @@ type outbox struct {
 // an act of a customer or a request from outside the handlers.
 const maxDepth = 100
 
+// settle waits until the outbox is done; inside a webhook handler it does not wait.
 func (a *API) settle() {
 	if a.insideHandler() {
 		return
@@ -70,7 +72,8 @@ func (a *API) settle() {
 
 func (o *outbox) done() bool { return !o.running && o.announced == 0 }
 
-// tell wakes who waits, if the queue is done; API.mu is held.
+// wakeWaiters ends the waiting of settle if the outbox is done; the caller holds
+// API.mu.
 func (o *outbox) wakeWaiters() {
 	if o.done() && o.idle != nil {
 		close(o.idle)
@@ -78,9 +81,10 @@ func (o *outbox) wakeWaiters() {
 	}
 }
 
-// announce counts webhooks that send will queue; the caller holds mu.
+// announce counts the webhooks of one request or act, which send will queue. It
+// drops those without a body. The caller holds mu.
 func (a *API) announce(webhooks []webhook) []webhook {
-	webhooks = slices.DeleteFunc(webhooks, func(c webhook) bool { return c.body == nil })
+	webhooks = slices.DeleteFunc(webhooks, func(w webhook) bool { return w.body == nil })
 	if len(webhooks) > 0 {
 		a.outbox.announced++
 	}
@@ -109,11 +113,11 @@ func (a *API) send(webhooks []webhook) {
 	if a.quirks[DoubleDeliveries] {
 		copies = 2
 	}
-	for _, c := range webhooks {
+	for _, w := range webhooks {
 		for _, h := range a.hooks {
 			for range copies {
 				if !h.disabled {
-					a.outbox.queue = append(a.outbox.queue, &delivery{Delivery{URL: h.url, Body: c.body}, c.depth})
+					a.outbox.queue = append(a.outbox.queue, &delivery{Delivery{URL: h.url, Body: w.body}, w.depth})
 				}
 			}
 		}
@@ -189,7 +193,7 @@ func (a *API) finish(problem string) {
 // of the last try.
 func (a *API) deliver(d *delivery) (problem string) {
 	if d.depth > maxDepth {
-		a.report("%d webhooks led to one another: does the bot answer its own messages (fromMe)?", d.depth)
+		a.report("%d webhooks followed from one another: does the bot answer its own messages (fromMe)?", d.depth)
 		return "the chain of deliveries does not end"
 	}
 	a.mu.Lock()

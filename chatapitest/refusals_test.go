@@ -40,7 +40,7 @@ var refusals = []struct {
 	{"unknown file", "sendFile", `{"phone":"12025550143","mediaId":"17","mediaType":"image"}`, 200, "The media id does not exist."},
 	{"voice that is an image", "sendFile", `{"phone":"12025550143","body":"https://files.example.com/a.png","filename":"a.png","voice":true}`, 400, "voice needs an audio file"},
 	{"long caption", "sendFile", `{"phone":"12025550143","body":"https://f.example/a.png","filename":"a.png","caption":"` + strings.Repeat("x", 1025) + `"}`, 400, "1025 of at most 1024"},
-	{"sticker twice", "sendSticker", `{"phone":"12025550143","link":"https://f.example/a.webp","mediaId":"17"}`, 400, "one of them"},
+	{"sticker twice", "sendSticker", `{"phone":"12025550143","link":"https://f.example/a.webp","mediaId":"17"}`, 400, "link or mediaId, not both"},
 	{"latitude", "sendLocation", `{"phone":"12025550143","lat":"91","lng":"0"}`, 400, "lat must be a decimal number from -90 to 90"},
 	{"latitude as number", "sendLocation", `{"phone":"12025550143","lat":38,"lng":"0"}`, 400, "lat must be a text"},
 	{"contact without a name", "sendContact", `{"phone":"12025550143","contacts":[{"name":{"formatted_name":"A"}}]}`, 400, "first_name or last_name"},

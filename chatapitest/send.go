@@ -255,7 +255,7 @@ func readButtons(a *API, r *request) (outgoing, *answer) {
 		s.received.Buttons = append(s.received.Buttons, Button{ID: button.text("id"), Title: button.text("title"), kind: "button_reply"})
 	}
 	if len(s.received.Buttons) > 3 {
-		bad := refuse("sections has %d of at most 3", len(s.received.Buttons))
+		bad := refuse("sections has %d of at most 3 items", len(s.received.Buttons))
 		return s, &bad
 	}
 	for i, b := range s.received.Buttons {
@@ -372,7 +372,7 @@ func readFile(a *API, r *request) (outgoing, *answer) {
 
 func readSticker(a *API, r *request) (outgoing, *answer) {
 	if r.body.has("link") == r.body.has("mediaId") {
-		bad := refuse("give link or mediaId, one of them")
+		bad := refuse("give link or mediaId, not both")
 		return outgoing{}, &bad
 	}
 	file := &ReceivedFile{Type: chatapi.TypeSticker, ID: r.body.text("mediaId"), URL: r.body.text("link"), MIMEType: "image/webp"}

@@ -39,7 +39,7 @@ type request struct {
 	// for a request from outside, 1 for a bot's answer to a customer.
 	depth int
 
-	// failure is the text of a failed status that a Fault asks for.
+	// failure is the text of the failed status that a Fault requests.
 	failure string
 
 	// webhooks are sent after the reply.

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// hook is one address of the webhook list.
+// hookAddress is one address of the webhook list.
 type hookAddress struct {
 	url      string
 	disabled bool
