@@ -16,18 +16,18 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// API is a fake Chat API with one channel. Make it with [New] in a test or with
-// [Start] in a program. All its methods are safe for concurrent use.
+// API is a fake Chat API with one channel. Use [New] in a test and [Start] in a
+// program. All its methods are safe for concurrent use.
 type API struct {
-	// URL and Token are the two strings of the cabinet, for [chatapi.New]. The
-	// address is answered by Transport only; see [API.Listen] for a real port.
+	// URL and Token are the channel's API URL and token, for [chatapi.New]. Only
+	// Transport reaches that address; [API.Listen] opens a real port.
 	URL   string
 	Token string
 
 	// Transport carries requests to the fake in memory, on the caller's own
-	// goroutine: no sockets, so hours pass in microseconds inside a
-	// testing/synctest bubble. It honours the request's context, and any host
-	// but the fake's own is an unknown host.
+	// goroutine. It uses no sockets and so works inside a testing/synctest
+	// bubble. It obeys the request's context. A request to any other host fails
+	// with "no such host".
 	Transport http.RoundTripper
 
 	channel  string
@@ -48,16 +48,16 @@ type API struct {
 	closed   bool
 	servers  []*http.Server
 	hosts    map[string]bool
-	files    string // the address under which media lies
+	files    string // the address below which the fake serves media
 
-	blocked string            // the text of a blocked subscription
-	expired bool              // Token is no longer good
-	tokens  map[string]string // tokens of other channels
+	blocked string            // the text of a blocked subscription; empty if not blocked
+	expired bool              // Token has expired
+	tokens  map[string]string // tokens of other channels, with their channel ids
 
 	calls  Calls
 	faults []*Fault
 
-	state     string // of the channel: "connected"
+	state     string // of the channel, such as "connected"
 	profile   object
 	settings  map[string]bool
 	templates []*template
@@ -68,14 +68,14 @@ type API struct {
 	messages  map[string]*message // the history by id
 	family    families
 
-	hooks       []*hook
+	hooks       []*hookAddress
 	receivers   map[string]http.Handler
 	outbox      outbox
 	delivered   []Delivery
 	undelivered []Delivery
 }
 
-// Option changes a fake in [New] and [Start].
+// Option configures a fake in [New] and [Start].
 type Option func(*options)
 
 type options struct {
@@ -90,50 +90,51 @@ type options struct {
 	pause   time.Duration
 }
 
-// At sets the fake's clock to an instant, from which it runs on as package time
-// does. Without it the clock is package time, which begins on 2000-01-01 inside
-// a synctest bubble: before every price.
+// At sets the fake's clock to an instant. From there the clock runs on with
+// package time. By default the clock is package time, which begins on 2000-01-01
+// inside a synctest bubble: before the first published price.
 //
-// What compares the service's time with the client's, such as
-// [chatapi.Client.Resolve], needs both clocks alike: sleep inside a bubble
-// instead of using At and [API.Advance].
+// Code that compares the service's time with the client's, such as
+// [chatapi.Client.Resolve], needs both clocks to agree. To test such code, sleep
+// inside a bubble instead of using At and [API.Advance].
 func At(instant time.Time) Option { return func(o *options) { o.at = instant } }
 
-// Seed makes the ids that the fake gives out others than those of the default
-// seed 1. The same seed and the same requests give the same ids.
+// Seed sets the seed of the ids that the fake generates; the default is 1. The
+// same seed and the same requests give the same ids.
 func Seed(n uint64) Option { return func(o *options) { o.seed = n } }
 
-// Channel sets the channel id; the default is "ABC100000001".
+// Channel sets the channel id, 1 to 64 letters, digits, dashes and underscores;
+// the default is "ABC100000001".
 func Channel(id chatapi.ChannelID) Option { return func(o *options) { o.channel = string(id) } }
 
-// Phone sets the business number in digits; the default is "12025550100".
+// Phone sets the business number, 6 to 15 digits; the default is "12025550100".
 func Phone(number string) Option { return func(o *options) { o.phone = digits(number) } }
 
 // Token sets the channel's token; the default is derived from the seed.
 func Token(token string) Option { return func(o *options) { o.token = token } }
 
-// Quirks switches on habits of the real service that the fake has not by
-// default.
+// Quirks switches on habits of the real service that are off by default.
 func Quirks(quirks ...Quirk) Option {
 	return func(o *options) { o.quirks = append(o.quirks, quirks...) }
 }
 
-// ApproveAfter sets how long, by the fake's clock, a new template is PENDING
-// before it is approved. The default 0 approves it by the next request; a
-// negative duration leaves it to [API.Approve] and [API.Reject].
+// ApproveAfter sets how long a new template stays PENDING, by the fake's clock,
+// before it is approved. With the default 0 it is approved by the next request.
+// With a negative duration only [API.Approve] and [API.Reject] decide.
 func ApproveAfter(d time.Duration) Option { return func(o *options) { o.approve = d } }
 
-// Redeliver sets how often a webhook is tried in all until it is answered with
-// 200, and the pause between two tries. The default is no pause and, as the web
-// product did, 20 tries while the setting guaranteedHooks is on; 3 without it.
+// Redeliver sets how many times the fake tries a webhook in all, until it is
+// answered with 200, and the pause between two tries. By default there is no
+// pause, and there are 20 tries while the setting guaranteedHooks is on, as the
+// web product did, and otherwise 3. That number also holds if tries is 0.
 func Redeliver(tries int, pause time.Duration) Option {
 	return func(o *options) { o.tries, o.pause = tries, pause }
 }
 
-// New returns a fake for one test. It is closed when the test ends, and the
-// test fails when a webhook handler panics, when the bot under test answers
-// itself, or when a customer is told to do what is impossible, such as tapping
-// a button that was never sent.
+// New returns a fake for one test and closes it when the test ends. The test
+// fails if an option is wrong, if a webhook handler panics, if the bot under test
+// answers its own messages, or if a customer is asked to do something impossible,
+// such as tapping a button that was never sent.
 func New(tb testing.TB, opts ...Option) *API {
 	if tb != nil {
 		tb.Helper()
@@ -150,9 +151,9 @@ func New(tb testing.TB, opts ...Option) *API {
 	return a
 }
 
-// Start returns a fake for a program, which must close it. What would fail a
-// test is in [API.Err]. The error names a wrong option; the fake is usable all
-// the same, with the default in its place.
+// Start returns a fake for a program, which must close it. [API.Err] returns the
+// problems that would fail a test. The error names the wrong options; the fake is
+// usable all the same and has the defaults in their place.
 func Start(opts ...Option) (*API, error) {
 	o := options{seed: 1, channel: "ABC100000001", phone: "12025550100"}
 	for _, opt := range opts {
@@ -162,15 +163,15 @@ func Start(opts ...Option) (*API, error) {
 	}
 	var problem error
 	if !channelPattern.MatchString(o.channel) {
-		problem = errors.Join(problem, fmt.Errorf("Channel: %q is not letters and digits", o.channel))
+		problem = errors.Join(problem, fmt.Errorf("Channel: %q must be 1 to 64 letters, digits, dashes or underscores", o.channel))
 		o.channel = "ABC100000001"
 	}
 	if !phonePattern.MatchString(o.phone) {
-		problem = errors.Join(problem, fmt.Errorf("Phone: %q is not 6 to 15 digits", o.phone))
+		problem = errors.Join(problem, fmt.Errorf("Phone: %q must be 6 to 15 digits", o.phone))
 		o.phone = "12025550100"
 	}
 	if o.tries < 0 || o.pause < 0 {
-		problem = errors.Join(problem, errors.New("Redeliver: is negative"))
+		problem = errors.Join(problem, errors.New("Redeliver: tries and pause must not be negative"))
 		o.tries, o.pause = 0, 0
 	}
 	a := &API{
@@ -194,22 +195,22 @@ func Start(opts ...Option) (*API, error) {
 		a.offset = time.Until(o.at)
 	}
 	a.stopping, a.stop = context.WithCancel(context.Background())
-	a.Transport = &memory{a}
+	a.Transport = &memoryTransport{a}
 	return a, problem
 }
 
-// apiHost is where the fake lives in memory, and mediaHost where the files that
-// customers send are kept. Neither name exists on any network.
+// apiHost is the fake's host in memory, and mediaHost the host of the files that
+// customers send. Neither name exists on any network.
 const (
 	apiHost   = "chatapi.test"
 	mediaHost = "media.chatapi.test"
 )
 
-// Client returns a client that is wired to the fake in memory, downloads of
-// customers' files included: it has [chatapi.WithHTTPClient] and
-// [chatapi.WithUnguardedMediaTransport] with Transport, before opts. With an
-// option that [chatapi.New] refuses, the test fails; in a program, every call of
-// the client fails with that error.
+// Client returns a client that reaches the fake in memory, also to download
+// customers' files: before opts it has [chatapi.WithHTTPClient] and
+// [chatapi.WithUnguardedMediaTransport], both with Transport. If [chatapi.New]
+// refuses an option, the test fails; in a program, every call of the client
+// returns that error.
 func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 	client, err := chatapi.New(a.URL, a.Token, append([]chatapi.Option{
 		chatapi.WithHTTPClient(&http.Client{Transport: a.Transport}),
@@ -224,10 +225,11 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 	return client
 }
 
-// Listen serves the fake on a free loopback port too, for browsers and other
+// Listen serves the fake on a free loopback port as well, for browsers and other
 // languages, and returns the API URL there. Files that customers send from now on
-// lie there as well. It cannot be used inside a synctest bubble, which real
-// sockets would block. Close ends it.
+// are served there too. Do not use it inside a synctest bubble, whose clock stands
+// still while a goroutine waits for a socket. It fails if the port cannot be
+// opened or the fake is closed. Close closes the port.
 func (a *API) Listen() (apiURL string, err error) {
 	listener, err := (&net.ListenConfig{}).Listen(a.stopping, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -247,16 +249,16 @@ func (a *API) Listen() (apiURL string, err error) {
 	a.mu.Unlock()
 	go func() {
 		defer a.workers.Done()
-		_ = server.Serve(listener) // always an error, once it is closed
+		_ = server.Serve(listener) // returns an error in any case, when Close is called
 	}()
 	return "http://" + listener.Addr().String() + "/" + a.channel, nil
 }
 
 var errClosed = errors.New("chatapitest: the fake is closed")
 
-// Close ends the fake: no request is answered and no webhook delivered any
-// more. It returns when its goroutines have ended (called by a webhook handler,
-// it does not wait for that handler). Closing twice is harmless.
+// Close ends the fake: it answers no more requests and delivers no more webhooks.
+// Close returns when the fake's goroutines have ended; called by a webhook
+// handler, it does not wait for that handler. Closing twice is harmless.
 func (a *API) Close() {
 	inside := a.insideHandler()
 	a.mu.Lock()
@@ -276,19 +278,19 @@ func (a *API) Close() {
 	}
 	a.outbox.close()
 	a.mu.Lock()
-	a.tb = nil // its test is over; what comes now can only be kept
+	a.tb = nil // a test that is over must not be failed; Err keeps later problems
 	a.mu.Unlock()
 }
 
-// Err returns everything that went wrong on the side of the fake: what fails a
-// test made with [New].
+// Err returns the problems that fail a test made with [New], joined into one
+// error; nil if there were none.
 func (a *API) Err() error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return errors.Join(a.problems...)
 }
 
-// report fails the test, or keeps the problem for Err.
+// report keeps a problem for Err and fails the test, if there is one.
 func (a *API) report(format string, args ...any) {
 	err := fmt.Errorf("chatapitest: "+format, args...)
 	a.mu.Lock()
@@ -310,9 +312,10 @@ func (a *API) Now() time.Time {
 
 func (a *API) now() time.Time { return time.Now().Add(a.offset) }
 
-// Advance moves the fake's clock forward: windows close and templates are
-// approved as if the time had passed. It does not move package time, so a
-// client's pauses are not shortened; a synctest bubble does that.
+// Advance moves the fake's clock forward by d: windows close and templates are
+// approved as if the time had passed. It does not move package time and so does
+// not shorten a client's pauses; a synctest bubble does. A negative d fails the
+// test.
 func (a *API) Advance(d time.Duration) {
 	if d < 0 {
 		a.report("Advance: time does not go back (%s)", d)
@@ -323,9 +326,9 @@ func (a *API) Advance(d time.Duration) {
 	a.offset += d
 }
 
-// Block makes the service answer every request as for a blocked subscription:
-// 403 with the text, or with "Channel subscription is blocked" if it is empty.
-// Unblock ends it.
+// Block blocks the channel's subscription: every request is answered with 403 and
+// the text, or "Channel subscription is blocked" if text is empty. Unblock ends
+// it.
 func (a *API) Block(text string) {
 	if text == "" {
 		text = "Channel subscription is blocked"
@@ -335,18 +338,18 @@ func (a *API) Block(text string) {
 	a.blocked = text
 }
 
-// Unblock undoes Block.
+// Unblock ends the blocking that Block began.
 func (a *API) Unblock() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.blocked = ""
 }
 
-// ExpireToken makes Token worthless: every request is answered with 401
-// "invalid or expired token". RenewToken makes it good again.
+// ExpireToken makes Token invalid: every request with it is answered with 401
+// "invalid or expired token". RenewToken makes it valid again.
 func (a *API) ExpireToken() { a.setExpired(true) }
 
-// RenewToken undoes ExpireToken.
+// RenewToken makes Token valid again after ExpireToken.
 func (a *API) RenewToken() { a.setExpired(false) }
 
 func (a *API) setExpired(expired bool) {
@@ -355,9 +358,9 @@ func (a *API) setExpired(expired bool) {
 	a.expired = expired
 }
 
-// OtherChannel returns a token that the service knows as another channel's. A
-// request with it is answered with 401 and the text `Wrong token "…" for
-// channel "…"`.
+// OtherChannel returns a token that belongs to another channel. A request with it
+// to this channel is answered with 401 and the text `Wrong token "…" for channel
+// "…"`.
 func (a *API) OtherChannel(id chatapi.ChannelID) (token string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -366,29 +369,30 @@ func (a *API) OtherChannel(id chatapi.ChannelID) (token string) {
 	return token
 }
 
-// SetStatus sets the state of the channel that GET /status tells, such as
-// "disconnected"; it begins as "connected".
+// SetStatus sets the state that GET /status returns, such as "disconnected". At
+// the start it is "connected".
 func (a *API) SetStatus(state string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state = state
 }
 
-// id returns the next id with that prefix; mu is held.
+// id generates an id with that prefix; the caller holds mu.
 func (a *API) id(prefix string) string { return fmt.Sprintf("%s%016X", prefix, a.random.Uint64()) }
 
-// number returns the next id that is 15 digits; mu is held.
+// number generates an id of 15 digits; the caller holds mu.
 func (a *API) number() string { return fmt.Sprintf("1%014d", a.random.Uint64N(1e14)) }
 
 type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// digits removes the signs that people write into phone numbers.
+// digits removes the punctuation that people write into phone numbers.
 func digits(number string) string {
 	return strings.NewReplacer("+", "", "(", "", ")", "", "-", "", ".", "", " ", "").Replace(number)
 }
 
+// loopback reports whether a URL leads to this machine.
 func loopback(address string) bool {
 	u, err := url.Parse(address)
 	if err != nil {

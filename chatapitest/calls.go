@@ -12,34 +12,37 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Call is one request that reached the fake, and its answer.
+// Call is one request that reached the fake, together with its answer.
 type Call struct {
 	At     time.Time
 	Method string
 
 	// Operation is the path below the channel as the contract writes it, such
-	// as "sendMessage" or "groups/{groupId}", and ID the contract's operationId.
-	// Both are empty if there is no such operation; Path is what was asked for.
+	// as "sendMessage" or "groups/{groupId}", and ID is the contract's
+	// operationId. Both are empty if the contract has no such operation. Path is
+	// the requested path.
 	Operation, ID, Path string
 
-	// Query is without the token.
+	// Query is the query without the token.
 	Query url.Values
 
-	// Recipient is whom a send went to; zero for other calls.
+	// Recipient is the recipient of a send; zero for other calls.
 	Recipient chatapi.Recipient
 
-	// Body is the request's body as it came.
+	// Body is the request's body, unchanged.
 	Body json.RawMessage
 
-	// Status is that of the answer, 0 if there was none; Reply is its body.
+	// Status and Reply are the status and the body of the answer; Status is 0
+	// if there was no answer.
 	Status int
 	Reply  json.RawMessage
 
-	// Lost is set when a Fault kept the answer from the caller.
+	// Lost is set if a [Fault] kept the answer from the caller.
 	Lost bool
 }
 
-// Accepted reports whether the call was a send that the service took.
+// Accepted reports whether the call was a send that the service accepted or
+// queued, and the answer was not lost.
 func (c Call) Accepted() bool {
 	reply, err := decodeObject(c.Reply)
 	if err != nil || c.Status != http.StatusOK || c.Lost {
@@ -48,8 +51,8 @@ func (c Call) Accepted() bool {
 	return reply["sent"] == true || reply["sent"] == "true" || reply.has("jobId")
 }
 
-// Field returns a member of the request's body as text, and other JSON as it
-// is; empty if there is none.
+// Field returns a member of the request's JSON body: a text without its quotes,
+// any other value as JSON. It is empty if the body has no such member.
 func (c Call) Field(name string) string {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(c.Body, &members) != nil {
@@ -62,7 +65,7 @@ func (c Call) Field(name string) string {
 	return string(members[name])
 }
 
-// String is the call in one line.
+// String returns the call in one line. Bodies are cut after 300 characters.
 func (c Call) String() string {
 	target := c.Path
 	if len(c.Query) > 0 {
@@ -74,20 +77,22 @@ func (c Call) String() string {
 // Calls is a list of calls, oldest first.
 type Calls []Call
 
-// Calls returns every request so far, refused and lost ones included.
+// Calls returns every request so far, including refused and lost ones. The list
+// is a copy.
 func (a *API) Calls() Calls {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return slices.Clone(a.calls)
 }
 
-// Of returns the calls of one operation: its path such as "sendMessage", or its
-// id such as "getWebhook".
+// Of returns the calls of one operation, given by its path such as "sendMessage"
+// or its id such as "getWebhook".
 func (c Calls) Of(operation string) Calls {
 	return c.where(func(call Call) bool { return call.Operation == operation || call.ID == operation })
 }
 
-// To returns the calls to one recipient, in any spelling of it.
+// To returns the calls to one recipient, also those that address it in another
+// form, such as a chat id instead of a phone number.
 func (c Calls) To(to chatapi.Recipient) Calls {
 	return c.where(func(call Call) bool { return call.Recipient.Key() == to.Key() })
 }
@@ -97,7 +102,7 @@ func (c Calls) Sends() Calls {
 	return c.where(func(call Call) bool { return strings.HasPrefix(call.Operation, "send") })
 }
 
-// Accepted returns the sends that the service took.
+// Accepted returns the calls for which [Call.Accepted] is true.
 func (c Calls) Accepted() Calls { return c.where(Call.Accepted) }
 
 // Last returns the newest call; the zero Call if there is none.
@@ -108,7 +113,7 @@ func (c Calls) Last() Call {
 	return c[len(c)-1]
 }
 
-// String is a line for each call, for the message of a failed test.
+// String returns a line for each call, for the message of a failed test.
 func (c Calls) String() string {
 	lines := make([]string, len(c))
 	for i, call := range c {

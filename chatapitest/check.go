@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/url"
 	"regexp"
 	"slices"
@@ -13,14 +14,14 @@ import (
 	"unicode/utf8"
 )
 
-// This file says what a request body may hold. The fake is stricter than it has
-// to be: a member that the contract does not know is refused, because a
-// misspelt one is otherwise found by nobody.
+// This file checks request bodies. The fake is stricter than the service: it
+// refuses a member that the contract does not name, because nothing else would
+// find a misspelt one.
 
 // object is a decoded JSON object. Numbers are json.Number.
 type object map[string]any
 
-// text returns a member that is a text or a number, as text.
+// text returns a text or number member as text; empty for any other value.
 func (o object) text(name string) string {
 	switch v := o[name].(type) {
 	case string:
@@ -76,25 +77,25 @@ func decodeObject(data []byte) (object, error) {
 	return o, nil
 }
 
-// check returns what is wrong with a value, as the end of a sentence that
-// begins with its name; empty if nothing is.
+// check returns the problem of a value, as the end of a sentence that begins with
+// the value's name; empty if the value is right.
 type check func(v any) string
 
-// shape is what an object may hold.
+// shape describes the members of an object.
 type shape struct {
 	members map[string]check
 
-	// need lists what must be there: each entry is one member, or several with
-	// a bar between them of which one must be there ("sections|buttons").
-	need []string
+	// required lists the required members. An entry such as "sections|buttons"
+	// requires at least one of its members.
+	required []string
 
-	// loose takes members that it does not name.
+	// loose allows members that are not in members.
 	loose bool
 }
 
-// fault returns what is wrong with an object.
-func (s shape) fault(o object) string {
-	for _, name := range slices.Sorted(keys(o)) {
+// problem returns the first problem of an object, or an empty text.
+func (s shape) problem(o object) string {
+	for _, name := range slices.Sorted(maps.Keys(o)) {
 		test, known := s.members[name]
 		if !known {
 			if s.loose {
@@ -109,7 +110,7 @@ func (s shape) fault(o object) string {
 			return name + " " + problem
 		}
 	}
-	for _, names := range s.need {
+	for _, names := range s.required {
 		if !slices.ContainsFunc(strings.Split(names, "|"), o.has) {
 			return strings.ReplaceAll(names, "|", " or ") + " is required"
 		}
@@ -117,19 +118,10 @@ func (s shape) fault(o object) string {
 	return ""
 }
 
-func keys(o object) func(func(string) bool) {
-	return func(yield func(string) bool) {
-		for name := range o {
-			if !yield(name) {
-				return
-			}
-		}
-	}
-}
-
-// anyText takes a text of any length, text one of least to most characters.
+// anyText accepts a text of any length.
 func anyText(v any) string { return text(0, 0)(v) }
 
+// text accepts a text of least to most characters; most 0 is no limit.
 func text(least, most int) check {
 	return func(v any) string {
 		s, ok := v.(string)
@@ -145,7 +137,7 @@ func text(least, most int) check {
 	}
 }
 
-// id takes a text that is not empty.
+// id accepts a text that is not empty.
 func id(v any) string { return text(1, 0)(v) }
 
 func oneOf(values ...string) check {
@@ -175,7 +167,8 @@ func integer(least, most int64) check {
 	}
 }
 
-// index takes the position of a button or card: a number or its text.
+// index accepts the position of a button or card: a number from 0 to 99, also as
+// text.
 func index(v any) string {
 	switch v := v.(type) {
 	case json.Number:
@@ -188,7 +181,7 @@ func index(v any) string {
 	return "must be a number"
 }
 
-// coordinate takes a decimal number written as text.
+// coordinate accepts a decimal number from -most to most, written as text.
 func coordinate(most float64) check {
 	return func(v any) string {
 		s, ok := v.(string)
@@ -203,7 +196,7 @@ func coordinate(most float64) check {
 	}
 }
 
-// link takes an absolute address of the web.
+// link accepts an absolute http or https address.
 func link(v any) string {
 	s, ok := v.(string)
 	if !ok {
@@ -216,7 +209,7 @@ func link(v any) string {
 	return ""
 }
 
-// linkOrData takes an address or a base64 data URI.
+// linkOrData accepts an http or https address or a base64 data URI.
 func linkOrData(v any) string {
 	if s, ok := v.(string); ok && dataPattern.MatchString(s) {
 		if _, _, err := dataURI(s); err != nil {
@@ -227,21 +220,25 @@ func linkOrData(v any) string {
 	return link(v)
 }
 
-func anyObject(v any) string { return part(shape{loose: true})(v) }
+// anyObject accepts an object with any members.
+func anyObject(v any) string { return objectOf(shape{loose: true})(v) }
 
-func part(s shape) check {
+// objectOf accepts an object of that shape.
+func objectOf(s shape) check {
 	return func(v any) string {
 		o := asObject(v)
 		if o == nil {
 			return "must be an object"
 		}
-		if problem := s.fault(o); problem != "" {
+		if problem := s.problem(o); problem != "" {
 			return "is wrong: " + problem
 		}
 		return ""
 	}
 }
 
+// list accepts an array of least to most items, each of which passes the check;
+// most 0 is no limit.
 func list(least, most int, item check) check {
 	return func(v any) string {
 		items, ok := v.([]any)
@@ -249,9 +246,9 @@ func list(least, most int, item check) check {
 		case !ok:
 			return "must be an array"
 		case len(items) < least:
-			return fmt.Sprintf("must have at least %d", least)
+			return fmt.Sprintf("must have at least %d items", least)
 		case most > 0 && len(items) > most:
-			return fmt.Sprintf("has %d of at most %d", len(items), most)
+			return fmt.Sprintf("has %d of at most %d items", len(items), most)
 		}
 		for i, v := range items {
 			if problem := item(v); problem != "" {
@@ -262,7 +259,8 @@ func list(least, most int, item check) check {
 	}
 }
 
-// either takes what one of the checks takes.
+// either accepts a value that passes one of the checks. Otherwise the problem is
+// that of the last check.
 func either(checks ...check) check {
 	return func(v any) (problem string) {
 		for _, c := range checks {

@@ -14,10 +14,11 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Customer is a simulated person on WhatsApp. What they do reaches the channel's
-// webhooks, and each act returns when everything that it caused is delivered,
-// the answers of a bot included; inside a webhook handler it only queues. An
-// act returns the id of its message, or "" if it was impossible.
+// Customer is a simulated person on WhatsApp. The methods by which a customer acts
+// send webhooks to the channel. Such a method returns when all resulting webhooks
+// are delivered, including those of a bot's answers; called inside a webhook
+// handler, it only queues them. It returns the id of the customer's message. An
+// impossible act fails the test and returns "".
 type Customer struct {
 	api    *API
 	phone  string // empty if the number is hidden
@@ -29,39 +30,41 @@ type Customer struct {
 	username    string
 	received    []*Received
 	offline     bool
-	unreachable string      // the text of the failed ack
-	waiting     []*Received // to be delivered when they are back
+	unreachable string      // the text of the failed ack; empty if reachable
+	waiting     []*Received // to be delivered when the customer comes online
 }
 
-// Received is a message as the customer sees it.
+// Received is a message as a customer sees it.
 type Received struct {
 	ID string
 	At time.Time
 
-	// Operation is what it was sent by, such as "sendMessage"; empty if it came
-	// from the business's phone app. Body is the request's body.
+	// Operation is the operation that sent the message, such as "sendMessage",
+	// and Body is the request's body. Both are empty if the message came from the
+	// business's phone app.
 	Operation string
 	Body      json.RawMessage
 
-	// Text is what the customer reads: the text, the caption, the emoji of a
-	// reaction, the filled-in template.
+	// Text is the text of the message: its body, the caption of a file, the emoji
+	// of a reaction, or the body of a template with the values filled in.
 	Text           string
 	Header, Footer string
 
-	// Buttons are those of a button message or a template; Label opens a list
-	// and Rows are its rows.
+	// Buttons are the buttons of a button message or a template. Label is the
+	// text of the button that opens a list, and Rows are the list's rows.
 	Buttons []Button
 	Label   string
 	Rows    []Row
 
-	// File is the file, Location the place as "latitude;longitude".
+	// File is the file, nil if there is none. Location is a place as
+	// "latitude;longitude".
 	File     *ReceivedFile
 	Location string
 
-	// Template and Language name the template.
+	// Template and Language are the name and language of the template.
 	Template, Language string
 
-	// Quoted is the message that it replies or reacts to.
+	// Quoted is the id of the message that this one replies or reacts to.
 	Quoted string
 
 	// Read is set once the customer has read it.
@@ -72,17 +75,19 @@ type Received struct {
 type Button struct {
 	ID, Title string
 
-	// URL is where a link button leads.
+	// URL is the address of a link button.
 	URL string
 
-	kind    string // what a tap sends: "button_reply" or "button"; empty for a link
-	payload string // of a template's quick reply, if the send gave one
+	kind    string // the answer to a tap: "button_reply" or "button"; empty for a link
+	payload string // of a template's quick reply, if the send has one
 }
 
-// Row is a row of a received list.
+// Row is a row of a received list. Product messages and carousels have a row for
+// each product or card.
 type Row struct{ ID, Title, Description, Section string }
 
-// ReceivedFile is a received file. Data is nil when it was sent by address.
+// ReceivedFile is a file that the channel sent. Data is its content, nil if the
+// file was sent by address.
 type ReceivedFile struct {
 	Type     chatapi.ContentType
 	Name     string
@@ -91,12 +96,15 @@ type ReceivedFile struct {
 	Data     []byte
 }
 
-// names are given to customers in the order of their appearance.
-var names = strings.Fields("Ann Ben Cleo Dan Eve Finn Gwen Hugo Ida Jon Kim Leo Mia Ned Oda Pat Quin Ron Sue Tom Una Vic Wes Xia Yan Zoe")
+// firstNames are the profile names of customers, in the order in which a test
+// creates them.
+var firstNames = strings.Fields("Ann Ben Cleo Dan Eve Finn Gwen Hugo Ida Jon Kim Leo Mia Ned Oda Pat Quin Ron Sue Tom Una Vic Wes Xia Yan Zoe")
 
-// Customer returns the person with that phone number, the same one each time.
-// The first one is called Ann, the second Ben and so on; see [Customer.Named]. A
-// BSUID such as "US.1000000000000001" is a person who hides their number.
+// Customer returns the customer with that phone number. The same number always
+// returns the same customer. The first customer is called Ann, the second Ben and
+// so on; [Customer.Named] changes the name. A BSUID such as "US.1000000000000001"
+// returns a customer who hides their number. Any other text fails the test and
+// returns a customer who does nothing.
 func (a *API) Customer(number string) *Customer {
 	a.mu.Lock()
 	bare := digits(number)
@@ -113,7 +121,7 @@ func (a *API) Customer(number string) *Customer {
 	return &Customer{thread: &thread{}}
 }
 
-// customerByPhone finds or makes a person; mu is held.
+// customerByPhone finds or creates a customer; the caller holds mu.
 func (a *API) customerByPhone(phone string) *Customer {
 	if c := a.customers[phone]; c != nil {
 		return c
@@ -121,6 +129,7 @@ func (a *API) customerByPhone(phone string) *Customer {
 	return a.newCustomer(phone, phone, "US.1"+strings.Repeat("0", 15-len(phone))+phone, phone+"@c.us")
 }
 
+// customerByBSUID finds or creates a customer; the caller holds mu.
 func (a *API) customerByBSUID(bsuid string) *Customer {
 	for _, c := range a.customers {
 		if c.bsuid == bsuid {
@@ -132,9 +141,9 @@ func (a *API) customerByBSUID(bsuid string) *Customer {
 
 func (a *API) newCustomer(key, phone, bsuid, chat string) *Customer {
 	n := len(a.customers)
-	c := &Customer{api: a, phone: phone, bsuid: bsuid, name: fmt.Sprintf("%s %d", names[n%len(names)], n/len(names)+1)}
-	if n < len(names) {
-		c.name = names[n]
+	c := &Customer{api: a, phone: phone, bsuid: bsuid, name: fmt.Sprintf("%s %d", firstNames[n%len(firstNames)], n/len(firstNames)+1)}
+	if n < len(firstNames) {
+		c.name = firstNames[n]
 	}
 	c.thread = &thread{chat: chat, customer: c}
 	a.customers[key] = c
@@ -147,14 +156,14 @@ func (c *Customer) Named(name string) *Customer {
 	return c.set(func() { c.name = name })
 }
 
-// WithUsername gives the customer a username, by which they can then be
-// addressed, and returns the customer.
+// WithUsername gives the customer a username, by which a send can address them,
+// and returns the customer.
 func (c *Customer) WithUsername(username string) *Customer {
 	return c.set(func() { c.username = strings.TrimPrefix(username, "@") })
 }
 
 func (c *Customer) set(change func()) *Customer {
-	if c.known() {
+	if c.valid() {
 		c.api.mu.Lock()
 		defer c.api.mu.Unlock()
 		change()
@@ -162,10 +171,10 @@ func (c *Customer) set(change func()) *Customer {
 	return c
 }
 
-// known is false for the customer that an impossible number gave.
-func (c *Customer) known() bool { return c != nil && c.api != nil }
+// valid is false for nil and for the result of API.Customer with a wrong number.
+func (c *Customer) valid() bool { return c != nil && c.api != nil }
 
-// Phone returns the number in digits; empty if it is hidden.
+// Phone returns the phone number in digits; empty if it is hidden.
 func (c *Customer) Phone() string {
 	if c == nil {
 		return ""
@@ -181,14 +190,15 @@ func (c *Customer) BSUID() string {
 	return c.bsuid
 }
 
-// Recipient returns how to write to the customer.
+// Recipient returns the customer as the recipient of a send.
 func (c *Customer) Recipient() chatapi.Recipient {
 	return chatapi.Contact{Phone: c.Phone(), BSUID: c.BSUID()}.Recipient()
 }
 
-// Received returns what the customer has received, oldest first.
+// Received returns the messages that the customer has received, oldest first. The
+// list is a copy.
 func (c *Customer) Received() []Received {
-	if !c.known() {
+	if !c.valid() {
 		return nil
 	}
 	c.api.mu.Lock()
@@ -200,8 +210,8 @@ func (c *Customer) Received() []Received {
 	return all
 }
 
-// LastReceived returns the newest message that the customer has received; it is
-// the zero Received if there is none.
+// LastReceived returns the newest message that the customer has received, or the
+// zero Received.
 func (c *Customer) LastReceived() Received {
 	if all := c.Received(); len(all) > 0 {
 		return all[len(all)-1]
@@ -209,21 +219,22 @@ func (c *Customer) LastReceived() Received {
 	return Received{}
 }
 
-// Says writes a text. It opens the service window.
+// Says sends a text. Like each message of a customer, it opens the service
+// window.
 func (c *Customer) Says(text string) string {
 	return c.writes(incoming{typ: "chat", body: &text})
 }
 
-// Replies writes a text that quotes a message.
+// Replies sends a text that quotes a message.
 func (c *Customer) Replies(messageID, text string) string {
 	return c.writes(incoming{typ: "chat", body: &text, quoted: messageID})
 }
 
-// Taps taps a reply button, or a quick reply of a template, by its id (payload)
-// or title, on the newest message that has it.
+// Taps taps a reply button, or a quick reply of a template, on the newest message
+// that has it. The button is named by its id or payload, or by its title.
 //
-// Where a normalized webhook carries the id or payload is not documented; the
-// fake writes them to meta.interactive and meta.button, as Meta nests them.
+// The service does not document the place of the id or payload in a normalized
+// webhook. The fake assumes meta.interactive and meta.button, as Meta nests them.
 func (c *Customer) Taps(button string) string {
 	var found Button
 	var on string
@@ -248,8 +259,8 @@ func (c *Customer) Taps(button string) string {
 		"type": "button_reply", "button_reply": object{"id": found.ID, "title": found.Title}}}})
 }
 
-// Picks picks a row of a list by its id or title, on the newest message that
-// has it.
+// Picks picks a row of a list on the newest message that has it. The row is named
+// by its id or title.
 func (c *Customer) Picks(rowID string) string {
 	for _, r := range slices.Backward(c.Received()) {
 		for _, row := range r.Rows {
@@ -269,22 +280,22 @@ func (c *Customer) Picks(rowID string) string {
 
 // File is a file that a customer sends.
 type File struct {
-	// Type is image, video, audio, voice, document or sticker; empty is
-	// guessed by MIMEType and Name, and a document if they do not tell.
+	// Type is image, video, audio, voice, document or sticker. If it is empty,
+	// the fake guesses it from Name and MIMEType, and else takes a document.
 	Type chatapi.ContentType
 
 	Name, Caption string
 	MIMEType      string
 
-	// URL is where the file lies. If it is empty, the fake keeps Data on a
-	// host of its own, from where Transport gets it.
+	// URL is the address of the file. If it is empty, the fake serves Data at an
+	// address of its own, which Transport reaches.
 	URL  string
 	Data []byte
 }
 
-// Sends sends a file.
+// Sends sends a file to the channel.
 func (c *Customer) Sends(f File) string {
-	if !c.known() {
+	if !c.valid() {
 		return ""
 	}
 	f.Type = cmp.Or(f.Type, kindOfFile(f.MIMEType, f.Name))
@@ -303,7 +314,7 @@ func (c *Customer) Sends(f File) string {
 		mediaID: kept.id, mime: cmp.Or(kept.mime, f.MIMEType)})
 }
 
-// SharesLocation sends a place.
+// SharesLocation sends a place, in degrees.
 func (c *Customer) SharesLocation(latitude, longitude float64) string {
 	place := strconv.FormatFloat(latitude, 'f', -1, 64) + ";" + strconv.FormatFloat(longitude, 'f', -1, 64)
 	return c.writes(incoming{typ: "location", body: &place})
@@ -315,8 +326,8 @@ func (c *Customer) SharesContact(name, number string) string {
 	return c.writes(incoming{typ: "vcard", body: &card})
 }
 
-// Reacts puts an emoji on a message, or takes it away if emoji is empty. An
-// empty messageID is the newest message received.
+// Reacts puts an emoji on a message; an empty emoji removes the reaction. An empty
+// messageID stands for the newest message received.
 func (c *Customer) Reacts(messageID, emoji string) string {
 	target := cmp.Or(messageID, c.LastReceived().ID)
 	if target == "" {
@@ -325,13 +336,13 @@ func (c *Customer) Reacts(messageID, emoji string) string {
 	return c.writes(incoming{typ: "reaction", body: &emoji, quoted: target})
 }
 
-// ClicksAd comes from an ad or a post and writes a text. Empty fields of the
-// referral are filled in: SourceType "ad", and ids.
+// ClicksAd sends a text after a click on an ad or a post. The fake fills in an
+// empty SourceType ("ad"), SourceID, SourceURL and, for an ad, ClickID.
 //
-// Where a normalized webhook carries the referral is not documented; the fake
-// writes it to meta.referral, in Meta's words. That is an assumption.
+// The service does not document the place of the referral in a normalized
+// webhook. The fake assumes meta.referral, with Meta's member names.
 func (c *Customer) ClicksAd(ad chatapi.Referral, text string) string {
-	if !c.known() {
+	if !c.valid() {
 		return ""
 	}
 	c.api.mu.Lock()
@@ -350,58 +361,62 @@ func (c *Customer) ClicksAd(ad chatapi.Referral, text string) string {
 	return c.writes(incoming{typ: "chat", body: &text, meta: object{"referral": referral}})
 }
 
-// OpensChat opens the chat for the first time, before writing anything.
+// OpensChat opens the chat for the first time and writes nothing: the channel gets
+// a [chatapi.TypeRequestWelcome] event.
 func (c *Customer) OpensChat() string {
 	return c.writes(incoming{typ: "request_welcome", meta: object{"request_welcome": true}})
 }
 
-// Reads reads everything received so far: a status read for each message.
+// Reads reads all messages received so far. Each message not read before gets the
+// status read.
 func (c *Customer) Reads() {
-	if !c.known() {
+	if !c.valid() {
 		return
 	}
-	c.api.act(func() (*message, []cause) {
-		var causes []cause
+	c.api.act(func() (*message, []webhook) {
+		var webhooks []webhook
 		for _, r := range c.received {
 			if m := c.api.messages[r.ID]; !r.Read && m != nil {
 				r.Read, m.read = true, true
-				causes = append(causes, c.api.statusHooks(m, chatapi.StatusRead, "")...)
+				webhooks = append(webhooks, c.api.statusHooks(m, chatapi.StatusRead, "")...)
 			}
 		}
-		return nil, causes
+		return nil, webhooks
 	})
 }
 
-// GoesOffline switches the phone off: what is sent is accepted but not
-// delivered until ComesOnline.
+// GoesOffline switches the phone off: messages to the customer are accepted but
+// not delivered until ComesOnline.
 func (c *Customer) GoesOffline() { c.set(func() { c.offline = true }) }
 
-// ComesOnline switches the phone on again, and what waited is delivered.
+// ComesOnline switches the phone on again: the messages sent in the meantime are
+// delivered.
 func (c *Customer) ComesOnline() {
-	if !c.known() {
+	if !c.valid() {
 		return
 	}
-	c.api.act(func() (*message, []cause) {
-		var causes []cause
+	c.api.act(func() (*message, []webhook) {
+		var webhooks []webhook
 		for _, r := range c.waiting {
-			causes = append(causes, c.api.statusHooks(c.api.messages[r.ID], chatapi.StatusDelivered, "")...)
+			webhooks = append(webhooks, c.api.statusHooks(c.api.messages[r.ID], chatapi.StatusDelivered, "")...)
 		}
 		c.received = append(c.received, c.waiting...)
 		c.offline, c.waiting = false, nil
-		return nil, causes
+		return nil, webhooks
 	})
 }
 
-// CannotBeReached makes every message to the customer fail after it was
-// accepted, with that text in the status; empty is "Message undeliverable.".
+// CannotBeReached makes every message to the customer fail after it was accepted.
+// The failed status has reason as its text, or "Message undeliverable." if reason
+// is empty.
 func (c *Customer) CannotBeReached(reason string) {
 	c.set(func() { c.unreachable = cmp.Or(reason, "Message undeliverable.") })
 }
 
-// SeesRead reports whether the business has marked a message of the customer as
-// read.
+// SeesRead reports whether the business has marked this message of the customer
+// as read.
 func (c *Customer) SeesRead(messageID string) bool {
-	if !c.known() {
+	if !c.valid() {
 		return false
 	}
 	c.api.mu.Lock()
@@ -410,7 +425,7 @@ func (c *Customer) SeesRead(messageID string) bool {
 	return m != nil && m.from == c && m.read
 }
 
-// incoming is what a customer writes.
+// incoming is a message of a customer.
 type incoming struct {
 	typ     string
 	body    *string
@@ -423,13 +438,13 @@ type incoming struct {
 }
 
 func (c *Customer) writes(in incoming) string {
-	if !c.known() {
+	if !c.valid() {
 		return ""
 	}
 	a := c.api
-	return a.act(func() (*message, []cause) {
+	return a.act(func() (*message, []webhook) {
 		if a.family.blocked[c.phone] {
-			return nil, nil // the business has blocked them: WhatsApp keeps it
+			return nil, nil // the business has blocked them: WhatsApp does not pass it on
 		}
 		m := &message{id: a.id("wamid.FAKE"), typ: in.typ, body: in.body, caption: in.caption, at: a.now(),
 			author: c.thread.chat, sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c,
@@ -443,14 +458,15 @@ func (c *Customer) writes(in incoming) string {
 	})
 }
 
+// cannot reports an impossible act and returns the empty id.
 func (c *Customer) cannot(format string, args ...any) string {
-	if c.known() {
+	if c.valid() {
 		c.api.report("%s cannot "+format, append([]any{c.name}, args...)...)
 	}
 	return ""
 }
 
-// kindOfFile guesses what a file is sent as.
+// kindOfFile guesses the type of a file from its name and media type.
 func kindOfFile(mimeType, name string) chatapi.ContentType {
 	switch strings.ToLower(path.Ext(name)) {
 	case ".jpg", ".jpeg", ".png":

@@ -1,11 +1,11 @@
-// Package chatapitest is a fake Chat API for tests, demos and development: the
-// service, its customers and its clock in one process. It behaves as the
-// service's wire contract says, refuses what the service refuses and in the
-// same words, and needs no network.
+// Package chatapitest is a fake Chat API for tests, demos and development. The
+// service, its customers and its clock run in one process, without a network.
+// The fake follows the service's wire contract and refuses bad requests in the
+// service's own words.
 //
 // # In a test
 //
-// [New] makes a fake, [API.Client] a client that is wired to it, and
+// [New] returns a fake, [API.Client] returns a client that talks to it, and
 // [API.Webhook] registers the handler under test:
 //
 //	synctest.Test(t, func(t *testing.T) {
@@ -14,68 +14,69 @@
 //		ann := api.Customer("12025550143")
 //		ann.Says("hi")
 //		assert.Equal(t, "Hello Ann", ann.LastReceived().Text)
-//		time.Sleep(25 * time.Hour) // and the service window is closed
+//		time.Sleep(25 * time.Hour) // the service window closes
 //	})
 //
-// Nothing has to be waited for: a customer's act returns when all that it
-// caused is delivered, the bot's answers and their statuses included. Webhooks
-// that a send of the test itself causes are delivered in the background;
-// [API.Settle] waits for them. When a bot does not answer, [API.Undelivered] and
-// [API.Calls] say why: a webhook that the handler refused, a send that the fake
-// refused.
+// A test need not wait for a bot: each method by which a customer acts returns
+// when all resulting webhooks are delivered, including those of the bot's
+// answers. If the test itself sends a message, its webhooks are delivered in the
+// background, and [API.Settle] waits for them. If a bot does not answer,
+// [API.Undelivered] lists the webhooks that its handler refused, and [API.Calls]
+// the sends that the fake refused.
 //
 // # Customers
 //
-// A [Customer] says, taps, picks, sends, reacts, reads, comes from an ad, goes
-// offline or cannot be reached; [Customer.Received] is what they see. Every
-// number is on WhatsApp. A window is open for 24 hours after the customer's
-// last message, by the fake's clock.
+// A [Customer] writes, taps buttons, picks from lists, sends files, reacts,
+// reads, clicks an ad, goes offline or cannot be reached. [Customer.Received]
+// returns the messages that they see. Every number is on WhatsApp. The service
+// window is open for 24 hours after the customer's last message, by the fake's
+// clock.
 //
 // # Time
 //
-// The fake uses package time only, so it works inside a testing/synctest
-// bubble (made inside of it), where time.Sleep takes no time. [At] sets its
-// clock, and [API.Advance] moves it, for programs, which have no bubble.
+// The fake takes its time from package time only. Made inside a testing/synctest
+// bubble, it works there, and time.Sleep takes no real time. A program has no
+// bubble: it sets the fake's clock with [At] and moves it with [API.Advance].
 //
 // # Failures
 //
-// [API.Fail] makes requests fail in every way the network and the service know:
-// see [Fault]. [API.Block], [API.ExpireToken] and [API.OtherChannel] are the
-// states of a channel. [Quirks] switches on the habits of the service's
-// generations.
+// [API.Fail] makes requests fail as a network or the service would: see [Fault].
+// [API.Block] blocks the channel's subscription, [API.ExpireToken] invalidates
+// its token, and [API.OtherChannel] returns the token of another channel. With
+// [Quirks] the fake copies habits that the service had at some time.
 //
 // # On a real port
 //
-// [API.Listen] serves the same fake to browsers and programs in other
-// languages, and webhooks go over real connections to loopback addresses that
-// have no handler in memory. [Start] makes a fake without a test.
+// [API.Listen] serves the same fake over HTTP to browsers and to programs in
+// other languages. Webhooks to a loopback address without a registered handler
+// go over a real connection. [Start] returns a fake for use outside a test.
 //
 // # Mocks by hand
 //
-// The Respond functions make answers of the service for
-// github.com/jarcoal/httpmock or an http.RoundTripper of your own. It is given to
-// [chatapi.WithHTTPClient], so its requests carry "?token=…": register addresses
-// without a query, which httpmock matches all the same.
+// The Respond functions return the service's answers as responders for
+// github.com/jarcoal/httpmock or for your own http.RoundTripper. A mock given to
+// [chatapi.WithHTTPClient] sees requests with "?token=…". Register addresses
+// without a query: httpmock matches them with any query.
 //
-// # What is assumed
+// # Assumptions
 //
-// Where the contract is silent, the fake does this:
+// Where the contract is silent or allows several forms, the fake does this:
 //
-//   - a body with a member that the contract does not name is refused with 400;
-//     the words of a 400 are the fake's own where no sample has them
-//   - a refused send is answered with 200 and sent: false ([Refuse400] for the
-//     other form)
-//   - the channel's own sends come back as webhooks with fromMe, which the
-//     contract says ([NoEchoes] to leave them out)
-//   - acks are on (ackNotificationsOn); the category of a free-form message's
-//     ack is "service"
-//   - a webhook is tried 20 times while guaranteedHooks is on, which it is at
-//     first, else 3 times; the next one waits for that
-//   - ids of buttons and rows, payloads and referrals are in meta, as Meta nests
-//     them
-//   - with rawHooks on, WhatsApp's own payloads come beside the normalized ones,
-//     without pricing
-//   - a sent template has the type "template" in the history, and its filled-in
-//     body as text
-//   - a reaction, like any message of a customer, opens the window
+//   - It refuses a body with a member that the contract does not name, with 400.
+//     The text of a 400 is the fake's own where no sample shows one.
+//   - It answers a refused send with 200 and sent: false. [Refuse400] selects
+//     the other form.
+//   - It repeats the channel's own sends as webhooks with fromMe, as the contract
+//     says. [NoEchoes] leaves them out.
+//   - It sends acks (ackNotificationsOn is on). The ack of a free-form message
+//     has the category "service".
+//   - It tries a webhook up to 20 times while guaranteedHooks is on, as it is at
+//     the start, and otherwise 3 times. The next webhook waits for that.
+//   - It writes button and row ids, payloads and referrals into meta, nested as
+//     Meta nests them.
+//   - With rawHooks on, it sends WhatsApp's own payloads, without pricing, as
+//     well as the normalized ones.
+//   - In the history a sent template has the type "template" and, as its text,
+//     the body with the values filled in.
+//   - A reaction opens the service window, like any message of a customer.
 package chatapitest

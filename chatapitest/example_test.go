@@ -63,7 +63,7 @@ func ExampleAPI_Advance() {
 	// <nil> Hello Ann, your order is ready.
 }
 
-// A customer's file lies in the fake, and the fake's client downloads it there.
+// The fake keeps a customer's file, and the fake's client downloads it.
 func ExampleCustomer_Sends() {
 	api, _ := chatapitest.Start()
 	defer api.Close()
@@ -85,7 +85,7 @@ func ExampleCustomer_Sends() {
 	// As promised: Ring twice. <nil>
 }
 
-// The message goes out, and the answer is lost: nobody may send it again.
+// The message goes out, but the answer is an error: the SDK does not send it again.
 func ExampleAPI_Fail() {
 	api, _ := chatapitest.Start()
 	defer api.Close()
@@ -101,7 +101,7 @@ func ExampleAPI_Fail() {
 	// requests: 1 received: 1
 }
 
-// Calls has what was sent, for tests of code that only sends.
+// Calls returns the requests, for tests of code that only sends.
 func ExampleCalls() {
 	api, _ := chatapitest.Start()
 	defer api.Close()
@@ -134,8 +134,8 @@ func ExampleAPI_Listen() {
 	// 200 OK
 }
 
-// A responder is an answer of the service for a mock made by hand, here as a
-// round tripper of one function; httpmock takes it as it is.
+// A responder answers as the service in a mock made by hand, here a round tripper
+// of one function. httpmock accepts it unchanged.
 func ExampleRespondAccepted() {
 	mock := transport(chatapitest.RespondAccepted("wamid.1"))
 	client, err := chatapi.New("https://api.1msg.io/ABC100000001", "token", chatapi.WithHTTPClient(&http.Client{Transport: mock}))

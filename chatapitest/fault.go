@@ -11,60 +11,62 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Fault makes requests fail. The first fields say which requests, the others
-// how. Its zero value fails the next request with status 500.
+// Fault makes requests fail. The fields Operation to Times select the requests,
+// the others say how they fail. The zero Fault makes the next request fail with
+// status 500.
 type Fault struct {
-	// Operation limits the fault to one operation, by its path such as
-	// "templates" or its id such as "listTemplates", Method to one method, To to one recipient, and Match to the
-	// calls for which it returns true. All that are set must fit.
+	// Operation limits the fault to one operation, given by its path such as
+	// "templates" or its id such as "listTemplates", Method to one HTTP method,
+	// To to one recipient, and Match to the calls for which it returns true. A
+	// request must match each of these fields that is set.
 	Operation string
 	Method    string
 	To        chatapi.Recipient
 	Match     func(Call) bool
 
-	// Skip lets that many fitting requests pass first. Times is how many fail
-	// then: 0 is one, a negative number all.
+	// Skip is the number of matching requests that pass first, and Times the
+	// number that fail after them: 0 is one, and a negative number is all.
 	Skip, Times int
 
-	// Status and Body are the answer; 0 is 500, and an empty body is what the
-	// service writes with that status: plain text for a 403, JSON else. Header
-	// is added to the answer.
+	// Status and Body are the answer. A Status of 0 is 500. If Body is empty, the
+	// answer has the body that the service writes with that status: plain text
+	// with 403, otherwise JSON. Header is added to the answer.
 	Status int
 	Body   string
 	Header http.Header
 
-	// RetryAfter is the header of that name, in whole seconds.
+	// RetryAfter is sent as the header Retry-After, rounded up to whole seconds.
 	RetryAfter time.Duration
 
-	// Accepted carries the request out before it fails: the message goes out,
-	// and the caller cannot know.
+	// Accepted carries the request out before it fails: the message goes out, but
+	// the caller cannot know.
 	Accepted bool
 
-	// Queued answers a send with a job id, sent: false, and carries it out.
+	// Queued carries a send out and answers with sent: false and a job id.
 	Queued bool
 
-	// Undelivered accepts a send properly and then reports a failed status with
-	// that text; the customer does not receive it.
+	// Undelivered accepts a send and then reports the status failed with that
+	// text. The customer does not receive the message.
 	Undelivered string
 
-	// Delay holds the answer back. Alone, it is the only fault.
+	// Delay holds the answer back. If it is the only field set, the request
+	// succeeds after the delay.
 	Delay time.Duration
 
-	// Cut breaks the connection in the middle of the answer; Drop breaks it
-	// instead of an answer (nobody can tell whether the request was carried
-	// out; it was only with Accepted); Dial lets no connection come about, so
-	// that nothing is sent. Over a real port Dial is like Drop.
+	// Cut breaks the connection in the middle of the answer. Drop breaks it
+	// before the answer: the caller cannot tell whether the request was carried
+	// out, and it was only if Accepted is set. Dial refuses the connection, so
+	// that nothing is sent; over a real port Dial is like Drop.
 	Cut, Drop, Dial bool
 }
 
-// HTMLPage is what a proxy answers in the service's place; use it as
+// HTMLPage is the error page of a proxy in front of the service. Use it as
 // Fault.Body with a status such as 502.
 const HTMLPage = "<!DOCTYPE html><html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center></body></html>"
 
-// Fail makes fitting requests fail from now on. Faults are tried in the order
-// in which they were given; the first that fits is applied. With an Operation
-// that the fake does not serve, see [Operations], the test fails, since such a
-// fault would never fit.
+// Fail makes requests that match f fail from now on. If several faults match a
+// request, the one added first is applied. The test fails if the fake does not
+// serve f.Operation, since such a fault would match no request; see [Operations].
 func (a *API) Fail(f Fault) {
 	if f.Operation != "" && !slices.ContainsFunc(Operations(), func(o Operation) bool { return "/"+f.Operation == o.Path || f.Operation == o.ID }) {
 		a.report("Fail: there is no operation %q", f.Operation)
@@ -77,15 +79,16 @@ func (a *API) Fail(f Fault) {
 	a.faults = append(a.faults, &f)
 }
 
-// Heal forgets all faults.
+// Heal removes all faults.
 func (a *API) Heal() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.faults = nil
 }
 
-// fault returns the fault for a call, if there is one, and counts it.
-func (a *API) fault(c Call) *Fault {
+// matchingFault returns the fault for a call and counts it; nil if no fault
+// matches.
+func (a *API) matchingFault(c Call) *Fault {
 	for _, f := range a.faults {
 		switch {
 		case f.Times == 0,
@@ -106,14 +109,16 @@ func (a *API) fault(c Call) *Fault {
 	return nil
 }
 
-// fail carries a request out, with a fault if one fits; mu is held.
-func (a *API) fail(c Call, r *request, carryOut func() answer) answer {
-	f := a.fault(c)
+// applyFault carries a request out, with the fault that matches it, if any. The
+// caller holds mu.
+func (a *API) applyFault(c Call, r *request, carryOut func() answer) answer {
+	f := a.matchingFault(c)
 	if f == nil {
 		return carryOut()
 	}
 	var got answer
-	alone := f.Status == 0 && f.Body == "" && !f.Cut && !f.Drop && !f.Dial
+	plain := f.Status == 0 && f.Body == "" // the answer itself stays as it is
+	onlyDelay := plain && f.Delay > 0 && !f.Accepted && !f.Cut && !f.Drop
 	switch {
 	case f.Dial:
 		return answer{dial: true, delay: f.Delay}
@@ -124,7 +129,7 @@ func (a *API) fail(c Call, r *request, carryOut func() answer) answer {
 	case f.Undelivered != "":
 		r.failure = f.Undelivered
 		got = carryOut()
-	case alone && f.Delay > 0 && !f.Accepted, f.Cut && f.Status == 0 && f.Body == "":
+	case onlyDelay, f.Cut && plain:
 		got = carryOut()
 	default:
 		if f.Accepted {
@@ -143,7 +148,8 @@ func (a *API) fail(c Call, r *request, carryOut func() answer) answer {
 	return got
 }
 
-// failure is an answer with that status; an empty body is the service's own.
+// failure returns an answer with that status. If body is empty, it has the body
+// that the service writes with that status.
 func failure(status int, body string) answer {
 	if body == "" {
 		switch status {
@@ -164,6 +170,7 @@ func failure(status int, body string) answer {
 	return answer{status: status, content: contentOf(body), body: []byte(body)}
 }
 
+// contentOf returns the content type of a body, by its first character.
 func contentOf(body string) string {
 	switch first := strings.TrimSpace(body) + " "; first[0] {
 	case '{', '[', '"':

@@ -1,6 +1,7 @@
 package chatapitest
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -23,7 +24,7 @@ type message struct {
 	quoted       string
 	meta         object
 	thread       *thread
-	from         *Customer // nil for the channel's own
+	from         *Customer // nil for the channel's own messages
 
 	mediaID, mime string // of a customer's file
 
@@ -32,7 +33,7 @@ type message struct {
 	read     bool // by the customer, or by the business
 }
 
-// store numbers a message and puts it into the history; mu is held.
+// store numbers a message and puts it into the history; the caller holds mu.
 func (a *API) store(m *message) {
 	m.number = int64(len(a.history) + 1)
 	a.history = append(a.history, m)
@@ -56,7 +57,7 @@ func optional(s string) *string {
 	return &s
 }
 
-// row is a message as GET /messages tells it.
+// row is a message as GET /messages returns it.
 type row struct {
 	Number    int64   `json:"messageNumber"`
 	ID        string  `json:"id"`
@@ -114,7 +115,7 @@ func listMessages(a *API, r *request) answer {
 	case "", "false", "0":
 	case "true":
 		newest = true
-	default: // old code passed a count
+	default: // old clients pass a count
 		n, err := strconv.Atoi(last)
 		if err != nil || n < 0 {
 			return refuse("last must be true or false")
@@ -151,6 +152,7 @@ func listMessages(a *API, r *request) answer {
 	return reply(http.StatusOK, object{"messages": rows})
 }
 
+// queryInt returns a number of the query, or otherwise if it has no such number.
 func queryInt(q url.Values, name string, otherwise int) int {
 	n, err := strconv.Atoi(q.Get(name))
 	if err != nil {
@@ -160,10 +162,7 @@ func queryInt(q url.Values, name string, otherwise int) int {
 }
 
 func readMessage(a *API, r *request) answer {
-	id := r.body.text("messageId")
-	if id == "" {
-		id = r.body.text("msgId")
-	}
+	id := cmp.Or(r.body.text("messageId"), r.body.text("msgId"))
 	m := a.messages[id]
 	if m == nil || m.fromMe {
 		return upstream(131009, "Parameter value is not valid", fmt.Sprintf("there is no message %q from a customer", id))
@@ -172,7 +171,7 @@ func readMessage(a *API, r *request) answer {
 	return reply(http.StatusOK, object{"result": "success"})
 }
 
-// webhookRow is a message as a normalized webhook tells it.
+// webhookRow is a message as a normalized webhook carries it.
 type webhookRow struct {
 	ID         string  `json:"id"`
 	Type       string  `json:"type"`
@@ -192,7 +191,7 @@ type webhookRow struct {
 	Meta       object  `json:"meta,omitempty"`
 }
 
-// ack is a status as a normalized webhook tells it: it has no time.
+// ack is a status as a normalized webhook carries it: without a time.
 type ack struct {
 	ID       string  `json:"id"`
 	Chat     string  `json:"chatId"`
@@ -204,7 +203,8 @@ type ack struct {
 	MMLite   bool    `json:"mmLite,omitempty"`
 }
 
-// failedAck is one that says why; observed with a text and no code.
+// failedAck is the status failed with its reason; observed with a text and no
+// code.
 type failedAck struct {
 	ID     string  `json:"id"`
 	Chat   string  `json:"chatId"`
@@ -214,8 +214,8 @@ type failedAck struct {
 	Error  string  `json:"error"`
 }
 
-// messageHooks are the webhooks of a message.
-func (a *API) messageHooks(m *message) []cause {
+// messageHooks returns the webhooks of a message.
+func (a *API) messageHooks(m *message) []webhook {
 	w := webhookRow{ID: m.id, Type: m.typ, Body: m.body, Self: bit(m.self), FromMe: m.fromMe, Time: strconv.FormatInt(m.at.Unix(), 10),
 		Author: m.author, Chat: m.thread.chat, ChatName: m.chatName(), SenderName: m.sender, Caption: m.caption,
 		Forwarded: false, Quoted: optional(m.quoted), Meta: m.meta}
@@ -228,16 +228,16 @@ func (a *API) messageHooks(m *message) []cause {
 	case a.quirks[TextFlags]:
 		w.Self, w.FromMe, w.Forwarded = strconv.Itoa(bit(m.self)), strconv.Itoa(bit(m.fromMe)), "0"
 	}
-	hooks := []cause{a.envelope("messages", w)}
+	hooks := []webhook{a.envelope("messages", w)}
 	if raw, ok := a.rawMessage(m); ok && a.settings["rawHooks"] {
 		hooks = append(hooks, raw)
 	}
 	return hooks
 }
 
-// statusHooks are the webhooks of a status; there is none while the setting
+// statusHooks returns the webhooks of a status, none while the setting
 // ackNotificationsOn is off.
-func (a *API) statusHooks(m *message, status chatapi.Status, failure string) []cause {
+func (a *API) statusHooks(m *message, status chatapi.Status, failure string) []webhook {
 	if !a.settings["ackNotificationsOn"] {
 		return nil
 	}
@@ -250,7 +250,7 @@ func (a *API) statusHooks(m *message, status chatapi.Status, failure string) []c
 	if status == chatapi.StatusFailed {
 		element = failedAck{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: failure}
 	}
-	hooks := []cause{a.envelope("ack", element)}
+	hooks := []webhook{a.envelope("ack", element)}
 	if a.settings["rawHooks"] {
 		hooks = append(hooks, a.rawStatus(m, status, failure))
 	}

@@ -1,6 +1,7 @@
 package chatapitest
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
@@ -11,10 +12,10 @@ import (
 	"strings"
 )
 
-// media is a file that the fake keeps, or knows the address of.
+// media is a file: its content, or only its address.
 type media struct {
 	id, url, mime, name string
-	data                []byte // nil if it lies elsewhere
+	data                []byte // nil if only the address is known
 	deleted             bool
 }
 
@@ -29,7 +30,7 @@ func dataURI(s string) (mimeType string, data []byte, err error) {
 	return mimeType, data, err
 }
 
-// keepData stores a file; mu is held.
+// keepData stores a file with its content; the caller holds mu.
 func (a *API) keepData(data []byte, mimeType, name string) *media {
 	id := a.number()
 	m := &media{id: id, mime: mimeType, name: name, data: data}
@@ -38,8 +39,8 @@ func (a *API) keepData(data []byte, mimeType, name string) *media {
 	return m
 }
 
-// keep stores what an address or a data URI stands for; mu is held.
-func (a *API) keep(source, name string) (*media, *answer) {
+// keepMedia stores the file of an address or of a data URI; the caller holds mu.
+func (a *API) keepMedia(source, name string) (*media, *answer) {
 	if !strings.HasPrefix(source, "data:") {
 		m := &media{id: a.number(), url: source, name: name}
 		a.media[m.id] = m
@@ -54,11 +55,7 @@ func (a *API) keep(source, name string) (*media, *answer) {
 }
 
 func uploadMedia(a *API, r *request) answer {
-	source := r.body.text("body")
-	if source == "" {
-		source = r.body.text("url")
-	}
-	m, refused := a.keep(source, "")
+	m, refused := a.keepMedia(cmp.Or(r.body.text("body"), r.body.text("url")), "")
 	if refused != nil {
 		return *refused
 	}
@@ -74,18 +71,12 @@ func retrieveMedia(a *API, r *request) answer {
 		return refuse("media %q is not found", r.query.Get("mediaId"))
 	}
 	sum := sha256.Sum256(m.data)
-	mimeType := m.mime
-	if mimeType == "" {
-		mimeType = "application/octet-stream"
-	}
-	return reply(http.StatusOK, object{"id": m.id, "url": m.url, "mimeType": mimeType, "fileSize": len(m.data), "sha256": hex.EncodeToString(sum[:])})
+	return reply(http.StatusOK, object{"id": m.id, "url": m.url, "mimeType": cmp.Or(m.mime, "application/octet-stream"),
+		"fileSize": len(m.data), "sha256": hex.EncodeToString(sum[:])})
 }
 
 func deleteMedia(a *API, r *request) answer {
-	id := r.params["mediaId"]
-	if id == "" {
-		id = r.body.text("mediaId")
-	}
+	id := cmp.Or(r.params["mediaId"], r.body.text("mediaId"))
 	m := a.media[id]
 	if !mediaIDPattern.MatchString(id) || m == nil || m.deleted {
 		return refuse("media %q is not found", id)
@@ -94,16 +85,17 @@ func deleteMedia(a *API, r *request) answer {
 	return reply(http.StatusOK, object{"result": "success"})
 }
 
-// mediaName returns the name of the file that an address asks for.
-func mediaName(host, path string) (string, bool) {
+// mediaName returns the file name in a media address; ok is false for any other
+// address.
+func mediaName(host, path string) (name string, ok bool) {
 	if host == mediaHost {
 		return strings.TrimPrefix(path, "/"), true
 	}
 	return strings.CutPrefix(path, "/media/")
 }
 
-// file finds a stored file by its name. Its host is not the service: a client
-// that shows it the token leaks it.
+// file returns a stored file by its name. The media host is not the service: a
+// client that sends it the token leaks the token, which file reports.
 func (a *API) file(name string, address *url.URL, header http.Header) answer {
 	if strings.Contains(address.RawQuery, "token=") || header.Get("Authorization") != "" {
 		a.report("the media host was shown the channel's token")
@@ -117,7 +109,7 @@ func (a *API) file(name string, address *url.URL, header http.Header) answer {
 	return answer{status: http.StatusOK, content: m.mime, body: m.data}
 }
 
-// serveMedia is file over a real port.
+// serveMedia serves a file over a real port.
 func (a *API) serveMedia(w http.ResponseWriter, r *http.Request, name string) {
 	got := a.file(name, r.URL, r.Header)
 	w.Header().Set("Content-Type", got.content)

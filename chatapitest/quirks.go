@@ -1,7 +1,7 @@
 package chatapitest
 
-// Quirk is a habit of the real service, or of one of its generations, that a
-// client has to bear. Each is tied to an observation of the wire contract.
+// Quirk is a habit that the real service has, or had at some time, and that a
+// client must handle. Each comes from an observation in the wire contract.
 type Quirk string
 
 const (
@@ -15,18 +15,18 @@ const (
 	// BoolHistory writes the flags of GET /messages as booleans.
 	BoolHistory Quirk = "bool history"
 
-	// NoHistory keeps no history: GET /messages is empty, with a notice.
+	// NoHistory keeps no history: GET /messages returns no messages, but a notice.
 	NoHistory Quirk = "no history"
 
-	// NoEchoes leaves out the webhooks that repeat the channel's own messages.
-	// By default they come, as the contract says ("outgoing rows include API
-	// sends"): a bot that answers them talks to itself.
+	// NoEchoes leaves out the webhooks that repeat the channel's own messages. By
+	// default the fake sends them, as the contract says ("outgoing rows include
+	// API sends"). A bot that answers them talks to itself.
 	NoEchoes Quirk = "no echoes"
 
 	// DoubleDeliveries delivers every webhook twice.
 	DoubleDeliveries Quirk = "double deliveries"
 
-	// StatusesReversed reports delivered before sent.
+	// StatusesReversed reports the status delivered before sent.
 	StatusesReversed Quirk = "statuses reversed"
 
 	// StatusesFirst delivers the webhooks of a send before its reply.
@@ -36,14 +36,14 @@ const (
 	// sent: false.
 	Refuse400 Quirk = "refuse 400"
 
-	// TextSent writes sent as "true" or "false".
+	// TextSent writes sent as the text "true" or "false".
 	TextSent Quirk = "text sent"
 
 	// NoID answers an accepted send without its id.
 	NoID Quirk = "no id"
 
 	// SameTemplates ignores the offset of GET /templates, as Meta-hosted
-	// channels do: each page is the first.
+	// channels do: each page is the first page.
 	SameTemplates Quirk = "same templates"
 
 	// TextTemplates lists templates with their components as JSON text, the
@@ -53,7 +53,7 @@ const (
 	// BareTemplates lists templates as a bare array.
 	BareTemplates Quirk = "bare templates"
 
-	// CommaWebhooks tells the webhook list as one text with commas.
+	// CommaWebhooks returns the webhook list as one text with commas.
 	CommaWebhooks Quirk = "comma webhooks"
 
 	// NoBSUID refuses sends to a BSUID: "BSUID routing is disabled".
@@ -62,19 +62,19 @@ const (
 	// NoUsername refuses sends to a username: "username routing is disabled".
 	NoUsername Quirk = "no username"
 
-	// MMLite is a channel with Marketing Messages Lite: MARKETING templates take
-	// that path unless useMMlite is false, and their acks say so.
+	// MMLite gives the channel Marketing Messages Lite: MARKETING templates are
+	// sent that way unless useMMlite is false, and their acks say so.
 	MMLite Quirk = "mm lite"
 
 	// NoFlows answers flow management with 501.
 	NoFlows Quirk = "no flows"
 
-	// NoGroups answers the making of groups with an error under status 200.
+	// NoGroups answers the creation of a group with status 200 and an error.
 	NoGroups Quirk = "no groups"
 
-	// NoCatalog answers commerce calls with a provider error under status 200.
+	// NoCatalog answers commerce calls with status 200 and a provider error.
 	NoCatalog Quirk = "no catalog"
 
-	// NoCalls answers calls with a provider error (138000) under status 200.
+	// NoCalls answers calls with status 200 and a provider error (138000).
 	NoCalls Quirk = "no calls"
 )

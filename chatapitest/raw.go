@@ -8,28 +8,28 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// This file writes webhooks as WhatsApp itself does, for a channel with the
-// setting rawHooks. Whether the normalized ones go on then is not published; here
-// they do, so that one event comes in two shapes.
+// This file writes webhooks in WhatsApp's own form, for a channel with the setting
+// rawHooks. Whether the service then still sends the normalized form is not
+// published. The fake sends both forms of each event.
 
 const (
 	businessAccount = "100000000000099"
 	phoneNumberID   = "100000000000098"
 )
 
-// raw is WhatsApp's webhook with one change.
-func (a *API) raw(field string, value object) cause {
+// raw returns a webhook of WhatsApp with one change.
+func (a *API) raw(field string, value object) webhook {
 	value["messaging_product"] = "whatsapp"
 	value["metadata"] = object{"display_phone_number": a.phone, "phone_number_id": phoneNumberID}
-	return cause{body: reply(http.StatusOK, object{"object": "whatsapp_business_account", "entry": []any{object{
+	return webhook{body: reply(http.StatusOK, object{"object": "whatsapp_business_account", "entry": []any{object{
 		"id": businessAccount, "changes": []any{object{"field": field, "value": value}}}}}).body}
 }
 
-// rawMessage is the raw webhook of a message. What the API itself sends has
-// none; what the business's phone app sends is an echo.
-func (a *API) rawMessage(m *message) (c cause, ok bool) {
+// rawMessage returns the raw webhook of a message. A message sent by the API has no
+// raw webhook; one sent by the business's phone app is an echo.
+func (a *API) rawMessage(m *message) (w webhook, ok bool) {
 	if m.self {
-		return cause{}, false
+		return webhook{}, false
 	}
 	element := object{"id": m.id, "timestamp": strconv.FormatInt(m.at.Unix(), 10)}
 	rawContent(element, m)
@@ -58,7 +58,7 @@ func (a *API) rawMessage(m *message) (c cause, ok bool) {
 	return a.raw("messages", object{"contacts": []any{contact}, "messages": []any{element}}), true
 }
 
-// rawContent writes the type, and the object named after it.
+// rawContent writes the message's type, and the object named after that type.
 func rawContent(element object, m *message) {
 	body, caption := "", ""
 	if m.body != nil {
@@ -105,9 +105,9 @@ func rawContent(element object, m *message) {
 	element["type"], element[kind] = kind, content
 }
 
-// rawStatus is the raw webhook of a status. It has a time, which a normalized
-// one has not, and no pricing.
-func (a *API) rawStatus(m *message, status chatapi.Status, failure string) cause {
+// rawStatus returns the raw webhook of a status. It has a time, which a normalized
+// one lacks, and no pricing.
+func (a *API) rawStatus(m *message, status chatapi.Status, failure string) webhook {
 	element := object{"id": m.id, "status": status, "timestamp": strconv.FormatInt(a.now().Unix(), 10)}
 	if g := m.thread.group; g != nil {
 		element["recipient_type"], element["recipient_id"] = "group", g.id

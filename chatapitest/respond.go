@@ -12,55 +12,57 @@ import (
 	"time"
 )
 
-// This file has answers for people who mock by hand. Each function returns what
-// is a responder of github.com/jarcoal/httpmock as it is. It may be called any
-// number of times, by many at once.
+// This file has answers for mocks made by hand. Each function returns a responder
+// for github.com/jarcoal/httpmock, which may be called any number of times and by
+// several goroutines at once. Each answer has its own header and body.
 //
-// A mock at the network end sees the token as "?token=…": match the address
-// without its query, or use chatapi.WithBearerToken.
+// A mock given to chatapi.WithHTTPClient sees the token as "?token=…": match the
+// address without its query, or use chatapi.WithBearerToken.
 
-// Respond answers with that status and body. The content type is JSON, HTML or
-// plain text, as the body begins.
+// Respond returns a responder that answers with that status and body. The content
+// type is JSON, HTML or plain text, depending on the body's first character.
 func Respond(status int, body string) func(*http.Request) (*http.Response, error) {
 	return respond(answer{status: status, content: contentOf(body), body: []byte(body)})
 }
 
-// RespondJSON answers with status 200 and the value as JSON.
+// RespondJSON returns a responder that answers with status 200 and the value as
+// JSON.
 func RespondJSON(value any) func(*http.Request) (*http.Response, error) {
 	return respond(reply(http.StatusOK, value))
 }
 
-// RespondAccepted answers a send: accepted, with that message id.
+// RespondAccepted returns a responder that accepts a send, with that message id.
 func RespondAccepted(id string) func(*http.Request) (*http.Response, error) {
 	return RespondJSON(object{"sent": true, "id": id, "message": "Sent", "description": "Message has been sent to the provider"})
 }
 
-// RespondRejected answers a send as the service refuses one: status 200 and
-// sent: false, with the reason, such as "Dialog window is closed".
+// RespondRejected returns a responder that refuses a send as the service does: with
+// status 200, sent: false and a reason such as "Dialog window is closed".
 func RespondRejected(reason string) func(*http.Request) (*http.Response, error) {
 	return RespondJSON(object{"sent": false, "message": reason})
 }
 
-// RespondCode answers a send with status 200, sent: false and an error object
-// with one of WhatsApp's codes, such as 131026.
+// RespondCode returns a responder that refuses a send with status 200, sent: false
+// and an error object with one of WhatsApp's codes, such as 131026.
 func RespondCode(code int, message string) func(*http.Request) (*http.Response, error) {
 	return RespondJSON(object{"sent": false, "message": "Message failed to send", "error": object{"code": code, "message": message}})
 }
 
-// RespondQueued answers a send: queued under that job id, which is no refusal
-// although sent is false.
+// RespondQueued returns a responder that queues a send under that job id. This is
+// not a refusal, although sent is false.
 func RespondQueued(jobID string) func(*http.Request) (*http.Response, error) {
 	return RespondJSON(object{"sent": false, "jobId": jobID, "message": "Message is queued"})
 }
 
-// RespondStatus answers with that status and, if body is empty, what the
-// service writes with it.
+// RespondStatus returns a responder that answers with that status and body. If body
+// is empty, the answer has the body that the service writes with that status.
 func RespondStatus(status int, body string) func(*http.Request) (*http.Response, error) {
 	return respond(failure(status, body))
 }
 
-// RespondRateLimited answers with 429 and, if it is more than 0, a Retry-After
-// in whole seconds.
+// RespondRateLimited returns a responder that answers with status 429. If
+// retryAfter is positive, the answer has the header Retry-After, rounded up to
+// whole seconds.
 func RespondRateLimited(retryAfter time.Duration) func(*http.Request) (*http.Response, error) {
 	got := failure(http.StatusTooManyRequests, "")
 	if retryAfter > 0 {
@@ -69,9 +71,9 @@ func RespondRateLimited(retryAfter time.Duration) func(*http.Request) (*http.Res
 	return respond(got)
 }
 
-// RespondTemplates answers GET /templates with templates given as JSON objects,
-// such as `{"name":"hello","language":"en","status":"APPROVED"}`. An offset
-// beyond them gives an empty page.
+// RespondTemplates returns a responder for GET /templates. Each template is a JSON
+// object such as `{"name":"hello","language":"en","status":"APPROVED"}`. The page
+// begins at the request's offset; beyond the last template it is empty.
 func RespondTemplates(templates ...string) func(*http.Request) (*http.Response, error) {
 	rows := make([]json.RawMessage, len(templates))
 	for i, t := range templates {
@@ -86,13 +88,13 @@ func RespondTemplates(templates ...string) func(*http.Request) (*http.Response, 
 	}
 }
 
-// RespondWebhooks answers GET /webhook with a list of addresses: nothing, a
-// text or an array, as the service does.
+// RespondWebhooks returns a responder for GET /webhook. As the service does, it
+// writes no address as null, one as a text, and several as an array.
 func RespondWebhooks(addresses ...string) func(*http.Request) (*http.Response, error) {
 	return RespondJSON(object{"webhookUrl": oneOrMany(addresses)})
 }
 
-// RespondMessages answers GET /messages with rows given as JSON objects.
+// RespondMessages returns a responder for GET /messages. Each row is a JSON object.
 func RespondMessages(rows ...string) func(*http.Request) (*http.Response, error) {
 	messages := make([]json.RawMessage, len(rows))
 	for i, m := range rows {
@@ -101,7 +103,8 @@ func RespondMessages(rows ...string) func(*http.Request) (*http.Response, error)
 	return RespondJSON(object{"messages": messages})
 }
 
-// RespondError fails like a transport: no answer, only the error.
+// RespondError returns a responder that fails as a transport does: with the error
+// and without an answer. A nil error stands for a connection that breaks.
 func RespondError(err error) func(*http.Request) (*http.Response, error) {
 	return func(*http.Request) (*http.Response, error) {
 		return nil, cmp.Or(err, error(&url.Error{Op: "Post", URL: apiHost, Err: io.ErrUnexpectedEOF}))
@@ -112,7 +115,7 @@ func respond(got answer) func(*http.Request) (*http.Response, error) {
 	return func(r *http.Request) (*http.Response, error) { return got.response(r), nil }
 }
 
-// response is the answer as a client gets it.
+// response returns the answer as a client gets it.
 func (a answer) response(r *http.Request) *http.Response {
 	var content io.Reader = bytes.NewReader(a.body)
 	if a.cut {
@@ -125,7 +128,7 @@ func (a answer) response(r *http.Request) *http.Response {
 	}
 }
 
-// brokenReader is the end of a connection that breaks.
+// brokenReader fails as a connection that breaks.
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }

@@ -13,8 +13,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// This file sends: it finds the recipient, looks at the service window, and
-// turns what was sent into what the customer sees.
+// This file carries out sends: it finds the recipient, checks the service window,
+// and turns the request into a message that the customer sees.
 
 // thread is the chat with one person or group.
 type thread struct {
@@ -22,29 +22,32 @@ type thread struct {
 	customer *Customer // nil for a group
 	group    *group    // nil for a person
 
-	// lastIn is when somebody but the business wrote last; it opens the window.
+	// lastIn is the time of the last message that the business did not write. It
+	// opens the window.
 	lastIn time.Time
 }
 
-// window is how long after a customer's message free-form may be sent.
+// window is the time after a customer's message in which free-form messages may be
+// sent.
 const window = 24 * time.Hour
 
+// open reports whether the service window is open.
 func (a *API) open(t *thread) bool {
 	return !t.lastIn.IsZero() && a.now().Before(t.lastIn.Add(window))
 }
 
-// sending is the content of one send.
-type sending struct {
+// outgoing is the content of one send.
+type outgoing struct {
 	typ      string // the type of its row in the history
 	body     string
 	caption  string
 	category string // of its acks
 	received Received
-	template bool // may leave when the window is closed
+	template bool // may be sent when the window is closed
 	mmLite   bool
 }
 
-// recipients are the members that name whom a message goes to.
+// recipients are the members that name the recipient of a message.
 var recipients = map[string]check{
 	"phone":    either(matches(phonePattern, "must be 6 to 15 digits, or a BSUID"), matches(bsuidPattern, "must be 6 to 15 digits, or a BSUID")),
 	"chatId":   text(3, 0),
@@ -52,6 +55,7 @@ var recipients = map[string]check{
 	"username": matches(usernamePattern, "must be 1 to 128 letters, digits, dots, dashes or underscores"),
 }
 
+// matches accepts a text or number that matches the pattern.
 func matches(pattern interface{ MatchString(string) bool }, problem string) check {
 	return func(v any) string {
 		s, ok := v.(string)
@@ -65,7 +69,7 @@ func matches(pattern interface{ MatchString(string) bool }, problem string) chec
 	}
 }
 
-// recipientOf reads the recipient of a body, for the log.
+// recipientOf reads the recipient of a body, for the list of calls.
 func recipientOf(body object) chatapi.Recipient {
 	switch {
 	case body.has("chatId"):
@@ -84,7 +88,7 @@ func recipientOf(body object) chatapi.Recipient {
 	return chatapi.Recipient{}
 }
 
-// find returns the chat that a body names; mu is held.
+// find returns the chat that a body names; the caller holds mu.
 func (a *API) find(body object) (*thread, *answer) {
 	var named []string
 	for _, name := range []string{"phone", "chatId", "bsuid", "username"} {
@@ -127,14 +131,14 @@ func (a *API) find(body object) (*thread, *answer) {
 	case suffix == "g.us":
 		return fail(a.notSent("Group unknown", 131041, "The group was deleted or the channel is not its member."))
 	case suffix == "lid":
-		// Observed: the service cuts such an id to its digits and fails.
+		// Observed: the service keeps only the digits of such an id and fails.
 		return fail(a.notSent("Message undeliverable", 131026, "Message undeliverable."))
 	}
 	return fail(refuse("Wrong chatId %q", value))
 }
 
-// notSent is the refusal of a send: 200 with sent false, or 400 by a quirk.
-// With a code it carries a Graph error as well.
+// notSent returns the refusal of a send: 200 with sent: false, or 400 with the
+// quirk Refuse400. With a code other than 0 it also has a Graph error.
 func (a *API) notSent(message string, code int, details string) answer {
 	body := object{"message": message}
 	if code != 0 {
@@ -156,8 +160,8 @@ func (a *API) sent(yes bool) any {
 	return yes
 }
 
-// sender makes an operation out of a function that reads its content.
-func sender(read func(*API, *request) (sending, *answer)) func(*API, *request) answer {
+// sender returns a send operation from the function that reads its content.
+func sender(read func(*API, *request) (outgoing, *answer)) func(*API, *request) answer {
 	return func(a *API, r *request) answer {
 		to, refused := a.find(r.body)
 		if refused != nil {
@@ -180,8 +184,9 @@ func sender(read func(*API, *request) (sending, *answer)) func(*API, *request) a
 	}
 }
 
-// accept takes a message: into the history, to the customer, and its webhooks.
-func (a *API) accept(r *request, to *thread, content sending) *message {
+// accept puts a message into the history, passes it to the customer or group, and
+// collects its webhooks.
+func (a *API) accept(r *request, to *thread, content outgoing) *message {
 	m := &message{
 		id: a.id("wamid.FAKE"), typ: content.typ, body: &content.body, fromMe: true, self: true, at: a.now(),
 		author: a.phone + "@c.us", sender: a.phone + "@c.us", thread: to, quoted: r.body.text("quotedMsgId"),
@@ -195,11 +200,11 @@ func (a *API) accept(r *request, to *thread, content sending) *message {
 	got.ID, got.At, got.Operation, got.Body = m.id, m.at, r.op.path, slices.Clone(r.raw)
 	got.Quoted = m.quoted
 	if !a.quirks[NoEchoes] {
-		r.caused = append(r.caused, a.messageHooks(m)...)
+		r.webhooks = append(r.webhooks, a.messageHooks(m)...)
 	}
 	statuses := func(all ...chatapi.Status) {
 		for _, status := range all {
-			r.caused = append(r.caused, a.statusHooks(m, status, r.failure)...)
+			r.webhooks = append(r.webhooks, a.statusHooks(m, status, r.failure)...)
 		}
 	}
 	c := to.customer
@@ -225,11 +230,11 @@ func (a *API) accept(r *request, to *thread, content sending) *message {
 	return m
 }
 
-// plain reads a send whose text is its body.
-func plain(typ string) func(*API, *request) (sending, *answer) {
-	return func(_ *API, r *request) (sending, *answer) {
+// plain returns a function that reads a send whose text is its member body.
+func plain(typ string) func(*API, *request) (outgoing, *answer) {
+	return func(_ *API, r *request) (outgoing, *answer) {
 		body := r.body.text("body")
-		return sending{typ: typ, body: body, received: Received{Text: body, Header: headerText(r.body), Footer: r.body.text("footer")}}, nil
+		return outgoing{typ: typ, body: body, received: Received{Text: body, Header: headerText(r.body), Footer: r.body.text("footer")}}, nil
 	}
 }
 
@@ -240,7 +245,7 @@ func headerText(body object) string {
 	return cmp.Or(body.object("header").text("text"), body.text("title"))
 }
 
-func readButtons(a *API, r *request) (sending, *answer) {
+func readButtons(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	for _, v := range append(slices.Clone(r.body.list("sections")), r.body.list("buttons")...) {
 		button := asObject(v)
@@ -250,7 +255,7 @@ func readButtons(a *API, r *request) (sending, *answer) {
 		s.received.Buttons = append(s.received.Buttons, Button{ID: button.text("id"), Title: button.text("title"), kind: "button_reply"})
 	}
 	if len(s.received.Buttons) > 3 {
-		bad := refuse("sections has %d of at most 3", len(s.received.Buttons))
+		bad := refuse("sections has %d of at most 3 items", len(s.received.Buttons))
 		return s, &bad
 	}
 	for i, b := range s.received.Buttons {
@@ -264,7 +269,7 @@ func readButtons(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-func readList(a *API, r *request) (sending, *answer) {
+func readList(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	s.received.Label = cmp.Or(r.body.text("buttonText"), r.body.text("action"))
 	sections := r.body.list("sections")
@@ -293,23 +298,23 @@ func readList(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-func readCTA(a *API, r *request) (sending, *answer) {
+func readCTA(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	s.received.Buttons = []Button{{Title: r.body.text("displayText"), URL: r.body.text("url")}}
 	return s, nil
 }
 
-func readReaction(_ *API, r *request) (sending, *answer) {
-	return sending{typ: "reaction", body: r.body.text("body"), received: Received{Text: r.body.text("body")}}, nil
+func readReaction(_ *API, r *request) (outgoing, *answer) {
+	return outgoing{typ: "reaction", body: r.body.text("body"), received: Received{Text: r.body.text("body")}}, nil
 }
 
-func readLocation(_ *API, r *request) (sending, *answer) {
+func readLocation(_ *API, r *request) (outgoing, *answer) {
 	place := r.body.text("lat") + ";" + r.body.text("lng")
-	return sending{typ: "location", body: place, received: Received{
+	return outgoing{typ: "location", body: place, received: Received{
 		Text: cmp.Or(r.body.text("name"), place), Location: place, Footer: r.body.text("address")}}, nil
 }
 
-func readContact(_ *API, r *request) (sending, *answer) {
+func readContact(_ *API, r *request) (outgoing, *answer) {
 	var names []string
 	cards := r.body.list("contacts")
 	if simple := r.body.object("contact"); simple != nil {
@@ -320,34 +325,34 @@ func readContact(_ *API, r *request) (sending, *answer) {
 		names = append(names, cmp.Or(card.text("name"), card.object("name").text("formatted_name")))
 	}
 	text := strings.Join(names, ", ")
-	return sending{typ: "vcard", body: text, received: Received{Text: text}}, nil
+	return outgoing{typ: "vcard", body: text, received: Received{Text: text}}, nil
 }
 
-func readFile(a *API, r *request) (sending, *answer) {
+func readFile(a *API, r *request) (outgoing, *answer) {
 	b := r.body
 	var bad answer
 	file := &ReceivedFile{Name: b.text("filename"), Type: chatapi.ContentType(b.text("mediaType"))}
 	switch id := b.text("mediaId"); {
 	case id != "" && b.has("body"):
 		bad = refuse("give body or mediaId, not both")
-		return sending{}, &bad
+		return outgoing{}, &bad
 	case id != "" && !b.has("mediaType"):
 		bad = refuse("mediaType is required with mediaId")
-		return sending{}, &bad
+		return outgoing{}, &bad
 	case id != "":
 		stored := a.media[id]
 		if stored == nil {
 			bad = a.notSent("Parameter value is not valid", 131009, "The media id does not exist.")
-			return sending{}, &bad
+			return outgoing{}, &bad
 		}
 		file.ID, file.URL, file.MIMEType, file.Data = id, stored.url, stored.mime, stored.data
 	case !b.has("filename"):
 		bad = refuse("filename is required with body")
-		return sending{}, &bad
+		return outgoing{}, &bad
 	default:
-		stored, refused := a.keep(b.text("body"), file.Name)
+		stored, refused := a.keepMedia(b.text("body"), file.Name)
 		if refused != nil {
-			return sending{}, refused
+			return outgoing{}, refused
 		}
 		file.URL, file.MIMEType, file.Data = stored.url, stored.mime, stored.data
 	}
@@ -357,27 +362,45 @@ func readFile(a *API, r *request) (sending, *answer) {
 	if b.flag("voice") {
 		if file.Type != chatapi.TypeAudio {
 			bad = refuse("voice needs an audio file")
-			return sending{}, &bad
+			return outgoing{}, &bad
 		}
 		file.Type = chatapi.TypeVoice
 	}
 	caption := b.text("caption")
-	return sending{typ: string(file.Type), body: file.URL, caption: caption, received: Received{Text: caption, File: file}}, nil
+	return outgoing{typ: string(file.Type), body: file.URL, caption: caption, received: Received{Text: caption, File: file}}, nil
 }
 
-func readSticker(a *API, r *request) (sending, *answer) {
+func readSticker(a *API, r *request) (outgoing, *answer) {
 	if r.body.has("link") == r.body.has("mediaId") {
-		bad := refuse("give link or mediaId, one of them")
-		return sending{}, &bad
+		bad := refuse("give link or mediaId, not both")
+		return outgoing{}, &bad
 	}
 	file := &ReceivedFile{Type: chatapi.TypeSticker, ID: r.body.text("mediaId"), URL: r.body.text("link"), MIMEType: "image/webp"}
 	if file.ID != "" {
 		stored := a.media[file.ID]
 		if stored == nil {
 			bad := a.notSent("Parameter value is not valid", 131009, "The media id does not exist.")
-			return sending{}, &bad
+			return outgoing{}, &bad
 		}
 		file.URL, file.Data = stored.url, stored.data
 	}
-	return sending{typ: "sticker", body: file.URL, received: Received{File: file}}, nil
+	return outgoing{typ: "sticker", body: file.URL, received: Received{File: file}}, nil
+}
+
+// FromPhone sends a text from the business's phone app to a phone number or BSUID
+// and returns the id of the message. The customer receives it, and the webhooks
+// get an echo whose self flag is off, since the API did not send it. It returns
+// when the webhooks are delivered.
+func (a *API) FromPhone(to, text string) string {
+	c := a.Customer(to)
+	if c.api == nil {
+		return ""
+	}
+	return a.act(func() (*message, []webhook) {
+		m := &message{id: a.id("wamid.FAKE"), typ: "chat", body: &text, fromMe: true, at: a.now(), author: a.phone + "@c.us",
+			sender: a.phone + "@c.us", thread: c.thread, category: "service"}
+		a.store(m)
+		c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
+		return m, append(a.messageHooks(m), a.statusHooks(m, chatapi.StatusDelivered, "")...)
+	})
 }

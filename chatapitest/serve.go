@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"net/http/httptrace"
 	"net/url"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,7 +24,7 @@ import (
 // This file carries a request to its operation and the answer back, in memory
 // or over a socket.
 
-// request is one call of the API.
+// request is one request to the API.
 type request struct {
 	op        *operation
 	method    string
@@ -35,32 +36,32 @@ type request struct {
 	recipient chatapi.Recipient
 	to        *thread
 
-	// depth counts the deliveries that led to this request one after another:
-	// 0 for a request from outside, 1 for the answer of a bot to a customer.
+	// depth is the length of the chain of deliveries that led to this request: 0
+	// for a request from outside, 1 for a bot's answer to a customer.
 	depth int
 
-	// failure is the text of a failed status that a Fault asks for.
+	// failure is the text of the failed status that a Fault requests.
 	failure string
 
-	// caused are the webhooks that go out once the reply has.
-	caused []cause
+	// webhooks are sent after the reply.
+	webhooks []webhook
 }
 
-// answer is what a request is answered with.
+// answer is the answer to a request.
 type answer struct {
 	status  int
 	content string
 	body    []byte
 	header  http.Header
 
-	// What a Fault makes of it.
+	// A Fault sets these.
 	delay time.Duration
 	cut   bool
 	drop  bool
 	dial  bool
 }
 
-// reply returns an answer that is JSON.
+// reply returns an answer with v as JSON.
 func reply(status int, v any) answer {
 	body, err := json.Marshal(v)
 	if err != nil {
@@ -69,7 +70,7 @@ func reply(status int, v any) answer {
 	return answer{status: status, content: "application/json", body: body}
 }
 
-// refuse is a 400 with the text.
+// refuse returns a 400 with that text.
 func refuse(format string, args ...any) answer {
 	return reply(http.StatusBadRequest, object{"error": fmt.Sprintf(format, args...)})
 }
@@ -78,15 +79,15 @@ func (a answer) httpHeader() http.Header {
 	header := http.Header{}
 	header.Set("Content-Type", a.content)
 	for name, values := range a.header {
-		header[http.CanonicalHeaderKey(name)] = values
+		header[http.CanonicalHeaderKey(name)] = slices.Clone(values) // each answer its own
 	}
 	return header
 }
 
-// memory is the API as a transport.
-type memory struct{ api *API }
+// memoryTransport carries requests to the API in memory.
+type memoryTransport struct{ api *API }
 
-func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
+func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte
 	if r.Body != nil {
 		var err error
@@ -100,22 +101,13 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	// A network end reports its steps, by which a client tells a failed dial
-	// from a lost reply.
-	trace := httptrace.ContextClientTrace(ctx)
-	if trace == nil {
-		trace = &httptrace.ClientTrace{}
-	}
-	if trace.GetConn != nil {
-		trace.GetConn(r.URL.Host)
-	}
+	trace := traceOf(ctx)
+	trace.GetConn(r.URL.Host)
 	a := m.api
 	host := cmp.Or(r.URL.Host, r.Host)
-	if !a.at(host) {
+	if !a.serves(host) {
 		err := &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
-		if trace.DNSDone != nil {
-			trace.DNSDone(httptrace.DNSDoneInfo{Err: err})
-		}
+		trace.DNSDone(httptrace.DNSDoneInfo{Err: err})
 		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
 	}
 	if name, ok := mediaName(host, r.URL.Path); ok {
@@ -125,25 +117,19 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	if depth == 0 && a.insideHandler() {
 		depth = a.depthNow()
 	}
-	got, caused := a.answer(r.Method, r.URL, r.Header, body, depth)
+	got, webhooks := a.answer(r.Method, r.URL, r.Header, body, depth)
 	if got.dial {
 		err := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
-		if trace.ConnectDone != nil {
-			trace.ConnectDone("tcp", host, err)
-		}
+		trace.ConnectDone("tcp", host, err)
 		return nil, err
 	}
-	if trace.GotConn != nil {
-		trace.GotConn(httptrace.GotConnInfo{Reused: true})
-	}
-	if trace.WroteRequest != nil {
-		trace.WroteRequest(httptrace.WroteRequestInfo{})
-	}
+	trace.GotConn(httptrace.GotConnInfo{Reused: true})
+	trace.WroteRequest(httptrace.WroteRequestInfo{})
 	if a.quirks[StatusesFirst] {
-		a.send(caused)
+		a.send(webhooks)
 		a.settle()
 	} else {
-		defer a.send(caused)
+		defer a.send(webhooks)
 	}
 	if err := wait(ctx, got.delay); err != nil {
 		return nil, err
@@ -151,14 +137,40 @@ func (m *memory) RoundTrip(r *http.Request) (*http.Response, error) {
 	if got.drop {
 		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}
-	if trace.GotFirstResponseByte != nil {
-		trace.GotFirstResponseByte()
-	}
+	trace.GotFirstResponseByte()
 	return got.response(r), nil
 }
 
-// at reports whether the fake answers at that host.
-func (a *API) at(host string) bool {
+// traceOf returns the context's trace with an empty function for each step that it
+// does not follow. A client's trace tells a failed dial from a lost reply.
+func traceOf(ctx context.Context) httptrace.ClientTrace {
+	var trace httptrace.ClientTrace
+	if given := httptrace.ContextClientTrace(ctx); given != nil {
+		trace = *given
+	}
+	if trace.GetConn == nil {
+		trace.GetConn = func(string) {}
+	}
+	if trace.DNSDone == nil {
+		trace.DNSDone = func(httptrace.DNSDoneInfo) {}
+	}
+	if trace.ConnectDone == nil {
+		trace.ConnectDone = func(string, string, error) {}
+	}
+	if trace.GotConn == nil {
+		trace.GotConn = func(httptrace.GotConnInfo) {}
+	}
+	if trace.WroteRequest == nil {
+		trace.WroteRequest = func(httptrace.WroteRequestInfo) {}
+	}
+	if trace.GotFirstResponseByte == nil {
+		trace.GotFirstResponseByte = func() {}
+	}
+	return trace
+}
+
+// serves reports whether the fake answers at that host.
+func (a *API) serves(host string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.hosts[host] && !a.closed
@@ -178,8 +190,8 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// ServeHTTP serves the fake, for a server of your own; [API.Listen] brings one.
-// A [Fault] that fails the dial cuts the connection here.
+// ServeHTTP serves the fake over HTTP, for your own server; [API.Listen] starts one
+// for you. Here a [Fault] with Dial breaks the connection.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if name, ok := mediaName(r.Host, r.URL.Path); ok {
 		a.serveMedia(w, r, name)
@@ -193,11 +205,11 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "Request Entity Too Large", http.StatusRequestEntityTooLarge)
 		return
 	}
-	got, caused := a.answer(r.Method, r.URL, r.Header, body, 0)
+	got, webhooks := a.answer(r.Method, r.URL, r.Header, body, 0)
 	if a.quirks[StatusesFirst] {
-		a.send(caused) // and no waiting: the caller may be a webhook handler
+		a.send(webhooks) // without waiting: the caller may be a webhook handler
 	} else {
-		defer a.send(caused)
+		defer a.send(webhooks)
 	}
 	if wait(r.Context(), got.delay) != nil || got.drop || got.dial {
 		panic(http.ErrAbortHandler) // net/http's way to drop a connection
@@ -216,8 +228,9 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 // maxRequest bounds a request body; a data URI of the largest document fits.
 const maxRequest = 160 << 20
 
-// answer carries out a request and logs it.
-func (a *API) answer(method string, address *url.URL, header http.Header, raw []byte, depth int) (answer, []cause) {
+// answer carries out a request, adds it to the calls, and returns the webhooks to
+// send.
+func (a *API) answer(method string, address *url.URL, header http.Header, raw []byte, depth int) (answer, []webhook) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 
@@ -234,26 +247,17 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 	}
 
 	carryOut := func() answer {
-		switch {
-		case a.blocked != "":
-			return answer{status: http.StatusForbidden, content: "text/plain; charset=utf-8", body: []byte(a.blocked)}
-		case token == "":
-			return reply(http.StatusUnauthorized, object{"error": "unauthorized"})
+		if refused := a.authorize(channel, token); refused != nil {
+			return *refused
 		}
-		owner, other := a.tokens[token]
 		switch {
-		case token != a.Token && !other, token == a.Token && a.expired:
-			return reply(http.StatusUnauthorized, object{"error": "invalid or expired token"})
-		case other && owner != channel, !other && channel != a.channel:
-			return reply(http.StatusUnauthorized, object{"error": fmt.Sprintf(
-				"Wrong token %q for channel %q. Please provide token as a GET parameter.", token, channel)})
-		case r.op == nil, other:
+		case r.op == nil, token != a.Token: // the fake serves no other channel
 			return reply(http.StatusNotFound, object{"error": "Method not found"})
 		case broken != nil:
 			return refuse("the body cannot be read: %v", broken)
 		}
 		if r.op.body != nil {
-			if problem := r.op.body.fault(r.body); problem != "" {
+			if problem := r.op.body.problem(r.body); problem != "" {
 				return refuse("%s", problem)
 			}
 		}
@@ -264,7 +268,7 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 	if r.op != nil {
 		entry.Operation, entry.ID = r.op.path, r.op.id
 	}
-	got := a.fail(entry, r, carryOut)
+	got := a.applyFault(entry, r, carryOut)
 	entry.Status, entry.Reply, entry.Lost = got.status, bytes.Clone(got.body), got.drop || got.dial
 	if got.dial {
 		entry.Status, entry.Reply = 0, nil
@@ -273,13 +277,35 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 		entry.Status = 0
 	}
 	a.calls = append(a.calls, entry)
-	for i := range r.caused {
-		r.caused[i].depth = depth
+	for i := range r.webhooks {
+		r.webhooks[i].depth = depth
 	}
-	return got, a.announce(r.caused)
+	return got, a.announce(r.webhooks)
 }
 
-// bearer returns the token of the header, which one in query or body beats.
+// authorize returns the refusal of a request without a good token for the channel,
+// or nil; the caller holds mu.
+func (a *API) authorize(channel, token string) *answer {
+	refused := func(got answer) *answer { return &got }
+	switch {
+	case a.blocked != "":
+		return refused(answer{status: http.StatusForbidden, content: "text/plain; charset=utf-8", body: []byte(a.blocked)})
+	case token == "":
+		return refused(reply(http.StatusUnauthorized, object{"error": "unauthorized"}))
+	}
+	owner, other := a.tokens[token]
+	switch {
+	case token != a.Token && !other, token == a.Token && a.expired:
+		return refused(reply(http.StatusUnauthorized, object{"error": "invalid or expired token"}))
+	case other && owner != channel, !other && channel != a.channel:
+		return refused(reply(http.StatusUnauthorized, object{"error": fmt.Sprintf(
+			"Wrong token %q for channel %q. Please provide token as a GET parameter.", token, channel)}))
+	}
+	return nil
+}
+
+// bearer returns the token of the header Authorization. A token in the query or
+// the body takes precedence.
 func bearer(header http.Header) string {
 	scheme, token, _ := strings.Cut(header.Get("Authorization"), " ")
 	if !strings.EqualFold(scheme, "Bearer") {
@@ -288,7 +314,7 @@ func bearer(header http.Header) string {
 	return strings.TrimSpace(token)
 }
 
-// bodyToken returns the token of a JSON body (user code since 2022).
+// bodyToken returns the token in a JSON body (user code since 2022).
 func bodyToken(raw []byte) string {
 	if !bytes.Contains(raw, []byte(`"token"`)) {
 		return ""
@@ -297,7 +323,7 @@ func bodyToken(raw []byte) string {
 	return o.text("token")
 }
 
-// readBody decodes JSON, or a form where the service takes one.
+// readBody decodes JSON, or a form if the operation accepts one.
 func readBody(content string, raw []byte, op *operation) (object, error) {
 	if strings.HasPrefix(content, "application/x-www-form-urlencoded") && op.form {
 		values, err := url.ParseQuery(string(raw))
@@ -316,7 +342,8 @@ func readBody(content string, raw []byte, op *operation) (object, error) {
 	return decodeObject(raw)
 }
 
-// route finds the operation of a path, and the values of its {parameters}.
+// route returns the operation of a path and the values of its {parameters}; nil if
+// there is none.
 func route(method, path string) (*operation, map[string]string) {
 	path = strings.Trim(path, "/")
 	for i := range operations {

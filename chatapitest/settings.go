@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// This file has the channel itself: its webhook list, settings, state and
-// profile.
+// This file has the operations on the channel itself: its webhook list, settings,
+// state and profile.
 
 // oneOrMany writes a webhook list as the service does.
 func oneOrMany(addresses []string) any {
@@ -43,9 +43,8 @@ func getWebhook(a *API, _ *request) answer {
 	return reply(http.StatusOK, body)
 }
 
-// addresses reads a webhook list: a text, or an array of texts.
-func addresses(v any) ([]string, string) {
-	var urls []string
+// addresses reads a webhook list: a text with commas, or an array of texts.
+func addresses(v any) (urls []string, problem string) {
 	switch v := v.(type) {
 	case string:
 		if strings.TrimSpace(v) != "" {
@@ -82,21 +81,21 @@ func setWebhook(a *API, r *request) answer {
 	case len(urls) == 0:
 		return refuse("webhookUrl must not be empty")
 	}
-	changed := !slices.Equal(urls, a.hookURLs()) || slices.ContainsFunc(a.hooks, func(h *hook) bool { return h.disabled })
+	changed := !slices.Equal(urls, a.hookURLs()) || slices.ContainsFunc(a.hooks, func(h *hookAddress) bool { return h.disabled })
 	a.replaceHooks(urls, false)
 	return reply(http.StatusOK, object{"set": changed, "message": strings.Join(urls, ", ")})
 }
 
-// replaceHooks replaces the list. A disabled address stays so only when keep is
-// set: the settings do not enable it again, POST /webhook does.
-func (a *API) replaceHooks(urls []string, keep bool) {
+// replaceHooks replaces the webhook list. A disabled address stays disabled only if
+// keepDisabled is set: POST /webhook enables it again, the settings do not.
+func (a *API) replaceHooks(urls []string, keepDisabled bool) {
 	disabled := map[string]bool{}
 	for _, h := range a.hooks {
-		disabled[hookKey(h.url)] = h.disabled && keep
+		disabled[hookKey(h.url)] = h.disabled && keepDisabled
 	}
 	a.hooks = nil
 	for _, u := range urls {
-		a.hooks = append(a.hooks, &hook{url: u, disabled: disabled[hookKey(u)]})
+		a.hooks = append(a.hooks, &hookAddress{url: u, disabled: disabled[hookKey(u)]})
 	}
 }
 

@@ -6,14 +6,14 @@ import (
 	"encoding/hex"
 )
 
-// MetaSignature returns what Meta sends in the header X-Hub-Signature-256 with
-// that body, for tests of a handler that has [chatapi.WebhookMetaSignature].
+// MetaSignature returns the header X-Hub-Signature-256 that Meta sends with that
+// body, for tests of a handler that has [chatapi.WebhookMetaSignature].
 func MetaSignature(appSecret string, body []byte) string {
 	return "sha256=" + Dialog360Signature(appSecret, body)
 }
 
-// Dialog360Signature returns what 360dialog sends in the header
-// X-360dialog-Signature with that body, for tests of a handler that has
+// Dialog360Signature returns the header X-360dialog-Signature that 360dialog sends
+// with that body, for tests of a handler that has
 // [chatapi.WebhookDialog360Signature].
 func Dialog360Signature(platformSecret string, body []byte) string {
 	mac := hmac.New(sha256.New, []byte(platformSecret))

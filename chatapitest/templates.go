@@ -16,9 +16,9 @@ import (
 type template struct {
 	id, name, language, category, namespace string
 
-	// status and reason hold until decideAt; then a pending one is approved.
+	// A pending template is approved at decideAt.
 	status, reason string
-	decideAt       time.Time // zero: never by itself
+	decideAt       time.Time // zero: only by Approve
 
 	components []any
 }
@@ -26,8 +26,9 @@ type template struct {
 const namespace = "00000000_0000_4000_8000_000000000001"
 
 // Template adds an approved UTILITY template with that body, in which {{1}} or
-// {{name}} stand for values. Templates with headers and buttons are created as a
-// client does it, by addTemplate.
+// {{name}} stand for values. It replaces a template of that name and language. To
+// add a template with a header or buttons, create it as a client does, by
+// addTemplate.
 func (a *API) Template(name, language, body string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -36,17 +37,22 @@ func (a *API) Template(name, language, body string) {
 		namespace: namespace, status: "APPROVED", components: []any{object{"type": "BODY", "text": body}}})
 }
 
-// Approve approves a template in one language, or in all if language is empty.
+// Approve approves a template in one language, or in all languages if language is
+// empty. It fails the test if there is no such template.
 func (a *API) Approve(name, language string) { a.decide(name, language, "APPROVED", "NONE") }
 
-// Reject refuses approval with a reason such as "INVALID_FORMAT".
+// Reject refuses a template with a reason such as "INVALID_FORMAT". An empty
+// language stands for all languages. It fails the test if there is no such
+// template.
 func (a *API) Reject(name, language, reason string) { a.decide(name, language, "REJECTED", reason) }
 
-// Pause takes an approved template out of use, as WhatsApp does for low
-// quality.
+// Pause takes an approved template out of use, as WhatsApp does if its quality is
+// low. An empty language stands for all languages. It fails the test if there is
+// no such template.
 func (a *API) Pause(name, language string) { a.decide(name, language, "PAUSED", "NONE") }
 
-// Disable takes a template out of use for good.
+// Disable takes a template out of use for good. An empty language stands for all
+// languages. It fails the test if there is no such template.
 func (a *API) Disable(name, language string) { a.decide(name, language, "DISABLED", "NONE") }
 
 func (a *API) decide(name, language, status, reason string) {
@@ -64,7 +70,8 @@ func (a *API) decide(name, language, status, reason string) {
 	}
 }
 
-// template returns a template as it stands now; mu is held.
+// template returns a template with its present status; nil if there is none. The
+// caller holds mu.
 func (a *API) template(name, language string) *template {
 	for _, t := range a.templates {
 		if t.name == name && t.language == language {
@@ -75,6 +82,7 @@ func (a *API) template(name, language string) *template {
 	return nil
 }
 
+// settleTemplate approves a pending template whose time has come.
 func (a *API) settleTemplate(t *template) {
 	if t.status == "PENDING" && !t.decideAt.IsZero() && !a.now().Before(t.decideAt) {
 		t.status, t.reason = "APPROVED", "NONE"
@@ -106,7 +114,7 @@ var (
 	templateKinds = []string{"HEADER", "BODY", "FOOTER", "BUTTONS", "CAROUSEL", "LIMITED_TIME_OFFER", "CALL_PERMISSION_REQUEST"}
 )
 
-// placeholders returns the names in a text, each once, in order.
+// placeholders returns the names of a text's placeholders, each once, in order.
 func placeholders(text string) []string {
 	var names []string
 	for _, m := range placeholder.FindAllStringSubmatch(text, -1) {
@@ -125,7 +133,7 @@ func addTemplate(a *API, r *request) answer {
 	if !languageCode.MatchString(language) {
 		return refuse("language %q is not a language code", language)
 	}
-	if problem := componentsFault(r.body.list("components"), r.body.text("category")); problem != "" {
+	if problem := componentsProblem(r.body.list("components"), r.body.text("category")); problem != "" {
 		return upstream(100, "Invalid parameter", problem)
 	}
 	if a.template(name, language) != nil {
@@ -140,14 +148,16 @@ func addTemplate(a *API, r *request) answer {
 	return reply(http.StatusOK, object{"id": t.id, "status": "PENDING", "category": t.category})
 }
 
-// upstream is a refusal of WhatsApp that the service passes on with status 200.
+// upstream returns a refusal of WhatsApp, which the service passes on with status
+// 200.
 func upstream(code int, message, details string) answer {
 	return reply(http.StatusOK, object{"error": object{"code": code, "type": "OAuthException", "message": fmt.Sprintf("(#%d) %s", code, message),
 		"error_user_msg": details}})
 }
 
-// componentsFault returns what is wrong with the components of a new template.
-func componentsFault(components []any, category string) string {
+// componentsProblem returns the first problem of a new template's components, or
+// an empty text.
+func componentsProblem(components []any, category string) string {
 	seen := map[string]int{}
 	for _, v := range components {
 		c := asObject(v)
@@ -176,7 +186,7 @@ func componentsFault(components []any, category string) string {
 		case kind == "FOOTER" && (text == "" && category != "AUTHENTICATION" || length > 60 || len(names) > 0):
 			return "a FOOTER has 1 to 60 characters and no variable"
 		}
-		if problem := placeholderFault(kind, names); problem != "" {
+		if problem := placeholderProblem(kind, names); problem != "" {
 			return problem
 		}
 		for _, v := range c.list("buttons") {
@@ -198,8 +208,9 @@ func componentsFault(components []any, category string) string {
 	return ""
 }
 
-// placeholderFault wants numbers that count from 1, or names.
-func placeholderFault(kind string, names []string) string {
+// placeholderProblem checks that placeholders are all numbers that count from 1, or
+// all names.
+func placeholderProblem(kind string, names []string) string {
 	numbered := 0
 	for _, name := range names {
 		if _, err := strconv.Atoi(name); err == nil {
@@ -254,7 +265,7 @@ func listTemplates(a *API, r *request) answer {
 			row["rejected_reason"] = "NONE"
 		}
 		if t.status == "APPROVED" {
-			row["status"] = "approved" // the case varies in the service as well
+			row["status"] = "approved" // as in the service, where the case varies
 		}
 		if a.quirks[TextTemplates] {
 			components, _ := json.Marshal(t.components)
@@ -271,14 +282,14 @@ func listTemplates(a *API, r *request) answer {
 	return reply(http.StatusOK, object{"total": total, "templates": rows})
 }
 
-// readTemplate reads the send of a template: it must be approved, in that
-// language, and its values must fit.
-func readTemplate(a *API, r *request) (sending, *answer) {
+// readTemplate reads the send of a template. The template must be approved in that
+// language, and the values must fit it.
+func readTemplate(a *API, r *request) (outgoing, *answer) {
 	b := r.body
-	fail := func(got answer) (sending, *answer) { return sending{}, &got }
+	fail := func(got answer) (outgoing, *answer) { return outgoing{}, &got }
 	name, language := b.text("template"), b.object("language").text("code")
 	t := a.template(name, language)
-	refused := func(code int, message, details string) (sending, *answer) {
+	refused := func(code int, message, details string) (outgoing, *answer) {
 		return fail(a.notSent(message, code, details))
 	}
 	missing := fmt.Sprintf("template name (%s) does not exist in %s", name, language)
@@ -290,14 +301,14 @@ func readTemplate(a *API, r *request) (sending, *answer) {
 	case t.status == "DISABLED":
 		return refused(132016, "Template is disabled", name)
 	}
-	if problem := ttlFault(b, t.category); problem != "" {
+	if problem := ttlProblem(b, t.category); problem != "" {
 		return fail(refuse("messageSendTtlSeconds %s", problem))
 	}
-	fit := &fitting{template: t}
+	fit := &templateFill{template: t}
 	got := fit.render(b.list("params"))
 	switch {
 	case fit.spaces != "":
-		// Observed without any sent flag.
+		// Observed: this refusal has no sent flag.
 		return fail(reply(http.StatusOK, object{"message": fit.spaces + ": Param text cannot have new-line/tab characters or more than 4 consecutive spaces"}))
 	case fit.code == 132000:
 		return refused(132000, "Number of parameters does not match the expected number of params", fit.details)
@@ -309,11 +320,12 @@ func readTemplate(a *API, r *request) (sending, *answer) {
 	if lite {
 		category = "marketing_lite"
 	}
-	return sending{typ: "template", body: got.Text, category: category, received: got, template: true, mmLite: lite}, nil
+	return outgoing{typ: "template", body: got.Text, category: category, received: got, template: true, mmLite: lite}, nil
 }
 
-// ttlFault knows the documented ranges by category.
-func ttlFault(b object, category string) string {
+// ttlProblem checks messageSendTtlSeconds against the documented range of the
+// category.
+func ttlProblem(b object, category string) string {
 	if !b.has("messageSendTtlSeconds") {
 		return ""
 	}

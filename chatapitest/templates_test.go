@@ -1,6 +1,7 @@
 package chatapitest_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -62,8 +63,8 @@ func TestTemplateLife(t *testing.T) {
 		api.Pause("order_ready", "")
 		_, err = client.Send(t.Context(), chatapi.Phone(ann), message)
 		assert.ErrorIs(t, err, chatapi.ErrTemplate)
-		var e *chatapi.Error
-		require.ErrorAs(t, err, &e)
+		e, ok := errors.AsType[*chatapi.Error](err)
+		require.True(t, ok, "%v", err)
 		assert.Equal(t, 132015, e.Code)
 		api.Disable("order_ready", "en")
 		_, err = client.Templates.WaitApproved(t.Context(), "order_ready", "en")
@@ -91,7 +92,7 @@ func TestTemplateRejected(t *testing.T) {
 	})
 }
 
-// TestTemplateQuirks lists 250 templates on every kind of channel.
+// TestTemplateQuirks lists 250 templates with each quirk of the list.
 func TestTemplateQuirks(t *testing.T) {
 	for _, quirk := range []chatapitest.Quirk{"", chatapitest.SameTemplates, chatapitest.TextTemplates, chatapitest.BareTemplates} {
 		t.Run(string(quirk), func(t *testing.T) {
@@ -116,99 +117,7 @@ func TestTemplateQuirks(t *testing.T) {
 	}
 }
 
-func TestHistory(t *testing.T) {
-	api := chatapitest.New(t)
-	client := api.Client()
-	for range 130 {
-		api.Customer(ann).Says("a")
-		api.Customer("12025550144").Says("b")
-	}
-	count := func(filter chatapi.HistoryFilter) (n int, last int64) {
-		for ev, err := range client.Messages.All(t.Context(), filter) {
-			require.NoError(t, err)
-			n, last = n+1, ev.Info().Number
-		}
-		return n, last
-	}
-	n, last := count(chatapi.HistoryFilter{})
-	assert.Equal(t, 260, n)
-	assert.EqualValues(t, 260, last)
-	n, last = count(chatapi.HistoryFilter{Chat: ann + "@c.us"})
-	assert.Equal(t, 130, n)
-	assert.EqualValues(t, 259, last, "numbers skip within a chat")
-	n, _ = count(chatapi.HistoryFilter{After: 250})
-	assert.Equal(t, 10, n)
-	n, _ = count(chatapi.HistoryFilter{From: api.Now().Add(time.Hour)})
-	assert.Zero(t, n)
-
-	for query, want := range map[string]string{
-		"last=true&limit=2":                    `"messageNumber":260`,
-		"last=2&lastMessageNumber=5":           `"messageNumber":260`,
-		"firstMessageNumber=3":                 `"messageNumber":2`,
-		"lastMessageNumber=259&limit=0":        `"messageNumber":260`,
-		"lastMessageNumber=9000":               `{"messages":[]}`,
-		"firstMessageNumber=1":                 `{"messages":[]}`,
-		"limit=x":                              `limit must be a number`,
-		"last=perhaps":                         `last must be`,
-		"chatId=12025550199@c.us":              `{"messages":[]}`,
-		"lastMessageNumber=-5&limit=1":         `"messageNumber":1`,
-		"min_time=1&max_time=2":                `{"messages":[]}`,
-		"msgId=" + api.Customer(ann).Says("x"): `"messageNumber":261`,
-	} {
-		_, body := request(t, api, "GET", "messages?"+query, "")
-		assert.Contains(t, body, want, query)
-	}
-
-	_, err := client.Send(t.Context(), chatapi.Phone(ann), chatapi.Text{Body: "found"})
-	require.NoError(t, err)
-	api.Fail(chatapitest.Fault{Accepted: true, Drop: true})
-	_, err = client.Send(t.Context(), chatapi.Phone(ann), chatapi.Text{Body: "where is it?"})
-	var e *chatapi.Error
-	require.ErrorAs(t, err, &e)
-	require.NotNil(t, e.Attempt)
-	resolution, err := client.Resolve(t.Context(), *e.Attempt)
-	require.NoError(t, err)
-	assert.Equal(t, chatapi.OutcomeAccepted, resolution.Outcome)
-	assert.Equal(t, api.Customer(ann).LastReceived().ID, resolution.ID)
-
-	for _, quirk := range []chatapitest.Quirk{chatapitest.BoolHistory, chatapitest.NoHistory} {
-		api := chatapitest.New(t, chatapitest.Quirks(quirk))
-		api.Customer(ann).Says("a")
-		for ev, err := range api.Client().Messages.All(t.Context(), chatapi.HistoryFilter{}) {
-			if quirk == chatapitest.NoHistory {
-				assert.ErrorIs(t, err, chatapi.ErrHistoryOff)
-				continue
-			}
-			require.NoError(t, err)
-			assert.IsType(t, &chatapi.MessageEvent{}, ev)
-		}
-	}
-}
-
-// TestReplyQuirks has the SDK understand every way in which a send is answered.
-func TestReplyQuirks(t *testing.T) {
-	for _, quirk := range []chatapitest.Quirk{"", chatapitest.Refuse400, chatapitest.TextSent, chatapitest.NoID} {
-		api := chatapitest.New(t, chatapitest.Quirks(quirk))
-		client := api.Client()
-		_, err := client.Send(t.Context(), chatapi.Phone(ann), chatapi.Text{Body: "x"})
-		assert.ErrorIs(t, err, chatapi.ErrWindowClosed, quirk)
-		_, err = client.Send(t.Context(), chatapi.Phone(ann), chatapi.Template{Name: "nothing", Language: "en"})
-		assert.ErrorIs(t, err, chatapi.ErrTemplate, quirk)
-		api.Customer(ann).Says("hi")
-		receipt, err := client.Send(t.Context(), chatapi.Phone(ann), chatapi.Text{Body: "x"})
-		require.NoError(t, err, quirk)
-		assert.Equal(t, quirk == chatapitest.NoID, receipt.ID == "")
-	}
-	api := chatapitest.New(t, chatapitest.Quirks(chatapitest.CommaWebhooks))
-	client := api.Client()
-	require.NoError(t, client.Webhooks.Add(t.Context(), "https://a.test/x"))
-	require.NoError(t, client.Webhooks.Add(t.Context(), "https://b.test/y"))
-	list, err := client.Webhooks.List(t.Context())
-	require.NoError(t, err)
-	assert.Len(t, list, 2)
-}
-
-// TestTemplateValues sends one template in many ways.
+// TestTemplateValues sends one template with right and wrong values.
 func TestTemplateValues(t *testing.T) {
 	const components = `[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hi {{name}}, {{price}} until {{day}}"},
 		{"type":"BUTTONS","buttons":[{"type":"URL","text":"See","url":"https://shop.example.com/{{1}}"},{"type":"COPY_CODE","text":"Copy"},{"type":"PHONE_NUMBER","text":"Call","phone_number":"+12025550100"}]}]`
@@ -220,21 +129,21 @@ func TestTemplateValues(t *testing.T) {
 	const code = `{"type":"button","sub_type":"copy_code","index":1,"parameters":[{"type":"coupon_code","coupon_code":"SAVE5"}]}`
 	all := func(parts ...string) string { return strings.Join(parts, ",") }
 	for _, test := range []struct{ name, params, want string }{
-		{"all of it", all(header, body, url, code), `"sent":true`},
+		{"every value", all(header, body, url, code), `"sent":true`},
 		{"no header", all(body, url, code), "132012"},
 		{"a header of another kind", all(strings.ReplaceAll(header, "image", "video"), body, url, code), "132012"},
 		{"a header without a file", all(strings.Replace(header, `"link":"https://files.example.com/h.jpg"`, "", 1), body, url, code), "132012"},
-		{"a name that is not there", all(header, strings.Replace(body, `"day"`, `"night"`, 1), url, code), "132000"},
+		{"an unknown name", all(header, strings.Replace(body, `"day"`, `"night"`, 1), url, code), "132000"},
 		{"an empty value", all(header, strings.Replace(body, `"Ann"`, `""`, 1), url, code), "132012"},
 		{"a currency without its text", all(header, strings.Replace(body, `"$5"`, `""`, 1), url, code), "132012"},
 		{"five spaces", all(header, strings.Replace(body, `"Ann"`, `"A     n"`, 1), url, code), "cannot have new-line/tab"},
-		{"no end of the address", all(header, body, code), "132000"},
+		{"no value for the address", all(header, body, code), "132000"},
 		{"no code", all(header, body, url), "132000"},
 		{"another kind of button", all(header, body, strings.Replace(url, `"url"`, `"quick_reply"`, 1), code), "132012"},
 		{"a value for the call button", all(header, body, url, code, `{"type":"button","sub_type":"phone_number","index":2,"parameters":[{"type":"text","text":"1"}]}`), "132000"},
 		{"a fourth button", all(header, body, url, code, `{"type":"button","sub_type":"url","index":3,"parameters":[]}`), "132000"},
-		{"cards that are not there", all(header, body, url, code, `{"type":"carousel","cards":[{"card_index":0,"components":[]}]}`), "132000"},
-		{"a part of no kind", all(header, body, url, code, `{"type":"hsm"}`), "132012"},
+		{"cards without a carousel", all(header, body, url, code, `{"type":"carousel","cards":[{"card_index":0,"components":[]}]}`), "132000"},
+		{"a part of an unknown kind", all(header, body, url, code, `{"type":"hsm"}`), "132012"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			api := chatapitest.New(t, chatapitest.Quirks(chatapitest.MMLite))
@@ -245,7 +154,7 @@ func TestTemplateValues(t *testing.T) {
 			_, reply = request(t, api, "POST", "sendTemplate", `{"phone":"12025550143","template":"sale","language":{"code":"en"},"params":[`+test.params+`]}`)
 			assert.Contains(t, reply, test.want)
 			api.Settle()
-			if test.name != "all of it" {
+			if test.name != "every value" {
 				assert.Empty(t, events.keys())
 				return
 			}
@@ -259,7 +168,8 @@ func TestTemplateValues(t *testing.T) {
 	}
 }
 
-// TestTemplateDrafts has drafts that WhatsApp does not take.
+// TestTemplateDrafts creates templates that WhatsApp refuses, and one that it
+// accepts.
 func TestTemplateDrafts(t *testing.T) {
 	long := func(n int) string { return strings.Repeat("x", n) }
 	for components, want := range map[string]string{

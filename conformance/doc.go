@@ -1,3 +1,4 @@
-// Package conformance holds the tests that need heavy libraries: tracing, the
-// OpenAPI document, browsers and brokers. Nobody imports it.
+// Package conformance holds the tests that need libraries which users of the SDK
+// must not get: for tracing, the OpenAPI document and random input. It also tests
+// the source tree as a whole. Nobody imports it.
 package conformance

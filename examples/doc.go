@@ -1,4 +1,14 @@
-// Package examples holds runnable programs, each in a folder of its own. They
-// are a module of their own, so that nothing they need reaches the users of the
-// SDK.
+// Package examples holds runnable programs, one in each folder:
+//
+//   - quickstart connects a channel, sends a template, answers customers and
+//     makes the month's bill.
+//   - billing makes a month's bill from a file of events.
+//   - tracing records the calls of the SDK as OpenTelemetry spans.
+//
+// Each runs from the root of the repository, such as
+//
+//	go run ./examples/quickstart
+//
+// and needs no account. The programs are a separate module, so that users of the
+// SDK do not get the libraries that they import.
 package examples

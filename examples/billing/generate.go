@@ -8,18 +8,18 @@ import (
 	"time"
 )
 
-// generate writes n made-up events of some months up to October 2026: customers
-// who write and are answered, templates, a few ads, failures and doubled
-// statuses. The same seed gives the same file.
+// generate writes n made-up events of some months up to October 2026: customers who
+// write and are answered, templates, some ads and failures, and repeated statuses.
+// The same seed gives the same file.
 func generate(w io.Writer, n, months int, seed uint64) error {
-	random := rand.New(rand.NewPCG(seed, 0)) // to be the same each time
+	random := rand.New(rand.NewPCG(seed, 0))
 	out := bufio.NewWriterSize(w, 1<<20)
 	g := &generator{out: out, left: n}
-	// One event a customer and hour at most would be too even: few write a lot.
+	// The product of two random numbers, below, makes a few customers write a lot.
 	customers := max(1, n/10)
 	first := time.Date(2026, time.November-time.Month(months), 1, 0, 0, 0, 0, time.UTC)
 	span := time.Date(2026, time.October, 31, 0, 0, 0, 0, time.UTC).Sub(first)
-	// National numbers with zeros in front, which nobody has.
+	// National numbers that begin with zeros, which nobody has.
 	countries := []string{"1202000", "55000", "91000", "49000", "27000", "52000"}
 	for thread := 0; g.left > 0; thread++ {
 		customer := int(float64(customers) * random.Float64() * random.Float64())
@@ -67,6 +67,7 @@ type generator struct {
 	channel, contact string
 }
 
+// line writes one event, unless all have been written.
 func (g *generator) line(kind string, at time.Time, message, category, entry string) {
 	if g.left--; g.left < 0 {
 		return
@@ -85,5 +86,5 @@ func (g *generator) line(kind string, at time.Time, message, category, entry str
 		}
 	}
 	g.text = append(b, "\"}\n"...)
-	_, _ = g.out.Write(g.text) // Flush tells
+	_, _ = g.out.Write(g.text) // Flush returns the error
 }

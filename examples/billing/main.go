@@ -48,36 +48,36 @@ func parse(args []string, stderr io.Writer) (options, error) {
 		fmt.Fprintln(stderr, "usage: billing [options] events.jsonl | -")
 		flags.PrintDefaults()
 	}
-	flags.StringVar(&o.month, "month", "", "month to bill, as 2026-10; default that of the latest activity")
-	flags.StringVar(&o.timezone, "timezone", "UTC", "the account's time zone, as America/New_York")
-	flags.StringVar(&o.model, "model", "", "force a billing model, as cbp-2022; default by date")
+	flags.StringVar(&o.month, "month", "", "month to bill, such as 2026-10; by default the month of the latest activity")
+	flags.StringVar(&o.timezone, "timezone", "UTC", "the account's time zone, such as America/New_York")
+	flags.StringVar(&o.model, "model", "", "billing model, such as cbp-2022; by default the model of each date")
 	flags.StringVar(&o.currency, "currency", "USD", "currency of the embedded rate cards")
-	flags.StringVar(&o.rates, "rates", "", "rate cards of your own: CSV `files`, separated by commas")
+	flags.StringVar(&o.rates, "rates", "", "your own rate cards: CSV `files`, separated by commas")
 	flags.StringVar(&o.csv, "csv", "", "write the charges as CSV to this `file`")
 	flags.StringVar(&o.json, "json", "", "write the bill as JSON to this `file`")
 	flags.StringVar(&o.html, "html", "", "write the bill as a page with charts to this `file`")
-	flags.DurationVar(&o.closeAfter, "close", 0, "close each month this long after its end, as 72h, as the events come in; what comes later is listed as late")
-	flags.BoolVar(&o.forecast, "forecast", false, "say what the month will come to")
-	flags.StringVar(&o.now, "now", "", "instant of the forecast, as 2026-10-12T00:00:00Z; default that of the latest activity")
-	flags.BoolVar(&o.keepGoing, "continue", false, "list lines that cannot be read and go on")
-	flags.BoolVar(&o.quiet, "summary", false, "print the sums only, not every charge")
-	flags.IntVar(&o.generate, "generate", 0, "write a file of this many made-up events instead")
-	flags.IntVar(&o.months, "months", 1, "how many months up to October 2026 they are of")
+	flags.DurationVar(&o.closeAfter, "close", 0, "close each month this long after its end, such as 72h; later events are listed as late")
+	flags.BoolVar(&o.forecast, "forecast", false, "add the expected cost of the whole month")
+	flags.StringVar(&o.now, "now", "", "instant of the forecast, such as 2026-10-12T00:00:00Z; by default the time of the latest activity")
+	flags.BoolVar(&o.keepGoing, "continue", false, "list lines that cannot be read and continue")
+	flags.BoolVar(&o.quiet, "summary", false, "print only the sums, not every charge")
+	flags.IntVar(&o.generate, "generate", 0, "write this many made-up events to standard output and make no bill")
+	flags.IntVar(&o.months, "months", 1, "number of months, up to October 2026, of the made-up events")
 	flags.Uint64Var(&o.seed, "seed", 1, "seed of the made-up events")
 	if err := flags.Parse(args); err != nil {
 		return o, err
 	}
 	switch {
 	case o.closeAfter < 0:
-		return o, fmt.Errorf("-close %s: want a time after the end of the month", o.closeAfter)
+		return o, fmt.Errorf("-close %s: must not be negative", o.closeAfter)
 	case o.generate < 0:
-		return o, fmt.Errorf("-generate %d: want a count of events", o.generate)
+		return o, fmt.Errorf("-generate %d: must not be negative", o.generate)
 	case o.months < 1 || o.months > 120:
-		return o, fmt.Errorf("-months %d: want 1 to 120", o.months)
+		return o, fmt.Errorf("-months %d: must be from 1 to 120", o.months)
 	case o.generate > 0 && flags.NArg() == 0:
 	case o.generate > 0 || flags.NArg() != 1:
 		flags.Usage()
-		return o, errors.New("want one file of events, or - for standard input")
+		return o, errors.New("one file of events is required, or - for standard input")
 	default:
 		o.input = flags.Arg(0)
 	}
@@ -96,18 +96,11 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	input, size := stdin, int64(-1)
-	if o.input != "-" {
-		file, err := os.Open(o.input)
-		if err != nil {
-			return err
-		}
-		defer file.Close()
-		if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
-			size = info.Size()
-		}
-		input = file
+	input, size, err := o.open(stdin)
+	if err != nil {
+		return err
 	}
+	defer input.Close()
 
 	var month chatapi.YearMonth
 	if o.month != "" {
@@ -116,39 +109,33 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		}
 	}
 	ledger := chatapi.NewLedger(account)
-	closing := &closing{ledger: ledger, zone: account.Timezone, after: o.closeAfter, wanted: month}
+	closer := &monthCloser{ledger: ledger, zone: account.Timezone, after: o.closeAfter, wanted: month}
 	progress := newProgress(stderr, size)
-	reading := &reading{keepGoing: o.keepGoing, stderr: stderr}
+	loader := &loader{keepGoing: o.keepGoing, stderr: stderr}
 	activities := chatapi.ReadActivities(progress.reader(input))
-	if o.keepGoing || o.closeAfter > 0 { // what comes before has to be in the ledger
-		err = reading.each(activities, closing.record)
+	if o.keepGoing || o.closeAfter > 0 { // each event must be in the ledger before the next
+		err = loader.each(activities, closer.record)
 	} else {
-		err = reading.all(activities, ledger)
+		err = loader.all(activities, ledger)
 	}
-	progress.done(reading.events)
+	progress.done(loader.events)
 	if err != nil {
 		return err
 	}
 	if o.month == "" {
-		if reading.events == 0 {
-			return errors.New("there are no events, so -month has to say which month to bill")
+		if loader.events == 0 {
+			return errors.New("there are no events, so -month must name the month to bill")
 		}
-		month = monthOf(reading.latest.In(account.Timezone))
+		month = monthOf(loader.latest.In(account.Timezone))
 	}
 	bill, gaps := ledger.Bill(month)
 	if bill == nil {
 		return gaps
 	}
-	r := result{Bill: closing.merge(bill)}
+	r := result{Bill: closer.merge(bill)}
 	if o.forecast {
-		now := reading.latest
-		if o.now != "" {
-			if now, err = time.Parse(time.RFC3339, o.now); err != nil {
-				return fmt.Errorf("-now: %w", err)
-			}
-		}
-		if r.Forecast, err = ledger.Forecast(month, now.In(account.Timezone)); r.Forecast == nil {
-			return fmt.Errorf("-forecast: %w", err)
+		if r.Forecast, err = o.expect(ledger, month, loader.latest.In(account.Timezone)); err != nil {
+			return err
 		}
 	}
 	if err := o.write(r, stdout); err != nil {
@@ -157,7 +144,40 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	return gaps
 }
 
-// result is what is written: the JSON form reads back into a Bill.
+// open opens the input. The size is -1 if it is not known.
+func (o *options) open(stdin io.Reader) (input io.ReadCloser, size int64, err error) {
+	if o.input == "-" {
+		return io.NopCloser(stdin), -1, nil
+	}
+	file, err := os.Open(o.input)
+	if err != nil {
+		return nil, 0, err
+	}
+	size = -1
+	if info, err := file.Stat(); err == nil && info.Mode().IsRegular() {
+		size = info.Size()
+	}
+	return file, size, nil
+}
+
+// expect returns the forecast at -now, or at the given time without -now.
+func (o *options) expect(ledger *chatapi.Ledger, month chatapi.YearMonth, now time.Time) (*chatapi.Forecast, error) {
+	if o.now != "" {
+		given, err := time.Parse(time.RFC3339, o.now)
+		if err != nil {
+			return nil, fmt.Errorf("-now: %w", err)
+		}
+		now = given.In(now.Location())
+	}
+	forecast, err := ledger.Forecast(month, now)
+	if forecast == nil {
+		return nil, fmt.Errorf("-forecast: %w", err)
+	}
+	return forecast, nil // the bill reports missing prices
+}
+
+// result is the bill, with the forecast if one was requested. Its JSON form can be
+// read into a Bill.
 type result struct {
 	*chatapi.Bill
 	Forecast *chatapi.Forecast `json:"forecast,omitempty"`
@@ -171,9 +191,10 @@ func (r result) writeJSON(w io.Writer) error {
 
 func monthOf(t time.Time) chatapi.YearMonth { return chatapi.Month(t.Year(), t.Month()) }
 
-// closing closes each month some time after its end, by when events arrived: a
-// long replay then keeps in memory what is open, and no more.
-type closing struct {
+// monthCloser records activities and closes each month some time after its end, by
+// the times at which events arrived. A long replay then keeps only the open months
+// in memory.
+type monthCloser struct {
 	ledger *chatapi.Ledger
 	zone   *time.Location
 	after  time.Duration // 0 closes nothing
@@ -181,10 +202,10 @@ type closing struct {
 
 	month chatapi.YearMonth // the next one to close
 	due   time.Time
-	bill  *chatapi.Bill // of the wanted month, as it was closed
+	bill  *chatapi.Bill // of the wanted month, when it was closed
 }
 
-func (c *closing) record(a chatapi.Activity) error {
+func (c *monthCloser) record(a chatapi.Activity) error {
 	arrived := a.Observed
 	if arrived.IsZero() {
 		arrived = a.At
@@ -207,14 +228,14 @@ func (c *closing) record(a chatapi.Activity) error {
 	return c.ledger.Record(a)
 }
 
-// next goes on to the month of t.
-func (c *closing) next(t time.Time) {
+// next makes the month of t the next one to close.
+func (c *monthCloser) next(t time.Time) {
 	c.month = monthOf(t)
 	c.due = time.Date(t.Year(), t.Month()+1, 1, 0, 0, 0, 0, c.zone).Add(c.after)
 }
 
-// merge gives a closed bill back the charges that it was closed with.
-func (c *closing) merge(bill *chatapi.Bill) *chatapi.Bill {
+// merge adds to a closed bill the charges that it had when it was closed.
+func (c *monthCloser) merge(bill *chatapi.Bill) *chatapi.Bill {
 	if c.bill == nil {
 		return bill
 	}
@@ -223,7 +244,7 @@ func (c *closing) merge(bill *chatapi.Bill) *chatapi.Bill {
 	return &whole
 }
 
-// account is the one that pays for every number in the file.
+// account returns the account that pays for every number in the file.
 func (o *options) account() (chatapi.Account, error) {
 	zone, err := time.LoadLocation(o.timezone)
 	if err != nil {
@@ -247,8 +268,8 @@ func (o *options) account() (chatapi.Account, error) {
 	return account, err
 }
 
-// reading records activities and remembers what was seen.
-type reading struct {
+// loader puts activities into a ledger, counts them, and remembers the latest time.
+type loader struct {
 	keepGoing bool
 	stderr    io.Writer
 
@@ -256,17 +277,17 @@ type reading struct {
 	latest      time.Time
 }
 
-// badLines is how many are listed one by one.
+// badLines is the number of bad lines that are listed one by one.
 const badLines = 20
 
-// all records activities until the first that is wrong.
-func (r *reading) all(activities iter.Seq2[chatapi.Activity, error], ledger *chatapi.Ledger) error {
+// all loads activities up to the first that is wrong.
+func (l *loader) all(activities iter.Seq2[chatapi.Activity, error], ledger *chatapi.Ledger) error {
 	var unread error
 	err := ledger.Load(func(yield func(chatapi.Activity, error) bool) {
 		for activity, err := range activities {
 			if unread = err; err == nil {
-				r.events++
-				r.see(activity)
+				l.events++
+				l.see(activity)
 			}
 			if !yield(activity, err) {
 				return
@@ -274,48 +295,49 @@ func (r *reading) all(activities iter.Seq2[chatapi.Activity, error], ledger *cha
 		}
 	})
 	if err != nil && unread == nil {
-		return fmt.Errorf("event %d: %w", r.events, err)
+		return fmt.Errorf("event %d: %w", l.events, err)
 	}
 	return err
 }
 
 // each records activities one by one.
-func (r *reading) each(activities iter.Seq2[chatapi.Activity, error], record func(chatapi.Activity) error) error {
+func (l *loader) each(activities iter.Seq2[chatapi.Activity, error], record func(chatapi.Activity) error) error {
 	for activity, err := range activities {
 		if err == nil {
-			r.events++
+			l.events++
 			if err = record(activity); err != nil {
-				err = fmt.Errorf("event %d: %w", r.events, err)
+				err = fmt.Errorf("event %d: %w", l.events, err)
 			}
 		}
 		switch {
 		case err == nil:
-			r.see(activity)
-		case !r.keepGoing || !errors.Is(err, chatapi.ErrInvalid) && !errors.Is(err, chatapi.ErrNoTime):
+			l.see(activity)
+		case !l.keepGoing || !errors.Is(err, chatapi.ErrInvalid) && !errors.Is(err, chatapi.ErrNoTime):
 			return err
 		default:
-			if r.bad++; r.bad <= badLines {
-				fmt.Fprintln(r.stderr, "passed over:", err)
+			if l.bad++; l.bad <= badLines {
+				fmt.Fprintln(l.stderr, "skipped:", err)
 			}
 		}
 	}
-	if r.bad > badLines {
-		fmt.Fprintf(r.stderr, "passed over: %d lines in all\n", r.bad)
+	if l.bad > badLines {
+		fmt.Fprintf(l.stderr, "skipped: %d lines in all\n", l.bad)
 	}
 	return nil
 }
 
-func (r *reading) see(activity chatapi.Activity) {
+// see remembers the time of an activity if it is the latest.
+func (l *loader) see(activity chatapi.Activity) {
 	at := activity.At
 	if at.IsZero() {
 		at = activity.Observed
 	}
-	if at.After(r.latest) {
-		r.latest = at
+	if at.After(l.latest) {
+		l.latest = at
 	}
 }
 
-// write writes the forms that were asked for.
+// write writes the bill in the requested forms.
 func (o *options) write(r result, stdout io.Writer) error {
 	text := r.WriteText
 	if o.quiet {
@@ -344,7 +366,7 @@ func (o *options) write(r result, stdout io.Writer) error {
 	return nil
 }
 
-// writeTiers says how much of the free tier and of the volume tiers is used.
+// writeTiers writes how much of the free tiers and volume tiers is used.
 func writeTiers(w io.Writer, bill *chatapi.Bill) error {
 	var text strings.Builder
 	for _, g := range gauges(bill) {
@@ -360,6 +382,7 @@ func writeTiers(w io.Writer, bill *chatapi.Bill) error {
 	return err
 }
 
+// writeSums writes the totals of the bill without its charges.
 func writeSums(w io.Writer, bill *chatapi.Bill) error {
 	closed := ""
 	if bill.Closed {
@@ -382,7 +405,8 @@ func writeSums(w io.Writer, bill *chatapi.Bill) error {
 	return err
 }
 
-// writeFile writes customers' phone numbers: only the owner may read them.
+// writeFile writes a file that only its owner may read, since it has customers'
+// phone numbers.
 func writeFile(name string, write func(io.Writer) error) error {
 	file, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// billing runs the program.
+// billing runs the program and returns its output.
 func billing(t *testing.T, stdin string, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	var out, log bytes.Buffer
@@ -52,7 +52,7 @@ func TestEveryFormOfTheBill(t *testing.T) {
 	require.NoError(t, os.WriteFile(name("events.jsonl"), []byte(events), 0o600))
 	out, log, err := billing(t, "", "-html", name("b.html"), "-csv", name("b.csv"), "-json", name("b.json"), name("events.jsonl"))
 	require.NoError(t, err)
-	assert.Empty(t, log, "no terminal, short input: no progress")
+	assert.Empty(t, log, "no progress for a short input without a terminal")
 	assert.Contains(t, out, "Bill for October 2026")
 	assert.Contains(t, out, "Total    0.0034  USD")
 
@@ -72,7 +72,7 @@ func TestEveryFormOfTheBill(t *testing.T) {
 		"number &lt;b&gt;&amp;1: 1 of 1,000", "came from an ad 50.0 %", "customer service 50.0 %", "The numbers as a table"} {
 		assert.Contains(t, page, part)
 	}
-	assert.NotContains(t, page, "<b>&1", "what comes from the file is escaped")
+	assert.NotContains(t, page, "<b>&1", "text from the file is escaped")
 	assert.NotContains(t, page, "://", "the page loads nothing")
 	assert.Equal(t, 2+1, strings.Count(page, `role="img"`))
 	assert.Equal(t, 3, strings.Count(page, `<tr><td class="t">`))
@@ -124,14 +124,14 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 	out, log, err := billing(t, bad+strings.Repeat("x\n", 30), "-continue", "-")
 	require.NoError(t, err)
 	assert.Contains(t, out, "Total    0.0034  USD")
-	assert.Contains(t, log, "passed over: chatapi: ReadActivities: activities are unreadable: line 1: ")
-	assert.Contains(t, log, "passed over: event 8: ", "an activity without an instant")
-	assert.Contains(t, log, "passed over: 32 lines in all")
+	assert.Contains(t, log, "skipped: chatapi: activities are unreadable: line 1: ")
+	assert.Contains(t, log, "skipped: event 8: ", "an activity without an instant")
+	assert.Contains(t, log, "skipped: 32 lines in all")
 }
 
 func TestNoEvents(t *testing.T) {
 	_, _, err := billing(t, "", "-")
-	assert.ErrorContains(t, err, "-month has to say")
+	assert.ErrorContains(t, err, "-month must name")
 	name := filepath.Join(t.TempDir(), "b.html")
 	out, _, err := billing(t, "", "-month", "2026-10", "-html", name, "-")
 	require.NoError(t, err)
@@ -143,8 +143,8 @@ func TestNoEvents(t *testing.T) {
 func TestOptions(t *testing.T) {
 	for problem, args := range map[string][]string{
 		"one file":      {},
-		"a count":       {"-generate", "-1"},
-		"want 1 to 120": {"-generate", "10", "-months", "0"},
+		"-generate":     {"-generate", "-1"},
+		"from 1 to 120": {"-generate", "10", "-months", "0"},
 		"-close":        {"-close", "-1h", "-"},
 		"-now":          {"-forecast", "-now", "today", "-"},
 		"-forecast":     {"-forecast", "-now", "2026-09-01T00:00:00Z", "-"},
@@ -205,8 +205,8 @@ func TestProgressWithoutATerminalIsALineNowAndThen(t *testing.T) {
 	assert.Contains(t, log.String(), "12 events in 20")
 }
 
-// A month is closed while the events come in; the bill keeps its charges, and
-// what comes later is listed in every form.
+// A month is closed while events still come in. Its bill keeps its charges, and
+// later events are listed in every form.
 func TestClosedMonthsKeepTheirBillAndListWhatIsLate(t *testing.T) {
 	dir := t.TempDir()
 	name := func(file string) string { return filepath.Join(dir, file) }
@@ -248,7 +248,7 @@ func TestForecastAndVolumeTiers(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, "Volume tier of utility in North America from message 2 on: 1, 0.04 USD\n")
 	assert.Contains(t, out, "Forecast for October 2026, from what was recorded until 2026-10-16 12:00\n")
-	assert.Contains(t, out, "Month                      0.17 USD", "two more, half the month being over")
+	assert.Contains(t, out, "Month                      0.17 USD", "half the month is over, and two more messages are expected")
 	var both struct {
 		chatapi.Bill
 		Forecast chatapi.Forecast `json:"forecast"`
@@ -263,8 +263,8 @@ func TestForecastAndVolumeTiers(t *testing.T) {
 	wellFormed(t, page)
 }
 
-// Ten million events of a million customers and five months, from making them up
-// to the whole bill as text. The bar is 20 seconds on two processors.
+// BenchmarkReplay makes up ten million events of a million customers and five
+// months and bills them as text. The limit is 20 seconds on two processors.
 func BenchmarkReplay(b *testing.B) {
 	var seconds []float64
 	for b.Loop() {

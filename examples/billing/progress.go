@@ -10,8 +10,8 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far the reading is: a bar on a terminal, else a line every
-// ten seconds.
+// progress shows how much of the input is read: as a bar on a terminal, otherwise
+// as a line every ten seconds.
 type progress struct {
 	stderr io.Writer
 	bar    *progressbar.ProgressBar // nil without a terminal
@@ -48,7 +48,7 @@ func (r *progressReader) Read(b []byte) (int, error) {
 func (p *progress) add(n int) {
 	p.read += int64(n)
 	if p.bar != nil {
-		_ = p.bar.Add(n) // a bar that cannot be drawn is no reason to stop
+		_ = p.bar.Add(n) // reading continues if the bar cannot be drawn
 		return
 	}
 	if time.Since(p.said) < sayEvery {

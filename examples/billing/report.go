@@ -19,10 +19,10 @@ var page string
 
 var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"words": words, "reason": reasonText}).Parse(page))
 
-// reportRows bounds the list of charges on the page; the CSV has them all.
+// reportRows limits the charges listed on the page. The CSV has all of them.
 const reportRows = 500
 
-// report is what the page shows.
+// report is the data of the page.
 type report struct {
 	Month    string
 	Totals   []chatapi.Money
@@ -44,7 +44,7 @@ type report struct {
 	Expected []expected
 }
 
-// volume is what was charged at one volume tier.
+// volume is the number and cost of the messages charged at one volume tier.
 type volume struct {
 	Market, Category, From, Messages string
 	Cost                             chatapi.Money
@@ -87,7 +87,7 @@ type bar struct {
 
 type gridLine struct{ Y, Text string }
 
-// gauge is how much of a free tier is used.
+// gauge shows how much of a free tier is used.
 type gauge struct {
 	Name  string
 	Used  string
@@ -96,6 +96,7 @@ type gauge struct {
 	Full  bool
 }
 
+// reason is a reason for free charges, with their number and share.
 type reason struct {
 	Text, Class, Count, Share, X, Width string
 }
@@ -147,6 +148,7 @@ const (
 	axisWidth   = 64
 )
 
+// costs makes the chart of the costs in one currency.
 func costs(bill *chatapi.Bill, currency string) costChart {
 	sums := map[string]int64{}
 	days := make([]map[string]int64, 32)
@@ -201,7 +203,8 @@ func costs(bill *chatapi.Bill, currency string) costChart {
 	return chart
 }
 
-// niceTop is the least amount that is not below and whose quarters read well.
+// niceTop returns the least round amount that is at least micros. Its quarters, at
+// the grid lines, are round too.
 func niceTop(micros int64) int64 {
 	for unit := int64(100); ; unit *= 10 {
 		for _, n := range []int64{4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36} {
@@ -216,11 +219,11 @@ func scale(micros, top int64) float64 { return float64(micros) / float64(top) * 
 
 func pixels(f float64) string { return fmt.Sprintf("%.1f", f) }
 
-// class is the colour of the nth series; they repeat after six.
+// class returns the class of the nth series, which sets its colour. There are six.
 func class(n int) string { return fmt.Sprintf("c%d", n%6) }
 
-// gauges count what each account, or since October 2026 each number, used of
-// its free tier.
+// gauges returns the used part of each free tier: of each account and, since
+// October 2026, of each number.
 func gauges(bill *chatapi.Bill) []gauge {
 	rules := map[chatapi.Model]chatapi.Rule{}
 	for _, rule := range chatapi.PublishedRules("") {
@@ -231,7 +234,7 @@ func gauges(bill *chatapi.Bill) []gauge {
 		of   int
 	}
 	used := map[tier]int{}
-	for i := range bill.Charges { // of millions: no copies
+	for i := range bill.Charges { // by pointer, as there may be millions
 		c := &bill.Charges[i]
 		if c.Free != chatapi.FreeTier && c.Free != chatapi.FreeCustomerService {
 			continue
@@ -254,7 +257,7 @@ func gauges(bill *chatapi.Bill) []gauge {
 	return all
 }
 
-// volumes count what was charged at each volume tier below the list price.
+// volumes returns the messages and costs of each volume tier below the list price.
 func volumes(bill *chatapi.Bill) []volume {
 	type tier struct {
 		market, category, currency string
@@ -287,6 +290,7 @@ var reasonWords = map[chatapi.FreeReason]string{
 
 func reasonText(why chatapi.FreeReason) string { return cmp.Or(reasonWords[why], string(why)) }
 
+// reasons returns the reasons of the free charges, the most frequent first.
 func reasons(bill *chatapi.Bill, free int) []reason {
 	counts := map[chatapi.FreeReason]int{}
 	for _, c := range bill.Charges {
@@ -308,7 +312,7 @@ func reasons(bill *chatapi.Bill, free int) []reason {
 
 func words(category string) string { return strings.ReplaceAll(category, "_", " ") }
 
-// count writes thousands apart.
+// count formats a number with commas between thousands.
 func count(n int) string {
 	digits := fmt.Sprint(n)
 	for i := len(digits) - 3; i > 0; i -= 3 {

@@ -28,7 +28,7 @@ const (
 
 var names = map[string]string{ann: "Ann", ben: "Ben", cid: "Cid"}
 
-// orderReady is the template that goes out when there is no open window.
+// orderReady is the template to send when the service window is closed.
 var orderReady = chatapi.TemplateDraft{
 	Name: "order_ready", Language: "en", Category: "UTILITY",
 	Components: []chatapi.Component{
@@ -37,8 +37,8 @@ var orderReady = chatapi.TemplateDraft{
 	},
 }
 
-// shop is a business on the fake Chat API: a client, a bot behind a webhook,
-// and a ledger that is told everything.
+// shop is a business on the fake Chat API: a client, a bot behind a webhook, and a
+// ledger that records all messages.
 type shop struct {
 	api    *chatapitest.API
 	client *chatapi.Client
@@ -53,7 +53,8 @@ type shop struct {
 func runOnFake(ctx context.Context, out *printer) error {
 	out.printf("chatapi quickstart on the embedded fake Chat API\n(set CHATAPI_URL and CHATAPI_TOKEN for the real service)\n")
 
-	// The middle of this month, so that a day later is the same month's bill.
+	// The story begins in the middle of this month, so that a day later is on the
+	// same bill.
 	today := time.Now().UTC()
 	noon := time.Date(today.Year(), today.Month(), 15, 12, 0, 0, 0, time.UTC)
 	api, err := chatapitest.Start(chatapitest.At(noon), chatapitest.ApproveAfter(time.Second))
@@ -70,8 +71,8 @@ func runOnFake(ctx context.Context, out *printer) error {
 		return err
 	}
 	s := &shop{api: api, client: client, out: out, statuses: map[chatapi.Status]int{}}
-	// Chat API's model of 2022, whatever today's date. 998 of the month's 1,000
-	// free conversations are used, so that the story meets the end of them.
+	// The ledger bills by Chat API's model of 2022, whatever today's date. 998 of
+	// the month's 1,000 free conversations are used, so that two remain.
 	s.ledger = chatapi.NewLedger(chatapi.Account{
 		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()}, Model: chatapi.ModelCBP2022,
 		Used: []chatapi.Usage{{Month: s.month(), Units: 998}},
@@ -87,7 +88,7 @@ func runOnFake(ctx context.Context, out *printer) error {
 		run   func(context.Context) error
 	}{
 		{"Connect", func(ctx context.Context) error { return s.connect(ctx, address) }},
-		{"Have a template approved, and send it", s.template},
+		{"Get a template approved, and send it", s.template},
 		{"Talk with a customer", s.talk},
 		{"A day later", s.dayLater},
 		{"Service windows", s.windows},
@@ -97,7 +98,7 @@ func runOnFake(ctx context.Context, out *printer) error {
 		if err := step.run(ctx); err != nil {
 			return fmt.Errorf("%s: %w", strings.ToLower(step.title), err)
 		}
-		api.Settle() // until the statuses of what was sent are in
+		api.Settle() // wait for the statuses of the messages sent
 	}
 	return api.Err()
 }
@@ -113,8 +114,9 @@ func (s *shop) listen(ctx context.Context) (address string, stop func(), err err
 	return "http://" + listener.Addr().String() + "/hooks/" + webhookSecret, func() { _ = server.Close() }, nil
 }
 
+// connect checks the channel and adds the webhook to its list.
 func (s *shop) connect(ctx context.Context, webhook string) error {
-	// Somebody else's address is in the list, and stays there.
+	// Another program's address is in the list. Connect keeps it.
 	if err := s.client.Webhooks.Add(ctx, "https://crm.example.com/in"); err != nil {
 		return err
 	}
@@ -126,6 +128,7 @@ func (s *shop) connect(ctx context.Context, webhook string) error {
 	return err
 }
 
+// template creates the template, waits until it is approved, and sends it.
 func (s *shop) template(ctx context.Context) error {
 	created, err := s.client.Templates.Create(ctx, orderReady)
 	if err != nil {
@@ -147,7 +150,7 @@ func (s *shop) template(ctx context.Context) error {
 	return s.send(ctx, chatapi.Phone(cid), message)
 }
 
-// talk lets two customers write: Ann on her own, Ben from an ad.
+// talk lets two customers write: Ann opens a chat, and Ben comes from an ad.
 func (s *shop) talk(context.Context) error {
 	s.api.Advance(10 * time.Minute)
 	customer := s.api.Customer(ann).Named("Ann")
@@ -172,11 +175,11 @@ func (s *shop) talk(context.Context) error {
 	return nil
 }
 
-// handle is the bot. It runs behind a real HTTP webhook, and its errors make
-// the service deliver again.
+// handle is the bot. It runs behind a real HTTP webhook. If it returns an error,
+// the service delivers the webhook again.
 func (s *shop) handle(ctx context.Context, ev chatapi.Event) error {
-	// The ledger takes the time of receipt for statuses, which carry none. The
-	// fake's clock is ahead of this machine's, so its time is what counts here.
+	// A status has no time, so the ledger takes the time of receipt. Here that must
+	// be the fake's time, since its clock differs from this machine's.
 	ev.Info().Received = s.api.Now()
 	if err := s.ledger.RecordEvent(ev); err != nil {
 		return err
@@ -192,6 +195,7 @@ func (s *shop) handle(ctx context.Context, ev chatapi.Event) error {
 	return nil
 }
 
+// answer answers a message of a customer.
 func (s *shop) answer(ctx context.Context, m *chatapi.MessageEvent) error {
 	from := m.From.Recipient()
 	switch {
@@ -215,18 +219,18 @@ func (s *shop) answer(ctx context.Context, m *chatapi.MessageEvent) error {
 	return s.send(ctx, from, chatapi.Text{Body: "We are on it."})
 }
 
-// send sends a message, tells the ledger, and shows it.
+// send sends a message, records it in the ledger, and prints it.
 func (s *shop) send(ctx context.Context, to chatapi.Recipient, m chatapi.Message, opts ...chatapi.SendOption) error {
 	receipt, err := s.client.Send(ctx, to, m, opts...)
 	if err != nil {
 		return err
 	}
-	s.out.line("  shop", "to %s: %s", names[to.Value()], shown(m))
+	s.out.line("  shop", "to %s: %s", names[to.Value()], summary(m))
 	return s.ledger.RecordSend(receipt, m, s.api.Now())
 }
 
-// shown is a message in a few words.
-func shown(m chatapi.Message) string {
+// summary describes a message in a few words.
+func summary(m chatapi.Message) string {
 	switch m := m.(type) {
 	case chatapi.Text:
 		return m.Body
@@ -244,19 +248,20 @@ func shown(m chatapi.Message) string {
 	return fmt.Sprintf("%T", m)
 }
 
-// dayLater shows what a closed window does to a free-form text, and the way out.
+// dayLater shows that a closed service window refuses a free-form text, and that a
+// template can be sent instead.
 func (s *shop) dayLater(ctx context.Context) error {
 	s.api.Advance(25 * time.Hour)
 	_, err := s.client.Send(ctx, chatapi.Phone(ann), chatapi.Text{Body: "Were you happy with us?"})
-	var refusal *chatapi.Error
-	switch {
-	case err == nil:
+	if err == nil {
 		return errors.New("a text went out although the window is closed")
-	case !errors.Is(err, chatapi.ErrWindowClosed) || !errors.As(err, &refusal):
+	}
+	refusal, ok := errors.AsType[*chatapi.Error](err)
+	if !ok || !errors.Is(err, chatapi.ErrWindowClosed) {
 		return err
 	}
 	s.out.line("refused", "%s (code %d)", refusal.Sentence, refusal.Code)
-	s.out.line("way out", "%s", refusal.Advice)
+	s.out.line("advice", "%s", refusal.Advice)
 	if err := s.send(ctx, chatapi.Phone(ann), s.order.Use("Ann", "#43")); err != nil {
 		return err
 	}
@@ -264,6 +269,7 @@ func (s *shop) dayLater(ctx context.Context) error {
 	return nil
 }
 
+// windows prints the service window of each customer.
 func (s *shop) windows(context.Context) error {
 	now := s.api.Now()
 	for _, phone := range slices.Sorted(maps.Keys(names)) {
@@ -280,6 +286,7 @@ func (s *shop) windows(context.Context) error {
 	return nil
 }
 
+// bill prints the bill of the month.
 func (s *shop) bill(context.Context) error {
 	bill, err := s.ledger.Bill(s.month())
 	if err != nil {

@@ -7,11 +7,11 @@ import (
 	"sync"
 )
 
-// printer writes aligned lines, from the program and from the webhook handler.
+// printer writes aligned lines. The program and the webhook handler share it.
 type printer struct {
 	mu   sync.Mutex
 	w    io.Writer
-	err  error // of writing, the first one
+	err  error // the first error of writing
 	step int
 }
 
@@ -23,18 +23,18 @@ func (p *printer) printf(format string, args ...any) {
 	}
 }
 
-// title begins a step.
+// title writes the title of a step.
 func (p *printer) title(text string) {
 	p.step++
 	p.printf("\n%d  %s\n", p.step, text)
 }
 
-// line writes a name and what belongs to it.
+// line writes a name and, in a second column, a text.
 func (p *printer) line(name, format string, args ...any) {
 	p.printf("   %-12s %s\n", name, fmt.Sprintf(format, args...))
 }
 
-// block writes a text of several lines, set in.
+// block writes a text of several lines, indented.
 func (p *printer) block(text string) {
 	for line := range strings.Lines(text) {
 		if line = strings.TrimRight(line, "\n"); line != "" {

@@ -10,8 +10,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// runOnService does what can be done with a real channel: nobody simulates its
-// customers, and its clock cannot be moved.
+// runOnService runs the steps that are possible on a real channel, where customers
+// are not simulated and the clock cannot be moved.
 func runOnService(ctx context.Context, out *printer) error {
 	client, err := chatapi.New(os.Getenv("CHATAPI_URL"), os.Getenv("CHATAPI_TOKEN"))
 	if err != nil {
@@ -29,9 +29,9 @@ func runOnService(ctx context.Context, out *printer) error {
 		out.line(step.Name, "%s", step.Sentence)
 	}
 
-	out.title("Have a template approved, and send it")
+	out.title("Get a template approved, and send it")
 	if os.Getenv("CHATAPI_TO") == "" {
-		out.block("Not done: set CHATAPI_TO to the phone number that is to get it.")
+		out.block("Skipped: set CHATAPI_TO to the phone number to send the template to.")
 		return nil
 	}
 	to, err := chatapi.ParseRecipient(os.Getenv("CHATAPI_TO"))
@@ -58,6 +58,6 @@ func runOnService(ctx context.Context, out *printer) error {
 	default:
 		out.line("accepted", "%s", receipt.ID)
 	}
-	out.block("Replies and statuses come to the channel's webhooks; the rest of the story needs the fake.")
+	out.block("Replies and statuses come to the channel's webhooks. The other steps need the fake.")
 	return nil
 }

@@ -1,13 +1,13 @@
-// Tracing shows every call of the SDK as OpenTelemetry spans, without the token
-// in any of them, on the embedded fake Chat API:
+// Tracing records a call of the SDK as OpenTelemetry spans and prints them. No span
+// has the token. It runs on the embedded fake Chat API and needs no account:
 //
 //	go run ./examples/tracing
 //
-// OpenTelemetry's HTTP transport goes in with [chatapi.WithMiddleware], where
-// requests have no token yet, and makes a span for each attempt. In
-// [chatapi.WithHTTPClient] it would record the token with every address. The
-// hooks add what HTTP does not tell: the operation, the message id, the code of
-// a refusal, and the pauses.
+// [chatapi.WithMiddleware] adds OpenTelemetry's HTTP transport, which makes a span
+// for each attempt. At that place requests have no token yet; in
+// [chatapi.WithHTTPClient] the transport would record the token in each address.
+// Hooks add the facts that HTTP does not carry: the operation, the message id, the
+// code of a refusal, and the pauses.
 package main
 
 import (
@@ -28,7 +28,7 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-const token = "t0ken-that-no-span-shows"
+const token = "t0ken-that-no-span-has"
 
 func main() {
 	if err := run(context.Background(), os.Stdout); err != nil {
@@ -37,8 +37,8 @@ func main() {
 	}
 }
 
-// run sends a message, whose first attempt the service puts off, and writes the
-// spans to w.
+// run sends a message and writes the spans to w. The service answers the first
+// attempt with 429, and the SDK repeats it.
 func run(ctx context.Context, w io.Writer) error {
 	api, err := chatapitest.Start(chatapitest.Token(token))
 	if err != nil {
@@ -76,7 +76,7 @@ func run(ctx context.Context, w io.Writer) error {
 	return provider.Shutdown(ctx)
 }
 
-// spanHooks writes on the span that a call is made in.
+// spanHooks returns hooks that add events to the span in which a call is made.
 func spanHooks() chatapi.Hooks {
 	return chatapi.Hooks{
 		Attempt: func(ctx context.Context, start chatapi.AttemptStart) (context.Context, func(chatapi.AttemptEnd)) {

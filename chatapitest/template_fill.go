@@ -10,23 +10,23 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// fitting puts values into a template and notes the first thing that does not
+// templateFill puts values into a template and notes the first value that does not
 // fit.
-type fitting struct {
+type templateFill struct {
 	template *template
 	code     int // 132000 or 132012
 	details  string
-	spaces   string // the component with a forbidden space
+	spaces   string // the component that has a value with forbidden white space
 }
 
-func (f *fitting) fail(code int, format string, args ...any) {
+func (f *templateFill) fail(code int, format string, args ...any) {
 	if f.code == 0 {
 		f.code, f.details = code, fmt.Sprintf(format, args...)
 	}
 }
 
-// render returns what the customer sees.
-func (f *fitting) render(params []any) Received {
+// render returns the message as the customer sees it.
+func (f *templateFill) render(params []any) Received {
 	t := f.template
 	got := Received{Template: t.name, Language: t.language}
 	byKind := map[string]object{}
@@ -59,7 +59,7 @@ func (f *fitting) render(params []any) Received {
 	return got
 }
 
-func (f *fitting) header(header, param object) (string, *ReceivedFile) {
+func (f *templateFill) header(header, param object) (string, *ReceivedFile) {
 	format := strings.ToUpper(header.text("format"))
 	parameters := param.list("parameters")
 	switch format {
@@ -86,8 +86,8 @@ func (f *fitting) header(header, param object) (string, *ReceivedFile) {
 	return "", &ReceivedFile{Type: chatapi.ContentType(kind), URL: value.text("link"), ID: value.text("id"), Name: value.text("filename")}
 }
 
-// fill puts the values into a text.
-func (f *fitting) fill(where, text string, parameters []any) string {
+// fill puts the values into the placeholders of a text.
+func (f *templateFill) fill(where, text string, parameters []any) string {
 	names := placeholders(text)
 	if len(parameters) != len(names) {
 		f.fail(132000, "%s: number of localizable_params (%d) does not match the expected number of params (%d)", where, len(parameters), len(names))
@@ -108,7 +108,7 @@ func (f *fitting) fill(where, text string, parameters []any) string {
 	})
 }
 
-func (f *fitting) value(where string, p object) string {
+func (f *templateFill) value(where string, p object) string {
 	switch p.text("type") {
 	case "text":
 		s := p.text("text")
@@ -126,12 +126,12 @@ func (f *fitting) value(where string, p object) string {
 		}
 		return s
 	}
-	f.fail(132012, "%s: %q is no type of a value", where, p.text("type"))
+	f.fail(132012, "%s: value type %q is unknown", where, p.text("type"))
 	return ""
 }
 
 // button checks the parameters of one button and returns it filled in.
-func (f *fitting) button(i int, b, param object) Button {
+func (f *templateFill) button(i int, b, param object) Button {
 	where := fmt.Sprintf("button %d", i)
 	kind := strings.ToLower(b.text("type"))
 	got := Button{Title: b.text("text"), URL: b.text("url")}
@@ -164,15 +164,16 @@ func (f *fitting) button(i int, b, param object) Button {
 	return got
 }
 
-// carousel counts the cards; their components are like those of a template.
-func (f *fitting) carousel(param object) {
+// carousel checks the number of cards and fills each card, whose components are
+// like those of a template.
+func (f *templateFill) carousel(param object) {
 	approved := f.template.component("CAROUSEL").list("cards")
 	if given := param.list("cards"); len(given) != len(approved) {
 		f.fail(132000, "carousel: %d cards given, the template has %d", len(given), len(approved))
 		return
 	}
 	for i, v := range param.list("cards") {
-		card := &fitting{template: &template{components: asObject(approved[i]).list("components")}}
+		card := &templateFill{template: &template{components: asObject(approved[i]).list("components")}}
 		card.render(asObject(v).list("components"))
 		if card.code != 0 {
 			f.fail(card.code, "card %d: %s", i, card.details)

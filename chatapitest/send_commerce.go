@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// This file has the sends that few businesses use: products, carousels, flows,
-// addresses and payments.
+// This file reads the sends of products, carousels, flows, addresses and payments.
 
-func readProduct(a *API, r *request) (sending, *answer) {
+func readProduct(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	action := r.body.object("action")
 	if !action.has("product_retailer_id") && s.received.Header == "" {
@@ -33,7 +32,7 @@ func readProduct(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-func readCarousel(a *API, r *request) (sending, *answer) {
+func readCarousel(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	cards := r.body.list("cards")
 	for _, v := range r.body.list("params") {
@@ -81,7 +80,7 @@ func readCarousel(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-func readFlow(a *API, r *request) (sending, *answer) {
+func readFlow(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	b := r.body
 	payload := b.object("flowActionPayload")
@@ -98,11 +97,11 @@ func readFlow(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-// countries are those that address and payment messages exist for, by prefix
-// of the number.
+// countries has the countries of address and payment messages, each with the
+// prefix of its phone numbers.
 var countries = map[string]string{"IN": "91", "SG": "65", "BR": "55"}
 
-func readAddress(a *API, r *request) (sending, *answer) {
+func readAddress(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	country := cmp.Or(r.body.text("country"), "IN")
 	if r.to.customer == nil || !strings.HasPrefix(r.to.customer.phone, countries[country]) {
@@ -112,7 +111,7 @@ func readAddress(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-func readPayment(a *API, r *request) (sending, *answer) {
+func readPayment(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
 	if !strings.HasPrefix(r.to.customer.phone, countries[r.body.text("region")]) {
 		bad := a.notSent("Unsupported Interactive Message type", 0, "")
@@ -121,7 +120,7 @@ func readPayment(a *API, r *request) (sending, *answer) {
 	return s, nil
 }
 
-func readOrderDetails(a *API, r *request) (sending, *answer) {
+func readOrderDetails(a *API, r *request) (outgoing, *answer) {
 	s, refused := readTemplate(a, r)
 	if refused != nil {
 		return s, refused

@@ -2,27 +2,31 @@ package chatapitest_test
 
 import (
 	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
-	"github.com/chatapi-go/chatapi"
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// ready returns a fake on which every request sample of the contract can
-// succeed.
-func ready(t *testing.T) (*chatapitest.API, *strings.Replacer) {
+// prepared returns a fake with the templates, people, calls and files that the
+// request samples of the contract name, and a replacer that puts the fake's ids
+// into a sample.
+func prepared(t *testing.T) (*chatapitest.API, *strings.Replacer) {
 	t.Helper()
 	api := chatapitest.New(t)
 	message := api.Customer(ann).WithUsername("sample.person").Says("hi")
 	api.Customer("US.1000000000000001").Says("hi")
 	api.Customer("910000000001").Says("hi")
 	api.Customer(ann).SaysIn("120363000000000001@g.us", "hi")
-	must := func(path, body string) string {
+	post := func(path, body string) string {
 		status, reply := request(t, api, "POST", path, body)
 		require.Equal(t, 200, status, reply)
 		require.NotContains(t, reply, "error", path)
@@ -35,20 +39,21 @@ func ready(t *testing.T) (*chatapitest.API, *strings.Replacer) {
 		}
 		return ""
 	}
-	must("addTemplate", `{"name":"spring_sale","category":"MARKETING","language":"en","components":[{"type":"BODY","text":"Sale"}]}`)
-	must("addTemplate", `{"name":"order_details_demo","category":"UTILITY","language":"en","components":[{"type":"BODY","text":"Pay"},{"type":"BUTTONS","buttons":[{"type":"ORDER_DETAILS","text":"Pay"}]}]}`)
-	must("addTemplate", `{"name":"spring_cards","category":"MARKETING","language":"en","components":[{"type":"BODY","text":"Cards"},{"type":"CAROUSEL","cards":[
+	post("addTemplate", `{"name":"spring_sale","category":"MARKETING","language":"en","components":[{"type":"BODY","text":"Sale"}]}`)
+	post("addTemplate", `{"name":"order_details_demo","category":"UTILITY","language":"en","components":[{"type":"BODY","text":"Pay"},{"type":"BUTTONS","buttons":[{"type":"ORDER_DETAILS","text":"Pay"}]}]}`)
+	post("addTemplate", `{"name":"spring_cards","category":"MARKETING","language":"en","components":[{"type":"BODY","text":"Cards"},{"type":"CAROUSEL","cards":[
 		{"components":[{"type":"HEADER","format":"IMAGE"}]},{"components":[{"type":"HEADER","format":"IMAGE"}]}]}]}`)
-	must("addTemplate", `{"name":"order_update","category":"UTILITY","language":"en","components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hello {{1}}, order {{2}}."},
+	post("addTemplate", `{"name":"order_update","category":"UTILITY","language":"en","components":[{"type":"HEADER","format":"IMAGE"},{"type":"BODY","text":"Hello {{1}}, order {{2}}."},
 		{"type":"BUTTONS","buttons":[{"type":"URL","text":"Track","url":"https://shop.example.com/t/{{1}}"}]}]}`)
-	must("callingSettings", `{"calling":{"status":"ENABLED"}}`)
+	post("callingSettings", `{"calling":{"status":"ENABLED"}}`)
 	return api, strings.NewReplacer(
 		"wamid.SYNTHETIC0000000000000001", message,
 		"wacid.SYNTHETIC0001", api.Customer(ann).Rings(),
-		"100000000000077", must("uploadMedia", `{"body":"data:audio/ogg;base64,T2dnUw=="}`))
+		"100000000000077", post("uploadMedia", `{"body":"data:audio/ogg;base64,T2dnUw=="}`))
 }
 
-// requestSamples returns the operation of every request sample of the contract.
+// requestSamples returns the id of the operation of each request sample of the
+// contract.
 func requestSamples(tb testing.TB) map[string]string {
 	tb.Helper()
 	data, err := os.ReadFile("../testdata/contract/index.json")
@@ -67,8 +72,8 @@ func requestSamples(tb testing.TB) map[string]string {
 	return samples
 }
 
-// TestRequestSamples sends every request of the contract's examples: none is
-// refused.
+// TestRequestSamples sends every request of the contract's examples. The fake must
+// accept each.
 func TestRequestSamples(t *testing.T) {
 	byID := map[string]chatapitest.Operation{}
 	for _, op := range chatapitest.Operations() {
@@ -80,7 +85,7 @@ func TestRequestSamples(t *testing.T) {
 			require.True(t, ok, "no operation %q", id)
 			body, err := os.ReadFile("../testdata/contract/" + name)
 			require.NoError(t, err)
-			api, ids := ready(t)
+			api, ids := prepared(t)
 			path := strings.TrimPrefix(op.Path, "/")
 			switch {
 			case strings.Contains(path, "{groupId}"):
@@ -171,85 +176,88 @@ func TestOperationCount(t *testing.T) {
 	assert.Len(t, ids, 66, "the contract has 66 operations")
 }
 
-// TestFamilies walks through what has a state of its own.
-func TestFamilies(t *testing.T) {
-	type step struct{ method, path, body, want string }
-	for name, steps := range map[string][]step{
-		"media": {
-			{"POST", "uploadMedia", `{"body":"data:image/png;base64,iVBORw0KGgo="}`, `{"mediaId":"$1"}`},
-			{"GET", "retrieveMedia?mediaId=$1", "", `"fileSize":8`},
-			{"GET", "retrieveMedia", "", `mediaId is required`},
-			{"DELETE", "media/$1", "", `{"result":"success"}`},
-			{"GET", "retrieveMedia?mediaId=$1", "", `is not found`},
-			{"POST", "deleteMedia", `{"mediaId":"$1"}`, `is not found`},
-		},
-		"groups": {
-			{"POST", "groups", `{"groupName":"Project"}`, `"id":"$1"`},
-			{"GET", "groups?limit=1", "", `{"groups":[{"id":"$1@g.us","subject":"Project"}]}`},
-			{"POST", "groups/$1", `{"subject":"Project B"}`, `{"success":true}`},
-			{"GET", "groups/$1", "", `"subject":"Project B"`},
-			{"GET", "groups/$1/inviteLink", "", `-1"}`},
-			{"POST", "groups/$1/inviteLink", "", `-2"}`},
-			{"DELETE", "groups/$1", "", `{"success":true}`},
-			{"GET", "groups/$1", "", `Group unknown`},
-			{"GET", "groups", "", `{"groups":[]}`},
-		},
-		"flows": {
-			{"POST", "flows", `{"name":"lead_form","categories":["LEAD_GENERATION"]}`, `"id":"$1"`},
-			{"POST", "flows", `{"name":"lead_form","categories":["OTHER"]}`, `not unique`},
-			{"GET", "flows", "", `"count":1`},
-			{"GET", "flows/$1", "", `"status":"DRAFT"`},
-			{"PATCH", "flows/$1/metadata", `{"name":"lead_form_2"}`, `{"success":true}`},
-			{"PATCH", "flows/$1/assets", `{"flowJson":{"version":"7.0"}}`, `"success":true`},
-			{"GET", "flows/$1/preview", "", `preview_url`},
-			{"POST", "flows/$1/deprecate", "", `139002`},
-			{"POST", "flows/$1/publish", "", `{"success":true}`},
-			{"DELETE", "flows/$1", "", `139004`},
-			{"PATCH", "flows/$1/assets", `{"flowJson":{}}`, `139003`},
-			{"POST", "flows/$1/deprecate", "", `{"success":true}`},
-			{"GET", "flows/1", "", `there is no flow`},
-		},
-		"calls": {
-			{"POST", "callingSettings", `{"calling":{"status":"ENABLED"}}`, `{"success":true}`},
-			{"GET", "callingSettings", "", `"status":"ENABLED"`},
-			{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"connect","to":"12025550143"}`, `131009`},
-			{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"connect","to":"12025550143","session":{"sdp_type":"offer","sdp":"v=0"}}`, `"id":"$1"`},
-			{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"terminate","call_id":"$1"}`, `"success":true`},
-			{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"terminate","call_id":"$1"}`, `138002`},
-		},
-		"users": {
-			{"POST", "blockUser", `{"phone":"12025550143"}`, `{"result":"success"}`},
-			{"POST", "unblockUser", `{"phone":"12025550143"}`, `{"result":"success"}`},
-			{"POST", "unblockUser", `{"phone":"12025550143"}`, `is not blocked`},
-			{"GET", "blockedUsers", "", `{"blockedUsers":[]}`},
-		},
-		"commerce": {
-			{"POST", "commerce", `{"params":{"is_cart_enabled":false,"is_catalog_visible":true}}`, `{"success":true}`},
-			{"GET", "commerce", "", `"is_catalog_visible":true`},
-		},
-		"settings": {
-			{"POST", "settings", `{"rawHooks":true}`, `{"update":{"rawHooks":true},"webhookUrl":null}`},
-			{"GET", "settings", "", `"rawHooks":true`},
-		},
-		"legacy": {
-			{"GET", "statistics?date=10.2026", "", `{"date":"10.2026","templates_cost":0}`},
-			{"GET", "statistics?date=2026", "", `date must be`},
-			{"GET", "extendedStatistics", "", `"quantity":0`},
-			{"GET", "hookInfo?messageId=wamid.1", "", `{"hooks":[]}`},
-		},
-	} {
+// operationSteps are requests one after another, for the operations that keep a
+// state, and a part of each reply. The first $1 stands for the id in a reply, and
+// each later one repeats it.
+var operationSteps = map[string][]struct{ method, path, body, want string }{
+	"media": {
+		{"POST", "uploadMedia", `{"body":"data:image/png;base64,iVBORw0KGgo="}`, `{"mediaId":"$1"}`},
+		{"GET", "retrieveMedia?mediaId=$1", "", `"fileSize":8`},
+		{"GET", "retrieveMedia", "", `mediaId is required`},
+		{"DELETE", "media/$1", "", `{"result":"success"}`},
+		{"GET", "retrieveMedia?mediaId=$1", "", `is not found`},
+		{"POST", "deleteMedia", `{"mediaId":"$1"}`, `is not found`},
+	},
+	"groups": {
+		{"POST", "groups", `{"groupName":"Project"}`, `"id":"$1"`},
+		{"GET", "groups?limit=1", "", `{"groups":[{"id":"$1@g.us","subject":"Project"}]}`},
+		{"POST", "groups/$1", `{"subject":"Project B"}`, `{"success":true}`},
+		{"GET", "groups/$1", "", `"subject":"Project B"`},
+		{"GET", "groups/$1/inviteLink", "", `-1"}`},
+		{"POST", "groups/$1/inviteLink", "", `-2"}`},
+		{"DELETE", "groups/$1", "", `{"success":true}`},
+		{"GET", "groups/$1", "", `Group unknown`},
+		{"GET", "groups", "", `{"groups":[]}`},
+	},
+	"flows": {
+		{"POST", "flows", `{"name":"lead_form","categories":["LEAD_GENERATION"]}`, `"id":"$1"`},
+		{"POST", "flows", `{"name":"lead_form","categories":["OTHER"]}`, `not unique`},
+		{"GET", "flows", "", `"count":1`},
+		{"GET", "flows/$1", "", `"status":"DRAFT"`},
+		{"PATCH", "flows/$1/metadata", `{"name":"lead_form_2"}`, `{"success":true}`},
+		{"PATCH", "flows/$1/assets", `{"flowJson":{"version":"7.0"}}`, `"success":true`},
+		{"GET", "flows/$1/preview", "", `preview_url`},
+		{"POST", "flows/$1/deprecate", "", `139002`},
+		{"POST", "flows/$1/publish", "", `{"success":true}`},
+		{"DELETE", "flows/$1", "", `139004`},
+		{"PATCH", "flows/$1/assets", `{"flowJson":{}}`, `139003`},
+		{"POST", "flows/$1/deprecate", "", `{"success":true}`},
+		{"GET", "flows/1", "", `there is no flow`},
+	},
+	"calls": {
+		{"POST", "callingSettings", `{"calling":{"status":"ENABLED"}}`, `{"success":true}`},
+		{"GET", "callingSettings", "", `"status":"ENABLED"`},
+		{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"connect","to":"12025550143"}`, `131009`},
+		{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"connect","to":"12025550143","session":{"sdp_type":"offer","sdp":"v=0"}}`, `"id":"$1"`},
+		{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"terminate","call_id":"$1"}`, `"success":true`},
+		{"POST", "initiateCall", `{"messaging_product":"whatsapp","action":"terminate","call_id":"$1"}`, `138002`},
+	},
+	"users": {
+		{"POST", "blockUser", `{"phone":"12025550143"}`, `{"result":"success"}`},
+		{"POST", "unblockUser", `{"phone":"12025550143"}`, `{"result":"success"}`},
+		{"POST", "unblockUser", `{"phone":"12025550143"}`, `is not blocked`},
+		{"GET", "blockedUsers", "", `{"blockedUsers":[]}`},
+	},
+	"commerce": {
+		{"POST", "commerce", `{"params":{"is_cart_enabled":false,"is_catalog_visible":true}}`, `{"success":true}`},
+		{"GET", "commerce", "", `"is_catalog_visible":true`},
+	},
+	"settings": {
+		{"POST", "settings", `{"rawHooks":true}`, `{"update":{"rawHooks":true},"webhookUrl":null}`},
+		{"GET", "settings", "", `"rawHooks":true`},
+	},
+	"legacy": {
+		{"GET", "statistics?date=10.2026", "", `{"date":"10.2026","templates_cost":0}`},
+		{"GET", "statistics?date=2026", "", `date must be`},
+		{"GET", "extendedStatistics", "", `"quantity":0`},
+		{"GET", "hookInfo?messageId=wamid.1", "", `{"hooks":[]}`},
+	},
+}
+
+func TestOperationSteps(t *testing.T) {
+	for name, steps := range operationSteps {
 		t.Run(name, func(t *testing.T) {
 			api := chatapitest.New(t)
-			captured := ""
+			id := ""
 			for _, s := range steps {
-				fill := strings.NewReplacer("$1", captured)
-				if captured == "" && strings.Contains(s.want, "$1") {
+				fill := strings.NewReplacer("$1", id)
+				if id == "" && strings.Contains(s.want, "$1") {
 					_, reply := request(t, api, s.method, s.path, s.body)
 					head, tail, _ := strings.Cut(s.want, "$1")
 					_, rest, ok := strings.Cut(reply, head)
 					require.True(t, ok, reply)
-					captured, _, _ = strings.Cut(rest, tail)
-					require.NotEmpty(t, captured)
+					id, _, _ = strings.Cut(rest, tail)
+					require.NotEmpty(t, id)
 					continue
 				}
 				_, reply := request(t, api, s.method, fill.Replace(s.path), fill.Replace(s.body))
@@ -259,19 +267,38 @@ func TestFamilies(t *testing.T) {
 	}
 }
 
-// TestGroupChat has the window of a group opened by one of its people.
-func TestGroupChat(t *testing.T) {
-	api := chatapitest.New(t)
-	client := api.Client()
-	const chat = "120363000000000001@g.us"
-	_, err := client.Send(t.Context(), chatapi.Chat(chat), chatapi.Text{Body: "x"})
-	assert.ErrorIs(t, err, chatapi.ErrRecipient)
-	api.Customer(ann).SaysIn(chat, "hi all")
-	_, err = client.Send(t.Context(), chatapi.Chat(chat), chatapi.Text{Body: "hi"})
-	require.NoError(t, err)
-	require.Len(t, api.GroupReceived(chat), 1)
-	assert.Equal(t, "hi", api.GroupReceived(chat)[0].Text)
-	assert.Nil(t, api.GroupReceived("17"))
-	_, err = client.Send(t.Context(), chatapi.Phone(ann), chatapi.Text{Body: "in private?"})
-	assert.ErrorIs(t, err, chatapi.ErrWindowClosed)
+// FuzzRequest sends any body to any operation. The fake must answer with a JSON
+// object or array.
+func FuzzRequest(f *testing.F) {
+	operations := chatapitest.Operations()
+	for name, id := range requestSamples(f) {
+		body, err := os.ReadFile("../testdata/contract/" + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		i := slices.IndexFunc(operations, func(op chatapitest.Operation) bool { return op.ID == id })
+		f.Add(uint8(i), "limit=1&last=2&lastMessageNumber=3", body)
+	}
+	f.Fuzz(func(t *testing.T, n uint8, query string, body []byte) {
+		api := chatapitest.New(t)
+		api.Template("order_update", "en", "Hello {{1}}, {{2}}")
+		api.Customer(ann).Says("hi")
+		op := operations[int(n)%len(operations)]
+		values, _ := url.ParseQuery(query)
+		values.Set("token", api.Token)
+		path := strings.NewReplacer("{groupId}", "1", "{flowId}", "1", "{mediaId}", "1").Replace(op.Path)
+		r, err := http.NewRequestWithContext(t.Context(), op.Method, api.URL+path+"?"+values.Encode(), strings.NewReader(string(body)))
+		if err != nil {
+			t.Skip(err)
+		}
+		resp, err := api.Transport.RoundTrip(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		reply, err := io.ReadAll(resp.Body)
+		if err != nil || len(reply) == 0 || reply[0] != '{' && reply[0] != '[' {
+			t.Fatalf("%s %s: %v %q", op.Method, path, err, reply)
+		}
+	})
 }

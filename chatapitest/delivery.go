@@ -1,0 +1,388 @@
+package chatapitest
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"time"
+)
+
+// This file delivers webhooks in order, on one goroutine, which ends when the queue
+// is empty.
+
+// webhook is one webhook for every address of the list.
+type webhook struct {
+	body  []byte
+	depth int // see request.depth
+}
+
+// delivery is a delivery in the outbox.
+type delivery struct {
+	Delivery
+	depth int
+}
+
+// outbox is the queue of deliveries and the current delivery; API.mu guards it.
+type outbox struct {
+	queue   []*delivery
+	running bool
+	current *delivery
+
+	// announced counts the requests and acts whose webhooks are not queued yet.
+	// Until they are, the outbox is not done.
+	announced int
+
+	socket bool          // the current delivery uses a real connection
+	idle   chan struct{} // closed when the outbox is done; nil if nobody waits
+	client *http.Client
+}
+
+// maxDepth limits the chain of deliveries, each of which leads to the next, without
+// an act of a customer or a request from outside the handlers.
+const maxDepth = 100
+
+// settle waits until the outbox is done; inside a webhook handler it does not wait.
+func (a *API) settle() {
+	if a.insideHandler() {
+		return
+	}
+	for {
+		a.mu.Lock()
+		if a.outbox.done() {
+			a.mu.Unlock()
+			return
+		}
+		if a.outbox.idle == nil {
+			a.outbox.idle = make(chan struct{})
+		}
+		idle := a.outbox.idle
+		a.mu.Unlock()
+		<-idle
+	}
+}
+
+func (o *outbox) done() bool { return !o.running && o.announced == 0 }
+
+// wakeWaiters ends the waiting of settle if the outbox is done; the caller holds
+// API.mu.
+func (o *outbox) wakeWaiters() {
+	if o.done() && o.idle != nil {
+		close(o.idle)
+		o.idle = nil
+	}
+}
+
+// announce counts the webhooks of one request or act, which send will queue. It
+// drops those without a body. The caller holds mu.
+func (a *API) announce(webhooks []webhook) []webhook {
+	webhooks = slices.DeleteFunc(webhooks, func(w webhook) bool { return w.body == nil })
+	if len(webhooks) > 0 {
+		a.outbox.announced++
+	}
+	return webhooks
+}
+
+// envelope returns a normalized webhook with one element.
+func (a *API) envelope(member string, element any) webhook {
+	value, err := json.Marshal(element)
+	if err != nil {
+		return webhook{}
+	}
+	return webhook{body: fmt.Appendf(nil, `{"instanceId":%q,%q:[%s]}`, a.channel, member, value)}
+}
+
+// send queues announced webhooks and starts their delivery.
+func (a *API) send(webhooks []webhook) {
+	if len(webhooks) == 0 {
+		return
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	defer a.outbox.wakeWaiters()
+	a.outbox.announced--
+	copies := 1
+	if a.quirks[DoubleDeliveries] {
+		copies = 2
+	}
+	for _, w := range webhooks {
+		for _, h := range a.hooks {
+			for range copies {
+				if !h.disabled {
+					a.outbox.queue = append(a.outbox.queue, &delivery{Delivery{URL: h.url, Body: w.body}, w.depth})
+				}
+			}
+		}
+	}
+	if a.closed {
+		a.abandon("the fake is closed")
+	}
+	if len(a.outbox.queue) > 0 && !a.outbox.running {
+		a.outbox.running = true
+		a.workers.Add(1)
+		go a.deliverAll()
+	}
+}
+
+// abandon gives up all queued deliveries; the caller holds mu.
+func (a *API) abandon(problem string) {
+	for _, d := range a.outbox.queue {
+		d.Problem = problem
+		a.undelivered = append(a.undelivered, d.Delivery)
+	}
+	a.outbox.queue = nil
+}
+
+// deliverAll delivers until the queue is empty.
+func (a *API) deliverAll() {
+	defer a.workers.Done()
+	finished := false
+	defer func() {
+		if !finished { // a handler has ended this goroutine, as t.FailNow does
+			a.finish("the handler ended its goroutine; only the test's own may call t.FailNow")
+			a.workers.Add(1)
+			go a.deliverAll()
+		}
+	}()
+	for d := a.begin(); d != nil; d = a.begin() {
+		a.finish(a.deliver(d))
+	}
+	finished = true
+}
+
+// begin takes the next delivery from the queue, or returns nil if it is empty.
+func (a *API) begin() *delivery {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	o := &a.outbox
+	if len(o.queue) == 0 {
+		o.running = false
+		o.wakeWaiters()
+		return nil
+	}
+	o.current, o.queue = o.queue[0], o.queue[1:]
+	return o.current
+}
+
+// finish ends the current delivery. If problem is not empty, it was given up.
+func (a *API) finish(problem string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	d := a.outbox.current
+	a.outbox.current, a.outbox.socket = nil, false
+	d.Problem = problem
+	if problem == "" {
+		a.delivered = append(a.delivered, d.Delivery)
+		return
+	}
+	a.undelivered = append(a.undelivered, d.Delivery)
+	if a.tb != nil {
+		a.tb.Logf("chatapitest: not delivered: %s", d)
+	}
+}
+
+// deliver tries until the webhook is acknowledged. Otherwise it returns the problem
+// of the last try.
+func (a *API) deliver(d *delivery) (problem string) {
+	if d.depth > maxDepth {
+		a.report("%d webhooks followed from one another: does the bot answer its own messages (fromMe)?", d.depth)
+		return "the chain of deliveries does not end"
+	}
+	a.mu.Lock()
+	handler := a.receivers[hookKey(d.URL)]
+	tries := a.tries
+	if tries == 0 {
+		tries = 3
+		if a.settings["guaranteedHooks"] {
+			tries = 20
+		}
+	}
+	a.outbox.socket = handler == nil
+	a.mu.Unlock()
+	if handler == nil && !loopback(d.URL) {
+		return "no handler is registered for the address, and it is not loopback"
+	}
+	for {
+		d.Tries++
+		var err error
+		if handler != nil {
+			d.Status, err = a.callHandler(d, handler)
+		} else {
+			d.Status, err = a.post(d)
+		}
+		switch {
+		case err != nil:
+			problem = err.Error()
+		case d.Status == http.StatusOK:
+			return ""
+		default:
+			problem = fmt.Sprintf("answered with %d", d.Status)
+		}
+		if d.Tries >= tries || wait(a.stopping, a.pause) != nil {
+			return problem
+		}
+	}
+}
+
+type depthKey struct{ api *API }
+
+// callHandler delivers a webhook to a handler in memory. insideHandler recognizes a
+// handler by this function's name in the stack.
+func (a *API) callHandler(d *delivery, handler http.Handler) (status int, err error) {
+	ctx, cancel := context.WithCancel(context.WithValue(a.stopping, depthKey{a}, d.depth+1))
+	defer cancel()
+	r, err := newWebhook(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	r.RequestURI, r.RemoteAddr = r.URL.RequestURI(), "192.0.2.1:1234"
+	w := &recorder{header: http.Header{}}
+	defer func() {
+		if v := recover(); v != nil {
+			status, err = 0, fmt.Errorf("the handler panicked: %v", v)
+			if e, ok := v.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
+				a.report("the webhook handler of %s panicked: %v\n%s", d.URL, v, debug.Stack())
+			}
+		}
+	}()
+	handler.ServeHTTP(w, r)
+	if w.status == 0 {
+		return http.StatusOK, nil
+	}
+	return w.status, nil
+}
+
+// post delivers a webhook over a real connection.
+func (a *API) post(d *delivery) (status int, err error) {
+	ctx, cancel := context.WithTimeout(a.stopping, deliveryTimeout)
+	defer cancel()
+	r, err := newWebhook(ctx, d)
+	if err != nil {
+		return 0, err
+	}
+	a.mu.Lock()
+	if a.outbox.client == nil {
+		a.outbox.client = &http.Client{
+			Transport:     &http.Transport{DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, MaxIdleConnsPerHost: 2},
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		}
+	}
+	client := a.outbox.client
+	a.mu.Unlock()
+	resp, err := client.Do(r)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, _ = io.Copy(io.Discard, io.LimitReader(resp.Body, 1<<20))
+	return resp.StatusCode, nil
+}
+
+const deliveryTimeout = 30 * time.Second
+
+func newWebhook(ctx context.Context, d *delivery) (*http.Request, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URL, bytes.NewReader(d.Body))
+	if err != nil {
+		return nil, err
+	}
+	r.Header.Set("Content-Type", "application/json")
+	return r, nil
+}
+
+// close closes the connections to real webhook receivers.
+func (o *outbox) close() {
+	if o.client != nil {
+		o.client.CloseIdleConnections()
+	}
+}
+
+// recorder records the status of a handler's answer in memory.
+type recorder struct {
+	header http.Header
+	status int
+}
+
+func (r *recorder) Header() http.Header { return r.header }
+
+func (r *recorder) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+	}
+}
+
+func (r *recorder) Write(b []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	return len(b), nil
+}
+
+func (r *recorder) Flush() { r.WriteHeader(http.StatusOK) }
+
+// insideHandler reports whether its caller runs inside a webhook handler: below
+// callHandler, or below net/http's server while a delivery uses a real connection.
+func (a *API) insideHandler() bool {
+	a.mu.Lock()
+	busy, socket := a.outbox.current != nil, a.outbox.socket
+	a.mu.Unlock()
+	if !busy {
+		return false
+	}
+	marker := "chatapitest.(*API).callHandler"
+	if socket {
+		marker = "net/http.(*conn).serve"
+	}
+	pcs := make([]uintptr, 256)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, marker) {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// depthNow returns the depth of requests and acts of the running handler.
+func (a *API) depthNow() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.outbox.current == nil {
+		return 0
+	}
+	return a.outbox.current.depth + 1
+}
+
+// act carries out an act of a customer or of the phone app. It returns the id of
+// its message when all resulting webhooks are delivered; inside a webhook handler,
+// at once.
+func (a *API) act(do func() (*message, []webhook)) string {
+	inside := a.insideHandler()
+	depth := 0
+	if inside {
+		depth = a.depthNow()
+	}
+	a.mu.Lock()
+	m, webhooks := do()
+	webhooks = a.announce(webhooks)
+	a.mu.Unlock()
+	for i := range webhooks {
+		webhooks[i].depth = depth
+	}
+	a.send(webhooks)
+	if !inside {
+		a.settle()
+	}
+	if m == nil {
+		return ""
+	}
+	return m.id
+}
