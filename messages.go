@@ -162,7 +162,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 	if err := to.check(); err != nil {
 		return fail(err)
 	}
-	m, err := dereference(m)
+	m, err := pointed(m)
 	if err != nil {
 		return fail(err)
 	}
@@ -173,7 +173,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 		}
 		return fail(err)
 	}
-	options := applyOptions(opts)
+	options := chosen(opts)
 	if content.phoneOnly && to.kind != RecipientPhone {
 		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
 	}
@@ -188,7 +188,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 }
 
 // chosen applies the options.
-func applyOptions(opts []SendOption) SendOptions {
+func chosen(opts []SendOption) SendOptions {
 	if len(opts) == 0 {
 		return SendOptions{}
 	}
@@ -203,7 +203,7 @@ func applyOptions(opts []SendOption) SendOptions {
 
 // pointed returns the value behind a pointer to a message, so that kinds have
 // to handle values only.
-func dereference(m Message) (Message, error) {
+func pointed(m Message) (Message, error) {
 	v := reflect.ValueOf(m)
 	switch {
 	case !v.IsValid():

@@ -184,8 +184,8 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 	}
 	p := &poller{messages: s, opts: opts, handle: handle, report: report, cursor: opts.After}
 	for pause := every; ; {
-		err := p.readNew(ctx)
-		saving, unsaved := errors.AsType[*saveError](err)
+		err := p.look(ctx)
+		saving, unsaved := errors.AsType[*savingError](err)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -193,7 +193,7 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 			return saving.err
 		case err == nil:
 			pause = every
-		case permanent(err):
+		case hopeless(err):
 			return err
 		default:
 			pause = min(2*pause, max(time.Minute, every))
@@ -218,10 +218,10 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 
 const pollOp = "Messages.Poll"
 
-// saveError tells an error of PollOptions.Saved from one of the handler.
-type saveError struct{ err error }
+// savingError tells an error of PollOptions.Saved from one of the handler.
+type savingError struct{ err error }
 
-func (e *saveError) Error() string { return e.err.Error() }
+func (e *savingError) Error() string { return e.err.Error() }
 
 // handlerError is an error of the handler, which may hold any kind of error
 // and is never a reason to stop.
@@ -229,7 +229,7 @@ type handlerError struct{ err error }
 
 func (e *handlerError) Error() string { return e.err.Error() }
 
-func permanent(err error) bool {
+func hopeless(err error) bool {
 	if _, ok := errors.AsType[*handlerError](err); ok {
 		return false
 	}
@@ -254,7 +254,7 @@ type poller struct {
 	done map[string]bool
 }
 
-func (p *poller) readNew(ctx context.Context) error {
+func (p *poller) look(ctx context.Context) error {
 	done := map[string]bool{}
 	for ev, err := range p.messages.all(ctx, pollOp, HistoryFilter{After: p.cursor}) {
 		if err != nil {
@@ -279,7 +279,7 @@ func (p *poller) readNew(ctx context.Context) error {
 		p.cursor = max(p.cursor, number)
 		if p.opts.Saved != nil {
 			if err := p.opts.Saved(ctx, p.cursor); err != nil {
-				return &saveError{err}
+				return &savingError{err}
 			}
 		}
 	}

@@ -59,7 +59,7 @@ func (m Buttons) encode() (encoded, error) {
 		Body     string         `json:"body"`
 		Footer   string         `json:"footer,omitempty"`
 		Sections []button       `json:"sections"` // the service's word for the buttons
-	}{Header: m.Header.objectOrNil(), Body: m.Body, Footer: m.Footer}
+	}{Header: m.Header.orNil(), Body: m.Body, Footer: m.Footer}
 	for _, b := range m.Buttons {
 		body.Sections = append(body.Sections, button{"reply", reply(b)})
 	}
@@ -183,7 +183,7 @@ func (m LinkMessage) encode() (encoded, error) {
 		Footer      string         `json:"footer,omitempty"`
 		DisplayText string         `json:"displayText"`
 		URL         string         `json:"url"`
-	}{m.Header.objectOrNil(), m.Body, m.Footer, m.Label, m.URL}
+	}{m.Header.orNil(), m.Body, m.Footer, m.Label, m.URL}
 	return encoded{operation: "sendCtaUrl", body: body}, c.err()
 }
 
@@ -441,7 +441,7 @@ func (h Header) object() map[string]any {
 }
 
 // orNil is object, or nil for no header.
-func (h Header) objectOrNil() map[string]any {
+func (h Header) orNil() map[string]any {
 	if h.IsZero() {
 		return nil
 	}
