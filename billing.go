@@ -51,10 +51,10 @@ type Account struct {
 
 	// Used is how much of free tiers and volume tiers was used in a month before
 	// the first recorded activity.
-	Used []Usage
+	Used []PriorUsage
 }
 
-// Usage is how much was used in a month before the ledger began to record:
+// PriorUsage is how much was used in a month before the ledger began to record:
 //
 //	{Month: m, Units: 812}                  of the free tier that the numbers of the account share
 //	{Month: m, Number: "ABC1", Units: 812}  of the free tier of that number, as under [ModelPMP2026]
@@ -63,7 +63,7 @@ type Account struct {
 //
 // Entries of one kind add up; those for volume tiers over all accounts of the
 // portfolio.
-type Usage struct {
+type PriorUsage struct {
 	Month YearMonth
 
 	// Number is the channel.
@@ -365,7 +365,7 @@ func (l *Ledger) addAccount(a *account) *Error {
 }
 
 // check returns the first field that is wrong, and its problem.
-func (u Usage) check() (field, problem string) {
+func (u PriorUsage) check() (field, problem string) {
 	switch {
 	case u.Month.check() != nil:
 		return "Month", "is no month"

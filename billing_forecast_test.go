@@ -28,17 +28,17 @@ func even(month time.Time, days, perDay int, to chatapi.Contact, category string
 func TestAForecastOfAnEvenMonthIsItsBill(t *testing.T) {
 	for name, test := range map[string]struct {
 		month    time.Time
-		used     chatapi.Usage
+		used     chatapi.PriorUsage
 		category string
 	}{
-		"free tier":   {instant("2026-11-01T00:00:00Z"), chatapi.Usage{Number: abc, Units: 970}, ""},
-		"volume tier": {instant("2026-06-01T00:00:00Z"), chatapi.Usage{Market: "North America", Category: "utility", Units: 79_960}, "utility"},
-		"neither":     {instant("2026-11-01T00:00:00Z"), chatapi.Usage{}, "marketing"},
+		"free tier":   {instant("2026-11-01T00:00:00Z"), chatapi.PriorUsage{Number: abc, Units: 970}, ""},
+		"volume tier": {instant("2026-06-01T00:00:00Z"), chatapi.PriorUsage{Market: "North America", Category: "utility", Units: 79_960}, "utility"},
+		"neither":     {instant("2026-11-01T00:00:00Z"), chatapi.PriorUsage{}, "marketing"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			month := chatapi.Month(test.month.Year(), test.month.Month())
 			test.used.Month = month
-			account := chatapi.Account{ID: "waba1", Used: []chatapi.Usage{test.used}}
+			account := chatapi.Account{ID: "waba1", Used: []chatapi.PriorUsage{test.used}}
 			bill, err := newLedger(t, account, even(test.month, 30, 2, customerA, test.category)...).Bill(month)
 			require.NoError(t, err)
 			ledger := newLedger(t, account, even(test.month, 15, 2, customerA, test.category)...)
@@ -115,7 +115,7 @@ Month                         1.50 USD  between 1.175 and 1.85
 func TestAForecastSharesTheFreeTier(t *testing.T) {
 	start := instant("2026-11-01T00:00:00Z")
 	month := chatapi.Month(2026, time.November)
-	account := chatapi.Account{Used: []chatapi.Usage{{Month: month, Number: abc, Units: 900}}}
+	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: month, Number: abc, Units: 900}}}
 	ledger := newLedger(t, account, append(even(start, 10, 2, customerA, ""), even(start, 10, 4, chatapi.Contact{Phone: "5511990000001"}, "")...)...)
 	forecast, err := ledger.Forecast(month, start.AddDate(0, 0, 10))
 	require.NoError(t, err)
@@ -157,7 +157,7 @@ func TestAForecastLeavesTheFreeTierToThoseThatTakeIt(t *testing.T) {
 	month := chatapi.Month(2026, time.November)
 	click := wrote(start, customerB)
 	click.EntryPoint = chatapi.EntryPointAd
-	account := chatapi.Account{Used: []chatapi.Usage{{Month: month, Number: abc, Units: 900}}}
+	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: month, Number: abc, Units: 900}}}
 	ledger := newLedger(t, account, append(append(even(start, 10, 6, customerA, ""), even(start.Add(time.Hour), 3, 2, customerB, "")...), click)...)
 	forecast, err := ledger.Forecast(month, start.AddDate(0, 0, 10))
 	require.NoError(t, err)

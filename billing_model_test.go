@@ -490,9 +490,9 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 			month := chatapi.Month(m.Year(), m.Month())
 			months = append(months, month)
 			for _, number := range []chatapi.ChannelID{"", "A", "B"} {
-				account.Used = append(account.Used, chatapi.Usage{Month: month, Number: number, Units: n.used})
+				account.Used = append(account.Used, chatapi.PriorUsage{Month: month, Number: number, Units: n.used})
 			}
-			account.Used = append(account.Used, chatapi.Usage{Month: month, Market: "North America", Category: "utility", Units: n.sent})
+			account.Used = append(account.Used, chatapi.PriorUsage{Month: month, Market: "North America", Category: "utility", Units: n.sent})
 		}
 		ledger := chatapi.NewLedger(account)
 		for _, a := range activities {

@@ -33,8 +33,8 @@ func TestAQuoteSaysWhy(t *testing.T) {
 		click.EntryPoint = chatapi.EntryPointAd
 		return click
 	}
-	used := func(year int, month time.Month, number chatapi.ChannelID, units int) []chatapi.Usage {
-		return []chatapi.Usage{{Month: chatapi.Month(year, month), Number: number, Units: units}}
+	used := func(year int, month time.Month, number chatapi.ChannelID, units int) []chatapi.PriorUsage {
+		return []chatapi.PriorUsage{{Month: chatapi.Month(year, month), Number: number, Units: units}}
 	}
 	for name, test := range map[string]struct {
 		account chatapi.Account
@@ -66,7 +66,7 @@ func TestAQuoteSaysWhy(t *testing.T) {
 			"0.00 USD", chatapi.FreeCustomerService, "service window open until 2025-11-06 10:00"},
 		"2025, window closed": {chatapi.Account{}, nil, day("2025-11-05"), annPhone, hello,
 			"0.00 USD", chatapi.FreeCustomerService, "free-form messages are free; the service window is closed, so WhatsApp refuses it"},
-		"2026, volume tier": {chatapi.Account{Used: []chatapi.Usage{{Month: may2026, Market: "Brazil", Category: "utility", Units: 250_309}}}, nil, day("2026-05-05"), brazilian, template("UTILITY"),
+		"2026, volume tier": {chatapi.Account{Used: []chatapi.PriorUsage{{Month: may2026, Market: "Brazil", Category: "utility", Units: 250_309}}}, nil, day("2026-05-05"), brazilian, template("UTILITY"),
 			"0.0065 USD", "", "utility template to Brazil, price since 2026-04-01 (original), volume tier from message 250,001, number 250,310 this month"},
 		"2026, the number's last free one": {chatapi.Account{Used: used(2026, time.November, abc, 999)}, []chatapi.Activity{wrote(day("2026-11-05"), customerA)}, day("2026-11-05").Add(time.Hour), annPhone, hello,
 			"0.00 USD", chatapi.FreeCustomerService, "service message to North America, free tier: number 1,000 of 1,000 this month, 0 left"},
@@ -92,7 +92,7 @@ func TestAQuoteSaysWhy(t *testing.T) {
 func TestAQuoteCountsWhatOthersThenCost(t *testing.T) {
 	start := instant("2022-03-10T10:00:00Z")
 	past := append(sent("m1", start.Add(time.Hour), chatapi.Contact{Phone: "5511990000001"}, "utility"), wrote(start, customerA))
-	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 999}}}
+	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 999}}}
 	quote, err := newLedger(t, account, past...).Quote(start.Add(2*time.Hour), abc, annPhone, hello)
 	require.NoError(t, err)
 	assert.Equal(t, "0.05 USD", quote.Amount.String())
@@ -159,7 +159,7 @@ func TestAQuoteWithoutAPrice(t *testing.T) {
 // which quotes one by one could not know of.
 func TestACampaignSpendsTheTiers(t *testing.T) {
 	now := instant("2026-11-05T10:00:00Z")
-	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 998}}}
+	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 998}}}
 	ledger := newLedger(t, account)
 	campaign, err := ledger.QuoteAll(now, abc, toNumbers(100_000, hello))
 	require.NoError(t, err)
@@ -172,7 +172,7 @@ func TestACampaignSpendsTheTiers(t *testing.T) {
 		"North America  service       2          free  customer service\n"+
 		"Total                           339.9932 USD\n", campaign.String())
 
-	account.Used = []chatapi.Usage{{Month: may2026, Market: "North America", Category: "utility", Units: 79_995}}
+	account.Used = []chatapi.PriorUsage{{Month: may2026, Market: "North America", Category: "utility", Units: 79_995}}
 	campaign, err = newLedger(t, account).QuoteAll(instant("2026-05-05T10:00:00Z"), abc, toNumbers(10, template("UTILITY")))
 	require.NoError(t, err)
 	assert.Equal(t, "0.033 USD", campaign.Totals[0].String(), "five at 0.0034 and five at 0.0032")
@@ -208,7 +208,7 @@ func TestTheSameRecipientTwiceJoins(t *testing.T) {
 // before it by its contact: it takes the last free one, and the other then pays.
 func TestAQuoteAtTheInstantOfARecordedMessage(t *testing.T) {
 	now := instant("2026-11-10T10:00:00Z")
-	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 999}}}
+	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 999}}}
 	recorded := sent("m1", now.Add(-2*time.Second), chatapi.Contact{BSUID: "BR.13491208655302741918"}, "")
 	for _, test := range []struct {
 		to   chatapi.Recipient
@@ -258,7 +258,7 @@ func TestAQuoteAtTheEndOfAClosedMonth(t *testing.T) {
 // Under Chat API's anchor one answer opens a conversation of the month before:
 // each takes from the free tier of its own month.
 func TestACampaignOverAMonthsEnd(t *testing.T) {
-	account := chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.May), Units: 1000}}}
+	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.May), Units: 1000}}}
 	ledger := newLedger(t, account, wrote(instant("2022-05-31T22:00:00Z"), customerA))
 	campaign, err := ledger.QuoteAll(instant("2022-06-01T01:00:00Z"), abc, func(yield func(chatapi.Recipient, chatapi.Message) bool) {
 		_ = yield(customerA.Recipient(), hello) && yield(customerB.Recipient(), hello)

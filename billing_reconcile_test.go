@@ -68,7 +68,7 @@ func TestStatusesInEitherOrderReportTheSame(t *testing.T) {
 	all = append(all, failed)
 	want := snapshotOf(t, newLedger(t, chatapi.Account{}, all...))
 	for _, arrival := range arrivals(all) {
-		ledger := newLedger(t, chatapi.Account{Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}}, arrival...)
+		ledger := newLedger(t, chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 1000}}}, arrival...)
 		require.Equal(t, want, snapshotOf(t, ledger))
 		differences, err := ledger.Reconcile(chatapi.Month(2022, time.March))
 		require.NoError(t, err)

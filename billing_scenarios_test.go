@@ -138,7 +138,7 @@ func (s scenario) account(t *testing.T, anchor chatapi.Anchor) chatapi.Account {
 }
 
 // usage checks that the prior usage says what its scope needs, and no more.
-func (p scenarioPrior) usage(t *testing.T) chatapi.Usage {
+func (p scenarioPrior) usage(t *testing.T) chatapi.PriorUsage {
 	t.Helper()
 	month, err := time.Parse("2006-01", p.Month)
 	require.NoError(t, err)
@@ -148,7 +148,7 @@ func (p scenarioPrior) usage(t *testing.T) chatapi.Usage {
 	require.Equal(t, want, scenarioPrior{Number: p.Number, Market: p.Market, Category: p.Category}, "scope %q", p.Scope)
 	require.Equal(t, p.Scope == "number", p.Number != "")
 	require.Equal(t, p.Scope == "portfolio", p.Market != "" && p.Category != "")
-	return chatapi.Usage{Month: chatapi.Month(month.Year(), month.Month()), Number: p.Number, Market: p.Market, Category: p.Category, Units: p.Used}
+	return chatapi.PriorUsage{Month: chatapi.Month(month.Year(), month.Month()), Number: p.Number, Market: p.Market, Category: p.Category, Units: p.Used}
 }
 
 func (s scenario) activities() []chatapi.Activity {

@@ -55,14 +55,14 @@ func keptLedgers(t *testing.T) []keptLedger {
 		m := chatapi.Month(year, month)
 		account.ID = "waba1"
 		k := keptLedger{name: name, month: m}
-		account.Used = append(account.Used, chatapi.Usage{Month: m, Units: 998}, chatapi.Usage{Month: m, Number: abc, Units: 998},
-			chatapi.Usage{Month: k.next(), Units: 998}, chatapi.Usage{Month: k.next(), Number: abc, Units: 998})
+		account.Used = append(account.Used, chatapi.PriorUsage{Month: m, Units: 998}, chatapi.PriorUsage{Month: m, Number: abc, Units: 998},
+			chatapi.PriorUsage{Month: k.next(), Units: 998}, chatapi.PriorUsage{Month: k.next(), Number: abc, Units: 998})
 		k.accounts = []chatapi.Account{account}
 		return k
 	}
 	may := chatapi.Month(2026, time.May)
-	volume := func(units int) []chatapi.Usage {
-		return []chatapi.Usage{{Month: may, Market: "North America", Category: chatapi.CategoryUtility, Units: units}}
+	volume := func(units int) []chatapi.PriorUsage {
+		return []chatapi.PriorUsage{{Month: may, Market: "North America", Category: chatapi.CategoryUtility, Units: units}}
 	}
 	return []keptLedger{
 		one("nbp", 2021, time.November, chatapi.Account{}),

@@ -118,7 +118,7 @@ func TestAContactIsShownTheSameWhicheverSpellingCameFirst(t *testing.T) {
 // Whatever can be restored can be written, then read and written again the same,
 // and answers every question.
 func FuzzRestoreLedger(f *testing.F) {
-	account := chatapi.Account{ID: "waba1", Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 999}}}
+	account := chatapi.Account{ID: "waba1", Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 999}}}
 	for _, month := range []chatapi.YearMonth{{}, chatapi.Month(2022, time.February), chatapi.Month(2022, time.March)} {
 		ledger := chatapi.NewLedger(account)
 		click := wrote(instant("2022-03-31T10:00:00Z"), customerA)

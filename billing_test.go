@@ -122,12 +122,12 @@ func TestNewLedgerRefusesWrongAccounts(t *testing.T) {
 		"Account[1].Numbers":          {{}, {}},
 		"Account[1].Numbers[0]":       {{Numbers: []chatapi.ChannelID{"A"}}, {Numbers: []chatapi.ChannelID{"A"}}},
 		"Account[0].Numbers[1]":       {{Numbers: []chatapi.ChannelID{"A", ""}}},
-		"Account[0].Used[0].Month":    {{Used: []chatapi.Usage{{Units: 3}}}},
-		"Account[0].Used[0].Units":    {{Used: []chatapi.Usage{{Month: march, Units: -3}}}},
-		"Account[0].Used[1].Market":   {{Used: []chatapi.Usage{{Month: march}, {Month: march, Market: "Brasil", Category: "utility"}}}},
-		"Account[0].Used[0].Market":   {{Used: []chatapi.Usage{{Month: march, Category: "utility"}}}},
-		"Account[0].Used[0].Category": {{Used: []chatapi.Usage{{Month: march, Market: "Brazil"}}}},
-		"Account[0].Used[0].Number":   {{Used: []chatapi.Usage{{Month: march, Market: "Brazil", Category: "utility", Number: "A"}}}},
+		"Account[0].Used[0].Month":    {{Used: []chatapi.PriorUsage{{Units: 3}}}},
+		"Account[0].Used[0].Units":    {{Used: []chatapi.PriorUsage{{Month: march, Units: -3}}}},
+		"Account[0].Used[1].Market":   {{Used: []chatapi.PriorUsage{{Month: march}, {Month: march, Market: "Brasil", Category: "utility"}}}},
+		"Account[0].Used[0].Market":   {{Used: []chatapi.PriorUsage{{Month: march, Category: "utility"}}}},
+		"Account[0].Used[0].Category": {{Used: []chatapi.PriorUsage{{Month: march, Market: "Brazil"}}}},
+		"Account[0].Used[0].Number":   {{Used: []chatapi.PriorUsage{{Month: march, Market: "Brazil", Category: "utility", Number: "A"}}}},
 	} {
 		ledger := chatapi.NewLedger(accounts[0], accounts[1:]...)
 		err := ledger.Record(wrote(instant("2022-03-10T10:00:00Z"), customerA))
@@ -202,7 +202,7 @@ func TestACallOpensTheServiceWindowAndAGroupHasItsOwn(t *testing.T) {
 // A forced model takes the last prices with its categories, and a market that
 // got a price of its own since is what it was called then.
 func TestAForcedModelPricesFromItsLastCards(t *testing.T) {
-	used := []chatapi.Usage{{Month: chatapi.Month(2026, time.November), Units: 1000}}
+	used := []chatapi.PriorUsage{{Month: chatapi.Month(2026, time.November), Units: 1000}}
 	romania := chatapi.Contact{Phone: "40212025550"}
 	at := instant("2026-11-02T10:00:00Z")
 	ledger := newLedger(t, chatapi.Account{Model: chatapi.ModelCBP2022, Used: used},
@@ -221,7 +221,7 @@ func TestAForcedModelPricesFromItsLastCards(t *testing.T) {
 }
 
 func TestAMissingPriceIsListedAndNeverZero(t *testing.T) {
-	used := []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}
+	used := []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 1000}}
 	qatar, group := chatapi.Contact{Phone: "97444441234"}, chatapi.Contact{Chat: "120363000000000001@g.us"}
 	at := instant("2022-03-10T10:00:00Z")
 	ledger := newLedger(t, chatapi.Account{ID: "waba1", Used: used}, slices.Concat(
@@ -256,7 +256,7 @@ func TestAccountsHaveTheirOwnZonesTiersAndCurrencies(t *testing.T) {
 	berlin, err := time.LoadLocation("Europe/Berlin")
 	require.NoError(t, err)
 	month := chatapi.Month(2022, time.April)
-	used := []chatapi.Usage{{Month: month, Units: 1000}}
+	used := []chatapi.PriorUsage{{Month: month, Units: 1000}}
 	ledger := chatapi.NewLedger(
 		chatapi.Account{ID: "eu", Numbers: []chatapi.ChannelID{"E1"}, Timezone: berlin, Rates: eur, Used: used},
 		chatapi.Account{ID: "us", Numbers: []chatapi.ChannelID{"U1"}, Used: used},
@@ -283,7 +283,7 @@ func TestBillText(t *testing.T) {
 	start := instant("2022-03-10T10:00:00Z")
 	click := wrote(start, customerA)
 	click.EntryPoint = chatapi.EntryPointAd
-	ledger := newLedger(t, chatapi.Account{ID: "waba1", Used: []chatapi.Usage{{Month: march, Units: 998}}}, slices.Concat(
+	ledger := newLedger(t, chatapi.Account{ID: "waba1", Used: []chatapi.PriorUsage{{Month: march, Units: 998}}}, slices.Concat(
 		[]chatapi.Activity{click}, sent("m1", start.Add(time.Minute), customerA, ""),
 		[]chatapi.Activity{wrote(start.Add(time.Hour), customerB)}, sent("m2", start.Add(2*time.Hour), customerB, ""),
 		[]chatapi.Activity{wrote(start.Add(30*time.Hour), customerA)}, sent("m3", start.Add(31*time.Hour), customerA, ""),
@@ -385,7 +385,7 @@ func TestAnyOrderGivesTheSameConversationsAndNoneOverlap(t *testing.T) {
 		activities := history(random)
 		for _, anchor := range []chatapi.Anchor{chatapi.AnchorFirstInbound, chatapi.AnchorFirstDelivered} {
 			account := chatapi.Account{ID: "waba1", Timezone: time.UTC, Anchor: anchor, Model: chatapi.ModelCBP2022,
-				Used: []chatapi.Usage{{Month: chatapi.Month(2023, time.February), Units: 998}}}
+				Used: []chatapi.PriorUsage{{Month: chatapi.Month(2023, time.February), Units: 998}}}
 			want := bills(t, account, activities)
 			shuffled := slices.Concat(activities, activities)
 			random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })

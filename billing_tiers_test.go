@@ -16,8 +16,8 @@ import (
 var may2026 = chatapi.Month(2026, time.May)
 
 // before is what was sent of a category to Argentina, whose tiers are known.
-func before(units int) []chatapi.Usage {
-	return []chatapi.Usage{{Month: may2026, Market: "Argentina", Category: chatapi.CategoryUtility, Units: units}}
+func before(units int) []chatapi.PriorUsage {
+	return []chatapi.PriorUsage{{Month: may2026, Market: "Argentina", Category: chatapi.CategoryUtility, Units: units}}
 }
 
 // from is a delivered utility template to Argentina from that number.

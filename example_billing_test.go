@@ -16,7 +16,7 @@ import (
 // are recorded does not matter.
 func ExampleLedger_Bill() {
 	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1", Model: chatapi.ModelCBP2022,
-		Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}})
+		Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 1000}}})
 	at := time.Date(2022, time.March, 10, 10, 0, 0, 0, time.UTC)
 	ann, bob := chatapi.Contact{Phone: "12025550143"}, chatapi.Contact{Phone: "12025550144"}
 	for _, activity := range []chatapi.Activity{
@@ -67,7 +67,7 @@ func ExampleLedger_ServiceWindow() {
 // what is not in its total.
 func ExampleGap() {
 	ledger := chatapi.NewLedger(chatapi.Account{Model: chatapi.ModelCBP2022,
-		Used: []chatapi.Usage{{Month: chatapi.Month(2022, time.March), Units: 1000}}})
+		Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 1000}}})
 	at := time.Date(2022, time.March, 10, 10, 0, 0, 0, time.UTC)
 	for _, kind := range []chatapi.ActivityKind{chatapi.ActivityOutbound, chatapi.ActivityDelivered} {
 		err := ledger.Record(chatapi.Activity{Kind: kind, At: at, Channel: "ABC1", Contact: chatapi.Contact{Phone: "97444441234"}, MessageID: "m1"})
@@ -192,7 +192,7 @@ func ExampleLedger_Quote() {
 // know of.
 func ExampleLedger_QuoteAll() {
 	november := chatapi.Month(2026, time.November)
-	ledger := chatapi.NewLedger(chatapi.Account{Used: []chatapi.Usage{{Month: november, Number: "ABC1", Units: 999}}})
+	ledger := chatapi.NewLedger(chatapi.Account{Used: []chatapi.PriorUsage{{Month: november, Number: "ABC1", Units: 999}}})
 	campaign, err := ledger.QuoteAll(time.Date(2026, time.November, 2, 10, 0, 0, 0, time.UTC), "ABC1",
 		maps.All(map[chatapi.Recipient]chatapi.Message{
 			chatapi.Phone("12025550143"): chatapi.Text{Body: "We are open again."},

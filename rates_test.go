@@ -275,7 +275,7 @@ func TestALaterErasCardMakesNoEstimate(t *testing.T) {
 // The categories of 2022 belong to its model on whatever day they are priced.
 func TestTheCategoriesOf2022ArePricedUnderTheirModelAlone(t *testing.T) {
 	rates := read(t, "market,category,currency,price,effective_from\nNorth America,business_initiated,USD,0.07,2026-01-01\n")
-	account := chatapi.Account{Model: chatapi.ModelCBP2022, Rates: rates, Used: []chatapi.Usage{{Month: may2026, Units: 1000}}}
+	account := chatapi.Account{Model: chatapi.ModelCBP2022, Rates: rates, Used: []chatapi.PriorUsage{{Month: may2026, Units: 1000}}}
 	bill, err := newLedger(t, account, sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "utility")...).Bill(may2026)
 	require.NoError(t, err)
 	assert.Equal(t, "0.07 USD", bill.Totals[0].String())
@@ -344,7 +344,7 @@ func TestAPriceNamesTheRowItWasReadFrom(t *testing.T) {
 		price, err := rates.Price("North America", "utility", date("2026-05-01"))
 		require.NoError(t, err)
 		assert.Equal(t, "the card", price.Source)
-		account := chatapi.Account{Rates: rates, Used: []chatapi.Usage{{Month: may2026, Market: "North America", Category: "utility", Units: 99}}}
+		account := chatapi.Account{Rates: rates, Used: []chatapi.PriorUsage{{Month: may2026, Market: "North America", Category: "utility", Units: 99}}}
 		at := instant("2026-05-04T10:00:00Z")
 		bill, err := newLedger(t, account, append(sent("m1", at, customerA, "utility"), sent("m2", at.Add(time.Minute), customerA, "utility")...)...).Bill(may2026)
 		require.NoError(t, err)

@@ -40,7 +40,7 @@ func drawPast(t *rapid.T) past {
 			chatapi.ModelCBP2024, chatapi.ModelPMP2025, chatapi.ModelPMP2026}).Draw(t, "model")}
 	for _, month := range p.months() {
 		for _, number := range []chatapi.ChannelID{"", "A", "B"} {
-			p.account.Used = append(p.account.Used, chatapi.Usage{Month: month, Number: number, Units: 998})
+			p.account.Used = append(p.account.Used, chatapi.PriorUsage{Month: month, Number: number, Units: 998})
 		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "cards") > 0 {
@@ -50,7 +50,7 @@ func drawPast(t *rapid.T) past {
 	}
 	if rapid.Bool().Draw(t, "volume before") {
 		for _, month := range p.months() {
-			p.account.Used = append(p.account.Used, chatapi.Usage{Month: month, Market: "North America", Category: "utility", Units: 1})
+			p.account.Used = append(p.account.Used, chatapi.PriorUsage{Month: month, Market: "North America", Category: "utility", Units: 1})
 		}
 	}
 	if rapid.IntRange(0, 3).Draw(t, "rules") == 0 {

@@ -124,7 +124,7 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 	out, log, err := billing(t, bad+strings.Repeat("x\n", 30), "-continue", "-")
 	require.NoError(t, err)
 	assert.Contains(t, out, "Total    0.0034  USD")
-	assert.Contains(t, log, "skipped: chatapi: activities are unreadable: line 1: ")
+	assert.Contains(t, log, "skipped: chatapi: ReadActivities: activities are unreadable: line 1: ")
 	assert.Contains(t, log, "skipped: event 8: ", "an activity without an instant")
 	assert.Contains(t, log, "skipped: 32 lines in all")
 }

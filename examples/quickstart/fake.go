@@ -75,7 +75,7 @@ func runOnFake(ctx context.Context, out *printer) error {
 	// the month's 1,000 free conversations are used, so that two remain.
 	s.ledger = chatapi.NewLedger(chatapi.Account{
 		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()}, Model: chatapi.ModelCBP2022,
-		Used: []chatapi.Usage{{Month: s.month(), Units: 998}},
+		Used: []chatapi.PriorUsage{{Month: s.month(), Units: 998}},
 	})
 	address, closeWebhook, err := s.listen(ctx)
 	if err != nil {
