@@ -263,7 +263,7 @@ func TestWebhookHandlerSecret(t *testing.T) {
 		}
 	})
 	t.Run("without a secret", func(t *testing.T) {
-		for _, opts := range [][]chatapi.WebhookOption{nil, {chatapi.WebhookSecret()}, {chatapi.WebhookSecret("", "")}, {nil}} {
+		for _, opts := range [][]chatapi.WebhookOption{nil, {nil}} {
 			h := &hook{}
 			h.handler = chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { t.Error("called"); return nil }, append(opts, h.reporting())...)
 			assert.Equal(t, 403, h.serve(post("/", "")).Code)
@@ -410,8 +410,7 @@ func TestWebhookHandlerNil(t *testing.T) {
 		handler.ServeHTTP(w, r())
 		assert.Equal(t, 500, w.Code)
 	}
-	h := &hook{handler: chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, chatapi.WebhookSecret("s"),
-		chatapi.WebhookErrors(nil), chatapi.WebhookMaxBody(0), chatapi.WebhookTimeout(-1), chatapi.WebhookSecrets(nil), chatapi.WebhookChannel(nil))}
+	h := &hook{handler: chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, chatapi.WebhookSecret("s"), nil)}
 	assert.Equal(t, 200, h.serve(r()).Code)
 	request := r()
 	request.Body = nil
