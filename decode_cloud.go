@@ -2,10 +2,8 @@ package chatapi
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -13,45 +11,36 @@ import (
 // This file reads WhatsApp's own envelope (contract, raw "Cloud envelope"),
 // which Meta and 360dialog send and the service passes on with rawHooks.
 
-// source is what the elements of one part of a body have in common.
-type source struct {
-	field    string // the change's field; empty if it has none
-	phone    string // the business's number, in digits
-	numberID string
-	account  string
-	at       time.Time // the entry's time
-	contacts people
-}
-
 // cloudEntry reads one element of "entry".
 func (p *parser) cloudEntry(v wire.Value) error {
-	outer := p.source
-	defer func() { p.source, p.depth = outer, 0 }()
-	p.entry, p.depth, p.source = p.place, 1, source{}
+	outer := p.scope
+	defer func() { p.scope, p.level = outer, inRoot }()
+	p.entryIndex, p.level, p.scope = p.index, inEntry, scope{}
 	var changes wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			p.account, _ = m.Value.Text()
+			p.waba, _ = m.Value.Text()
 		case "time":
-			p.at = m.Value.Time()
+			p.entryTime = m.Value.Time()
 		case "changes":
 			changes = m.Value
 		}
 	}
-	if changes.IsNull() { // Messenger and Instagram have "messaging" here
-		p.unknown("entry", "", v)
+	if changes.IsNull() { // an entry of Messenger or Instagram, which has "messaging" instead
+		p.addUnknown("entry", "", v)
 		return nil
 	}
 	p.list("changes", changes, (*parser).cloudChange)
 	return nil
 }
 
-// cloudChange reads one change. Some fields are one event; the others hold
-// arrays, which also tell what it is where a forwarder dropped the field's name.
+// cloudChange reads one element of "changes". The value of some fields is one
+// event; that of the others holds arrays, whose names say enough where a
+// forwarder dropped the field's name.
 func (p *parser) cloudChange(v wire.Value) error {
-	defer func() { p.depth = 1 }()
-	p.change, p.source = p.place, source{account: p.account, at: p.at}
+	defer func() { p.level = inEntry }()
+	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime}
 	var value wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
@@ -62,24 +51,24 @@ func (p *parser) cloudChange(v wire.Value) error {
 		}
 	}
 	if !value.IsNull() && !value.IsObject() {
-		p.depth = 2
-		p.unreadable("value", errNotObject(value), value.Raw())
+		p.level = inChange
+		p.addError("value", errNotObject(value), value.Raw())
 		return nil
 	}
 	if read := fieldReaders[p.field]; read != nil {
 		p.add(read(value, p.info("field."+p.field, v)))
 		return nil
 	}
-	p.depth = 3
+	p.level = inValue
 	if !p.cloudValue(value) {
-		p.unknown("field", p.field, v)
+		p.addUnknown("field", p.field, v)
 	}
 	return nil
 }
 
-// listReader returns who reads the elements of an array that a value may hold;
-// nil if the array is not known.
-func listReader(name string) func(*parser, wire.Value) error {
+// elementReader returns the method that reads the elements of an array of a
+// change's value; nil if the array is not known.
+func elementReader(name string) func(*parser, wire.Value) error {
 	switch name {
 	case "messages":
 		return (*parser).metaMessage
@@ -105,17 +94,18 @@ func listReader(name string) func(*parser, wire.Value) error {
 	return nil
 }
 
-// cloudValue reads the arrays of a value; it is false if there are none.
+// cloudValue reads the arrays of a change's value. It returns false if it knows
+// none of them.
 func (p *parser) cloudValue(v wire.Value) (recognized bool) {
-	var found [8]member
-	known := found[:0]
+	var space [8]member // enough for usual values, and not on the heap
+	members := space[:0]
 	for m := v.Object(); m.Next(); {
 		switch name := m.Key(); name {
 		case "metadata":
 			for meta := m.Value.Object(); meta.Next(); {
 				switch string(meta.Name) {
 				case "display_phone_number":
-					p.phone = digitsOf(meta.Value)
+					p.ownPhone = phoneDigits(meta.Value)
 				case "phone_number_id":
 					p.numberID, _ = meta.Value.Text()
 				}
@@ -124,31 +114,34 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 			p.contacts.read(m.Value)
 		case "messaging_product":
 		default:
-			if listReader(name) != nil || m.Value.IsArray() || m.Value.IsObject() {
-				known = append(known, member{name, m.Value})
+			if elementReader(name) != nil || m.Value.IsArray() || m.Value.IsObject() {
+				members = append(members, member{name, m.Value})
 			}
 		}
 	}
-	for _, m := range known {
-		if read := listReader(m.name); read != nil {
+	for _, m := range members {
+		if read := elementReader(m.name); read != nil {
 			p.list(m.name, m.value, read)
 			recognized = true
 		}
 	}
-	for _, m := range known {
-		if recognized && listReader(m.name) == nil {
-			p.unknown("value", m.name, m.value) // beside what is known; nothing is dropped
+	if !recognized {
+		return false // the whole change is unknown
+	}
+	for _, m := range members {
+		if elementReader(m.name) == nil {
+			p.addUnknown("value", m.name, m.value)
 		}
 	}
-	return recognized
+	return true
 }
 
-// people are the senders that a part of a body lists, found by id and never by
-// position.
+// people is the list "contacts" of a part of a body. It completes the people
+// that the part's messages and statuses name by number or BSUID.
 type people struct {
 	list []Contact
-	next int            // where to look first: mostly they come in order
-	byID map[string]int // only for long lists
+	next int            // the index to look at first: usually the order is that of the messages
+	byID map[string]int // the index by number and by BSUID; only for long lists
 }
 
 func (s *people) read(v wire.Value) {
@@ -172,7 +165,8 @@ func (s *people) read(v wire.Value) {
 	}
 }
 
-// find returns whom c names, by BSUID or number; nil if the list has no such.
+// find returns the person with the BSUID or the number of c; nil if the list has
+// neither.
 func (s *people) find(c *Contact) *Contact {
 	if s.byID != nil {
 		for _, id := range [...]string{c.BSUID, c.Phone} {
@@ -193,8 +187,8 @@ func (s *people) find(c *Contact) *Contact {
 	return nil
 }
 
-// complete adds what is known about c from elsewhere in the body. A number that
-// the list gives to another BSUID is another person's.
+// complete fills the empty fields of c from the list. If the list gives the
+// number of c to another BSUID, it means another person, and c stays as it is.
 func (s *people) complete(c *Contact) {
 	known := s.find(c)
 	if known == nil || known.BSUID != "" && c.BSUID != "" && known.BSUID != c.BSUID {
@@ -232,8 +226,9 @@ func readPerson(v wire.Value) (c Contact) {
 	return c
 }
 
-// digitsOf returns a phone number's digits.
-func digitsOf(v wire.Value) string {
+// phoneDigits returns the digits of a phone number in whatever form it is
+// written.
+func phoneDigits(v wire.Value) string {
 	text, _ := v.Text()
 	if isDigits(text) {
 		return text
@@ -245,5 +240,3 @@ func digitsOf(v wire.Value) string {
 		return r
 	}, text)
 }
-
-func errNotObject(v wire.Value) error { return errors.New("want an object, got " + v.Kind()) }

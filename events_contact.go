@@ -105,7 +105,7 @@ func setPhone(c *Contact, id string) {
 }
 
 // thread returns the chat id with a person; empty if nothing is known.
-func thread(c Contact) string {
+func personChat(c Contact) string {
 	switch {
 	case isDigits(c.Phone):
 		return c.Phone + suffixPerson
