@@ -331,8 +331,8 @@ func (in *metaElement) readInteractive(c *Content) {
 	}
 }
 
-// readContactCards reads contact cards. Of a card that differs from its documented
-// form, it reads only the name and the numbers.
+// readContactCards reads contact cards. Of a card that differs from the
+// documented form, it reads only the name and the numbers.
 func readContactCards(v wire.Value) (cards []ContactCard) {
 	for list := v.Array(); list.Next(); {
 		var card ContactCard
@@ -388,8 +388,8 @@ func readSystem(v wire.Value) *SystemNotice {
 	return notice
 }
 
-// systemCustomer returns the number or BSUID of the customer whom a system note is
-// about, for a note without "from".
+// systemCustomer returns the number or BSUID of the customer whom a system note
+// is about, for a note without "from".
 func (in *metaElement) systemCustomer() string {
 	for _, name := range [...]string{"customer", "user"} {
 		if id, _ := in.content.Get(name).Text(); id != "" {

@@ -142,8 +142,8 @@ func (p *parser) payment(in *statusElement, v wire.Value) {
 	p.add(e)
 }
 
-// statusWire returns EventInfo.Wire for a status. The usual ones are constants, to
-// save an allocation.
+// statusWire returns EventInfo.Wire for a status. The usual ones are constants,
+// to save an allocation.
 func statusWire(s Status) string {
 	switch s {
 	case StatusSent:
