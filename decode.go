@@ -87,8 +87,8 @@ func (e *ParseError) Is(target error) bool { return target == ErrInvalid }
 // have about a thousand elements.
 const maxElements = 100_000
 
-// webhook is the result of reading a body.
-type webhook struct {
+// parsedBody is the result of reading a body.
+type parsedBody struct {
 	events []Event
 
 	// channel is the first channel that the body names; other is a different
@@ -101,7 +101,7 @@ type webhook struct {
 }
 
 // readWebhook reads a body. The events refer to its bytes.
-func readWebhook(body []byte) webhook {
+func readWebhook(body []byte) parsedBody {
 	document, err := wire.Parse(body)
 	if err == nil {
 		defer document.Release()
@@ -114,12 +114,12 @@ func readWebhook(body []byte) webhook {
 			Reason:   "is not one JSON object: " + clip(err.Error(), 200),
 			Sentence: "The webhook's body is not one JSON object.",
 			Advice:   "check what sends to this address, and whether a proxy cuts bodies off"}
-		return webhook{err: e.in("ParseWebhook", "")}
+		return parsedBody{err: e.in("ParseWebhook", "")}
 	}
 	p := parsers.Get().(*parser)
 	p.lenient = document.Lenient()
 	p.body(document.Root())
-	parsed := webhook{events: p.events, channel: p.first, other: p.other}
+	parsed := parsedBody{events: p.events, channel: p.first, other: p.other}
 	if len(p.bad) > 0 {
 		parsed.err = &ParseError{Elements: p.bad}
 	}
@@ -134,10 +134,10 @@ var parsers = sync.Pool{New: func() any { return &parser{} }}
 
 // parser reads one body and collects its events and bad elements.
 //
-// Beside them it holds where it is in the body: the scope and the position.
-// cloudEntry and cloudChange set both for the elements inside and set them back
-// before they return, so that the readers of elements need no further
-// parameters, and a path is only written for a bad element.
+// It also holds its position in the body and the scope of that position, so that
+// the readers of elements need no further parameters, and only a bad element costs
+// a path. cloudEntry and cloudChange set both for the elements inside, and
+// cloudEntry sets back those of the root before it returns.
 type parser struct {
 	channel      ChannelID // the one that was named last; events get it
 	first, other ChannelID // the one that was named first, and a different one
@@ -145,7 +145,7 @@ type parser struct {
 
 	scope
 
-	level                   level
+	level                   bodyLevel
 	entryIndex, changeIndex int // valid from the level that they belong to
 	index                   int // in the innermost array
 
@@ -165,12 +165,12 @@ type scope struct {
 	contacts  people
 }
 
-// level says how deep in WhatsApp's envelope the parser is. The root is that of
-// all formats.
-type level int
+// bodyLevel says how deep in WhatsApp's envelope the parser is. Bodies of the other
+// formats have only the root.
+type bodyLevel int
 
 const (
-	inRoot level = iota
+	inRoot bodyLevel = iota
 	inEntry
 	inChange
 	inValue

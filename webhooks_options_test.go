@@ -69,7 +69,7 @@ func TestWebhookOptionsRefuseBadValues(t *testing.T) {
 	}
 }
 
-// WebhookErrors gets its own error in the log, for there is nobody else to tell.
+// The error of a WebhookErrors without a function goes to the log.
 func TestWebhookErrorsRefusesNil(t *testing.T) {
 	h := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
 		chatapi.WebhookSecret(hookSecret), chatapi.WebhookErrors(nil))
@@ -95,8 +95,8 @@ func TestWebhookHandlerErr(t *testing.T) {
 	assert.ErrorContains(t, h.handler.Err(), "WebhookTimeout", "the first bad option stays, whatever comes after it")
 }
 
-// A blank text beside a secret is a variable that was not set, as that of the
-// former secret mostly is: it opens no door and shuts none.
+// A blank text beside a secret is an unset variable, usually that of the former
+// secret. It is ignored.
 func TestWebhookBlankSecretBesideAnother(t *testing.T) {
 	lookup := chatapi.WebhookSecrets(func(context.Context, chatapi.ChannelID) []string { return []string{"", " "} })
 	for _, h := range []*hook{newHook(nil, chatapi.WebhookSecret("other", "", " ")), newHook(nil, lookup)} {

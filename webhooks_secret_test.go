@@ -82,7 +82,7 @@ func TestWebhookSignatures(t *testing.T) {
 			}
 		})
 	}
-	// A variable that was not set: nothing is accepted, with or without a signature or another proof.
+	// With an unset variable, the handler accepts nothing: neither the signature of an empty key nor another proof.
 	for _, opts := range [][]chatapi.WebhookOption{
 		{chatapi.WebhookMetaSignature(""), chatapi.WebhookAcceptUnauthenticated()},
 		{chatapi.WebhookMetaSignature(""), chatapi.WebhookSecret("s")},
@@ -145,8 +145,7 @@ func TestWebhookChallenge(t *testing.T) {
 	assert.Equal(t, 403, h.serve(r).Code, "the token opens nothing for what is posted")
 }
 
-// A body that names two channels belongs to neither, also where the address
-// names none.
+// A body that names two channels is refused, even if the address names no channel.
 func TestWebhookMixedChannels(t *testing.T) {
 	const mixed = `{"instanceId":"ABC2","instanceId":"ABC1","ack":[{"id":"c","status":"read"}]}`
 	h := newHook(nil)
@@ -164,7 +163,7 @@ func TestWebhookSecretBesideSecrets(t *testing.T) {
 	}
 }
 
-// Where secrets are looked up, a right signature alone opens no channel.
+// If the handler looks up secrets, a right signature alone opens no channel.
 func TestWebhookSignatureBesideSecrets(t *testing.T) {
 	h := &hook{}
 	h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error { h.keys = append(h.keys, e.Key()); return nil },
@@ -180,7 +179,7 @@ func TestWebhookSignatureBesideSecrets(t *testing.T) {
 	}
 }
 
-// Who has no secret learns nothing of what the handler takes.
+// A sender without the secret does not learn which bodies the handler accepts.
 func TestWebhookHandlerStrangers(t *testing.T) {
 	for name, change := range map[string]func(*http.Request){
 		"compressed": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },
