@@ -3,14 +3,8 @@ package chatapi
 import (
 	"bytes"
 	"cmp"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"slices"
-	"strconv"
-	"strings"
 	"sync"
-	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -39,53 +33,6 @@ func ParseWebhook(body []byte) ([]Event, error) {
 	parsed := readWebhook(bytes.Clone(body))
 	return parsed.events, parsed.err
 }
-
-// ParseError lists the elements of a webhook's body that could not be read. All
-// other elements were read: see [ParseWebhook].
-type ParseError struct {
-	Elements []ElementError
-}
-
-// ElementError is one element that could not be read.
-type ElementError struct {
-	// Path is the element's place in the body, such as "messages[2]", or
-	// "ack" where that member should be an array but is not.
-	Path string
-
-	// Err says what is wrong with the element. It quotes nothing of it.
-	Err error
-
-	// Raw is the element as it arrived. Do not change it.
-	Raw json.RawMessage
-}
-
-// Error returns one line: the number of elements, and the path and error of the
-// first three. It quotes nothing of the body.
-func (e *ParseError) Error() string {
-	if e == nil || len(e.Elements) == 0 {
-		return "chatapi: parse webhook: no unreadable element"
-	}
-	const shown = 3
-	var b strings.Builder
-	fmt.Fprintf(&b, "chatapi: parse webhook: %d unreadable: ", len(e.Elements))
-	for i, element := range e.Elements[:min(shown, len(e.Elements))] {
-		if i > 0 {
-			b.WriteString("; ")
-		}
-		fmt.Fprintf(&b, "%s: %v", element.Path, element.Err)
-	}
-	if more := len(e.Elements) - shown; more > 0 {
-		fmt.Fprintf(&b, "; and %d more", more)
-	}
-	return b.String()
-}
-
-// Is reports whether target is [ErrInvalid].
-func (e *ParseError) Is(target error) bool { return target == ErrInvalid }
-
-// maxElements limits the work and memory for one body. The largest real bodies
-// have about a thousand elements.
-const maxElements = 100_000
 
 // parsedBody is the result of reading a body.
 type parsedBody struct {
@@ -131,56 +78,6 @@ func readWebhook(body []byte) parsedBody {
 // parsers holds empty parsers for the next bodies. A parser is as large as an
 // event, so a new one for each body would cost as much again.
 var parsers = sync.Pool{New: func() any { return &parser{} }}
-
-// parser reads one body and collects its events and bad elements.
-//
-// It also holds its position in the body and the scope of that position, so that
-// the readers of elements need no further parameters, and only a bad element costs
-// a path. cloudEntry and cloudChange set both for the elements inside, and
-// cloudEntry sets back those of the root before it returns.
-type parser struct {
-	channel      ChannelID // the one that was named last; events get it
-	first, other ChannelID // the one that was named first, and a different one
-	lenient      bool      // some part of the body has duplicate names or broken UTF-8
-
-	scope
-
-	level                   bodyLevel
-	entryIndex, changeIndex int // valid from the level that they belong to
-	index                   int // in the innermost array
-
-	elements int // read so far, of all arrays
-	events   []Event
-	bad      []ElementError
-}
-
-// scope holds the values that the elements of one part of a body share: of the
-// root, of an entry, or of a change.
-type scope struct {
-	field     string // the change's field; empty if it has none
-	ownPhone  string // the business's number, in digits
-	numberID  string
-	waba      string
-	entryTime time.Time
-	contacts  people
-}
-
-// bodyLevel says how deep in WhatsApp's envelope the parser is. Bodies of the other
-// formats have only the root.
-type bodyLevel int
-
-const (
-	inRoot bodyLevel = iota
-	inEntry
-	inChange
-	inValue
-)
-
-// member is a member of an object, kept until the whole object was walked.
-type member struct {
-	name  string
-	value wire.Value
-}
 
 // body reads a whole body (contract, raw "Telling the formats apart"): the calls
 // envelope, WhatsApp's own envelope, or any mix of the arrays that the other
@@ -257,6 +154,36 @@ func (p *parser) rootBody(known []member) (recognized bool) {
 	return recognized
 }
 
+// callsBody reads a body whose type is "calls" (contract, "calls (type calls)").
+// Nobody has observed at which level the calls stand, so they are looked for at
+// the root, in "value" and in "entry[].changes[].value". It returns false if the
+// body holds nothing about a call.
+func (p *parser) callsBody(known []member) (recognized bool) {
+	p.field = "calls"
+	for _, m := range known {
+		switch m.name {
+		case "calls", "statuses", "errors":
+			p.list(m.name, m.value, elementReader(m.name))
+			recognized = true
+		case "value":
+			recognized = p.cloudValue(m.value) || recognized
+		case "entry":
+			p.list(m.name, m.value, (*parser).cloudEntry)
+			recognized = true
+		}
+	}
+	p.field = ""
+	if !recognized {
+		return false
+	}
+	for _, m := range known {
+		if m.name == "messages" || m.name == "ack" {
+			p.rootBody([]member{m})
+		}
+	}
+	return true
+}
+
 // nameChannel keeps the channel that the body claims to be from.
 func (p *parser) nameChannel(v wire.Value) {
 	id, err := v.Text()
@@ -271,116 +198,4 @@ func (p *parser) nameChannel(v wire.Value) {
 			p.other = p.channel
 		}
 	}
-}
-
-// list calls read for each object of an array. A bad element becomes an
-// ElementError and does not keep its siblings from being read.
-func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) error) {
-	if v.IsNull() {
-		return
-	}
-	if !v.IsArray() {
-		p.addError(path, errors.New("want an array, got "+v.Kind()), v.Raw())
-		return
-	}
-	p.events = slices.Grow(p.events, min(v.Len(), maxElements-p.elements))
-	elements := v.Array()
-	for i := 0; ; i++ {
-		if p.elements >= maxElements {
-			if rest := elements.Rest(); len(rest) > 0 {
-				p.addError(elementPath(path, i),
-					fmt.Errorf("it and what follows were not read: a body has at most %d elements", maxElements), rest)
-			}
-			return
-		}
-		if !elements.Next() {
-			return
-		}
-		p.elements++
-		p.index = i
-		var err error
-		if elements.Value.IsObject() {
-			err = read(p, elements.Value)
-		} else {
-			err = errNotObject(elements.Value)
-		}
-		if err != nil {
-			p.addError(elementPath(path, i), err, elements.Value.Raw())
-		}
-	}
-}
-
-func elementPath(list string, index int) string { return list + "[" + strconv.Itoa(index) + "]" }
-
-func (p *parser) add(e Event) { p.events = append(p.events, e) }
-
-// addError keeps an element that could not be read. The path begins at the
-// current level.
-func (p *parser) addError(path string, err error, raw []byte) {
-	switch p.level {
-	case inEntry:
-		path = fmt.Sprintf("entry[%d].%s", p.entryIndex, path)
-	case inChange:
-		path = fmt.Sprintf("entry[%d].changes[%d].%s", p.entryIndex, p.changeIndex, path)
-	case inValue:
-		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entryIndex, p.changeIndex, path)
-	}
-	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
-}
-
-// addUnknown adds an event for an element of no known kind, which stood in the
-// member of that name.
-func (p *parser) addUnknown(member, kind string, v wire.Value) {
-	p.add(&UnknownEvent{EventInfo: p.info(joinWire(member, kind), v)})
-}
-
-// info returns the EventInfo of the event that is read from v.
-func (p *parser) info(wireName string, v wire.Value) EventInfo {
-	return EventInfo{Channel: p.channel, Time: p.entryTime, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.waba,
-		Raw: v.Raw(), Lenient: p.lenient && !wire.Strict(v.Raw())}
-}
-
-// joinWire returns an EventInfo.Wire, such as "message.chat".
-func joinWire(member, kind string) string {
-	if kind == "" {
-		return member
-	}
-	return member + "." + kind
-}
-
-// setTime gives an event its own time if v holds one. Otherwise the event keeps
-// the time of its entry.
-func setTime(info *EventInfo, v wire.Value) {
-	if at := v.Time(); !at.IsZero() {
-		info.Time = at
-	}
-}
-
-func errNotObject(v wire.Value) error { return errors.New("want an object, got " + v.Kind()) }
-
-// memberText returns a member's text; empty if the member is not a scalar.
-func memberText(v wire.Value, name string) string {
-	text, _ := v.Get(name).Text()
-	return text
-}
-
-// scalarReader reads scalar members of an element and keeps the first error: of
-// a member that is an object or an array.
-type scalarReader struct{ err error }
-
-func (f *scalarReader) text(m *wire.Object) string {
-	text, err := m.Value.Text()
-	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("%s: %w", m.Name, err)
-	}
-	return text
-}
-
-// scalar returns the current member for reading it later. Like text, it keeps
-// an error if the member is not a scalar.
-func (f *scalarReader) scalar(m *wire.Object) wire.Value {
-	if m.Value.IsObject() || m.Value.IsArray() {
-		f.text(m)
-	}
-	return m.Value
 }

@@ -6,37 +6,7 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file reads the calls envelope (contract, "calls (type calls)"): Meta's
-// call objects, passed through. Nobody has observed at which level they stand, so
-// they are looked for at the root, in "value" and in "entry[].changes[].value".
-
-// callsBody reads a body whose type is "calls". It returns false if the body
-// holds nothing about a call.
-func (p *parser) callsBody(known []member) (recognized bool) {
-	p.field = "calls"
-	for _, m := range known {
-		switch m.name {
-		case "calls", "statuses", "errors":
-			p.list(m.name, m.value, elementReader(m.name))
-			recognized = true
-		case "value":
-			recognized = p.cloudValue(m.value) || recognized
-		case "entry":
-			p.list(m.name, m.value, (*parser).cloudEntry)
-			recognized = true
-		}
-	}
-	p.field = ""
-	if !recognized {
-		return false
-	}
-	for _, m := range known {
-		if m.name == "messages" || m.name == "ack" {
-			p.rootBody([]member{m})
-		}
-	}
-	return true
-}
+// This file reads calls as WhatsApp writes them (contract, "calls (type calls)").
 
 // call reads one element of "calls".
 func (p *parser) call(v wire.Value) error {

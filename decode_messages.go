@@ -142,15 +142,6 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 	return nil
 }
 
-// messageWire returns EventInfo.Wire for a message. The usual ones are constants,
-// to save an allocation.
-func messageWire(kind string) string {
-	if known, ok := normalizedKinds[kind]; ok {
-		return known.wire
-	}
-	return joinWire("message", kind)
-}
-
 // maxEdits is how many edits inside an edit are read.
 const maxEdits = 4
 
