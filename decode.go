@@ -22,7 +22,7 @@ import (
 //   - A *[ParseError] lists the elements that could not be read, each with its
 //     path and its bytes. The events of all other elements are returned with it.
 //   - An *[Error] of kind [ErrInvalid] says that the body is not one JSON
-//     object: empty, cut off, no JSON, nested deeper than 10,000 levels, or
+//     object: empty, cut off, not JSON, nested deeper than 10,000 levels, or
 //     followed by more text. There are no events then.
 //
 // Both match [ErrInvalid]; trying again does not help. Duplicate names and
