@@ -14,10 +14,10 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// How long ParseWebhook takes against a plain Unmarshal of the same bodies into
-// structs that hold what its events hold: by json/v2, which is the floor, and by
-// encoding/json. All three run in turns inside one loop, so that what else the
-// machine does falls on each alike, and the bodies differ, as real ones do.
+// BenchmarkParseWebhook compares ParseWebhook with a plain Unmarshal of the same
+// bodies into structs with the same data as the events: by json/v2, which is the
+// floor, and by encoding/json. All three take turns inside one loop, so that other
+// work of the machine slows them alike. The bodies differ, as real ones do.
 func BenchmarkParseWebhook(b *testing.B) {
 	for _, c := range []struct {
 		name   string
@@ -90,8 +90,8 @@ func normalizedBody(first, n int) string {
 	return `{"instanceId":"ABC100000001","messages":[` + strings.Join(messages, ",") + `]}`
 }
 
-// plainCloud is WhatsApp's own format as one would write it down to know what
-// the events tell, and nothing more.
+// plainCloud is WhatsApp's own format as a struct with the data of the events, and
+// nothing more.
 type plainCloud struct {
 	Object string `json:"object"`
 	Entry  []struct {

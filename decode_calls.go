@@ -6,38 +6,7 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file reads the calls envelope (contract, "calls (type calls)"): Meta's
-// call objects, passed through. Their nesting was never observed, so they are
-// looked for at the root, in "value" and in "entry[].changes[].value".
-
-// callsBody reads a body whose type is "calls". It is false if there is nothing
-// of a call in it.
-func (p *parser) callsBody(known []member) (recognized bool) {
-	for _, m := range known {
-		p.field = "calls"
-		switch m.name {
-		case "calls", "statuses", "errors":
-			p.list(m.name, m.value, listReader(m.name))
-			recognized = true
-		case "value":
-			p.field = "calls"
-			recognized = p.cloudValue(m.value) || recognized
-		case "entry":
-			p.list(m.name, m.value, (*parser).cloudEntry)
-			recognized = true
-		}
-	}
-	p.field = ""
-	if !recognized {
-		return false
-	}
-	for _, m := range known {
-		if m.name == "messages" || m.name == "ack" {
-			p.rootBody([]member{m})
-		}
-	}
-	return true
-}
+// This file reads calls as WhatsApp writes them (contract, "calls (type calls)").
 
 // call reads one element of "calls".
 func (p *parser) call(v wire.Value) error {
@@ -53,8 +22,8 @@ func (p *parser) call(v wire.Value) error {
 	return nil
 }
 
-// callStatus reads a status of a call: the progress of one that the business
-// began.
+// callStatus reads an element of "statuses" about a call that the business
+// began: its progress.
 func (p *parser) callStatus(v wire.Value) error {
 	e, at, err := readCall(v)
 	if err != nil {
@@ -66,8 +35,9 @@ func (p *parser) callStatus(v wire.Value) error {
 	return nil
 }
 
+// readCall reads an element of "calls", or a call's status, and its time.
 func readCall(v wire.Value) (*CallEvent, time.Time, error) {
-	var f fields
+	var f scalarReader
 	var at time.Time
 	e := &CallEvent{}
 	for m := v.Object(); m.Next(); {
@@ -108,6 +78,6 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 	return e, at, f.err
 }
 
-// maxCall is more than any call lasts, and keeps a damaged number from
-// overflowing.
+// maxCall is longer than any call. A damaged number beyond it would overflow a
+// time.Duration.
 const maxCall = 365 * 24 * time.Hour

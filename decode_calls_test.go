@@ -10,7 +10,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A calls body may hold calls at its root and in "value"; each is read.
+// A calls body may hold calls at its root and in "value"; both are read.
 func TestParseWebhookCallsInTwoPlaces(t *testing.T) {
 	const root, value = `"calls":[{"id":"c1","event":"connect"}]`, `"value":{"calls":[{"id":"c2","event":"connect"}]}`
 	for _, members := range []string{root + "," + value, value + "," + root} {

@@ -22,7 +22,7 @@ func TestParseWebhookPathAfterAGoodChange(t *testing.T) {
 	assert.Equal(t, "entry[0].changes[1]", bad.Elements[0].Path)
 }
 
-// What one change or entry says of its number and its people holds for no other.
+// The number and the people of one change or entry do not leak into another one.
 func TestParseWebhookPartsOfABodyAreApart(t *testing.T) {
 	const first = `"metadata":{"display_phone_number":"12025550100","phone_number_id":"N1"},
 		"contacts":[{"wa_id":"12025550143","profile":{"name":"Ann"}}],"statuses":[{"id":"a","status":"sent"}]`

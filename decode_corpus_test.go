@@ -17,9 +17,9 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Every body of a corpus against its index: each event that the index names is
-// there, with the same words, and none that it does not name. CHATAPI_CORPUS
-// names a folder to check beside the project's own bodies.
+// Every body of a corpus has exactly the events that its index names, with the same
+// words. CHATAPI_CORPUS names a further folder to check beside the project's own
+// bodies.
 func TestParseWebhookCorpus(t *testing.T) {
 	indexes := []string{"testdata/contract/raw-index.json"}
 	if folder := os.Getenv("CHATAPI_CORPUS"); folder != "" {
@@ -86,7 +86,7 @@ func (f corpusFile) check(t *testing.T, body []byte) {
 	}
 }
 
-// differs tells the first member of want that got has otherwise.
+// differs returns the first member of want that is different in got.
 func differs(want, got map[string]any) string {
 	for name, value := range want {
 		switch name {

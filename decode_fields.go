@@ -7,10 +7,11 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file reads what is no message: the fields about templates, the number,
-// the account, groups and people (contract, raw "Other fields").
+// This file reads the fields that are not about messages, statuses or calls:
+// templates, the number, the account, groups and people (contract, raw "Other
+// fields").
 
-// fieldReaders read the fields whose value is one thing.
+// fieldReaders has the readers of the fields whose value is one event.
 var fieldReaders = map[string]func(wire.Value, EventInfo) Event{
 	"message_template_status_update":     templateEvent("status"),
 	"message_template_quality_update":    templateEvent("quality"),
@@ -28,6 +29,7 @@ var fieldReaders = map[string]func(wire.Value, EventInfo) Event{
 	"flows":                              flowEvent,
 }
 
+// templateEvent returns the reader of the fields about templates.
 func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &TemplateEvent{EventInfo: info, Kind: kind}
@@ -70,13 +72,14 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 		if kind == "category" {
 			e.Category = cmp.Or(e.Category, memberText(v, "event"))
 		}
-		if coming := memberText(v, "correct_category"); coming != "" { // announced, not done
+		if coming := memberText(v, "correct_category"); coming != "" { // announced for later
 			e.OldCategory, e.Category = cmp.Or(e.OldCategory, e.Category), coming
 		}
 		return e
 	}
 }
 
+// numberEvent returns the reader of the fields about the business's number.
 func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &NumberEvent{EventInfo: info, Kind: kind}
@@ -84,7 +87,7 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 			text, _ := m.Value.Text()
 			switch string(m.Name) {
 			case "display_phone_number":
-				e.Phone = digitsOf(m.Value)
+				e.Phone = phoneDigits(m.Value)
 			case "event", "decision", "status":
 				e.Event = text
 			case "current_limit":
@@ -103,6 +106,7 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 	}
 }
 
+// accountEvent returns the reader of the fields about the account.
 func accountEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &AccountEvent{EventInfo: info, Kind: kind}
@@ -111,6 +115,7 @@ func accountEvent(kind string) func(wire.Value, EventInfo) Event {
 	}
 }
 
+// read reads the value of a field, or the "alert_info" in it.
 func (e *AccountEvent) read(v wire.Value) {
 	for m := v.Object(); m.Next(); {
 		text, _ := m.Value.Text()
@@ -118,7 +123,7 @@ func (e *AccountEvent) read(v wire.Value) {
 		case "event", "decision", "type", "alert_type":
 			e.Event = cmp.Or(e.Event, text)
 		case "display_phone_number", "phone_number":
-			e.Phone = digitsOf(m.Value)
+			e.Phone = phoneDigits(m.Value)
 		case "entity_type":
 			e.EntityType = text
 		case "entity_id":
@@ -154,12 +159,6 @@ func flowEvent(v wire.Value, info EventInfo) Event {
 		OldStatus: FlowStatus(memberText(v, "old_status")), NewStatus: FlowStatus(memberText(v, "new_status")), Alert: memberText(v, "alert_state")}
 }
 
-// memberText returns a member's text; empty if it is none.
-func memberText(v wire.Value, name string) string {
-	text, _ := v.Get(name).Text()
-	return text
-}
-
 // group reads one element of "groups".
 func (p *parser) group(v wire.Value) error {
 	e := &GroupEvent{}
@@ -188,46 +187,41 @@ func (p *parser) group(v wire.Value) error {
 		case "timestamp":
 			at = m.Value
 		case "added_participants":
-			e.Added = append(e.Added, p.members(m.Value)...)
+			e.Added = append(e.Added, p.readMembers(m.Value)...)
 		case "removed_participants":
-			e.Removed = append(e.Removed, p.members(m.Value)...)
+			e.Removed = append(e.Removed, p.readMembers(m.Value)...)
 		case "errors":
 			e.Errors = statusErrors(m.Value)
 		}
 	}
 	e.EventInfo = p.info(joinWire("group", e.Kind), v)
-	p.stamp(&e.EventInfo, at)
+	setTime(&e.EventInfo, at)
 	p.add(e)
 	return nil
 }
 
-func (p *parser) members(v wire.Value) (all []Contact) {
+// readMembers reads people of a group. "input" is the number or BSUID with which
+// the business named the person.
+func (p *parser) readMembers(v wire.Value) (all []Contact) {
 	for list := v.Array(); list.Next(); {
 		c := readPerson(list.Value)
 		if c.Phone == "" {
 			setPhone(&c, memberText(list.Value, "input"))
 		}
 		p.contacts.complete(&c)
-		c.Chat = thread(c)
+		c.Chat = personChat(c)
 		all = append(all, c)
 	}
 	return all
-}
-
-// stamp gives an event its own instant, else the entry's.
-func (p *parser) stamp(info *EventInfo, v wire.Value) {
-	if at := v.Time(); !at.IsZero() {
-		info.Time = at
-	}
 }
 
 // preference reads one element of "user_preferences".
 func (p *parser) preference(v wire.Value) error {
 	e := &PreferenceEvent{From: readPerson(v), Category: memberText(v, "category"), Value: memberText(v, "value"), Detail: memberText(v, "detail")}
 	p.contacts.complete(&e.From)
-	e.From.Chat = thread(e.From)
+	e.From.Chat = personChat(e.From)
 	e.EventInfo = p.info("user_preference", v)
-	p.stamp(&e.EventInfo, v.Get("timestamp"))
+	setTime(&e.EventInfo, v.Get("timestamp"))
 	p.add(e)
 	return nil
 }
@@ -243,10 +237,10 @@ func (p *parser) identity(v wire.Value) error {
 	}
 	setPhone(&e.New, memberText(v, "wa_id"))
 	p.contacts.complete(&e.New)
-	e.New.Chat = thread(e.New)
-	e.Old.Chat = thread(e.Old)
+	e.New.Chat = personChat(e.New)
+	e.Old.Chat = personChat(e.Old)
 	e.EventInfo = p.info("user_id_update", v)
-	p.stamp(&e.EventInfo, v.Get("timestamp"))
+	setTime(&e.EventInfo, v.Get("timestamp"))
 	p.add(e)
 	return nil
 }
@@ -263,14 +257,14 @@ func (p *parser) history(v wire.Value) error {
 		var old HistoryThread
 		setPhone(&old.Contact, memberText(threads.Value, "id"))
 		p.contacts.complete(&old.Contact)
-		old.Contact.Chat = thread(old.Contact)
+		old.Contact.Chat = personChat(old.Contact)
 		for list := threads.Value.Get("messages").Array(); list.Next(); {
 			in := readMeta(list.Value)
 			m := HistoryMessage{Time: in.at.Time(), Status: memberText(in.history, "status")}
-			in.read(&m.Content, 0)
+			in.readContent(&m.Content, 0)
 			m.Chat = cmp.Or(in.group, old.Contact.Chat)
 			ours, _ := in.history.Get("from_me").Bool()
-			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.phone
+			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.ownPhone
 			old.Messages = append(old.Messages, m)
 		}
 		e.Threads = append(e.Threads, old)
@@ -284,11 +278,11 @@ func (p *parser) history(v wire.Value) error {
 func (p *parser) appState(v wire.Value) error {
 	e := &AppStateEvent{Type: memberText(v, "type"), Action: memberText(v, "action")}
 	person := v.Get("contact")
-	setPhone(&e.Contact, digitsOf(person.Get("phone_number")))
+	setPhone(&e.Contact, phoneDigits(person.Get("phone_number")))
 	e.Contact.Name = cmp.Or(memberText(person, "full_name"), memberText(person, "first_name"))
-	e.Contact.Chat = thread(e.Contact)
+	e.Contact.Chat = personChat(e.Contact)
 	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
-	p.stamp(&e.EventInfo, v.Get("metadata").Get("timestamp"))
+	setTime(&e.EventInfo, v.Get("metadata").Get("timestamp"))
 	p.add(e)
 	return nil
 }

@@ -22,7 +22,7 @@ func TestParseWebhookTemplateReasons(t *testing.T) {
 	assert.Equal(t, "other", e.Advice)
 }
 
-// A category that is announced is the new one, and the present one the old.
+// An announced category is the new one, and the present one is the old one.
 func TestParseWebhookTemplateCategoryToCome(t *testing.T) {
 	e := one[*chatapi.TemplateEvent](t, cloud("template_category_update", `{"new_category":"UTILITY","correct_category":"MARKETING"}`))
 	assert.Equal(t, "UTILITY", e.OldCategory)
@@ -40,7 +40,7 @@ func TestParseWebhookNumberLimit(t *testing.T) {
 	}
 }
 
-// The entry's time is an account event's; its own timestamp stands in for it.
+// An account event has the time of its entry, or its own if the entry has no time.
 func TestParseWebhookAccountTime(t *testing.T) {
 	const value = `{"event":"PIN_CHANGED","timestamp":1780000000}`
 	e := one[*chatapi.AccountEvent](t, cloud("security", value))
@@ -57,8 +57,8 @@ func TestParseWebhookIdentityOldAndNew(t *testing.T) {
 	assert.Equal(t, time.Unix(1780000000, 0).UTC(), e.Time, "its own instant, not the entry's")
 }
 
-// An old message is the business's if the history says so or the sender is the
-// business's number; an unknown sender is not.
+// The business sent an old message if the history says so or the sender is the
+// business's number. An unknown sender is not the business.
 func TestParseWebhookHistoryDirection(t *testing.T) {
 	outgoing := func(metadata, message string) bool {
 		e := one[*chatapi.HistoryEvent](t, cloud("history", `{`+metadata+`"history":[{"threads":[{"id":"12025550143","messages":[{"id":"h",`+message+`}]}]}]}`))

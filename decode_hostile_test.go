@@ -21,7 +21,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// allocated returns how many bytes f allocates, all told.
+// allocated returns the number of bytes that f allocates in all.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -30,8 +30,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// What an attack costs is bounded by what was sent, and by the limit; how long
-// it takes is shown by BenchmarkWebhookRefusal.
+// The memory for an attack is limited by the bytes that were sent, and by the
+// handler's limit. BenchmarkWebhookRefusal shows how long an attack takes.
 func TestWebhookAttacks(t *testing.T) {
 	for name, attack := range attacks(t) {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestWebhookAttacks(t *testing.T) {
 	}
 }
 
-// A large honest body is handled, in memory in proportion to it.
+// A large honest body is handled, with memory in proportion to its size.
 func TestWebhookFiftyThousandAcks(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"ack":[`)
@@ -67,8 +67,7 @@ func TestWebhookFiftyThousandAcks(t *testing.T) {
 	assert.Equal(t, 50_000, events)
 }
 
-// raw sends a request as it is written over a new connection, and returns what
-// is answered until the connection ends or answers.
+// raw sends the bytes of a request over a new connection and returns the answer.
 func raw(t *testing.T, server *httptest.Server, request string) *bufio.Reader {
 	t.Helper()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
@@ -86,8 +85,8 @@ func firstLine(t *testing.T, r *bufio.Reader) string {
 	return strings.TrimSpace(line)
 }
 
-// Odd senders over a real connection. Nothing of the secret gets into the
-// server's log either.
+// Odd senders over a real connection get documented answers, and the server's log
+// does not hold the secret.
 func TestWebhookHandlerSenders(t *testing.T) {
 	var logged strings.Builder
 	var mu sync.Mutex

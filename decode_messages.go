@@ -8,19 +8,19 @@ import (
 )
 
 // This file reads a message as WhatsApp writes it (contract, raw "Messages"),
-// which the Cloud format and the on-premise one share.
+// both in the Cloud format and in the on-premise format.
 
 // metaElement is a message or an echo as it is written.
 type metaElement struct {
-	fields
-	id, kind, group   string
+	scalarReader
+	id, kind, group   string // kind is the type, else contentName
 	at                wire.Value
 	from, to          Contact
 	context, referral wire.Value
 	errors, history   wire.Value
-	name              string // of the first member that holds content
+	contentName       string // of the first member that holds content
 	content           wire.Value
-	stray             wire.Value // a text beside another type
+	strayText         wire.Value // the "text" of a message with another type
 }
 
 // readMeta collects the members, in whatever order they come.
@@ -58,22 +58,22 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
 			if in.content.IsAbsent() {
-				in.name, in.content = m.Key(), m.Value
+				in.contentName, in.content = m.Key(), m.Value
 			}
 		}
 	}
 	if in.kind == "" {
-		in.kind = in.name
-	} else if in.kind != in.name {
-		if in.name == "text" {
-			in.stray = in.content
+		in.kind = in.contentName
+	} else if in.kind != in.contentName {
+		if in.contentName == "text" {
+			in.strayText = in.content
 		}
 		in.content = v.Get(in.kind)
 	}
 	return in
 }
 
-// isEmpty reports whether nothing of a message was found.
+// isEmpty reports whether the element holds nothing that a message has.
 func (in *metaElement) isEmpty() bool {
 	if in.id != "" || in.kind != "" || in.from != (Contact{}) {
 		return false
@@ -85,25 +85,25 @@ func (in *metaElement) isEmpty() bool {
 // metaMessage reads one element of "messages".
 func (p *parser) metaMessage(v wire.Value) error {
 	in := readMeta(v)
-	// From the business to someone: what arrives under the name of echoes, or
-	// without any name, must not wake a bot.
-	if strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && p.phone != "" && in.from.Phone == p.phone {
+	// A message that the business sent must not wake a bot, even if it stands in
+	// "messages": under a field of echoes, or with the business's own number.
+	if strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && p.ownPhone != "" && in.from.Phone == p.ownPhone {
 		return p.echo(&in, v)
 	}
 	if in.err != nil {
 		return in.err
 	}
 	if in.isEmpty() {
-		p.unknown("message", in.kind, v)
+		p.addUnknown("message", in.kind, v)
 		return nil
 	}
 	e := &MessageEvent{From: in.from}
-	in.read(&e.Content, 0)
+	in.readContent(&e.Content, 0)
 	if e.System != nil && e.From == (Contact{}) {
-		setPhone(&e.From, in.oldCustomer())
+		setPhone(&e.From, in.systemCustomer())
 	}
 	p.contacts.complete(&e.From)
-	e.From.Chat = thread(e.From)
+	e.From.Chat = personChat(e.From)
 	if e.Chat = in.group; e.Chat == "" {
 		e.Chat = e.From.Chat
 	}
@@ -119,19 +119,20 @@ func (p *parser) metaEcho(v wire.Value) error {
 	return p.echo(&in, v)
 }
 
+// echo adds the event of a message that the business sent.
 func (p *parser) echo(in *metaElement, v wire.Value) error {
 	if in.err != nil {
 		return in.err
 	}
 	if in.isEmpty() {
-		p.unknown("message_echo", in.kind, v)
+		p.addUnknown("message_echo", in.kind, v)
 		return nil
 	}
 	e := &EchoEvent{To: in.to}
-	in.read(&e.Content, 0)
+	in.readContent(&e.Content, 0)
 	p.contacts.complete(&e.To)
-	e.To.Name = "" // a business's own name at times
-	e.To.Chat = thread(e.To)
+	e.To.Name = "" // sometimes it is the business's own name
+	e.To.Chat = personChat(e.To)
 	if e.Chat = in.group; e.Chat == "" {
 		e.Chat = e.To.Chat
 	}
@@ -141,20 +142,12 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 	return nil
 }
 
-// messageWire spares the usual message from joining.
-func messageWire(kind string) string {
-	if known, ok := normalizedKinds[kind]; ok {
-		return known.wire
-	}
-	return joinWire("message", kind)
-}
-
-// maxEdits bounds how deep an edit may hold an edit.
+// maxEdits is how many edits inside an edit are read.
 const maxEdits = 4
 
-// read tells c what the message says. A content that is not what the type
-// promises leaves its pointer nil; nothing of it is an error.
-func (in *metaElement) read(c *Content, depth int) {
+// readContent fills c. Content of another form than the type's is not an error;
+// it leaves the type's field of c empty. depth counts the edits around this one.
+func (in *metaElement) readContent(c *Content, depth int) {
 	c.ID, c.Type = in.id, TypeOther
 	in.readContext(c)
 	if !in.errors.IsAbsent() {
@@ -206,19 +199,25 @@ func (in *metaElement) read(c *Content, depth int) {
 		c.OriginalID, _ = v.Get("original_message_id").Text()
 	case "edit":
 		c.Type = TypeEdit
-		c.OriginalID, _ = v.Get("original_message_id").Text()
-		if nested := v.Get("message"); nested.IsObject() && depth < maxEdits {
-			inner := readMeta(nested)
-			c.Edit = &Content{}
-			inner.read(c.Edit, depth+1)
-			c.Text = c.Edit.Text
-		}
+		in.readEdit(c, depth)
 	}
-	if c.Text == "" && !in.stray.IsAbsent() {
-		c.Text, _ = in.stray.Get("body").Text()
+	if c.Text == "" && !in.strayText.IsAbsent() {
+		c.Text, _ = in.strayText.Get("body").Text()
 	}
 }
 
+func (in *metaElement) readEdit(c *Content, depth int) {
+	c.OriginalID, _ = in.content.Get("original_message_id").Text()
+	if edited := in.content.Get("message"); edited.IsObject() && depth < maxEdits {
+		inner := readMeta(edited)
+		c.Edit = &Content{}
+		inner.readContent(c.Edit, depth+1)
+		c.Text = c.Edit.Text
+	}
+}
+
+// readContext reads the quoted message, the forwarding, the product, the group,
+// the mentions and the referral.
 func (in *metaElement) readContext(c *Content) {
 	referral := in.referral
 	for m := in.context.Object(); m.Next(); {
@@ -286,8 +285,8 @@ func (in *metaElement) readMedia(c *Content) {
 	}
 }
 
-// readInteractive reads a customer's choice. Its type may be missing, so every
-// branch that is there is read.
+// readInteractive reads a customer's choice or filled-in form. Its type may be
+// missing, so the members decide.
 func (in *metaElement) readInteractive(c *Content) {
 	for m := in.content.Object(); m.Next(); {
 		if !m.Value.IsObject() {
@@ -305,7 +304,7 @@ func (in *metaElement) readInteractive(c *Content) {
 			response := m.Value.Get("response_json")
 			var err error
 			if c.Flow.Response, err = response.Text(); err != nil {
-				c.Flow.Response = string(response.Raw()) // an object where a text belongs
+				c.Flow.Response = string(response.Raw()) // an object instead of a text
 			}
 			if document := []byte(c.Flow.Response); wire.IsDocument(document) {
 				c.Flow.JSON = document
@@ -323,8 +322,8 @@ func (in *metaElement) readInteractive(c *Content) {
 	}
 }
 
-// readContactCards reads contact cards. One that is not quite as documented keeps its
-// name and numbers.
+// readContactCards reads contact cards. Of a card that differs from the
+// documented form, it reads only the name and the numbers.
 func readContactCards(v wire.Value) (cards []ContactCard) {
 	for list := v.Array(); list.Next(); {
 		var card ContactCard
@@ -376,12 +375,13 @@ func readSystem(v wire.Value) *SystemNotice {
 			notice.Identity = text
 		}
 	}
-	notice.New.Chat = thread(notice.New)
+	notice.New.Chat = personChat(notice.New)
 	return notice
 }
 
-// oldCustomer returns who a note is about where "from" does not say it.
-func (in *metaElement) oldCustomer() string {
+// systemCustomer returns the number or BSUID of the customer whom a system note
+// is about, for a note without "from".
+func (in *metaElement) systemCustomer() string {
 	for _, name := range [...]string{"customer", "user"} {
 		if id, _ := in.content.Get(name).Text(); id != "" {
 			return id

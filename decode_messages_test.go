@@ -16,15 +16,15 @@ func metaMessage(t *testing.T, members string) *chatapi.MessageEvent {
 	return one[*chatapi.MessageEvent](t, cloud("messages", `{"messages":[{"id":"m",`+members+`}]}`))
 }
 
-// Only a message that names its recipient is an echo: a person may write to a
-// number of theirs.
+// A message from the business's own number is an echo only if it names its
+// recipient: a person may write to their own number.
 func TestParseWebhookOwnNumberWithoutRecipient(t *testing.T) {
 	e := one[*chatapi.MessageEvent](t, cloud("messages", `{"metadata":{"display_phone_number":"+1 202-555-0100"},
 		"messages":[{"id":"m","from":"12025550100","type":"text","text":{"body":"x"}}]}`))
 	assert.Equal(t, "12025550100", e.From.Phone)
 }
 
-// An edit may hold an edit, four deep.
+// An edit may hold an edit, up to four levels.
 func TestParseWebhookNestedEdits(t *testing.T) {
 	const edits = 7
 	e := metaMessage(t, `"from":"12025550143",`+strings.Repeat(`"type":"edit","edit":{"original_message_id":"o","message":{`, edits)+
@@ -48,8 +48,8 @@ func TestParseWebhookReferralOfTheMessageWins(t *testing.T) {
 	assert.Equal(t, "inner", e.Referral.SourceID)
 }
 
-// A BSUID where a number belongs stands behind the one that has its own member,
-// in whatever order they come.
+// A BSUID in the member of its own beats a BSUID in the member of the number, in
+// whatever order they come.
 func TestParseWebhookBSUIDInPlaceOfANumber(t *testing.T) {
 	const text = `,"type":"text","text":{"body":"x"}`
 	for members, want := range map[string]string{
@@ -89,8 +89,8 @@ func TestParseWebhookTextBesideAnotherType(t *testing.T) {
 	assert.Equal(t, "hi", e.Text)
 }
 
-// The sender of a note is who "from" names; the note's own word stands in where
-// "from" is missing.
+// "from" names the sender of a system note. If it is missing, the note itself names
+// the customer.
 func TestParseWebhookSenderOfANote(t *testing.T) {
 	const note = `"type":"system","system":{"type":"user_changed_number","customer":"12025550111","wa_id":"12025550144"}`
 	assert.Equal(t, "12025550143", metaMessage(t, `"from":"12025550143",`+note).From.Phone)

@@ -4,18 +4,17 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
-	"strconv"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // This file reads the service's own format (contract, "Envelope (normalized)"),
-// which webhooks and the history share.
+// in webhooks and in the history.
 
-// historyRow returns the event of one row of the history, which is a message or
-// an echo in the normalized format. A row that is no JSON object, or has an
-// object or array where a scalar belongs, is an error.
+// historyRow returns the event of one row of the history: a message or an echo in
+// the normalized format. A row that is not a JSON object, or has an object or
+// array where a scalar belongs, is an error.
 func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
 	document, err := wire.Parse(row)
 	if err != nil {
@@ -33,35 +32,10 @@ func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
 	return p.events[0], nil
 }
 
-// normalizedKinds are the documented types, with the name that EventInfo.Wire
-// gets, so that a usual message costs no joining.
-var normalizedKinds = map[string]struct {
-	wire string
-	kind ContentType
-}{
-	"chat":                  {"message.chat", TypeText},
-	"text":                  {"message.text", TypeText},
-	"image":                 {"message.image", TypeImage},
-	"video":                 {"message.video", TypeVideo},
-	"audio":                 {"message.audio", TypeAudio},
-	"voice":                 {"message.voice", TypeVoice},
-	"ptt":                   {"message.ptt", TypeVoice},
-	"document":              {"message.document", TypeDocument},
-	"sticker":               {"message.sticker", TypeSticker},
-	"location":              {"message.location", TypeLocation},
-	"contact":               {"message.contact", TypeContacts},
-	"contacts":              {"message.contacts", TypeContacts},
-	"vcard":                 {"message.vcard", TypeContacts},
-	"button":                {"message.button", TypeButton},
-	"interactive":           {"message.interactive", TypeInteractive},
-	"reaction":              {"message.reaction", TypeReaction},
-	"request_welcome":       {"message.request_welcome", TypeRequestWelcome},
-	"call_permission_reply": {"message.call_permission_reply", TypeCallPermission},
-}
-
-// normalizedMessage is an element of "messages" as it is written.
+// normalizedMessage is an element of "messages" as it is written. normalized is
+// set if it has a member that only this format has.
 type normalizedMessage struct {
-	fields
+	scalarReader
 	id, kind, chat, author, sender string
 	bsuid, username                string
 	caption, quoted                string
@@ -117,16 +91,15 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 	return in
 }
 
-// message reads one element of a root's "messages". What has none of the
-// normalized format's names is read as an on-premise message, and what is
-// neither is kept as unknown.
+// message reads one element of "messages" at the root. An element without any
+// member of the normalized format is an on-premise message, or unknown.
 func (p *parser) message(v wire.Value) error {
 	in := readNormalized(v)
 	if !in.normalized {
 		if !v.Get("from").IsAbsent() || !v.Get("timestamp").IsAbsent() || in.kind != "" && !v.Get(in.kind).IsAbsent() {
 			return p.metaMessage(v)
 		}
-		p.unknown("message", in.kind, v)
+		p.addUnknown("message", in.kind, v)
 		return nil
 	}
 	known, ok := normalizedKinds[in.kind]
@@ -136,7 +109,7 @@ func (p *parser) message(v wire.Value) error {
 	var event Event
 	var content *Content
 	switch ours, readable := in.outgoing(); {
-	case !readable: // neither may a bot answer it, nor may it be dropped
+	case !readable: // a bot must not answer it, and it must not be lost
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
 		e := &EchoEvent{To: contactOf(in.chat)}
@@ -145,7 +118,7 @@ func (p *parser) message(v wire.Value) error {
 		e := &MessageEvent{From: in.from()}
 		event, content = e, &e.Content
 	}
-	in.content(content, known.kind)
+	in.readContent(content, known.kind)
 	if in.err != nil {
 		return in.err
 	}
@@ -156,8 +129,9 @@ func (p *parser) message(v wire.Value) error {
 	return nil
 }
 
-// outgoing tells whether the business sent the message. Where fromMe is absent,
-// the ids of the years until 2021 tell it.
+// outgoing reports whether the business sent the message; readable is false if
+// fromMe is neither true nor false. Without fromMe the id decides: until 2021 the
+// ids of the business's own messages began with "true_".
 func (in *normalizedMessage) outgoing() (ours, readable bool) {
 	if ours, set := in.fromMe.Bool(); set {
 		return ours, true
@@ -168,7 +142,7 @@ func (in *normalizedMessage) outgoing() (ours, readable bool) {
 	return strings.HasPrefix(in.id, "true_"), true
 }
 
-// from returns the sender; in a group that is not the chat.
+// from returns the sender. In a group the chat does not name the sender.
 func (in *normalizedMessage) from() Contact {
 	id := in.author
 	if id == "" && !strings.HasSuffix(in.chat, suffixGroup) {
@@ -181,9 +155,9 @@ func (in *normalizedMessage) from() Contact {
 	return c
 }
 
-// content reads what the message says. Only for types whose form the contract
-// leaves open may the body be more than a scalar.
-func (in *normalizedMessage) content(c *Content, kind ContentType) {
+// readContent fills c. The body must be a scalar, except for types whose form the
+// contract leaves open.
+func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	c.ID, c.Type, c.Chat, c.QuotedID, c.Forwarded = in.id, kind, in.chat, in.quoted, in.forwarded
 	body := ""
 	switch text, err := in.body.Text(); {
@@ -200,7 +174,7 @@ func (in *normalizedMessage) content(c *Content, kind ContentType) {
 		}
 	case TypeOther:
 		c.Text = body
-		if in.kind != "" && isLink(body) { // a file of a kind to come
+		if in.kind != "" && isLink(body) { // a file of a kind that this version does not know
 			c.Media, c.Text = &ReceivedMedia{URL: body}, in.caption
 		}
 	case TypeLocation:
@@ -227,44 +201,8 @@ func (in *normalizedMessage) content(c *Content, kind ContentType) {
 	}
 }
 
-// locationOf reads latitude and longitude from one text, "38.8977;-77.0365"; a
-// comma or a space may stand between them too. The object that Meta writes is
-// read as well. It is nil if there is no place on earth in it.
-func locationOf(body wire.Value) *ReceivedLocation {
-	var place ReceivedLocation
-	var okLat, okLong bool
-	if body.IsObject() {
-		place.Latitude, okLat = body.Get("latitude").Float()
-		place.Longitude, okLong = body.Get("longitude").Float()
-		place.Name, _ = body.Get("name").Text()
-		place.Address, _ = body.Get("address").Text()
-	} else {
-		text, _ := body.Text()
-		var parts []string
-		if strings.Contains(text, ";") {
-			parts = strings.Split(text, ";")
-		} else {
-			parts = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
-		}
-		if len(parts) != 2 {
-			return nil
-		}
-		place.Latitude, okLat = coordinate(parts[0])
-		place.Longitude, okLong = coordinate(parts[1])
-	}
-	if !okLat || !okLong || !(place.Latitude >= -90 && place.Latitude <= 90) || !(place.Longitude >= -180 && place.Longitude <= 180) {
-		return nil
-	}
-	return &place
-}
-
-func coordinate(text string) (float64, bool) {
-	f, err := strconv.ParseFloat(strings.Replace(strings.TrimSpace(text), ",", ".", 1), 64)
-	return f, err == nil
-}
-
-// readReply looks for the id of a button or row. Its place in "meta" is not
-// documented, so Meta's own nesting is read, and its parts without it.
+// readReply looks for the id of a button or row. Where it stands in "meta" is not
+// documented, so all levels of Meta's own nesting are read.
 func readReply(meta wire.Value, reply *Reply) {
 	readChoice(meta, reply)
 	for _, v := range []wire.Value{meta, meta.Get("interactive")} {
@@ -274,62 +212,9 @@ func readReply(meta wire.Value, reply *Reply) {
 	}
 }
 
-func readChoice(v wire.Value, reply *Reply) {
-	for m := v.Object(); m.Next(); {
-		switch string(m.Name) {
-		case "id", "payload":
-			reply.ID, _ = m.Value.Text()
-		case "title", "text":
-			if text, _ := m.Value.Text(); reply.Title == "" {
-				reply.Title = text
-			}
-		case "description":
-			reply.Description, _ = m.Value.Text()
-		}
-	}
-}
-
-// referralOf reads the ad or post that a chat began from, as Meta writes it;
-// nil if there is none.
-func referralOf(v wire.Value) *Referral {
-	if !v.IsObject() {
-		return nil
-	}
-	var r Referral
-	for m := v.Object(); m.Next(); {
-		text, _ := m.Value.Text()
-		switch string(m.Name) {
-		case "source_type":
-			r.SourceType = text
-		case "source_id":
-			r.SourceID = text
-		case "source_url":
-			r.SourceURL = text
-		case "headline":
-			r.Headline = text
-		case "body":
-			r.Body = text
-		case "ctwa_clid":
-			r.ClickID = text
-		case "media_type":
-			r.MediaType = text
-		case "image_url", "video_url":
-			r.MediaURL = cmp.Or(r.MediaURL, text)
-		case "thumbnail_url":
-			r.ThumbnailURL = text
-		case "welcome_message":
-			r.Welcome, _ = m.Value.Get("text").Text()
-		}
-	}
-	if r == (Referral{}) {
-		return nil
-	}
-	return &r
-}
-
-// ack reads one element of "ack". An element without a status is unknown.
+// ack reads one element of "ack": a status in the normalized format.
 func (p *parser) ack(v wire.Value) error {
-	var f fields
+	var f scalarReader
 	var at wire.Value
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
@@ -348,7 +233,7 @@ func (p *parser) ack(v wire.Value) error {
 			e.To.Username = f.text(&m)
 		case "category":
 			e.Category = f.text(&m)
-		case "time", "timestamp": // never seen in traffic; read if it ever comes
+		case "time", "timestamp": // never observed
 			at = m.Value
 		case "error", "errors":
 			e.Errors = append(e.Errors, statusErrors(m.Value)...)
@@ -358,7 +243,7 @@ func (p *parser) ack(v wire.Value) error {
 		return f.err
 	}
 	if e.Status == "" {
-		p.unknown("ack", "", v)
+		p.addUnknown("ack", "", v)
 		return nil
 	}
 	if strings.HasSuffix(e.To.Chat, suffixGroup) {
@@ -366,24 +251,27 @@ func (p *parser) ack(v wire.Value) error {
 	}
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
-	name := ""
-	switch e.Status {
-	case StatusSent:
-		name = "ack.sent"
-	case StatusDelivered:
-		name = "ack.delivered"
-	case StatusRead:
-		name = "ack.read"
-	case StatusFailed:
-		name = "ack.failed"
-	default:
-		name = joinWire("ack", string(e.Status))
-	}
+	e.EventInfo = p.info(ackWire(e.Status), v)
+	e.Time = at.Time()
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
-	e.EventInfo = p.info(name, v)
-	e.Time = at.Time()
 	p.add(e)
 	return nil
+}
+
+// ackWire returns EventInfo.Wire for an element of "ack". The usual ones are
+// constants, to save an allocation.
+func ackWire(s Status) string {
+	switch s {
+	case StatusSent:
+		return "ack.sent"
+	case StatusDelivered:
+		return "ack.delivered"
+	case StatusRead:
+		return "ack.read"
+	case StatusFailed:
+		return "ack.failed"
+	}
+	return joinWire("ack", string(s))
 }

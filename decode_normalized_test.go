@@ -21,7 +21,7 @@ func TestParseWebhookAuthorBSUIDBeatsTheChat(t *testing.T) {
 	assert.Equal(t, "US.1", normalized(t, chat).From.BSUID)
 }
 
-// Only a type that this version does not know makes a link a file.
+// A body that is a link is a file only if this version does not know the type.
 func TestParseWebhookLinkWithoutAType(t *testing.T) {
 	e := normalized(t, `"body":"https://shop.example.com","chatId":"12025550143@c.us"`)
 	assert.Equal(t, "https://shop.example.com", e.Text)
@@ -36,7 +36,7 @@ func TestParseWebhookReferralOfANormalizedMessage(t *testing.T) {
 	assert.Equal(t, "https://a.example/i.jpg", e.Referral.MediaURL, "the first of two")
 }
 
-// What an ack says of the recipient beats what its chat id tells.
+// The recipient's members in an ack beat the number and BSUID in its chat id.
 func TestParseWebhookAckRecipient(t *testing.T) {
 	ack := func(members string) *chatapi.StatusEvent {
 		return one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed",`+members+`}]}`)

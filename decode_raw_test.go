@@ -15,7 +15,7 @@ func cloud(field, value string) string {
 	return `{"object":"whatsapp_business_account","entry":[{"id":"1","time":1790000000,"changes":[{"field":"` + field + `","value":` + value + `}]}]}`
 }
 
-// One event has one key, in whatever format it comes.
+// An event has the same key in every format.
 func TestParseWebhookSameKey(t *testing.T) {
 	for name, c := range map[string]struct{ key, normalized, raw string }{
 		"message": {"message/wamid.A",
@@ -46,7 +46,7 @@ func TestParseWebhookSameKey(t *testing.T) {
 	}
 }
 
-// People are matched by what names them, never by their place in the list.
+// A sender is found in the list of contacts by number or BSUID, never by position.
 func TestParseWebhookContactsByID(t *testing.T) {
 	e := one[*chatapi.MessageEvent](t, cloud("messages", `{"contacts":[
 		{"wa_id":"12025550111","profile":{"name":"Ann"}},
@@ -63,7 +63,8 @@ func TestParseWebhookContactsByID(t *testing.T) {
 	assert.Empty(t, e.From.Name, "the number now belongs to another person")
 }
 
-// The key of a contact survives a hidden number; a new one is told by an event.
+// The key of a contact stays the same when the number is hidden. A new key comes
+// with an event.
 func TestContactKey(t *testing.T) {
 	shown := chatapi.Contact{Phone: "12025550143", BSUID: "US.1", Name: "Ann"}
 	hidden := chatapi.Contact{BSUID: "US.1"}
@@ -80,7 +81,7 @@ func TestContactKey(t *testing.T) {
 	assert.Equal(t, "US.2", shown.Merge(e.New).BSUID)
 }
 
-// What the business wrote, and what WhatsApp notes, wakes no bot and opens no
+// Messages of the business and notes from WhatsApp wake no bot and open no service
 // window.
 func TestParseWebhookNotTheCustomer(t *testing.T) {
 	one[*chatapi.EchoEvent](t, cloud("smb_message_echoes", `{"messages":[{"id":"e","from":"12025550100","to":"12025550143","type":"text","text":{"body":"x"}}]}`))
@@ -95,7 +96,7 @@ func TestParseWebhookNotTheCustomer(t *testing.T) {
 	assert.True(t, ledger.ServiceWindow("ABC1", chatapi.Phone("12025550143")).ExpiresAt.IsZero())
 }
 
-// A bad element costs only itself, and its place is told.
+// A bad element is reported with its path, and its siblings are read.
 func TestParseWebhookCloudBadElements(t *testing.T) {
 	events, err := chatapi.ParseWebhook([]byte(`{"entry":[5,{"changes":{}},{"changes":[7,{"field":"messages","value":[]},
 		{"field":"messages","value":{"messages":[{"id":{}},{"id":"ok","from":"12025550143"}],"statuses":"x","hologram":[1]}}]}]}`))
@@ -112,7 +113,7 @@ func TestParseWebhookCloudBadElements(t *testing.T) {
 	assert.Equal(t, "value.hologram", events[1].Info().Wire, "an unknown array beside known ones is kept")
 }
 
-// An odd scalar keeps the element, and every kind can be shown.
+// An odd scalar does not lose the element, and Display has a text for every kind.
 func TestParseWebhookOddities(t *testing.T) {
 	message := func(inner string) *chatapi.MessageEvent {
 		return one[*chatapi.MessageEvent](t, cloud("messages", `{"messages":[{"id":"m","from":12025550143,`+inner+`}]}`))
@@ -141,7 +142,7 @@ func TestParseWebhookOddities(t *testing.T) {
 	assert.Nil(t, flow.Flow.JSON)
 }
 
-// A member's status in a group is that member's.
+// A status in a group belongs to the member that it names.
 func TestParseWebhookGroupStatus(t *testing.T) {
 	status := func(member string) *chatapi.StatusEvent {
 		return one[*chatapi.StatusEvent](t, cloud("messages", `{"statuses":[{"id":"m","status":"read","recipient_type":"group","recipient_id":"G1","recipient_participant_id":"`+member+`"}]}`))

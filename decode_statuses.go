@@ -10,87 +10,98 @@ import (
 
 // This file reads statuses as WhatsApp writes them (contract, raw "Statuses").
 
-// metaStatus reads one element of "statuses": what became of a message, a call
-// or a payment.
-func (p *parser) metaStatus(v wire.Value) error {
-	var f fields
-	var kind, recipient, recipientKind string
-	var member Contact
-	var at, payment, cost wire.Value
-	e := &StatusEvent{}
+// statusElement is an element of "statuses" as it is written.
+type statusElement struct {
+	scalarReader
+	id, status, kind            string
+	recipient, recipientKind    string
+	to, member                  Contact // their BSUIDs; member also has the number
+	at, payment                 wire.Value
+	conversation, pricing, cost wire.Value
+	errors                      wire.Value
+	callbackData                string
+}
+
+// readStatus collects the members, in whatever order they come.
+func readStatus(v wire.Value) (in statusElement) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			e.MessageID = f.text(&m)
+			in.id = in.text(&m)
 		case "status":
-			e.Status = Status(f.text(&m))
+			in.status = in.text(&m)
 		case "type":
-			kind, _ = m.Value.Text()
+			in.kind, _ = m.Value.Text()
 		case "timestamp":
-			at = m.Value
+			in.at = m.Value
 		case "recipient_id":
-			recipient = f.text(&m)
+			in.recipient = in.text(&m)
 		case "recipient_type":
-			recipientKind, _ = m.Value.Text()
+			in.recipientKind, _ = m.Value.Text()
 		case "recipient_user_id":
-			e.To.BSUID, _ = m.Value.Text()
+			in.to.BSUID, _ = m.Value.Text()
 		case "recipient_parent_user_id", "parent_recipient_user_id", "parent_user_id":
-			e.To.ParentBSUID, _ = m.Value.Text()
+			in.to.ParentBSUID, _ = m.Value.Text()
 		case "recipient_participant_id", "participant_recipient_id":
 			id, _ := m.Value.Text()
-			setPhone(&member, id)
+			setPhone(&in.member, id)
 		case "recipient_participant_user_id":
-			member.BSUID, _ = m.Value.Text()
+			in.member.BSUID, _ = m.Value.Text()
 		case "recipient_participant_parent_user_id":
-			member.ParentBSUID, _ = m.Value.Text()
+			in.member.ParentBSUID, _ = m.Value.Text()
 		case "message":
-			if id, _ := m.Value.Get("recipient_id").Text(); recipient == "" {
-				recipient = id
+			if in.recipient == "" {
+				in.recipient = memberText(m.Value, "recipient_id")
 			}
 		case "conversation":
-			e.Conversation = readConversation(m.Value)
+			in.conversation = m.Value
 		case "pricing":
-			e.Pricing = readPricing(m.Value)
+			in.pricing = m.Value
 		case "cost":
-			cost = m.Value
+			in.cost = m.Value
 		case "errors":
-			e.Errors = statusErrors(m.Value)
+			in.errors = m.Value
 		case "biz_opaque_callback_data":
-			e.CallbackData, _ = m.Value.Text()
+			in.callbackData, _ = m.Value.Text()
 		case "payment":
-			payment = m.Value
+			in.payment = m.Value
 		}
 	}
-	if f.err != nil {
-		return f.err
-	}
+	return in
+}
+
+// metaStatus reads one element of "statuses": the progress of a message, a call
+// or a payment.
+func (p *parser) metaStatus(v wire.Value) error {
+	in := readStatus(v)
 	switch {
-	case kind == "call" || p.field == "calls":
+	case in.err != nil:
+		return in.err
+	case in.kind == "call" || p.field == "calls":
 		return p.callStatus(v)
-	case e.Status == "":
-		p.unknown("status", "", v)
+	case in.status == "":
+		p.addUnknown("status", "", v)
 		return nil
-	case recipientKind == "group":
-		e.Group, e.To = groupChat(recipient), member
-	default:
-		setPhone(&e.To, strings.TrimSpace(recipient))
 	}
-	p.contacts.complete(&e.To)
-	if e.To.Chat = thread(e.To); e.Pricing != nil {
+	group := ""
+	if in.recipientKind == "group" {
+		group, in.to = groupChat(in.recipient), in.member
+	} else {
+		setPhone(&in.to, strings.TrimSpace(in.recipient))
+	}
+	p.contacts.complete(&in.to)
+	in.to.Chat = personChat(in.to)
+	if in.kind == "payment" || in.kind == "" && in.payment.IsObject() {
+		p.payment(&in, v)
+		return nil
+	}
+	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData,
+		Conversation: readConversation(in.conversation), Pricing: in.price(), Errors: statusErrors(in.errors)}
+	if e.Pricing != nil {
 		e.Category = e.Pricing.Category
 	}
-	if !cost.IsAbsent() && e.Pricing == nil {
-		e.Pricing = &StatusPricing{}
-	}
-	if !cost.IsAbsent() && e.Pricing.Cost == nil {
-		e.Pricing.Cost = readCost(cost)
-	}
-	if kind == "payment" || kind == "" && payment.IsObject() {
-		p.payment(e, at, payment, v)
-		return nil
-	}
 	e.EventInfo = p.info(statusWire(e.Status), v)
-	e.Time = at.Time()
+	e.Time = in.at.Time()
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
@@ -98,7 +109,41 @@ func (p *parser) metaStatus(v wire.Value) error {
 	return nil
 }
 
-// statusWire spares the usual status from joining.
+// price returns what the status says about the price: in "pricing", in "cost"
+// beside it, or in both; the cost in "pricing" holds.
+func (in *statusElement) price() *StatusPricing {
+	price := readPricing(in.pricing)
+	if in.cost.IsAbsent() {
+		return price
+	}
+	if price == nil {
+		price = &StatusPricing{}
+	}
+	if price.Cost == nil {
+		price.Cost = readCost(in.cost)
+	}
+	return price
+}
+
+// payment adds the event of a payment's status.
+func (p *parser) payment(in *statusElement, v wire.Value) {
+	transaction := in.payment.Get("transaction")
+	e := &PaymentEvent{MessageID: in.id, Status: in.status, From: in.to, Errors: statusErrors(in.errors),
+		ReferenceID:   memberText(in.payment, "reference_id"),
+		TransactionID: memberText(transaction, "id"), Method: memberText(transaction, "type")}
+	currency := memberText(in.payment, "currency")
+	value, okValue := in.payment.Get("amount").Get("value").Int()
+	offset, okOffset := in.payment.Get("amount").Get("offset").Int()
+	if okValue && okOffset && offset > 0 && microsPerUnit%offset == 0 && isCurrency(currency) && value >= 0 && value < 1<<40 {
+		e.Amount = &Money{value * (microsPerUnit / offset), currency}
+	}
+	e.EventInfo = p.info("payment."+e.Status, v)
+	e.Time = in.at.Time()
+	p.add(e)
+}
+
+// statusWire returns EventInfo.Wire for a status. The usual ones are constants,
+// to save an allocation.
 func statusWire(s Status) string {
 	switch s {
 	case StatusSent:
@@ -113,6 +158,7 @@ func statusWire(s Status) string {
 	return joinWire("status", string(s))
 }
 
+// readConversation returns nil if v is not an object.
 func readConversation(v wire.Value) *StatusConversation {
 	if !v.IsObject() {
 		return nil
@@ -131,6 +177,7 @@ func readConversation(v wire.Value) *StatusConversation {
 	return c
 }
 
+// readPricing returns nil if v is not an object.
 func readPricing(v wire.Value) *StatusPricing {
 	if !v.IsObject() {
 		return nil
@@ -155,7 +202,8 @@ func readPricing(v wire.Value) *StatusPricing {
 	return price
 }
 
-// readCost reads an amount in whole units; nil if it cannot be kept exactly.
+// readCost reads an amount of whole units, such as 0.0125 US dollars. It returns
+// nil if Money cannot hold the amount exactly.
 func readCost(v wire.Value) *Money {
 	amount, _ := v.Get("amount").Text()
 	currency, _ := v.Get("currency").Text()
@@ -166,25 +214,8 @@ func readCost(v wire.Value) *Money {
 	return &cost
 }
 
-// payment turns the status of a payment into its event.
-func (p *parser) payment(status *StatusEvent, at, v, raw wire.Value) {
-	e := &PaymentEvent{MessageID: status.MessageID, Status: string(status.Status), From: status.To, Errors: status.Errors}
-	e.ReferenceID, _ = v.Get("reference_id").Text()
-	transaction := v.Get("transaction")
-	e.TransactionID, _ = transaction.Get("id").Text()
-	e.Method, _ = transaction.Get("type").Text()
-	currency, _ := v.Get("currency").Text()
-	value, okValue := v.Get("amount").Get("value").Int()
-	offset, okOffset := v.Get("amount").Get("offset").Int()
-	if okValue && okOffset && offset > 0 && microsPerUnit%offset == 0 && isCurrency(currency) && value >= 0 && value < 1<<40 {
-		e.Amount = &Money{value * (microsPerUnit / offset), currency}
-	}
-	e.EventInfo = p.info("payment."+e.Status, raw)
-	e.Time = at.Time()
-	p.add(e)
-}
-
-// serviceError reads one element of an "errors" beside the messages.
+// serviceError reads one element of the "errors" that stand beside messages and
+// statuses.
 func (p *parser) serviceError(v wire.Value) error {
 	e := &ErrorEvent{Errors: statusErrors(v)}
 	name := "error"
@@ -197,7 +228,7 @@ func (p *parser) serviceError(v wire.Value) error {
 }
 
 // statusErrors reads why a message failed: a text, a number, an object as Meta
-// writes it, or an array of those.
+// writes it, or an array of these.
 func statusErrors(v wire.Value) []StatusError {
 	var all []StatusError
 	for elements := v.Array(); elements.Next(); {
@@ -211,8 +242,43 @@ func statusErrors(v wire.Value) []StatusError {
 	return all
 }
 
-// classified adds what the catalogue knows about the code, or about the words
-// where there is no code.
+// statusError reads one reason. It returns false if v holds none.
+func statusError(v wire.Value) (e StatusError, ok bool) {
+	if !v.IsObject() {
+		text, err := v.Text()
+		if err != nil || text == "" {
+			return StatusError{}, false
+		}
+		if code, isNumber := v.Int(); isNumber {
+			return classified(StatusError{Code: int(code)}), true
+		}
+		return classified(StatusError{Title: text}), true
+	}
+	for members := v.Object(); members.Next(); {
+		switch string(members.Name) {
+		case "code", "error_code":
+			if code, ok := members.Value.Int(); ok && e.Code == 0 {
+				e.Code = int(code)
+			}
+		case "title":
+			e.Title, _ = members.Value.Text()
+		case "message":
+			if text, _ := members.Value.Text(); e.Title == "" {
+				e.Title = text
+			}
+		case "details":
+			e.Details, _ = members.Value.Text()
+		case "error_data":
+			if text, _ := members.Value.Get("details").Text(); text != "" {
+				e.Details = text
+			}
+		}
+	}
+	return classified(e), true
+}
+
+// classified adds what the catalogue of codes knows about e: by its code, or by
+// its words if the code is missing or unknown.
 func classified(e StatusError) StatusError {
 	row, ok := errorcode.LookupNumber(e.Code)
 	if e.Code == 0 || !ok {

@@ -49,8 +49,8 @@ func TestParseWebhookPaymentAmount(t *testing.T) {
 	assert.Equal(t, int64(1_099_511_627_775_000_000), amount("1099511627775", "1", "INR").Micros)
 }
 
-// A payment's transactions have keys of their own, and an event without an id
-// has the instant in its key.
+// Each transaction of a payment has its own key, and an event without an id has the
+// time in its key.
 func TestParseWebhookKeysOfAccountEvents(t *testing.T) {
 	key := func(transaction string) string {
 		return one[*chatapi.PaymentEvent](t, cloud("messages", `{"statuses":[{"id":"m","type":"payment","status":"failed","payment":{

@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
-// Every webhook body of the contract against the events that it holds. The
-// golden files were read by a person; -update writes them anew.
+// Every webhook body of the contract yields the events of its golden file. A person
+// has read the golden files; -update writes them again.
 func TestParseWebhookContract(t *testing.T) {
 	var index struct{ Files map[string]json.RawMessage }
 	require.NoError(t, json.Unmarshal(readFile(t, "testdata/contract/index.json"), &index))
@@ -57,7 +57,7 @@ func TestParseWebhookContract(t *testing.T) {
 	assert.Equal(t, 38+115, seen)
 }
 
-// render writes events as people compare them: type and key first, no Raw.
+// render writes events for people to compare: type and key first, without Raw.
 func render(t *testing.T, events []chatapi.Event) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -72,7 +72,7 @@ func render(t *testing.T, events []chatapi.Event) []byte {
 			switch value := strings.TrimSpace(line); {
 			case strings.HasSuffix(value, `: "",`), strings.HasSuffix(value, `: ""`), strings.HasSuffix(value, ": null,"), strings.HasSuffix(value, ": null"),
 				strings.HasSuffix(value, ": false,"), strings.HasSuffix(value, ": false"), strings.HasSuffix(value, ": 0,"), strings.HasSuffix(value, ": 0"), strings.Contains(value, `"0001-01-01T00:00:00Z"`):
-				continue // zero values say nothing
+				continue // a zero value
 			}
 			lines = append(lines, line)
 		}
@@ -281,7 +281,7 @@ func TestParseWebhookKeys(t *testing.T) {
 	assert.Equal(t, "call/wacid.1/RINGING", key(`{"type":"calls","statuses":[{"id":"wacid.1","status":"RINGING"}]}`))
 }
 
-// What is wrong with the structure costs the element and nothing else.
+// An element of the wrong structure is reported, and its siblings are read.
 func TestParseWebhookBadElements(t *testing.T) {
 	const good = `{"id":"ok","type":"chat","body":"hi","fromMe":false,"chatId":"12025550143@c.us"}`
 	type place struct{ path, err string }

@@ -11,55 +11,54 @@ import (
 )
 
 // Event is one thing that a webhook or the history reports. Switch on its
-// type: [*MessageEvent] is a customer's message, [*EchoEvent] what the business
-// sent from elsewhere, [*StatusEvent] what became of a sent message,
-// [*CallEvent] a call, [*UnknownEvent] anything this version has no type for.
-// New types appear in minor releases, so leave a default case that keeps the
-// event.
+// type: a [*MessageEvent] is a customer's message, an [*EchoEvent] a message of
+// the business, a [*StatusEvent] the progress of a sent message, a [*CallEvent] a
+// step of a call, and an [*UnknownEvent] anything that this version has no type
+// for. Minor releases add types, so keep the event in a default case.
 type Event interface {
-	// Info returns what every event has; it is never nil.
+	// Info returns the fields that all events share. It is never nil.
 	Info() *EventInfo
 
-	// Key identifies the event within its channel, whatever format it arrived
-	// in: the same event delivered twice has the same key. A store that wants
-	// each event once uses (Info().Channel, Key()) as its unique key.
+	// Key identifies the event within its channel, in every format: the same
+	// event delivered twice has the same key. To store each event once, use
+	// (Info().Channel, Key()) as the unique key.
 	Key() string
 
-	// sealed keeps other packages from implementing Event, so that a field
-	// or method can be added in a minor release.
+	// sealed keeps other packages from implementing Event, so that a minor
+	// release can add a method.
 	sealed()
 }
 
-// EventInfo is what every event has.
+// EventInfo holds the fields that all events share.
 type EventInfo struct {
-	// Channel is the service's instance id, from the body or, with a handler
-	// for many channels, from the address. It proves nothing about the sender.
+	// Channel is the channel's id, from the body or, with a handler for many
+	// channels, from the address. It does not prove who sent the event.
 	Channel ChannelID
 
-	// Time is the sender's instant; zero where the format has none (normalized
-	// statuses) or it was not readable.
+	// Time is when the event happened, by the sender's clock. It is zero if the
+	// format has no time (normalized statuses) or the time was not readable.
 	Time time.Time
 
-	// Received is when the handler or the poller got the event; zero from
-	// [ParseWebhook], which knows no clock.
+	// Received is when the handler or the poller got the event. It is zero from
+	// [ParseWebhook], which reads no clock.
 	Received time.Time
 
-	// Wire names the element's type in its format, such as "message.chat" or
-	// "ack.delivered". It stays the same when a later version of this package
-	// gives an [UnknownEvent] a type of its own.
+	// Wire is the element's type in the words of its format, such as
+	// "message.chat" or "ack.delivered". It stays the same if a later version of
+	// this package replaces an [UnknownEvent] by a type of its own.
 	Wire string
 
-	// Number counts the channel's messages (messageNumber); 0 if absent. The
-	// history is read forward by it.
+	// Number is the message's number in its channel (messageNumber), which grows
+	// with each message; 0 if absent. The history is read in its order.
 	Number int64
 
-	// Lenient is set when the element was only readable with duplicate names
-	// or broken UTF-8 allowed.
+	// Lenient is set if the element has duplicate names or broken UTF-8, which
+	// are not valid JSON.
 	Lenient bool
 
-	// PhoneNumberID and WABA are Meta's own ids of the number and of its
-	// account; only WhatsApp's own format (rawHooks) has them. For a billing
-	// fold, WABA is the account.
+	// PhoneNumberID and WABA are Meta's ids of the business's number and of its
+	// WhatsApp account. Only WhatsApp's own format (rawHooks) has them. A
+	// [Ledger] takes the WABA as the account.
 	PhoneNumberID, WABA string
 
 	// Raw is the element as it arrived. Do not change it: the events of one
@@ -67,14 +66,14 @@ type EventInfo struct {
 	Raw json.RawMessage
 }
 
-// Info returns the receiver, so that every event type has it by embedding.
+// Info returns i. Every event type has this method because it embeds EventInfo.
 func (i *EventInfo) Info() *EventInfo { return i }
 
 func (i *EventInfo) sealed() {}
 
-// MessageEvent is a message from a customer. It opens the service window,
-// unless its Type is [TypeSystem]: those are WhatsApp's own notes about a
-// customer, which come by the same way.
+// MessageEvent is a message from a customer. It opens the service window.
+// System notes from WhatsApp, whose Type is [TypeSystem], arrive as messages too,
+// but do not open it.
 type MessageEvent struct {
 	EventInfo
 	From Contact
@@ -84,9 +83,9 @@ type MessageEvent struct {
 // Key returns "message/" and the message id.
 func (e *MessageEvent) Key() string { return keyOf("message", e.Raw, e.ID) }
 
-// EchoEvent is a message that the business itself sent: by this API, by the
-// vendor's inbox or by the phone app. It opens no window, and a bot must not
-// answer it, which is why it is a type of its own.
+// EchoEvent is a message that the business sent: through this API, the vendor's
+// inbox or the phone app. It does not open the service window. It is a type of
+// its own because a bot must not answer it.
 type EchoEvent struct {
 	EventInfo
 	To Contact
@@ -96,8 +95,8 @@ type EchoEvent struct {
 // Key returns "message/" and the message id.
 func (e *EchoEvent) Key() string { return keyOf("message", e.Raw, e.ID) }
 
-// StatusEvent tells what became of a sent message. Statuses arrive in any
-// order, several times, and even before the reply to the send; keep the newest
+// StatusEvent reports the progress of a sent message. Statuses arrive in any
+// order, several times, and even before the reply to the send. Keep the newest
 // with [Status.Advance].
 type StatusEvent struct {
 	EventInfo
@@ -106,35 +105,33 @@ type StatusEvent struct {
 	MessageID string
 	Status    Status
 
-	// To is the recipient as far as the status names them.
+	// To is the recipient. Fields that the status does not hold are empty.
 	To Contact
 
-	// Group is the group's chat id where the message went to a group; To is then
-	// the member whom the status is about, as far as it is told.
+	// Group is the group's chat id if the message went to a group; To is then
+	// the member to whom the status belongs.
 	Group string
 
-	// Category is the send's or the pricing's category, such as "marketing";
-	// empty if the service did not say.
+	// Category is the category of the message or of its price, such as
+	// "marketing"; empty if the service did not say.
 	Category string
 
-	// Conversation is the billing conversation that the message fell into; nil
-	// if the status names none.
+	// Conversation is the billing conversation to which the message belongs.
+	// Pricing is the price that the service reports. Each is nil if the status
+	// does not hold it; normalized statuses hold neither.
 	Conversation *StatusConversation
+	Pricing      *StatusPricing
 
-	// Pricing is what the message costs by the service's own word; nil if the
-	// status does not say. Normalized statuses have neither.
-	Pricing *StatusPricing
-
-	// CallbackData is what was attached to the send.
+	// CallbackData is the text that was attached to the send.
 	CallbackData string
 
-	// Errors says why a message failed. The service mostly gives a text and no
-	// code.
+	// Errors says why a message failed. Usually the service gives a text without
+	// a code.
 	Errors []StatusError
 }
 
 // Key returns "status/", the message id and the status. In a group each member
-// has statuses of their own, so the member's key follows where one is named.
+// has their own statuses, so the member's key follows if To names a member.
 func (e *StatusEvent) Key() string {
 	if member := e.To.Key(); e.Group != "" && member != "" {
 		return keyOf("status", e.Raw, e.MessageID, string(e.Status), member)
@@ -143,22 +140,23 @@ func (e *StatusEvent) Key() string {
 }
 
 // StatusConversation is a billing conversation as a status reports it
-// (contract, raw "Statuses"). Since July 2025 most statuses have none.
+// (contract, raw "Statuses"). Since July 2025 most statuses report none.
 type StatusConversation struct {
 	ID string
 
-	// Origin is the category that opened it, such as "marketing" or
-	// "referral_conversion".
+	// Origin is the category that opened the conversation, such as "marketing"
+	// or "referral_conversion".
 	Origin string
 
-	// ExpiresAt is its end; zero if not told, and mostly told on "sent" only.
+	// ExpiresAt is the end of the conversation; zero if the status does not say.
+	// Usually only the status "sent" says it.
 	ExpiresAt time.Time
 }
 
-// StatusPricing is what the service says a message costs.
+// StatusPricing is the price of a message as the service reports it.
 type StatusPricing struct {
-	// Billable is the only honest answer to whether the message was charged;
-	// nil if it was not told.
+	// Billable says whether the message is charged; nil if the status does not
+	// say. The other fields do not prove it.
 	Billable *bool
 
 	// Model is "NBP" (2021), "CBP" (by conversation) or "PMP" (by message).
@@ -167,17 +165,17 @@ type StatusPricing struct {
 	// Category is the price's category, such as "utility".
 	Category string
 
-	// Type is "regular", "free_customer_service" or "free_entry_point"; only
-	// since July 2025.
+	// Type is "regular", "free_customer_service" or "free_entry_point"; empty
+	// before July 2025.
 	Type string
 
-	// Cost is the amount where the service names it, which it does for
-	// marketing with a maximal price; otherwise nil.
+	// Cost is the amount; nil if the service does not name it. It names it for
+	// marketing messages with a maximum price.
 	Cost *Money
 }
 
 // Status is the state of a sent message. The set is open: a state that this
-// version does not know is kept as it came.
+// version does not know is kept as it arrived.
 type Status string
 
 // The known states. The service's older "viewed" is read as StatusRead.
@@ -192,39 +190,39 @@ const (
 
 // StatusError is one reason why a message failed.
 type StatusError struct {
-	// Code is WhatsApp's code; 0 if only a text came and it was not one of the
-	// known ones.
+	// Code is WhatsApp's code. It is 0 if only a text arrived that this version
+	// does not know.
 	Code int
 
 	// Title and Details are the service's words.
 	Title   string
 	Details string
 
-	// Kind is the sentinel the code or the text stands for; empty if unknown.
+	// Kind is the sentinel for the code or the text; empty if unknown.
 	Kind ErrorKind
 
 	// Retry says whether the message may be sent again; empty if unknown.
 	Retry RetryClass
 
-	// Advice says what to do, in one sentence; empty if unknown.
+	// Advice says in one sentence what to do; empty if unknown.
 	Advice string
 }
 
-// CallEvent is one step of a voice call. The SDK hands on the signalling; it
-// carries no sound.
+// CallEvent is one step of a voice call. It holds the signalling; the SDK does
+// not carry the sound.
 type CallEvent struct {
 	EventInfo
 
 	// ID is the call's id ("wacid…").
 	ID string
 
-	// Event is "connect" or "terminate", or what became of a recording, such as
-	// "call_recording_available"; empty for the progress of a call that
-	// the business began, which only has a Status.
+	// Event is "connect", "terminate", or the state of a recording, such as
+	// "call_recording_available". It is empty for the progress of a call that
+	// the business began, which has only a Status.
 	Event string
 
-	// Status is that progress, such as "RINGING" or "ACCEPTED"; with the event
-	// "terminate" it is how the call ended, such as "COMPLETED".
+	// Status is that progress, such as "RINGING" or "ACCEPTED". With the event
+	// "terminate" it says how the call ended, such as "COMPLETED".
 	Status string
 
 	From, To Contact
@@ -232,24 +230,24 @@ type CallEvent struct {
 	// Direction is "USER_INITIATED" or "BUSINESS_INITIATED".
 	Direction string
 
-	// SDPType and SDP are the session description, if one came.
+	// SDPType and SDP are the session description; empty if absent.
 	SDPType, SDP string
 
-	// Started, Ended and Duration are those of a call that was answered and is
-	// over; zero otherwise.
+	// Started, Ended and Duration are set if the call was answered and is over.
 	Started, Ended time.Time
 	Duration       time.Duration
 
-	// CallbackData is what the business attached when it began the call.
+	// CallbackData is the text that the business attached when it began the
+	// call.
 	CallbackData string
 }
 
-// Key returns "call/", the call id and the event, or the status where there is
-// no event.
+// Key returns "call/", the call id, and the event or, if that is empty, the
+// status.
 func (e *CallEvent) Key() string { return keyOf("call", e.Raw, e.ID, cmp.Or(e.Event, e.Status)) }
 
-// UnknownEvent is an element that this version has no type for. Its bytes are
-// in Raw; nothing is dropped.
+// UnknownEvent is an element that this version has no type for. Raw holds its
+// bytes, so nothing is lost.
 type UnknownEvent struct {
 	EventInfo
 }
@@ -257,7 +255,8 @@ type UnknownEvent struct {
 // Key returns "unknown/" and a hash of the bytes.
 func (e *UnknownEvent) Key() string { return keyOf("unknown", e.Raw) }
 
-// keyOf joins the parts of a key. Without an id, the bytes stand in for it.
+// keyOf joins the parts of a key, of which the first is the id. An event without
+// an id gets a hash of its bytes instead.
 func keyOf(kind string, raw []byte, parts ...string) string {
 	if len(parts) == 0 || parts[0] == "" {
 		sum := sha256.Sum256(raw)
@@ -266,6 +265,6 @@ func keyOf(kind string, raw []byte, parts ...string) string {
 	return kind + "/" + strings.Join(parts, "/")
 }
 
-// EventHandler is what a program does with one event. See [NewWebhookHandler]
-// for what its error means.
+// EventHandler handles one event. [NewWebhookHandler] says what happens after an
+// error.
 type EventHandler func(ctx context.Context, e Event) error

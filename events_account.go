@@ -5,40 +5,42 @@ import (
 	"time"
 )
 
-// This file holds the events that are no message: about templates, the number,
-// the account, groups, forms and people. Only WhatsApp's own format (rawHooks)
-// has them. Their kinds are open; what has no field here is in EventInfo.Raw.
+// This file holds the events about templates, the number, the account, groups,
+// forms, people and payments. Only WhatsApp's own format (rawHooks) has them.
+// Their kinds are open sets; EventInfo.Raw has the members without a field here.
 
-// TemplateEvent tells that the catalogue of templates changed.
+// TemplateEvent reports a change of a template.
 type TemplateEvent struct {
 	EventInfo
 
-	// Kind is what changed: "status", "quality", "category" or "components".
+	// Kind says what changed: "status", "quality", "category" or "components".
 	Kind string
 
-	// ID, Name and Language name the template; any may be missing.
+	// ID, Name and Language name the template; each may be empty.
 	ID, Name, Language string
 
-	// Status is the new state, of the kind "status".
+	// Status is the new state; only of the kind "status".
 	Status TemplateStatus
 
-	// Category is the template's category; of the kind "category" the new one,
-	// or the one to come at Effective.
+	// Category is the template's category. Of the kind "category" it is the new
+	// category, or the one from Effective on.
 	Category, OldCategory string
 	Effective             time.Time
 
-	// Quality is the new quality score, of the kind "quality".
+	// Quality is the new quality score; only of the kind "quality".
 	Quality, OldQuality string
 
-	// Reason says why a template was refused or paused, as a code; Advice is
-	// Meta's own words on what to do.
+	// Reason is a code that says why a template was refused or paused. Advice
+	// says what to do, in Meta's words.
 	Reason, Advice string
 }
 
-// Key returns "template/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "template/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *TemplateEvent) Key() string { return stampedKey("template", &e.EventInfo) }
 
-// NumberEvent tells about the business's own number.
+// NumberEvent reports a change of the business's number: its quality, its name
+// or its username.
 type NumberEvent struct {
 	EventInfo
 
@@ -48,26 +50,28 @@ type NumberEvent struct {
 	// Phone is the number, in digits.
 	Phone string
 
-	// Event is what happened: "UPGRADE" or "FLAGGED" of the kind "quality",
-	// "APPROVED" or "REJECTED" of "name", "reserved" or "deleted" of
+	// Event says what happened, such as "UPGRADE" or "FLAGGED" of the kind
+	// "quality", "APPROVED" or "REJECTED" of "name", "reserved" or "deleted" of
 	// "username".
 	Event string
 
-	// Limit is how many people may be written to in a day, such as "TIER_10K".
+	// Limit is the number of people that the business may write to in a day,
+	// such as "TIER_10K".
 	Limit, OldLimit string
 
-	// Name is the name that was asked for, or the username.
+	// Name is the requested name, or the username.
 	Name string
 
 	// Reason says why a name was refused.
 	Reason string
 }
 
-// Key returns "number/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "number/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *NumberEvent) Key() string { return stampedKey("number", &e.EventInfo) }
 
-// AccountEvent tells about the business account: bans, reviews, alerts,
-// capabilities, security.
+// AccountEvent reports a change of the business account: a ban, a review, an
+// alert, its limits or its security.
 type AccountEvent struct {
 	EventInfo
 
@@ -76,40 +80,43 @@ type AccountEvent struct {
 	// "business_capability_update", "security" and others to come.
 	Kind string
 
-	// Event is what happened, such as "DISABLED_UPDATE", "APPROVED" or
-	// "PIN_CHANGED"; empty where the kind says it all.
+	// Event says what happened, such as "DISABLED_UPDATE", "APPROVED" or
+	// "PIN_CHANGED"; empty if the kind needs no further word.
 	Event string
 
-	// Phone is the number concerned, if one is named.
+	// Phone is the number concerned, in digits; empty if the event names none.
 	Phone string
 
-	// EntityType and EntityID name what an alert is about.
+	// EntityType and EntityID name the subject of an alert.
 	EntityType, EntityID string
 
 	// Reason is the ban's state, the violation's type, or the alert's
 	// description.
 	Reason string
 
-	// Restrictions are what the account may not do for now.
+	// Restrictions lists what the account must not do for now.
 	Restrictions []AccountRestriction
 
-	// DailyLimit is how many people may be written to in a day: a number, "-1"
-	// for no limit, or a name such as "TIER_10K". NumberLimit is how many
-	// numbers the account may have; 0 if not told.
+	// DailyLimit is the number of people that the business may write to in a
+	// day: a number, "-1" for no limit, or a name such as "TIER_10K".
+	// NumberLimit is how many numbers the account may have; 0 if the event does
+	// not say.
 	DailyLimit  string
 	NumberLimit int64
 }
 
-// AccountRestriction is something that an account may not do until Expires.
+// AccountRestriction is something that an account must not do until Expires.
 type AccountRestriction struct {
 	Type    string
 	Expires time.Time
 }
 
-// Key returns "account/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "account/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *AccountEvent) Key() string { return stampedKey("account", &e.EventInfo) }
 
-// GroupEvent tells that a group of the business was made, changed or left.
+// GroupEvent reports that a group of the business was created or changed, or
+// that people joined or left it.
 type GroupEvent struct {
 	EventInfo
 
@@ -117,30 +124,33 @@ type GroupEvent struct {
 	// "group_participants_add".
 	Kind string
 
-	// Group is the group's chat id; ID is as it came.
+	// Group is the group's chat id; ID is the id as it arrived.
 	Group, ID string
 
-	// RequestID is that of the request that caused it.
+	// RequestID is the id of the request that caused the event.
 	RequestID string
 
 	Subject, Description, InviteLink, Reason string
 
-	// Added and Removed are people who came and went.
+	// Added and Removed are the people who joined and left.
 	Added, Removed []Contact
 
 	Errors []StatusError
 }
 
-// Key returns "group/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "group/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *GroupEvent) Key() string { return stampedKey("group", &e.EventInfo) }
 
-// FlowEvent tells about a form: its state, or the health of its endpoint.
+// FlowEvent reports a change of a form's state, or of its endpoint's health.
 type FlowEvent struct {
 	EventInfo
 
-	// Event is such as "FLOW_STATUS_CHANGE" or "ENDPOINT_LATENCY".
+	// Event says what happened, such as "FLOW_STATUS_CHANGE" or
+	// "ENDPOINT_LATENCY".
 	Event string
 
+	// FlowID is the form's id, Message WhatsApp's description of the event.
 	FlowID, Message string
 
 	OldStatus, NewStatus FlowStatus
@@ -149,54 +159,59 @@ type FlowEvent struct {
 	Alert string
 }
 
-// Key returns "flow/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "flow/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *FlowEvent) Key() string { return stampedKey("flow", &e.EventInfo) }
 
-// PreferenceEvent tells what a customer wants to get: "stop" in Value means no
-// more marketing.
+// PreferenceEvent reports whether a customer wants messages of a category: "stop"
+// in Value means no more marketing messages.
 type PreferenceEvent struct {
 	EventInfo
 	From Contact
 
-	// Category is such as "marketing_messages", Value "stop" or "resume".
+	// Category is for instance "marketing_messages", Value "stop" or "resume".
 	Category, Value string
 
-	// Detail is WhatsApp's own words.
+	// Detail is WhatsApp's description of the event.
 	Detail string
 }
 
-// Key returns "preference/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "preference/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *PreferenceEvent) Key() string { return stampedKey("preference", &e.EventInfo) }
 
-// IdentityEvent tells that a customer has another business-scoped id. Give both
-// to [Contact.Merge] to keep one customer one.
+// IdentityEvent reports that a customer has a new business-scoped id. Merge New
+// into the stored Old with [Contact.Merge] to keep them one customer.
 type IdentityEvent struct {
 	EventInfo
 	Old, New Contact
 
-	// Detail is WhatsApp's own words.
+	// Detail is WhatsApp's description of the event.
 	Detail string
 }
 
-// Key returns "identity/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "identity/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *IdentityEvent) Key() string { return stampedKey("identity", &e.EventInfo) }
 
 // HistoryEvent is a part of the chats that a business had in its phone app
-// before it was connected. They are old and go both ways, so they open no
-// window and no bot may answer them.
+// before it was connected. The messages are old and of both sides: they do not
+// open the service window, and a bot must not answer them.
 type HistoryEvent struct {
 	EventInfo
 
-	// Phase, Chunk and Progress (0 to 100) tell how far the import is.
+	// Phase, Chunk and Progress (0 to 100) say how far the import has come.
 	Phase, Chunk, Progress int64
 
 	Threads []HistoryThread
 
-	// Errors says why there is no history, such as that the business declined.
+	// Errors says why there is no history, for instance because the business
+	// declined.
 	Errors []StatusError
 }
 
-// Key returns "history/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "history/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *HistoryEvent) Key() string { return stampedKey("history", &e.EventInfo) }
 
 // HistoryThread is one old chat.
@@ -210,14 +225,15 @@ type HistoryMessage struct {
 	Content
 	Time time.Time
 
-	// Outgoing is set on what the business wrote.
+	// Outgoing is set if the business sent the message.
 	Outgoing bool
 
-	// Status is how far it came, in WhatsApp's words.
+	// Status is the message's last state, in WhatsApp's words.
 	Status string
 }
 
-// AppStateEvent tells that the business's phone app changed its address book.
+// AppStateEvent reports that the business changed the address book of its phone
+// app.
 type AppStateEvent struct {
 	EventInfo
 
@@ -227,29 +243,30 @@ type AppStateEvent struct {
 	Contact Contact
 }
 
-// Key returns "state/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "state/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *AppStateEvent) Key() string { return stampedKey("state", &e.EventInfo) }
 
-// PaymentEvent tells what became of a payment that was asked for.
+// PaymentEvent reports the state of a payment that the business asked for.
 type PaymentEvent struct {
 	EventInfo
 
-	// MessageID is the message that asked.
+	// MessageID is the id of the message that asked for the payment.
 	MessageID string
 
-	// ReferenceID is the one of [OrderDetails].
+	// ReferenceID is the id that [OrderDetails] gave the payment.
 	ReferenceID string
 
 	// Status is "captured", "pending" or "failed".
 	Status string
 
-	// From is who pays.
+	// From is the person who pays.
 	From Contact
 
 	// Amount is nil if it was not readable.
 	Amount *Money
 
-	// TransactionID and Method ("upi") are the payment provider's.
+	// TransactionID and Method, such as "upi", are the payment provider's words.
 	TransactionID, Method string
 
 	Errors []StatusError
@@ -260,17 +277,18 @@ func (e *PaymentEvent) Key() string {
 	return keyOf("payment", e.Raw, e.MessageID, e.Status, e.TransactionID)
 }
 
-// ErrorEvent is an error of the service that belongs to no message.
+// ErrorEvent reports an error of the service that does not belong to a message.
 type ErrorEvent struct {
 	EventInfo
 	Errors []StatusError
 }
 
-// Key returns "error/", a hash of the bytes and the instant: the format gives no id.
+// Key returns "error/", a hash of the bytes and the time, because the format has
+// no id.
 func (e *ErrorEvent) Key() string { return stampedKey("error", &e.EventInfo) }
 
-// stampedKey identifies an event that has no id. What it says may be said
-// again another day, so the instant is part of it.
+// stampedKey identifies an event that has no id. The same event may happen again
+// on another day, so the time is part of the key.
 func stampedKey(kind string, info *EventInfo) string {
 	key := keyOf(kind, info.Raw)
 	if info.Time.IsZero() {

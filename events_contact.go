@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// Contact is a person as far as an event names them. Any field may be empty:
-// people can hide their number.
+// Contact is a person as an event names them. Every field may be empty; people can
+// hide their number.
 type Contact struct {
-	// Phone is digits, country code first.
+	// Phone is the phone number in digits, country code first.
 	Phone string
 
 	// Chat is the chat id with the person.
@@ -17,21 +17,21 @@ type Contact struct {
 	// BSUID is the business-scoped user id, such as "US.1000000000000001".
 	BSUID string
 
-	// ParentBSUID is the id above several BSUIDs of one person, which linked
-	// accounts share ("US.ENT.…").
+	// ParentBSUID is the id that the BSUIDs of one person share in linked
+	// accounts, such as "US.ENT.…".
 	ParentBSUID string
 
-	// Username is without the @.
+	// Username is the username without the @.
 	Username string
 
-	// Name is the profile name; never taken from an echo, where the service
+	// Name is the profile name. It is never taken from an echo, where the service
 	// puts the business's own number.
 	Name string
 }
 
-// Recipient returns how to write to the contact: by phone number, else by
-// BSUID, else by chat, else by username. It is the zero Recipient when nothing
-// is known.
+// Recipient returns the recipient for messages to the contact: by phone number,
+// else by BSUID, else by chat, else by username. If all of them are empty, it
+// returns the zero Recipient.
 func (c Contact) Recipient() Recipient {
 	switch {
 	case c.Phone != "":
@@ -46,12 +46,12 @@ func (c Contact) Recipient() Recipient {
 	return Recipient{}
 }
 
-// Key returns one text that stands for the person among the contacts of a
-// channel. The BSUID comes first: it stays when the number is hidden or comes
-// back. Without one it is the phone number, the chat or the username, in the form
-// of [Recipient.Key]; empty when nothing is known. When a person takes another
-// number the BSUID becomes another one too; an [IdentityEvent] and
-// [Content.System] tell both, for [Contact.Merge].
+// Key returns a text that identifies the person among the contacts of a channel:
+// the BSUID, which stays the same when the person hides or shows the number; else
+// the phone number, the chat or the username, in the form of [Recipient.Key]. It
+// returns "" if all of them are empty. A person who changes the number gets a new
+// BSUID too: an [IdentityEvent] or [Content.System] has the old and the new
+// contact, for [Contact.Merge].
 func (c Contact) Key() string {
 	if c.BSUID != "" {
 		return BSUID(c.BSUID).Key()
@@ -62,9 +62,10 @@ func (c Contact) Key() string {
 	return ""
 }
 
-// Same reports whether both are surely one person: they have the same BSUID, or
-// else, where not both have one, the same phone number or chat. A number alone
-// is no proof against two BSUIDs, since numbers are given to other people.
+// Same reports whether both contacts are certainly one person. If both have a
+// BSUID, it compares these; else the phone numbers, if both have one; else the
+// chats. Two BSUIDs with one number are two people, because a number can pass to
+// another person.
 func (c Contact) Same(other Contact) bool {
 	switch {
 	case c.BSUID != "" && other.BSUID != "":
@@ -75,10 +76,10 @@ func (c Contact) Same(other Contact) bool {
 	return c.Chat != "" && c.Chat == other.Chat
 }
 
-// Merge returns the contact with what newer tells about the same person: each
-// field of newer that is not empty replaces the old one, so a number that is
-// hidden now stays known. It does not check [Contact.Same]; a new number, as an
-// [IdentityEvent] tells it, is just the case where that is false.
+// Merge returns c with each field replaced by that of newer, unless it is empty
+// in newer. So a number that is hidden now stays known. Merge does not check
+// [Contact.Same], which is false for the old and the new contact of an
+// [IdentityEvent].
 func (c Contact) Merge(newer Contact) Contact {
 	return Contact{
 		Phone:       cmp.Or(newer.Phone, c.Phone),
@@ -90,12 +91,12 @@ func (c Contact) Merge(newer Contact) Contact {
 	}
 }
 
-// setPhone takes what stands where Meta puts a phone number. A person who hides
-// the number may have a BSUID there.
+// setPhone sets the phone number of c from the member in which Meta puts it. That
+// member may hold the BSUID of a person who hides the number.
 func setPhone(c *Contact, id string) {
 	switch {
 	case id == "":
-	case isDigits(id): // the usual case, without a pattern
+	case isDigits(id): // the usual case, which needs no regular expression
 		c.Phone = id
 	case bsuidPattern.MatchString(id):
 		c.BSUID = cmp.Or(c.BSUID, id)
@@ -104,8 +105,9 @@ func setPhone(c *Contact, id string) {
 	}
 }
 
-// thread returns the chat id with a person; empty if nothing is known.
-func thread(c Contact) string {
+// personChat returns the id of the chat with a person; empty if neither the
+// number nor the BSUID is known.
+func personChat(c Contact) string {
 	switch {
 	case isDigits(c.Phone):
 		return c.Phone + suffixPerson
@@ -123,7 +125,8 @@ func groupChat(id string) string {
 	return id + suffixGroup
 }
 
-// contactOf returns what a chat id tells about a person.
+// contactOf returns the contact with a chat id, and with the number or the BSUID
+// in it.
 func contactOf(chat string) Contact {
 	c := Contact{Chat: chat}
 	if digits, ok := strings.CutSuffix(chat, suffixPerson); ok && isDigits(digits) {

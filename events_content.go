@@ -7,34 +7,35 @@ import (
 	"time"
 )
 
-// Content is what a message says. Type names the kind; one of the pointers is
-// set for kinds that are more than text.
+// Content is the content of a received message. Type is its kind. A kind that is
+// more than text sets the field of its name.
 type Content struct {
 	// ID is the message id.
 	ID string
 
-	// Type is the kind in this package's words; TypeOther where there is none.
+	// Type is the kind; TypeOther if this version does not know it.
 	// EventInfo.Wire keeps the service's own word.
 	Type ContentType
 
 	// Chat is the thread: "12025550143@c.us" or "120363000000000001@g.us".
 	Chat string
 
-	// Text is what a person would read: the message's text, a media caption, a
-	// button's title. It is never a URL of the service.
+	// Text is the text that a person would read: the message's text, a media
+	// caption, a button's title. It is never a URL of the service.
 	Text string
 
-	// QuotedID is the message this one replies to, or reacts to.
+	// QuotedID is the id of the message that this one replies to or reacts to.
 	QuotedID string
 
-	// QuotedFrom is the number of who wrote that; empty if not told.
+	// QuotedFrom is the number of the quoted message's sender; empty if the
+	// service did not say.
 	QuotedFrom string
 
-	// OriginalID is the message that an edit or a revoke is about.
+	// OriginalID is the id of the message that an edit or a revoke changes.
 	OriginalID string
 
-	// Forwarded is set on forwarded messages, FrequentlyForwarded on those that were
-	// forwarded many times.
+	// Forwarded is set on forwarded messages, FrequentlyForwarded on messages that
+	// were forwarded many times.
 	Forwarded, FrequentlyForwarded bool
 
 	// Mentions are the people named with @ in a group.
@@ -43,15 +44,14 @@ type Content struct {
 	// Media is the file of an image, video, audio, voice, document or sticker.
 	Media *ReceivedMedia
 
-	// Location is the place of a location message; nil if the service's text
-	// for it was not readable.
+	// Location is the place of a location message; nil if it was not readable.
 	Location *ReceivedLocation
 
-	// Contacts is the shared contact cards, as raw JSON or vCard text: the
-	// service does not document their form.
+	// Contacts holds the shared contact cards as they arrived, as JSON or vCard
+	// text: the service does not document their form.
 	Contacts json.RawMessage
 
-	// Cards is the same, read, where the form is WhatsApp's own.
+	// Cards holds the same cards as structs, if they have WhatsApp's own form.
 	Cards []ContactCard
 
 	// Reply is the button or list row that the customer chose.
@@ -63,7 +63,7 @@ type Content struct {
 	// Referral is the ad or post that the chat began from.
 	Referral *Referral
 
-	// Flow is a filled-in form or address.
+	// Flow is a form or an address that the customer filled in.
 	Flow *FlowReply
 
 	// Order is a shopping cart.
@@ -75,23 +75,23 @@ type Content struct {
 	// System is WhatsApp's own note about a customer: a new number or identity.
 	System *SystemNotice
 
-	// Permission is the answer to a request for calling.
+	// Permission is the answer to a request to call the customer.
 	Permission *CallPermission
 
 	// Edit is the new content of the message OriginalID.
 	Edit *Content
 
-	// Unsupported is WhatsApp's word for what an unsupported message is, such as
-	// "poll"; mostly empty.
+	// Unsupported is WhatsApp's word for the kind of an unsupported message,
+	// such as "poll"; usually empty.
 	Unsupported string
 
-	// Errors tells why a message, or its file, could not be shown.
+	// Errors says why a message, or its file, could not be shown.
 	Errors []StatusError
 }
 
-// Display returns what a person would be shown: Text, or a placeholder in
-// brackets such as "[image]", "[location 38.8977, -77.0365]" or "[unsupported:
-// Message type is currently not supported]". It is never empty.
+// Display returns a text to show to a person: Text, or a placeholder in brackets
+// such as "[image]", "[location 38.8977, -77.0365]" or "[unsupported: Message
+// type is currently not supported]". It is never empty.
 func (c Content) Display() string {
 	if c.Text != "" {
 		return c.Text
@@ -149,25 +149,25 @@ const (
 	TypeOther ContentType = "other"
 )
 
-// ReceivedMedia is a file that a customer sent. Fetch it at once: the service's
-// link dies within minutes (contract, "Media"), and it must not be given the
-// channel's token.
+// ReceivedMedia is a file that a customer sent. Download it at once: the
+// service's link expires within minutes (contract, "Media"). A request for it
+// must not carry the channel's token.
 type ReceivedMedia struct {
-	// URL is the link; empty where only an id came.
+	// URL is the link; empty if the message has only an id.
 	URL string
 
-	// ID is the media id; empty where only a link came. It is digits, and
-	// text.
+	// ID is the media id; empty if the message has only a link. It is a string
+	// of digits; keep it as a string.
 	ID string
 
-	// MIMEType is the declared type; empty if the format has none.
+	// MIMEType is the type that the sender declared; empty if absent.
 	MIMEType string
 
-	// Name is the file name of a document, if one came.
+	// Name is the file name of a document; empty if absent.
 	Name string
 
-	// SHA256 is the file's hash as it came, in base64 or hex; empty where the
-	// format has none.
+	// SHA256 is the file's hash as it arrived, in base64 or hex; empty if
+	// absent.
 	SHA256 string
 
 	// Animated is set on moving stickers.
@@ -180,62 +180,63 @@ type ReceivedLocation struct {
 	Name, Address, URL  string
 }
 
-// Reply is a customer's choice among reply buttons, list rows or a template's
-// quick replies.
+// Reply is a customer's choice of a reply button, a list row or a template's
+// quick reply.
 type Reply struct {
-	// ID is the button's or row's id, or a quick reply's payload; empty where
-	// the format carries only the title.
+	// ID is the button's or row's id, or a quick reply's payload; empty if the
+	// format has only the title.
 	ID string
 
-	// Title is the text the customer saw.
+	// Title is the text that the customer saw.
 	Title string
 
 	// Description is the second line of a list row.
 	Description string
 
-	// List is set for a list's row where the format tells it from a button.
+	// List is set if the choice is known to be a list row. Not every format
+	// tells rows from buttons.
 	List bool
 }
 
 // ReceivedReaction is an emoji on a message.
 type ReceivedReaction struct {
-	// MessageID is the message reacted to.
+	// MessageID is the id of the message with the reaction.
 	MessageID string
 
-	// Emoji is empty when the reaction was removed.
+	// Emoji is empty if the customer removed the reaction.
 	Emoji string
 }
 
-// Referral tells which ad or post a chat began from. An ad makes the
-// conversation free (see [EntryPointAd]).
+// Referral is the ad or post from which the customer began the chat. An ad makes
+// the conversation free (see [EntryPointAd]).
 type Referral struct {
 	// SourceType is "ad" or "post".
 	SourceType string
 
-	// SourceID, SourceURL, Headline and Body describe it.
+	// SourceID, SourceURL, Headline and Body describe the ad or post.
 	SourceID, SourceURL, Headline, Body string
 
-	// ClickID is the click-to-WhatsApp id (ctwa_clid); ads only, may be
-	// missing.
+	// ClickID is the click-to-WhatsApp id (ctwa_clid). Only ads have it, and not
+	// all of them.
 	ClickID string
 
-	// MediaType is "image" or "video"; MediaURL is the ad's picture or film,
-	// ThumbnailURL the film's picture.
+	// MediaType is "image" or "video". MediaURL is the ad's image or video,
+	// ThumbnailURL the image that stands for the video.
 	MediaType, MediaURL, ThumbnailURL string
 
 	// Welcome is the greeting that the ad showed.
 	Welcome string
 }
 
-// FlowReply is what a customer filled in.
+// FlowReply holds a customer's answers to a form, or an address.
 type FlowReply struct {
-	// Name is "flow", "address_message" or a name to come.
+	// Name is "flow" or "address_message". The set is open.
 	Name string
 
-	// Response is the answers as they came: a text that should be JSON.
+	// Response holds the answers as they arrived: a text that should be JSON.
 	Response string
 
-	// JSON is Response where that is valid JSON; nil otherwise. It need not be
+	// JSON is Response if that is valid JSON, and nil otherwise. It is not always
 	// an object.
 	JSON json.RawMessage
 }
@@ -250,7 +251,7 @@ type ReceivedOrder struct {
 type ReceivedItem struct {
 	ProductID string
 
-	// Quantity and Price are as they came, such as "2" and "19.99"; see
+	// Quantity and Price are texts as they arrived, such as "2" and "19.99"; see
 	// [ParseMoney].
 	Quantity, Price, Currency string
 }
@@ -260,26 +261,26 @@ type ReceivedProduct struct {
 	CatalogID, ProductID string
 }
 
-// SystemNotice tells that a customer has another number or another identity.
+// SystemNotice says that a customer has a new number or a new identity.
 type SystemNotice struct {
-	// Type is "user_changed_number", "user_changed_user_id",
-	// "customer_identity_changed" or a name to come.
+	// Type is "user_changed_number", "user_changed_user_id" or
+	// "customer_identity_changed". The set is open.
 	Type string
 
 	// New is the contact from now on; [MessageEvent.From] is the old one.
 	New Contact
 
-	// Identity is the hash of the new identity, if one came.
+	// Identity is the hash of the new identity; empty if absent.
 	Identity string
 }
 
-// CallPermission is a customer's answer to being asked for calls.
+// CallPermission is a customer's answer to a request to call them.
 type CallPermission struct {
 	// Response is "accept" or "reject".
 	Response string
 
-	// Permanent is set when the permission has no end; otherwise Expires tells
-	// it.
+	// Permanent is set if the permission has no end; otherwise it ends at
+	// Expires.
 	Permanent bool
 	Expires   time.Time
 

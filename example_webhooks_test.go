@@ -77,8 +77,18 @@ func ExampleRetryLater() {
 	// 503 30
 }
 
-// Straight from Meta: the app secret signs what is posted, and the verify token
-// answers the GET with which Meta checks the address.
+// A handler with a bad option answers every request with 500. Err says so at the
+// start of the program.
+func ExampleWebhookHandler_Err() {
+	unset := "" // os.Getenv("WEBHOOK_SECRET") of a variable that is not set
+	handler := chatapi.NewWebhookHandler(func(ctx context.Context, e chatapi.Event) error { return nil }, chatapi.WebhookSecret(unset))
+	fmt.Println(handler.Err())
+	// Output:
+	// chatapi: WebhookHandler: WebhookSecret is empty; check that the variable with its value is set
+}
+
+// Meta delivers directly: it signs each POST with the app secret, and checks the
+// address with a GET that holds the verify token.
 func ExampleWebhookMetaSignature() {
 	handler := chatapi.NewWebhookHandler(func(ctx context.Context, e chatapi.Event) error {
 		fmt.Println(e.Key())

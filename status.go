@@ -1,15 +1,11 @@
 package chatapi
 
-import (
-	"github.com/chatapi-go/chatapi/internal/wire"
-)
-
-// Advance returns the state of a message after next was reported, given the
-// state s that was known before; start with the empty Status. Statuses arrive
-// in any order and several times, and the result is the same for every order:
-// sent, failed, delivered, read, played, deleted, of which the later one stays.
-// A message that was delivered did not fail, so a failure counts only before
-// delivery. A state that this version does not know replaces no known one.
+// Advance returns the newer of two states of one message: the known state s and
+// the reported state next. Start with the empty Status. Statuses arrive in any
+// order and several times; the result is the same for every order. The states
+// come in this order: sent, failed, delivered, read, played, deleted. A failure
+// stands before delivery, because a message that was delivered did not fail. A
+// state that this version does not know replaces only the empty Status.
 func (s Status) Advance(next Status) Status {
 	if s == "" || next.rank() > s.rank() {
 		return next
@@ -17,7 +13,7 @@ func (s Status) Advance(next Status) Status {
 	return s
 }
 
-// rank is a state's place in the life of a message; 0 if unknown.
+// rank returns a state's place in the order of Advance; 0 if it is unknown.
 func (s Status) rank() int {
 	switch s {
 	case StatusSent:
@@ -36,39 +32,5 @@ func (s Status) rank() int {
 	return 0
 }
 
-// statusViewed is what the service called "read" before 2024.
+// statusViewed is the service's word for StatusRead before 2024.
 const statusViewed Status = "viewed"
-
-func statusError(v wire.Value) (e StatusError, ok bool) {
-	if !v.IsObject() {
-		text, err := v.Text()
-		if err != nil || text == "" {
-			return StatusError{}, false
-		}
-		if code, isNumber := v.Int(); isNumber {
-			return classified(StatusError{Code: int(code)}), true
-		}
-		return classified(StatusError{Title: text}), true
-	}
-	for members := v.Object(); members.Next(); {
-		switch string(members.Name) {
-		case "code", "error_code":
-			if code, ok := members.Value.Int(); ok && e.Code == 0 {
-				e.Code = int(code)
-			}
-		case "title":
-			e.Title, _ = members.Value.Text()
-		case "message":
-			if text, _ := members.Value.Text(); e.Title == "" {
-				e.Title = text
-			}
-		case "details":
-			e.Details, _ = members.Value.Text()
-		case "error_data":
-			if text, _ := members.Value.Get("details").Text(); text != "" {
-				e.Details = text
-			}
-		}
-	}
-	return classified(e), true
-}

@@ -33,8 +33,8 @@ func TestStatusAdvance(t *testing.T) {
 	}
 }
 
-// Whatever the order and however often they come, the end is the same, and no
-// step lowers it.
+// The last state is the same for every order and number of statuses, and no step
+// goes back.
 func TestStatusAdvanceAnyOrder(t *testing.T) {
 	all := []chatapi.Status{"sent", "delivered", "read", "played", "failed", "deleted"}
 	random := rand.New(rand.NewPCG(1, 2))

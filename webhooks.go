@@ -16,91 +16,104 @@ import (
 	"time"
 )
 
-// Delivery is one webhook request: its body and what was read from it.
+// WebhookHandler is an http.Handler that receives webhooks. Serve it at the
+// address that was given to [WebhooksService.Add]. Make one with
+// [NewWebhookHandler] or [NewDeliveryHandler], and check [WebhookHandler.Err]
+// once at the start. It is safe for concurrent use.
+//
+// It answers only after the function that it was made with has returned. So an
+// event that the function did not keep is delivered again:
+//
+//	200  the function returned nil, or an error that is [ErrOutcomeUnknown]:
+//	     a redelivery would send again
+//	400  the body is not one JSON object
+//	403  the handler has no secret, the request has no secret or a wrong one,
+//	     the signature is wrong, or the body names another channel
+//	405  the method is not POST
+//	413  the body is larger than [WebhookMaxBody]
+//	415  the content is compressed, or its type is that of a form, a page or a
+//	     file
+//	500  the function returned another error or panicked, or the handler was
+//	     made with a bad option (see [WebhookHandler.Err]); the service delivers
+//	     again
+//	503  the function returned [RetryLater]
+//
+// An element that cannot be read does not fail a delivery: the function gets
+// the other elements, [WebhookErrors] gets the [*ParseError], the answer is 200.
+//
+// The service signs nothing (contract, "Delivery rules"), so the address itself
+// has to be secret. The handler compares three parts of a request with
+// [WebhookSecret] in constant time: the last path segment, the query parameter
+// "secret", and the header X-Webhook-Secret. Without a secret it refuses every
+// request. Meta and 360dialog do sign: see [WebhookMetaSignature] and
+// [WebhookDialog360Signature].
+//
+// The handler sets no time limit for reading a request. Serve it with an
+// http.Server that has ReadHeaderTimeout and ReadTimeout, so that slow senders
+// cannot hold connections.
+//
+// The same event may be delivered twice, in any order, and several deliveries
+// may run at once. Deduplicate by channel and [Event.Key].
+type WebhookHandler struct {
+	handle func(context.Context, *Delivery) error
+	webhookConfig
+}
+
+// Delivery is one webhook request: its body and the events in it.
 type Delivery struct {
 	// Channel is the channel of the address if the handler has
-	// [WebhookChannel] or [WebhookSecrets], else the one that the body names;
-	// empty if there is neither.
+	// [WebhookChannel] or [WebhookSecrets], else the one that the body names.
+	// It is empty if neither names a channel.
 	Channel ChannelID
 
 	// Body is the request's body as it arrived. Do not change it: the events
 	// refer to its bytes.
 	Body []byte
 
-	// Events and Err are what [ParseWebhook] returns for the body.
+	// Events and Err are the results of [ParseWebhook] for the body.
 	Events []Event
 	Err    error
 
-	// Received is when the request arrived.
+	// Received is the time at which the request arrived.
 	Received time.Time
 }
 
-// WebhookHandler receives webhooks: an http.Handler for the address that was
-// given to [WebhooksService.Add]. Make one with [NewWebhookHandler] or
-// [NewDeliveryHandler]. It is safe for concurrent use.
-//
-// It answers after the event is safe, that is, after the function it was made
-// with has returned:
-//
-//	200  the function returned nil, or an error that is [ErrOutcomeUnknown]:
-//	     a redelivery would send again
-//	500  it returned another error or panicked; the service delivers again
-//	503  it returned [RetryLater]
-//	400  the body is not one JSON object
-//	403  no secret, a wrong one, a wrong signature, or a body that names
-//	     another channel
-//	405  the method is not POST
-//	413  the body is larger than [WebhookMaxBody]
-//	415  the content is compressed, or a form, a page or a file by its type
-//
-// Single elements that cannot be read do not fail a delivery: their siblings
-// are handled, the [*ParseError] goes to [WebhookErrors], the answer is 200.
-//
-// The service signs nothing (contract, "Delivery rules"), so the address itself
-// has to be secret: its last path segment, its query parameter "secret", or the
-// header X-Webhook-Secret is compared with [WebhookSecret] in constant time.
-// Without a secret every request is refused. Meta and 360dialog do sign: see
-// [WebhookMetaSignature] and [WebhookDialog360Signature].
-//
-// A sender may be slow. Serve with an http.Server that has ReadHeaderTimeout and
-// ReadTimeout; what arrived is bounded by [WebhookMaxBody] anyway.
-//
-// Deliveries come doubled and in any order, and several at once. Deduplicate by
-// channel and [Event.Key].
-type WebhookHandler struct {
-	handle func(context.Context, *Delivery) error
-	webhookConfig
-}
-
-// WebhookOption changes a [WebhookHandler].
+// WebhookOption configures a [WebhookHandler]. A bad value is not ignored: the
+// handler then answers every request with 500, and [WebhookHandler.Err] says
+// what is wrong.
 type WebhookOption func(*webhookConfig)
 
 type webhookConfig struct {
 	secrets         [][sha256.Size]byte
-	secretsOf       func(context.Context, ChannelID) []string
-	channelOf       func(*http.Request) ChannelID
-	signed          bool // one of the signers has to agree
-	signers         []signer
+	lookupSecrets   func(context.Context, ChannelID) []string
+	lookupChannel   func(*http.Request) ChannelID
+	signers         []signer // if there are any, a request needs the signature of one
 	verifyTokens    [][sha256.Size]byte
 	unauthenticated bool
 	maxBody         int64
 	timeout         time.Duration
-	report          func(context.Context, error)
+	onError         func(context.Context, error)
+	err             *Error // of the first bad option
 }
 
 const (
+	webhookOp = "WebhookHandler" // Error.Op of what the handler refuses
+
 	defaultWebhookBody    = 4 << 20
 	defaultWebhookTimeout = 15 * time.Second
 )
 
 // NewWebhookHandler returns a handler that calls handle for one event at a
-// time, in the order of the body. The first error ends the delivery, so that
-// the service delivers all of it again, with the events that were handled
-// already; but after an error that is [ErrOutcomeUnknown] the next event is
-// handled as if there had been none.
+// time, in the order of the body. If handle returns an error, the remaining
+// events are not handled, and the service delivers the whole body again, with
+// the events that were handled already. An error that is [ErrOutcomeUnknown] is
+// only reported, and the next event follows.
 //
 // The context that handle gets does not end when the sender hangs up. It ends
 // after [WebhookTimeout].
+//
+// If handle is nil or an option has a bad value, the handler answers every
+// request with 500 and reports why; [WebhookHandler.Err] returns the same error.
 func NewWebhookHandler(handle EventHandler, opts ...WebhookOption) *WebhookHandler {
 	h := newWebhookHandler(opts)
 	if handle == nil {
@@ -112,7 +125,7 @@ func NewWebhookHandler(handle EventHandler, opts ...WebhookOption) *WebhookHandl
 				return fmt.Errorf("chatapi: webhook: no time left for the remaining events: %w", err)
 			}
 			if err := handle(ctx, e); errors.Is(err, ErrOutcomeUnknown) {
-				h.reported(ctx, err)
+				h.report(ctx, err)
 			} else if err != nil {
 				return err
 			}
@@ -122,13 +135,15 @@ func NewWebhookHandler(handle EventHandler, opts ...WebhookOption) *WebhookHandl
 	return h
 }
 
-// NewDeliveryHandler returns a handler that calls handle once per request,
-// with everything that arrived. That is the place to store a delivery before it
-// is answered. A body that is not one JSON object is handed over too, with
-// [Delivery.Err] set and no events, so that it can be kept; its sender is told
-// 400 even if handle returns nil.
+// NewDeliveryHandler returns a handler that calls handle once per request, with
+// the whole [Delivery]. Use it to store a delivery before the request is
+// answered. A body that is not one JSON object is handed over too, with
+// [Delivery.Err] set and no events; its sender gets 400 even if handle returns
+// nil.
 //
-// The context and the meaning of the error are those of [WebhookHandler].
+// The context and the error of handle mean the same as in [NewWebhookHandler].
+// If handle is nil or an option has a bad value, the handler answers every
+// request with 500 and reports why; [WebhookHandler.Err] returns the same error.
 func NewDeliveryHandler(handle func(ctx context.Context, d *Delivery) error, opts ...WebhookOption) *WebhookHandler {
 	h := newWebhookHandler(opts)
 	h.handle = handle
@@ -145,40 +160,88 @@ func newWebhookHandler(opts []WebhookOption) *WebhookHandler {
 	return h
 }
 
-// WebhookMaxBody bounds a request's body in bytes; the default is 4 MiB. Real
-// bodies have a few kilobytes, and Meta's own limit is about 3 MB (contract of
-// raw webhooks; second hand).
+// Err returns why the handler answers every request with 500: its function is
+// nil, or an option has a bad value. It returns nil if the handler works. The
+// error is an [*Error] of kind [ErrInvalid] whose Field names the option; of
+// several bad options it is the first. Check it once, before serving.
+func (h *WebhookHandler) Err() error {
+	switch {
+	case h != nil && h.err != nil:
+		return h.err
+	case h == nil || h.handle == nil:
+		return badWebhookOption("handle", "is nil", "give NewWebhookHandler or NewDeliveryHandler a function")
+	}
+	return nil
+}
+
+// refuse keeps the error of a bad option, unless an earlier option was bad.
+func (c *webhookConfig) refuse(option, problem, advice string) {
+	if c.err == nil {
+		c.err = badWebhookOption(option, problem, advice)
+	}
+}
+
+// refuseNil keeps the error of an option that got no function.
+func (c *webhookConfig) refuseNil(option string) {
+	c.refuse(option, "is nil", "give the option a function, or leave it out")
+}
+
+func badWebhookOption(option, problem, advice string) *Error {
+	e := invalid(option, problem).in(webhookOp, "")
+	e.Sentence = "The webhook handler refuses every request, because " + option + " " + ended(problem)
+	e.Advice = advice
+	return e
+}
+
+// WebhookMaxBody limits a request's body to that many bytes; a larger one is
+// answered with 413. The default is 4 MiB. Real bodies have a few kilobytes, and
+// Meta's own limit is about 3 MB (contract of raw webhooks; second hand). 0 or
+// less is an error of the handler, see [WebhookHandler.Err].
 func WebhookMaxBody(bytes int64) WebhookOption {
 	return func(c *webhookConfig) {
-		if bytes > 0 {
-			c.maxBody = bytes
+		if bytes <= 0 {
+			c.refuse("WebhookMaxBody", "must be more than 0 bytes", "leave the option out for the default of 4 MiB")
+			return
 		}
+		c.maxBody = bytes
 	}
 }
 
-// WebhookTimeout bounds how long one delivery may be worked on; the default is
-// 15 seconds. It ends the context, not the function.
+// WebhookTimeout limits the time for one delivery; the default is 15 seconds.
+// When it is over, the context that the function got ends; the function itself
+// is not stopped. 0 or less is an error of the handler, see
+// [WebhookHandler.Err].
 func WebhookTimeout(d time.Duration) WebhookOption {
 	return func(c *webhookConfig) {
-		if d > 0 {
-			c.timeout = d
+		if d <= 0 {
+			c.refuse("WebhookTimeout", "must be more than 0", "leave the option out for the default of 15 seconds")
+			return
 		}
+		c.timeout = d
 	}
 }
 
-// WebhookErrors is told about everything that went wrong: refused requests,
-// unreadable bodies and elements, the errors and panics of the function. The
-// errors that this package makes hold no secret and nothing of the body but in
-// [ElementError.Raw]. By default they are logged as warnings with
-// slog.Default.
+// WebhookErrors calls report for every error: refused requests, unreadable
+// bodies and elements, and the errors and panics of the handler's function.
+// Errors that this package makes hold no secret, and nothing of the body except
+// in [ElementError.Raw]. Without the option, errors are logged as warnings with
+// slog.Default. The calls may run at the same time. A nil function is an error
+// of the handler, see [WebhookHandler.Err].
 func WebhookErrors(report func(ctx context.Context, err error)) WebhookOption {
-	return func(c *webhookConfig) { c.report = report }
+	return func(c *webhookConfig) {
+		if report == nil {
+			c.refuseNil("WebhookErrors")
+			return
+		}
+		c.onError = report
+	}
 }
 
-// RetryLater returns an error for which a [WebhookHandler] answers 503 with
-// that Retry-After (in whole seconds, at least one): nothing is wrong, but not
-// now. The cause may be nil; one that is [ErrOutcomeUnknown] is answered 200
-// all the same.
+// RetryLater returns an error for which a [WebhookHandler] answers 503 with a
+// Retry-After header: after in whole seconds, rounded up, at least one. Use it
+// when the event cannot be handled now although nothing is wrong with it. The
+// cause may be nil. If the cause is [ErrOutcomeUnknown], the answer is 200 all
+// the same.
 func RetryLater(after time.Duration, cause error) error { return &retryLater{after, cause} }
 
 type retryLater struct {
@@ -195,12 +258,12 @@ func (e *retryLater) Error() string {
 
 func (e *retryLater) Unwrap() error { return e.cause }
 
-// ServeHTTP answers one webhook request.
+// ServeHTTP answers one webhook request; see [WebhookHandler] for the answers.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	status, text := http.StatusInternalServerError, ""
 	defer func() {
-		if v := recover(); v != nil { // of an option's function
-			h.reported(r.Context(), panicked(v))
+		if v := recover(); v != nil { // a function of an option panicked
+			h.report(r.Context(), panicError(v))
 			status = http.StatusInternalServerError
 		}
 		if status != http.StatusOK {
@@ -217,24 +280,21 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	var err error
-	if h != nil && r.Method == http.MethodGet && len(h.verifyTokens) > 0 {
+	switch err = h.Err(); {
+	case err != nil: // the status is 500
+	case r.Method == http.MethodGet && len(h.verifyTokens) > 0:
 		status, text, err = h.challenge(r)
-	} else {
+	default:
 		status, err = h.serve(w, r)
 	}
 	if err != nil {
-		h.reported(r.Context(), err)
+		h.report(r.Context(), err)
 	}
 }
 
-// serve returns the answer's status, and what is left to report.
+// serve returns the status of the answer, and the error to report.
 func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, error) {
 	received := time.Now()
-	if h == nil || h.handle == nil {
-		e := invalid("handle", "is nil")
-		e.Op = "WebhookHandler"
-		return http.StatusInternalServerError, e
-	}
 	if r.Method != http.MethodPost {
 		allow := http.MethodPost
 		if len(h.verifyTokens) > 0 {
@@ -243,31 +303,26 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 		w.Header().Set("Allow", allow)
 		return http.StatusMethodNotAllowed, nil
 	}
-	channel, err := h.authorize(r)
-	if err != nil {
-		return http.StatusForbidden, err
+	channel, refusal := h.authorize(r)
+	if refusal != nil {
+		return http.StatusForbidden, refusal.in(webhookOp, channel)
 	}
-	if err := checkContent(r.Header); err != nil {
-		return http.StatusUnsupportedMediaType, err
+	if refusal := checkContent(r.Header); refusal != nil {
+		return http.StatusUnsupportedMediaType, refusal.in(webhookOp, channel)
 	}
-	body, status, err := h.read(w, r)
-	if err != nil {
-		return status, err
+	body, status, refusal := h.readBody(w, r)
+	if refusal != nil {
+		return status, refusal.in(webhookOp, channel)
 	}
-	if err := h.verify(r, channel, body); err != nil {
-		return http.StatusForbidden, err
+	if refusal := h.verify(r, body); refusal != nil {
+		return http.StatusForbidden, refusal.in(webhookOp, channel)
 	}
-	read := readWebhook(body)
-	channel = cmp.Or(channel, read.channel) // and another one is refused
-	for _, named := range [...]ChannelID{read.channel, read.other} {
-		if named != "" && !sameChannel(channel, named) {
-			return http.StatusForbidden, &Error{Op: "WebhookHandler", Channel: channel, Kind: ErrWrongChannel, Retry: RetryNo,
-				Reason:   "the body names channel " + clip(string(named), 64),
-				Sentence: fmt.Sprintf("A webhook for channel %s came in as one of channel %s.", clip(string(named), 64), channel),
-				Advice:   "check which addresses the channels have; if they are right, someone is guessing"}
-		}
+	parsed := readWebhook(body)
+	channel = cmp.Or(channel, parsed.channel)
+	if refusal := checkNamed(channel, parsed.channel, parsed.other); refusal != nil {
+		return http.StatusForbidden, refusal.in(webhookOp, channel)
 	}
-	d := &Delivery{Channel: channel, Body: body, Events: read.events, Err: read.err, Received: received}
+	d := &Delivery{Channel: channel, Body: body, Events: parsed.events, Err: parsed.err, Received: received}
 	for _, e := range d.Events {
 		info := e.Info()
 		info.Channel, info.Received = d.Channel, received
@@ -275,19 +330,19 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 	return h.deliver(w, r, d)
 }
 
-// deliver calls the function and turns what it returns into an answer.
+// deliver calls the handler's function and turns its error into an answer.
 func (h *WebhookHandler) deliver(w http.ResponseWriter, r *http.Request, d *Delivery) (int, error) {
-	// The sender's hanging up must not cut a send of the function in two.
+	// A sender that hangs up must not interrupt a send of the function.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.timeout)
 	defer cancel()
 	accepted := http.StatusOK
 	if d.Err != nil {
-		h.reported(ctx, d.Err)
+		h.report(ctx, d.Err)
 		if _, elementsOnly := d.Err.(*ParseError); !elementsOnly {
 			accepted = http.StatusBadRequest
 		}
 	}
-	err := h.contained(ctx, d)
+	err := h.callHandle(ctx, d)
 	later, waiting := errors.AsType[*retryLater](err)
 	switch {
 	case err == nil, errors.Is(err, ErrOutcomeUnknown):
@@ -300,45 +355,45 @@ func (h *WebhookHandler) deliver(w http.ResponseWriter, r *http.Request, d *Deli
 	return http.StatusInternalServerError, err
 }
 
-// contained calls the function; a panic of it is an error.
-func (h *WebhookHandler) contained(ctx context.Context, d *Delivery) (err error) {
+// callHandle calls the handler's function and returns its panic as an error.
+func (h *WebhookHandler) callHandle(ctx context.Context, d *Delivery) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
-			err = panicked(v)
+			err = panicError(v)
 		}
 	}()
 	return h.handle(ctx, d)
 }
 
-func panicked(v any) error {
+func panicError(v any) error {
 	if err, ok := v.(error); ok {
 		return fmt.Errorf("chatapi: webhook: the handler panicked: %w\n%s", err, debug.Stack())
 	}
 	return fmt.Errorf("chatapi: webhook: the handler panicked: %v\n%s", v, debug.Stack())
 }
 
-// reported hands an error to the user's function, whose own panic must not
-// change the answer.
-func (h *WebhookHandler) reported(ctx context.Context, err error) {
+// report calls the function of WebhookErrors. A panic of that function must not
+// change the answer, so it is logged.
+func (h *WebhookHandler) report(ctx context.Context, err error) {
 	ctx = context.WithoutCancel(ctx)
-	if h == nil || h.report == nil {
+	if h == nil || h.onError == nil {
 		slog.WarnContext(ctx, "chatapi webhook", slog.Any("error", err))
 		return
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			slog.WarnContext(ctx, "chatapi webhook", slog.Any("error", panicked(v)), slog.Any("reporting", err))
+			slog.WarnContext(ctx, "chatapi webhook", slog.Any("error", panicError(v)), slog.Any("reporting", err))
 		}
 	}()
-	h.report(ctx, err)
+	h.onError(ctx, err)
 }
 
-// checkContent refuses what is not plain JSON. A compressed body could be a
-// gigabyte of zeros, and no sender compresses. Relays and queues that send a
-// body again often call it text or bytes, so that is let through: whether it is
-// JSON is seen when it is read.
-func checkContent(header http.Header) error {
-	e := &Error{Op: "WebhookHandler", Kind: ErrInvalid, Retry: RetryNo, Sentence: "A webhook request of an unexpected kind was refused."}
+// checkContent refuses a request that is not plain JSON by its header. A
+// compressed body could be a gigabyte of zeros, and no sender compresses. Relays
+// and queues that send a body again often call it text or bytes, so these types
+// are accepted; reading the body shows whether it is JSON.
+func checkContent(header http.Header) *Error {
+	e := &Error{Kind: ErrInvalid, Retry: RetryNo, Sentence: "A webhook request of an unexpected kind was refused."}
 	if coding := strings.ToLower(strings.TrimSpace(header.Get("Content-Encoding"))); coding != "" && coding != "identity" {
 		e.Field, e.Reason = "Content-Encoding", "is "+clip(coding, 40)+"; a webhook is not compressed"
 		return e
@@ -353,15 +408,18 @@ func checkContent(header http.Header) error {
 	return e
 }
 
-// read returns the body, or the status to refuse it with.
-func (h *WebhookHandler) read(w http.ResponseWriter, r *http.Request) ([]byte, int, error) {
+// readBody returns the body, or the status of the answer and why the body is
+// refused.
+func (h *WebhookHandler) readBody(w http.ResponseWriter, r *http.Request) ([]byte, int, *Error) {
 	if r.Body == nil {
 		return nil, 0, nil
 	}
-	if r.ContentLength > h.maxBody { // nothing is read, and a sender that waits for "100 Continue" sends nothing
+	// Refused before reading: a sender that waits for "100 Continue" then sends
+	// no body at all.
+	if r.ContentLength > h.maxBody {
 		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
 	}
-	const usual = 64 << 10 // what is set aside on the sender's word alone
+	const usual = 64 << 10 // the most memory that a Content-Length alone gets
 	buffer := bytes.NewBuffer(make([]byte, 0, max(0, min(r.ContentLength, usual))+bytes.MinRead))
 	_, err := buffer.ReadFrom(http.MaxBytesReader(w, r.Body, h.maxBody))
 	_, over := errors.AsType[*http.MaxBytesError](err)
@@ -369,14 +427,14 @@ func (h *WebhookHandler) read(w http.ResponseWriter, r *http.Request) ([]byte, i
 	case over:
 		return nil, http.StatusRequestEntityTooLarge, h.tooLarge()
 	case err != nil:
-		return nil, http.StatusBadRequest, &Error{Op: "WebhookHandler", Kind: ErrInvalid, Field: "body", Retry: RetryBackoff,
+		return nil, http.StatusBadRequest, &Error{Kind: ErrInvalid, Field: "body", Retry: RetryBackoff,
 			Reason: "was cut off: " + clip(err.Error(), 200), Sentence: "A webhook request was cut off on its way.", cause: err}
 	}
 	return buffer.Bytes(), 0, nil
 }
 
-func (h *WebhookHandler) tooLarge() error {
-	return &Error{Op: "WebhookHandler", Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
+func (h *WebhookHandler) tooLarge() *Error {
+	return &Error{Kind: ErrTooLarge, Field: "body", Retry: RetryNo,
 		Reason:   "is larger than " + strconv.FormatInt(h.maxBody, 10) + " bytes",
 		Sentence: "A webhook request was refused because it is too large.",
 		Advice:   "allow more with WebhookMaxBody if it was a real one"}

@@ -14,32 +14,34 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// maxWebhooks is how many addresses a channel takes (contract, "Limits";
-// documented).
+// maxWebhooks is the number of addresses that a channel can have (contract,
+// "Limits"; documented).
 const maxWebhooks = 5
 
-// WebhooksService reads and changes the list of addresses that a channel's
-// events are delivered to; see [Client.Webhooks]. Every address of the list
+// WebhooksService reads and changes the list of addresses to which the service
+// delivers a channel's events; see [Client.Webhooks]. Every address of the list
 // gets every event.
 //
-// The service only replaces the whole list, which other consumers share, the
-// vendor's own inbox among them. Add, Remove and Enable therefore read it,
-// change it and write it back; an address that they do not know is written as
-// it was. Add and Remove then read it once more and start over if another
-// program's change took theirs away. That is not atomic all the same: a program
-// that read the list before and writes it after that last look undoes the
-// change, so add again at each start, as [Client.Connect] does. All calls may be
-// repeated without harm and are retried. Errors are [*Error]; none of them
-// quotes an address, because addresses hold secrets. Safe for concurrent use.
+// Other consumers share the list, the vendor's own inbox among them, and the
+// service can only replace the whole list. So Add, Remove and Enable read the
+// list, change it and write it back; they keep every other address as it was. Add
+// and Remove then read the list again, and start over if another program has
+// undone their change. That is still not atomic: a program that read the list
+// before and writes it after this check undoes the change. So add the address
+// again at each start, as [Client.Connect] does.
+//
+// All calls can be repeated without harm and are retried. Errors are [*Error];
+// they do not quote addresses, because addresses hold secrets. Safe for
+// concurrent use.
 type WebhooksService struct{ service }
 
 // WebhookInfo is one address of the list.
 type WebhookInfo struct {
 	URL string
 
-	// Status is what the service says of the address, such as "disabled" after
-	// too many failed deliveries; empty if it said nothing. The set is open
-	// and not documented.
+	// Status is the service's word about the address, such as "disabled" after
+	// too many failed deliveries; empty if absent. The set is open and not
+	// documented.
 	Status string
 }
 
@@ -47,7 +49,8 @@ type WebhookInfo struct {
 // [WebhooksService.Enable] starts it again.
 func (w WebhookInfo) Disabled() bool { return strings.EqualFold(w.Status, "disabled") }
 
-// LogValue is the host and the status: path and query often hold a secret.
+// LogValue returns the host and the status for a log, without the path and the
+// query, which often hold a secret.
 func (w WebhookInfo) LogValue() slog.Value {
 	host := ""
 	if u, err := url.Parse(strings.TrimSpace(w.URL)); err == nil {
@@ -56,7 +59,9 @@ func (w WebhookInfo) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("host", host), slog.String("status", w.Status))
 }
 
-// List returns the channel's addresses as the service has them, at most five.
+// List returns the channel's addresses in the service's order, at most five. The
+// error is [ErrUnavailable] if the service's reply is not readable. The call is
+// retried.
 func (s WebhooksService) List(ctx context.Context) ([]WebhookInfo, error) {
 	return s.list(ctx, "Webhooks.List")
 }
@@ -71,7 +76,7 @@ func (s WebhooksService) list(ctx context.Context, op string) ([]WebhookInfo, er
 	}
 	list, err := readWebhookList(wire.Root(reply.URLs))
 	if err != nil {
-		// Guessing "none" here would make Add delete the others.
+		// An empty list here would make Add delete the other addresses.
 		return nil, s.refuse(op, &Error{Kind: ErrUnavailable, Retry: RetryNo,
 			Reason:   "the list of webhook addresses is not readable: " + err.Error(),
 			Sentence: "The service's list of webhook addresses could not be read.",
@@ -81,16 +86,18 @@ func (s WebhooksService) list(ctx context.Context, op string) ([]WebhookInfo, er
 	return list, nil
 }
 
-// Add makes sure that the channel delivers to address, beside those that it
-// delivers to already. An address that is there stays as it is; one that is
-// there but disabled is enabled. Addresses are compared without spaces around
-// them, one trailing slash and the case of scheme and host.
+// Add adds address to the list. If it is in the list, the list stays as it is,
+// but a disabled address is enabled again. Two addresses are the same if they
+// differ only in spaces around them, in a trailing slash, or in the case of
+// scheme and host.
 //
-// The address must be https (http only on loopback), else the error is
-// [ErrInvalid]; so it is when the list is full with five others.
+// The error is [ErrInvalid] if the address is not https (http is allowed on
+// loopback only) or the list is full with five other addresses, and
+// [ErrUnavailable] if other programs undo the change five times. The calls are
+// retried.
 func (s WebhooksService) Add(ctx context.Context, address string) error {
 	const op = "Webhooks.Add"
-	address, err := s.checked(op, address)
+	address, err := s.checkAddress(op, address)
 	if err != nil {
 		return err
 	}
@@ -100,14 +107,17 @@ func (s WebhooksService) Add(ctx context.Context, address string) error {
 		if i < 0 {
 			list = append(list, WebhookInfo{URL: address})
 		}
-		todo := i < 0 || list[i].Disabled() && !written // the status may lag behind
+		// After writing, the address may be reported as disabled for a while.
+		changed := i < 0 || list[i].Disabled() && !written
 		written = true
-		return list, todo
+		return list, changed
 	})
 }
 
-// Remove stops delivery to address and leaves the others as they are. It
-// changes nothing if the address is not in the list.
+// Remove removes address from the list and keeps the others as they are. It
+// changes nothing if the address is not in the list. The error is
+// [ErrUnavailable] if other programs undo the change five times. The calls are
+// retried.
 func (s WebhooksService) Remove(ctx context.Context, address string) error {
 	return s.change(ctx, "Webhooks.Remove", func(list []WebhookInfo) ([]WebhookInfo, bool) {
 		kept := slices.DeleteFunc(slices.Clone(list), func(w WebhookInfo) bool { return sameWebhook(w.URL, address) })
@@ -115,12 +125,12 @@ func (s WebhooksService) Remove(ctx context.Context, address string) error {
 	})
 }
 
-// changeTries is how often a change is written that others undo.
+// changeTries is how often a change is written if others undo it.
 const changeTries = 5
 
-// change reads the list and writes what edit makes of it, until edit finds
-// nothing to do in a list that was read again: what another program wrote in
-// between is seen and kept. One Client makes one change at a time.
+// change reads the list, and writes the result of edit while edit returns true.
+// Each round reads the list again, so that it sees and keeps the changes of other
+// programs. One Client makes one change at a time.
 func (s WebhooksService) change(ctx context.Context, op string, edit func([]WebhookInfo) ([]WebhookInfo, bool)) error {
 	if client := s.client; client != nil && client.webhookLock != nil && ctx != nil {
 		select {
@@ -136,9 +146,9 @@ func (s WebhooksService) change(ctx context.Context, op string, edit func([]Webh
 		if err != nil {
 			return err
 		}
-		list, todo := edit(list)
+		list, changed := edit(list)
 		switch {
-		case !todo:
+		case !changed:
 			return nil
 		case len(list) == 0:
 			err = s.clear(ctx, op)
@@ -155,9 +165,12 @@ func (s WebhooksService) change(ctx context.Context, op string, edit func([]Webh
 		Advice:   "find out which other program writes the list, and change it from one place"})
 }
 
-// Set makes addresses the whole list. Every other consumer is cut off, the
-// vendor's inbox included: use Add and Remove where the list is shared. One to
-// five addresses; [WebhooksService.Clear] sets none.
+// Set replaces the whole list by one to five addresses. All other consumers get
+// no more events, the vendor's inbox included: use Add and Remove if others share
+// the list. [WebhooksService.Clear] empties it. The error is [ErrInvalid] if an
+// address is not https (http is allowed on loopback only) or there are more than
+// five, and [ErrRefused] if the service does not take the list. The call is
+// retried.
 func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
 	const op = "Webhooks.Set"
 	if len(addresses) == 0 {
@@ -165,7 +178,7 @@ func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
 	}
 	var list []WebhookInfo
 	for _, given := range addresses {
-		address, err := s.checked(op, given)
+		address, err := s.checkAddress(op, given)
 		if err != nil {
 			return err
 		}
@@ -176,8 +189,8 @@ func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
 	return s.write(ctx, op, list)
 }
 
-// Clear empties the list. Every consumer is cut off, the vendor's inbox
-// included.
+// Clear empties the list. All consumers get no more events, the vendor's inbox
+// included. The call is retried.
 func (s WebhooksService) Clear(ctx context.Context) error {
 	return s.clear(ctx, "Webhooks.Clear")
 }
@@ -186,9 +199,9 @@ func (s WebhooksService) clear(ctx context.Context, op string) error {
 	return s.post(ctx, op, "settings", "")
 }
 
-// Enable writes the list back as it is, which makes the service deliver again
-// to the addresses that it has disabled (contract, "Webhooks and settings").
-// It does nothing when the list is empty.
+// Enable reads the list and writes it back unchanged, which makes the service
+// deliver again to the addresses that it has disabled (contract, "Webhooks and
+// settings"). It writes nothing if the list is empty. The calls are retried.
 func (s WebhooksService) Enable(ctx context.Context) error {
 	const op = "Webhooks.Enable"
 	list, err := s.list(ctx, op)
@@ -198,8 +211,9 @@ func (s WebhooksService) Enable(ctx context.Context) error {
 	return s.write(ctx, op, list)
 }
 
-// checked returns the address as it is written, or why it cannot be.
-func (s WebhooksService) checked(op, address string) (string, error) {
+// checkAddress returns the address without spaces around it, or the error that it
+// cannot be used.
+func (s WebhooksService) checkAddress(op, address string) (string, error) {
 	address = strings.TrimSpace(address)
 	u, err := url.Parse(address)
 	problem := ""
@@ -221,15 +235,15 @@ func (s WebhooksService) checked(op, address string) (string, error) {
 	return address, nil
 }
 
-// invalidAddress tells the operator of a channel form which of its addresses is
-// meant.
+// invalidAddress returns an error whose sentence calls the address a webhook
+// address, because a form for channels has other addresses too.
 func invalidAddress(problem string) *Error {
 	e := invalid("address", problem)
 	e.Sentence = "The webhook address " + ended(problem)
 	return e
 }
 
-// write makes list the whole list.
+// write replaces the service's list.
 func (s WebhooksService) write(ctx context.Context, op string, list []WebhookInfo) error {
 	if len(list) > maxWebhooks {
 		e := invalidAddress("is one too many: a channel takes at most 5")
@@ -243,9 +257,9 @@ func (s WebhooksService) write(ctx context.Context, op string, list []WebhookInf
 	return s.post(ctx, op, "webhook", urls...)
 }
 
-// post writes the list. "set" tells whether the call changed something
-// (contract, SetWebhookResponse), so false is a refusal only if the list is not
-// the wanted one afterwards.
+// post writes the list. In the reply, "set" says whether the call changed the
+// list (contract, SetWebhookResponse). So false is a refusal only if the list
+// does not hold the addresses afterwards.
 func (s WebhooksService) post(ctx context.Context, op, path string, urls ...string) error {
 	var reply struct {
 		Set     wire.Bool       `json:"set"`
@@ -262,7 +276,7 @@ func (s WebhooksService) post(ctx context.Context, op, path string, urls ...stri
 	if !reply.Set.Set || reply.Set.Value {
 		return nil
 	}
-	list, err := s.List(ctx)
+	list, err := s.list(ctx, op)
 	if err != nil {
 		return err
 	}
@@ -278,8 +292,8 @@ func (s WebhooksService) post(ctx context.Context, op, path string, urls ...stri
 	return nil
 }
 
-// readWebhookList reads the forms in which the service gives the list: an
-// array, one text, several in one text, null.
+// readWebhookList reads the forms in which the service writes the list: an array,
+// one address, several addresses in one text, or null.
 func readWebhookList(v wire.Value) ([]WebhookInfo, error) {
 	var list []WebhookInfo
 	add := func(address string) {
@@ -313,8 +327,8 @@ func readWebhookList(v wire.Value) ([]WebhookInfo, error) {
 	return list, nil
 }
 
-// splitWebhooks cuts comma-separated addresses apart. A comma inside an address
-// is not followed by a scheme.
+// splitWebhooks splits addresses at the commas between them: those that a scheme
+// follows. A comma inside an address stays.
 func splitWebhooks(text string) (addresses []string) {
 	for _, part := range strings.Split(text, ",") {
 		scheme, _, absolute := strings.Cut(strings.ToLower(strings.TrimSpace(part)), "://")
@@ -327,9 +341,9 @@ func splitWebhooks(text string) (addresses []string) {
 	return addresses
 }
 
-// setWebhookStatuses reads "webhookStatuses", whose form is not documented: an
-// array of {url, status} as the contract's sample has it, or an object with the
-// addresses as names.
+// setWebhookStatuses sets the statuses of the addresses in list from
+// "webhookStatuses", whose form is not documented: an array of {url, status} as
+// in the contract's sample, or an object with the addresses as names.
 func setWebhookStatuses(list []WebhookInfo, v wire.Value) {
 	set := func(address, status string) {
 		if i := indexWebhook(list, address); i >= 0 && address != "" {
@@ -354,8 +368,8 @@ func indexWebhook(list []WebhookInfo, address string) int {
 
 func sameWebhook(a, b string) bool { return trimWebhook(a) == trimWebhook(b) }
 
-// trimWebhook returns the address as it is compared: the case of scheme and host
-// means nothing.
+// trimWebhook returns the address in the form in which addresses are compared:
+// without a trailing slash, scheme and host in lower case.
 func trimWebhook(address string) string {
 	address = strings.TrimSuffix(strings.TrimSpace(address), "/")
 	scheme, rest, absolute := strings.Cut(address, "://")

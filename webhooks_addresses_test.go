@@ -20,7 +20,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// listServer answers GET /webhook with a fixed body and keeps what is written.
+// listServer answers GET /webhook with a fixed body and keeps the requests that
+// write a list.
 type listServer struct {
 	reply, set string
 	written    []string // "path body"
@@ -89,8 +90,8 @@ func TestWebhooksList(t *testing.T) {
 	assert.False(t, chatapi.WebhookInfo{}.Disabled())
 }
 
-// A list that cannot be read must not be taken for an empty one: writing it
-// back would cut the others off.
+// An unreadable list must not count as an empty one: writing it back would cut off
+// the other consumers.
 func TestWebhooksUnreadableList(t *testing.T) {
 	for _, reply := range []string{`{}`, `{"webhookUrl":5}`, `{"webhookUrl":{"a":1}}`, `{"webhookUrl":[{"href":"x"}]}`, `[]`, `<html>`, `{"error":"no"}`, ``} {
 		t.Run(reply, func(t *testing.T) {
@@ -159,8 +160,8 @@ func TestWebhooksChange(t *testing.T) {
 	}
 }
 
-// The status of an address may lag behind the list: it is enabled once, not until
-// the status says so.
+// After the list was written, an address may be reported as disabled for a while.
+// Add writes the list once and does not wait for the status.
 func TestWebhooksStatusLagsBehind(t *testing.T) {
 	const list = `{"webhookUrl":["` + hookA + `"],"webhookStatuses":[{"url":"` + hookA + `","status":"disabled"}]}`
 	server := &listServer{reply: list, set: `{"set":true}`} // which stays as it is
@@ -169,8 +170,8 @@ func TestWebhooksStatusLagsBehind(t *testing.T) {
 	assert.Equal(t, 2, server.reads)
 }
 
-// A service that says "set": false changed nothing, which is no refusal if there
-// was nothing to change.
+// "set": false means that the service changed nothing. This is not a refusal if
+// there was nothing to change.
 func TestWebhooksSetFalse(t *testing.T) {
 	for address, kind := range map[string]error{hookA: nil, hookA + "/": nil, hookB: chatapi.ErrRefused} {
 		server := &listServer{reply: `{"webhookUrl":"` + hookA + `"}`, set: `{"set":"false"}`}
@@ -231,7 +232,8 @@ func TestWebhooksRefused(t *testing.T) {
 	})
 }
 
-// sharedList is the service as several programs see it, each slow in its way.
+// sharedList is a list at the service that several programs change, with delays
+// between reading and writing.
 type sharedList struct {
 	mu    sync.Mutex
 	list  []string
@@ -293,7 +295,7 @@ func TestWebhooksChangedAtTheSameTime(t *testing.T) {
 			assert.ElementsMatch(t, []string{hookB, hookC, "https://x.example/1"}, server.list)
 		})
 	})
-	// Both read before either writes: the one that is overwritten sees it.
+	// Both read before either writes: the program whose change is lost notices it.
 	t.Run("by two programs", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server := &sharedList{list: []string{hookA}, pause: func() time.Duration { return time.Second }}

@@ -30,8 +30,7 @@ func TestWebhookSignatures(t *testing.T) {
 	d360Only := []chatapi.WebhookOption{chatapi.WebhookDialog360Signature("platform")}
 	either := []chatapi.WebhookOption{metaOnly[0], d360Only[0]}
 	withSecret := []chatapi.WebhookOption{metaOnly[0], chatapi.WebhookSecret("s")}
-	empty := []chatapi.WebhookOption{chatapi.WebhookMetaSignature(""), chatapi.WebhookAcceptUnauthenticated()}
-	emptyWithSecret := []chatapi.WebhookOption{chatapi.WebhookMetaSignature(""), chatapi.WebhookSecret("s")}
+	withEmpty := []chatapi.WebhookOption{chatapi.WebhookMetaSignature("app-new", "")}
 	for _, c := range []struct {
 		name         string
 		opts         []chatapi.WebhookOption
@@ -50,6 +49,7 @@ func TestWebhookSignatures(t *testing.T) {
 		{"Meta, not hex", metaOnly, "/", metaHeader, "sha256=" + strings.Repeat("zz", 32), chatapi.ErrUnauthorized},
 		{"Meta, SHA-1", metaOnly, "/", "X-Hub-Signature", meta("app-new", hookBody), chatapi.ErrUnauthorized},
 		{"Meta in 360dialog's header", metaOnly, "/", d360Header, meta("app-new", hookBody), chatapi.ErrUnauthorized},
+		{"Meta, signed with a secret that was not set", withEmpty, "/", metaHeader, meta("", hookBody), chatapi.ErrUnauthorized},
 		{"360dialog", d360Only, "/", d360Header, d360("platform", hookBody), nil},
 		{"360dialog with a prefix", d360Only, "/", d360Header, "sha256=" + d360("platform", hookBody), nil},
 		{"360dialog, wrong", d360Only, "/", d360Header, d360("app-new", hookBody), chatapi.ErrUnauthorized},
@@ -59,8 +59,6 @@ func TestWebhookSignatures(t *testing.T) {
 		{"both proofs", withSecret, "/s", metaHeader, meta("app-new", hookBody), nil},
 		{"no secret", withSecret, "/", metaHeader, meta("app-new", hookBody), chatapi.ErrUnauthorized},
 		{"no signature", withSecret, "/s", "X-Other", "", chatapi.ErrUnauthorized},
-		{"a variable that was not set", empty, "/", metaHeader, meta("", hookBody), chatapi.ErrNoWebhookSecret},
-		{"a variable that was not set, beside a secret", emptyWithSecret, "/s", metaHeader, meta("", hookBody), chatapi.ErrUnauthorized},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			h := &hook{}
@@ -83,6 +81,19 @@ func TestWebhookSignatures(t *testing.T) {
 				assert.NotContains(t, fmt.Sprintf("%v %+v %#v %+v %#v", h.errors, h.errors[0], h.errors[0], h.handler, h.handler), secret)
 			}
 		})
+	}
+	// With an unset variable, the handler accepts nothing: neither the signature of an empty key nor another proof.
+	for _, opts := range [][]chatapi.WebhookOption{
+		{chatapi.WebhookMetaSignature(""), chatapi.WebhookAcceptUnauthenticated()},
+		{chatapi.WebhookMetaSignature(""), chatapi.WebhookSecret("s")},
+	} {
+		h := &hook{}
+		h.handler = chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { t.Error("called"); return nil }, append(opts, h.reporting())...)
+		r := httptest.NewRequest(http.MethodPost, "/s", strings.NewReader(hookBody))
+		r.Header.Set(metaHeader, meta("", hookBody))
+		assert.Equal(t, 500, h.serve(r).Code)
+		require.Len(t, h.errors, 1)
+		assert.ErrorIs(t, h.errors[0], chatapi.ErrInvalid)
 	}
 	assert.Equal(t, "sha256="+known, meta("key", `{"a":1}`))
 	assert.Equal(t, known, d360("key", `{"a":1}`))
@@ -134,8 +145,7 @@ func TestWebhookChallenge(t *testing.T) {
 	assert.Equal(t, 403, h.serve(r).Code, "the token opens nothing for what is posted")
 }
 
-// A body that names two channels belongs to neither, also where the address
-// names none.
+// A body that names two channels is refused, even if the address names no channel.
 func TestWebhookMixedChannels(t *testing.T) {
 	const mixed = `{"instanceId":"ABC2","instanceId":"ABC1","ack":[{"id":"c","status":"read"}]}`
 	h := newHook(nil)
@@ -153,7 +163,7 @@ func TestWebhookSecretBesideSecrets(t *testing.T) {
 	}
 }
 
-// Where secrets are looked up, a right signature alone opens no channel.
+// If the handler looks up secrets, a right signature alone opens no channel.
 func TestWebhookSignatureBesideSecrets(t *testing.T) {
 	h := &hook{}
 	h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error { h.keys = append(h.keys, e.Key()); return nil },
@@ -169,7 +179,7 @@ func TestWebhookSignatureBesideSecrets(t *testing.T) {
 	}
 }
 
-// Who has no secret learns nothing of what the handler takes.
+// A sender without the secret does not learn which bodies the handler accepts.
 func TestWebhookHandlerStrangers(t *testing.T) {
 	for name, change := range map[string]func(*http.Request){
 		"compressed": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },

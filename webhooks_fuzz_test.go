@@ -19,9 +19,9 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// FuzzWebhookHandler sends anything to handlers with any options. The answer is
-// one of the documented ones, 200 only if the function said so, and what is
-// secret is in neither the answer nor a report.
+// FuzzWebhookHandler sends any request to handlers with any options. The answer is
+// one of the documented ones, and 200 only if the function returned nil. No secret
+// is in the answer or in a report.
 func FuzzWebhookHandler(f *testing.F) {
 	const own, app, platform, token = "0wn-secret", "4pp-secret", "pl4tform-secret", "v3rify-token"
 	secrets := []string{own, app, platform, token}
@@ -87,7 +87,7 @@ func FuzzWebhookHandler(f *testing.F) {
 		default:
 			require.NotEmpty(t, reported)
 		}
-		if called == 1 { // then something vouched for it
+		if called == 1 { // then the request had a proof
 			require.True(t, options&(1|2|4|8|32) != 0)
 		}
 		require.Equal(t, failed, w.Code == 500)
@@ -96,7 +96,7 @@ func FuzzWebhookHandler(f *testing.F) {
 			if !bytes.Contains(body, []byte(secret)) && !strings.Contains(target+method+contentType+encoding, secret) {
 				require.NotContains(t, text, secret)
 			}
-			if !challenged || w.Code != 200 { // a challenge is sent back as it came
+			if !challenged || w.Code != 200 { // a challenge is sent back unchanged
 				require.NotContains(t, w.Body.String(), secret)
 			}
 		}

@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// What is reported can still be written to a database: the context of the report
-// outlives the sender, the delivery's time and the request.
+// A report can still write to a database: its context does not end with the
+// sender's connection, the delivery's time or the request.
 func TestWebhookErrorsContext(t *testing.T) {
 	unknown := &chatapi.Error{Op: "sendMessage", Kind: chatapi.ErrOutcomeUnknown}
 	for name, c := range map[string]struct {

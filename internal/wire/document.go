@@ -14,38 +14,38 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Document is one JSON document that was checked as a whole and is read by
-// position: its text is gone over once, and nothing is built that is not asked
-// for. It is not safe for concurrent use.
+// Document is one JSON document. Parse scans its bytes once, checks all of them,
+// and notes where each value stands; a Value is decoded only when it is read. A
+// Document is not safe for concurrent use.
 type Document struct {
 	data    []byte
 	nodes   []node
-	open    []container // while it is scanned
+	open    []container // the containers around the scanned position
 	lenient bool
-	recent  *recentTexts // nil if the document is the only one
+	recent  *recentTexts // nil for a document that Root has made
 }
 
-// recentTexts are short texts of the last documents: ids, numbers and kinds come
-// again and again.
+// recentTexts holds short texts of this document and of former ones, by a hash:
+// the same ids, numbers and kinds occur again and again.
 type recentTexts [1 << recentBits]string
 
-// node is where a value or a member's name stands. Nodes are in the order of
-// the text: an object is followed by name, value, name, value; an array by its
-// elements.
+// node is the position of a value or of a member's name. Nodes are in the order
+// of the document: after an object follow name, value, name, value; after an
+// array its elements.
 type node struct {
 	start, end uint32
-	next       uint32 // the node after this one and all that it holds
+	next       uint32 // the index of the node after this one and its contents
 	plain      bool   // a string without escapes and broken UTF-8
 }
 
-// text returns bytes as a text. A short one is the text of last time if it was
-// met not long ago, in this document or one before.
+// text returns bytes as a text. For a short text that occurred recently it
+// returns the same string again, which costs no memory.
 func (d *Document) text(b []byte) string {
 	const short = 32
 	if d.recent == nil || len(b) == 0 || len(b) > short {
 		return string(b)
 	}
-	var end uint64 // ids differ there
+	var end uint64 // the last bytes, since ids differ there
 	if len(b) >= 8 {
 		end = binary.LittleEndian.Uint64(b[len(b)-8:])
 	} else {
@@ -53,7 +53,7 @@ func (d *Document) text(b []byte) string {
 			end = end<<8 | uint64(c)
 		}
 	}
-	const golden = 0x9e3779b97f4a7c15 // spreads what differs little
+	const golden = 0x9e3779b97f4a7c15 // multiplying by it spreads similar numbers
 	text := &d.recent[(end+uint64(len(b)))*golden>>(64-recentBits)]
 	if *text != string(b) {
 		*text = string(b)
@@ -61,29 +61,31 @@ func (d *Document) text(b []byte) string {
 	return *text
 }
 
-// container is an object or array whose end is not yet reached.
+// container is an object or array that the scan has not yet left.
 type container struct {
 	node  uint32
-	names int    // of an object
-	seen  uint64 // a bit for each name so far
-	check bool   // the names have to be compared at the end
+	names int    // the number of an object's names so far
+	seen  uint64 // a bit for each of these names, by a hash
+	check bool   // whether to look for duplicate names at the end
 }
 
 const (
-	maxDepth = 10_000 // that of the JSON package
+	maxDepth = 10_000 // the same limit as in the JSON package
 
-	// fewNames is up to where a name is compared with the ones before it.
+	// fewNames is the number of names up to which each name of an object is
+	// compared with those before it. A larger object is checked at its end.
 	fewNames = 32
 
 	recentBits = 9
 )
 
+// released holds documents whose memory the next ones use.
 var released = sync.Pool{New: func() any { return &Document{recent: new(recentTexts)} }}
 
-// Parse checks that data is exactly one JSON document and notes where its
-// values are. Duplicate names and broken UTF-8 are let through, and reported by
-// Lenient; nesting deeper than 10,000 levels is an error. The document refers
-// to data. Beside it, each value and name takes 16 bytes.
+// Parse checks that data is exactly one JSON document and notes where its values
+// stand. Duplicate names and broken UTF-8 are not an error; Lenient reports them.
+// Nesting deeper than 10,000 levels is an error. The document refers to data, and
+// takes 16 bytes more for each value and name.
 func Parse(data []byte) (*Document, error) {
 	d := released.Get().(*Document)
 	d.data = data
@@ -107,12 +109,12 @@ func (d *Document) parse() error {
 // Root returns the document's value.
 func (d *Document) Root() Value { return Value{d, 0} }
 
-// Lenient reports whether the document is one only with duplicate names or
-// broken UTF-8 allowed.
+// Lenient reports whether the document has duplicate names or broken UTF-8, which
+// are not valid JSON.
 func (d *Document) Lenient() bool { return d.lenient }
 
-// Release hands the memory of the document, without its text, to the next one.
-// No Value of it may be used any more; texts and raw bytes stay.
+// Release gives the memory of the document, but not its data, to the next one. Do
+// not use its Values after that. Texts and raw bytes stay valid.
 func (d *Document) Release() {
 	const usual = 1 << 14
 	d.data, d.nodes, d.open, d.lenient = nil, d.nodes[:0], d.open[:0], false
@@ -121,7 +123,7 @@ func (d *Document) Release() {
 	}
 }
 
-// IsDocument reports whether data is exactly one JSON document, as Parse takes it.
+// IsDocument reports whether Parse accepts data.
 func IsDocument(data []byte) bool {
 	d, err := Parse(data)
 	if err != nil {
@@ -131,11 +133,12 @@ func IsDocument(data []byte) bool {
 	return true
 }
 
-// Strict reports whether data is one JSON document without duplicate names and
+// Strict reports whether data is one JSON document without duplicate names or
 // broken UTF-8.
 func Strict(data []byte) bool { return jsontext.Value(data).IsValid() }
 
-// explain says why data is no JSON document, in the words of the JSON package.
+// explain returns the error for data that is not a JSON document, in the words of
+// the JSON package.
 func explain(data []byte) error {
 	decoder := jsontext.NewDecoder(bytes.NewReader(data), jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 	_, err := decoder.ReadValue()
@@ -153,8 +156,8 @@ func explain(data []byte) error {
 	return err
 }
 
-// scan fills in the nodes; it is false if the data is not one document. It
-// does not recurse, so depth costs the stack nothing.
+// scan fills in the nodes. It returns false if the data is not one document. It
+// does not recurse, so nesting needs no stack.
 func (d *Document) scan() bool {
 	i := skipSpace(d.data, 0)
 	for {
@@ -166,7 +169,7 @@ func (d *Document) scan() bool {
 			d.open = append(d.open, container{node: uint32(len(d.nodes))})
 			d.nodes = append(d.nodes, node{start: uint32(i)})
 			i = skipSpace(d.data, i+1)
-			if d.at(i) == c+2 { // the closing one of either
+			if d.at(i) == c+2 { // the closing bracket of c: ASCII has both two apart
 				break
 			}
 			if c == '{' {
@@ -184,8 +187,8 @@ func (d *Document) scan() bool {
 	}
 }
 
-// at returns the byte at a position, and 0, which no value begins with, after
-// the data or for what went wrong before.
+// at returns the byte at position i. It returns 0, with which no value begins, if
+// i is after the data or is the -1 of a failed scan.
 func (d *Document) at(i int) byte {
 	if uint(i) >= uint(len(d.data)) {
 		return 0
@@ -193,9 +196,9 @@ func (d *Document) at(i int) byte {
 	return d.data[i]
 }
 
-// scanEnd goes from the end of a value, or from the closing bracket of an empty
-// one, to where the next value begins, over the ends of what they are in. It
-// returns -1 if that is not well formed.
+// scanEnd scans from the end of a value, or from the closing bracket of an empty
+// container, over the ends of the containers around it. It returns the position of
+// the next value, the end of the data, or -1 if the data is not well formed.
 func (d *Document) scanEnd(i int) int {
 	if i < 0 {
 		return i
@@ -226,8 +229,8 @@ func (d *Document) scanEnd(i int) int {
 	}
 }
 
-// scanName goes from a member's name to its value; it returns -1 if there is
-// none.
+// scanName scans a member's name and returns the position of its value, or -1 if
+// there is no name.
 func (d *Document) scanName(i int) int {
 	if d.at(i) != '"' {
 		return -1
@@ -244,7 +247,8 @@ func (d *Document) scanName(i int) int {
 	return skipSpace(d.data, i+1)
 }
 
-// scanString goes over a string; it returns -1 if it is none.
+// scanString scans a string and returns the position after it, or -1 if the data
+// there is not a string.
 func (d *Document) scanString(i int) int {
 	end, form := stringEnd(d.data, i)
 	if end < 0 {
@@ -255,7 +259,8 @@ func (d *Document) scanString(i int) int {
 	return end
 }
 
-// scanWord goes over a number, true, false or null; it returns -1 if it is none.
+// scanWord scans a number, true, false or null, and returns the position after it,
+// or -1 if the data there is none of them.
 func (d *Document) scanWord(i int) int {
 	end := wordEnd(d.data, i)
 	if end > 0 {
@@ -264,8 +269,9 @@ func (d *Document) scanWord(i int) int {
 	return end
 }
 
-// repeats reports whether the last node is a name that the object had before.
-// Names with escapes, and those of a large object, are left for its end.
+// repeats reports whether the last node is a name that the object already has. If
+// a name has escapes, or there are many names, it leaves the check for the end of
+// the object.
 func (c *container) repeats(data []byte, nodes []node) bool {
 	last := nodes[len(nodes)-1]
 	name := data[last.start:last.end]
@@ -305,16 +311,16 @@ func skipSpace(data []byte, i int) int {
 	return i
 }
 
-// stringForm tells what is needed to read a string.
+// stringForm says how to decode a string.
 type stringForm int
 
 const (
 	plain   stringForm = iota // its bytes are its text
-	escaped                   // escapes have to be replaced
-	broken                    // not everything in it is UTF-8
+	escaped                   // it has escapes
+	broken                    // it has broken UTF-8
 )
 
-// literal marks the bytes that stand for themselves in a string.
+// literal is true for the bytes that stand for themselves in a string.
 var literal = func() (table [256]bool) {
 	for c := ' '; c < utf8.RuneSelf; c++ {
 		table[c] = c != '"' && c != '\\'
@@ -322,21 +328,22 @@ var literal = func() (table [256]bool) {
 	return table
 }()
 
-// literals returns how many of eight bytes, the lowest first, stand for
+// literals returns how many of eight bytes, from the lowest on, stand for
 // themselves in a string.
 func literals(b uint64) int {
 	const ones, high = 0x0101010101010101, 0x8080808080808080
-	// A byte's high bit comes out set if it is a quote, a backslash, below a
-	// space or above ASCII. Only bytes above such a one may be wrong, by its borrow.
+	// The high bit of a byte becomes 1 if the byte is a quote, a backslash, below
+	// a space or above ASCII. Its borrow may set the high bits of bytes above it
+	// as well, but only the lowest one counts.
 	odd := (b | ((b ^ '"'*ones) - ones) | ((b ^ '\\'*ones) - ones) | (b - ' '*ones)) & high
 	return bits.TrailingZeros64(odd) / 8
 }
 
-// stringEnd returns the position after the string that begins at i, or -1 if it
-// is none.
+// stringEnd returns the position after the string whose opening quote is at i, or
+// -1 if the string is not well formed.
 func stringEnd(data []byte, i int) (end int, form stringForm) {
 	for i++; i < len(data); {
-		if i+8 <= len(data) { // eight bytes at once, mostly
+		if i+8 <= len(data) { // eight bytes at once
 			n := literals(binary.LittleEndian.Uint64(data[i:]))
 			if i += n; n == 8 {
 				continue
@@ -368,8 +375,8 @@ func stringEnd(data []byte, i int) (end int, form stringForm) {
 	return -1, form
 }
 
-// scanEscape returns the length of the escape sequence at the beginning of
-// data, or 0 if it is none; lone tells that it is half of a surrogate pair.
+// scanEscape returns the length of the escape sequence at the beginning of data,
+// or 0 if there is none. lone reports that it is half of a surrogate pair.
 func scanEscape(data []byte) (n int, lone bool) {
 	if len(data) < 2 {
 		return 0, false
@@ -396,7 +403,8 @@ func scanEscape(data []byte) (n int, lone bool) {
 	return 0, false
 }
 
-// hex4 returns the number of four hexadecimal digits, or -1.
+// hex4 returns the number of the first four bytes as hexadecimal digits, or -1 if
+// they are not digits.
 func hex4(data []byte) (r rune) {
 	if len(data) < 4 {
 		return -1
@@ -417,8 +425,8 @@ func hex4(data []byte) (r rune) {
 	return r
 }
 
-// wordEnd returns the position after the number, true, false or null that
-// begins at i, or -1 if it is none of these.
+// wordEnd returns the position after the number, true, false or null that begins
+// at i, or -1 if the data there is none of them.
 func wordEnd(data []byte, i int) int {
 	if uint(i) >= uint(len(data)) {
 		return -1

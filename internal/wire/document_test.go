@@ -81,7 +81,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// Memory of one document serves the next, and never shows through.
+// A released document lends its memory to the next, which shows nothing of it.
 func TestRelease(t *testing.T) {
 	for range 100 {
 		for _, data := range []string{`{"a":[1,2,{"b":"\ud83d"}]}`, `"x"`, `[`, `{"a":1,"a":2}`, `[[],{}]`} {
@@ -98,7 +98,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// Texts that the document remembers in the same place are not mixed up.
+// Texts with the same hash in recentTexts are not mixed up.
 func TestTextsThatEndAlike(t *testing.T) {
 	for range 3 {
 		for _, want := range []string{"a-12345678", "b-12345678", "a-12345678", "1", "2", "01"} {
@@ -129,8 +129,7 @@ func seedDocuments(f *testing.F) {
 	}
 }
 
-// What is a document, and a strict one, is what the JSON package says, and a
-// walk over it finds the same.
+// Parse, Strict and a walk over the document agree with the JSON package.
 func FuzzParse(f *testing.F) {
 	seedDocuments(f)
 	f.Fuzz(func(t *testing.T, data []byte) {

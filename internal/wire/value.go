@@ -10,15 +10,15 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Value is one value of a Document, read when it is asked for. The zero Value
-// stands for an absent one.
+// Value is one value of a Document. Its methods decode it when they are called.
+// The zero Value is an absent value.
 type Value struct {
 	doc  *Document
 	node uint32
 }
 
-// Root returns the value of a whole document, which need not be released; the
-// zero Value if data is not one.
+// Root returns the value of the document in data, which needs no Release. It
+// returns the zero Value if data is not one JSON document.
 func Root(data []byte) Value {
 	if len(data) == 0 {
 		return Value{}
@@ -29,8 +29,8 @@ func Root(data []byte) Value {
 	return Value{}
 }
 
-// Raw returns the value as it was written, without space around it; nil if it
-// is absent. The bytes are those of the document.
+// Raw returns the bytes of the value, without space around it; nil if it is
+// absent. They are part of the document's data.
 func (v Value) Raw() []byte {
 	if v.doc == nil {
 		return nil
@@ -39,8 +39,8 @@ func (v Value) Raw() []byte {
 	return v.doc.data[n.start:n.end:n.end]
 }
 
-// first returns the byte that the value begins with, which tells its type; 0 if
-// it is absent.
+// first returns the first byte of the value, which tells its type; 0 if it is
+// absent.
 func (v Value) first() byte {
 	if v.doc == nil {
 		return 0
@@ -63,7 +63,7 @@ func (v Value) IsString() bool { return v.first() == '"' }
 // IsNull reports whether v is null or absent.
 func (v Value) IsNull() bool { return v.doc == nil || v.first() == 'n' }
 
-// Kind names v's type for an error text, such as "an array".
+// Kind returns v's type in words for an error, such as "an array".
 func (v Value) Kind() string {
 	if v.doc == nil {
 		return "nothing"
@@ -71,8 +71,9 @@ func (v Value) Kind() string {
 	return kind(v.Raw())
 }
 
-// Text returns a scalar as text: a string's content, a number's own digits,
-// true or false; null and absent are empty. An object or array is an error.
+// Text returns a scalar as text: the content of a string, the digits of a number
+// as written, "true" or "false", and "" for null and an absent value. An object or
+// array is an error.
 func (v Value) Text() (string, error) {
 	switch v.first() {
 	case 0, 'n':
@@ -85,10 +86,10 @@ func (v Value) Text() (string, error) {
 	return v.doc.text(v.Raw()), nil
 }
 
-// Bool returns true, false, 0, 1 and their text forms; set is false for
+// Bool returns a boolean, which may be written as 0, 1 or a text. set is false for
 // anything else.
 func (v Value) Bool() (value, set bool) {
-	switch string(v.Raw()) { // the usual spellings, without a detour
+	switch string(v.Raw()) { // the usual forms, for speed
 	case "true", "1":
 		return true, true
 	case "false", "0":
@@ -101,7 +102,8 @@ func (v Value) Bool() (value, set bool) {
 	return b.Value, b.Set
 }
 
-// Int returns an integer in either form; ok is false for anything else.
+// Int returns an integer, which may be written as a text. ok is false for anything
+// else.
 func (v Value) Int() (n int64, ok bool) {
 	text, err := v.Text()
 	if err != nil {
@@ -111,7 +113,8 @@ func (v Value) Int() (n int64, ok bool) {
 	return n, err == nil
 }
 
-// Float returns a number in either form; ok is false for anything else.
+// Float returns a number, which may be written as a text. ok is false for anything
+// else.
 func (v Value) Float() (f float64, ok bool) {
 	text, err := v.Text()
 	if err != nil {
@@ -121,8 +124,9 @@ func (v Value) Float() (f float64, ok bool) {
 	return f, err == nil
 }
 
-// Get returns the member with that name, the last one if there are several;
-// the zero Value if there is none or v is no object.
+// Get returns the value of the member with that name, the last one if there are
+// several. It returns the zero Value if there is no such member or v is not an
+// object.
 func (v Value) Get(name string) Value {
 	var found Value
 	for members := v.Object(); members.Next(); {
@@ -133,14 +137,14 @@ func (v Value) Get(name string) Value {
 	return found
 }
 
-// Time returns the instant of Unix seconds in either form; the zero time for
-// anything else.
+// Time returns the time of Unix seconds, which may be written as a text, as
+// ParseTime reads it. It returns the zero time for anything else.
 func (v Value) Time() time.Time {
 	digits := v.Raw()
 	if v.IsString() {
 		digits = digits[1 : len(digits)-1]
 	}
-	// The usual form, without a text of its own.
+	// The usual form, which needs no memory for a text.
 	if seconds, err := strconv.ParseInt(string(digits), 10, 64); err == nil && seconds > 0 && seconds < milliseconds {
 		return time.Unix(seconds, 0).UTC()
 	}
@@ -155,7 +159,7 @@ func (v Value) Time() time.Time {
 	return at
 }
 
-// Object returns a cursor over v's members, empty if v is no object.
+// Object returns a cursor over v's members; an empty one if v is not an object.
 func (v Value) Object() Object {
 	if !v.IsObject() {
 		return Object{}
@@ -163,7 +167,7 @@ func (v Value) Object() Object {
 	return Object{doc: v.doc, at: v.node + 1, end: v.doc.nodes[v.node].next}
 }
 
-// Array returns a cursor over v's elements, empty if v is no array.
+// Array returns a cursor over v's elements; an empty one if v is not an array.
 func (v Value) Array() Array {
 	if !v.IsArray() {
 		return Array{}
@@ -171,7 +175,7 @@ func (v Value) Array() Array {
 	return Array{doc: v.doc, at: v.node + 1, list: v.node}
 }
 
-// Len returns the number of v's elements; 0 if v is no array.
+// Len returns the number of v's elements; 0 if v is not an array.
 func (v Value) Len() (n int) {
 	for elements := v.Array(); elements.Next(); {
 		n++
@@ -179,9 +183,9 @@ func (v Value) Len() (n int) {
 	return n
 }
 
-// Object walks the members of an object in the order they were written.
+// Object walks the members of an object in their order.
 type Object struct {
-	// Name and Value are the current member's.
+	// Name and Value belong to the current member.
 	Name  []byte
 	Value Value
 
@@ -192,7 +196,7 @@ type Object struct {
 // Key returns the current member's name as a text.
 func (o *Object) Key() string { return o.doc.text(o.Name) }
 
-// Next goes to the next member; it is false after the last.
+// Next moves to the next member. It returns false after the last.
 func (o *Object) Next() bool {
 	if o.at >= o.end {
 		return false
@@ -215,7 +219,7 @@ type Array struct {
 	at, list uint32
 }
 
-// Next goes to the next element; it is false after the last.
+// Next moves to the next element. It returns false after the last.
 func (a *Array) Next() bool {
 	if a.doc == nil || a.at >= a.doc.nodes[a.list].next {
 		return false
@@ -225,8 +229,8 @@ func (a *Array) Next() bool {
 	return true
 }
 
-// Rest returns what is left after the current element, without the array's
-// closing bracket.
+// Rest returns the bytes of the elements after the current one, without the
+// array's closing bracket.
 func (a *Array) Rest() []byte {
 	if a.doc == nil || a.at >= a.doc.nodes[a.list].next {
 		return nil

@@ -10,7 +10,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// value returns the value of a document; the absent one if data is none.
+// value returns the value of the document in data; an absent value if data is not
+// a document.
 func value(data string) wire.Value { return wire.Root([]byte(data)) }
 
 func TestAbsentValue(t *testing.T) {

@@ -1,6 +1,6 @@
-// Package wire reads what the service writes: JSON whose scalars change type
-// between generations, endpoints and days. Structure is read strictly, scalars
-// loosely, and unknown members are left alone.
+// Package wire reads the service's JSON, whose scalars have different types in
+// different generations, endpoints and days. It is strict about structure, lenient
+// about scalars, and ignores unknown members.
 package wire
 
 import (
@@ -18,18 +18,18 @@ import (
 	jsonv2 "github.com/go-json-experiment/json"
 )
 
-// Unmarshal decodes exactly one JSON document: exact member names, no duplicate
-// names, valid UTF-8, nothing after it.
+// Unmarshal decodes exactly one JSON document. Member names must match exactly;
+// duplicate names, broken UTF-8 and data after the document are errors.
 func Unmarshal(data []byte, out any) error { return jsonv2.Unmarshal(data, out) }
 
-// UnmarshalLenient is Unmarshal with duplicate names (the last wins) and broken
-// UTF-8 (replaced) allowed.
+// UnmarshalLenient is like Unmarshal, but accepts duplicate names, of which the
+// last one holds, and broken UTF-8, which becomes U+FFFD.
 func UnmarshalLenient(data []byte, out any) error {
 	return jsonv2.Unmarshal(data, out, jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true))
 }
 
-// Marshal encodes without escaping HTML characters, as the service's own
-// clients do, and with map members in order, so that equal values are equal
+// Marshal encodes a value. It does not escape HTML characters, like the service's
+// own clients, and sorts the members of maps, so that equal values become equal
 // bytes.
 func Marshal(in any) ([]byte, error) { return jsonv2.Marshal(in, ordered) }
 
@@ -41,11 +41,11 @@ func AppendText(dst []byte, text string) []byte {
 
 var ordered = jsonv2.Deterministic(true)
 
-// Text is a text that may come as a number, a boolean or null. Digits are kept
-// as they were written: an id never passes through a float.
+// Text is a text that may be written as a number, a boolean or null. It keeps the
+// digits as they were written: an id never becomes a float.
 type Text string
 
-// UnmarshalJSON takes any scalar; an object or array is an error.
+// UnmarshalJSON accepts any scalar; an object or array is an error.
 func (t *Text) UnmarshalJSON(data []byte) error {
 	data = bytes.TrimSpace(data)
 	switch {
@@ -66,15 +66,16 @@ func (t *Text) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Bool is a boolean that may come as 0 or 1, as text, or as null.
+// Bool is a boolean that may be written as 0 or 1, as a text, or as null.
 type Bool struct {
 	Value bool
 
-	// Set tells false from absent, null or empty.
+	// Set is false if the value is absent, null or an empty text.
 	Set bool
 }
 
-// UnmarshalJSON takes true, false, 0, 1, "true", "false", "0", "1", "" and null.
+// UnmarshalJSON accepts true, false, 0, 1, null, and the texts "true", "false",
+// "yes", "no", "0", "1" and "" in any case.
 func (b *Bool) UnmarshalJSON(data []byte) error {
 	if string(data) == "true" {
 		*b = Bool{true, true}
@@ -97,11 +98,11 @@ func (b *Bool) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// Int is an integer that may come as text or null.
+// Int is an integer that may be written as a text or as null, which is 0.
 type Int int64
 
-// UnmarshalJSON takes an integer in either form; a fraction or anything else is
-// an error.
+// UnmarshalJSON accepts an integer, a text of an integer, "" and null. A fraction
+// or anything else is an error.
 func (n *Int) UnmarshalJSON(data []byte) error {
 	var text Text
 	if err := text.UnmarshalJSON(data); err != nil {
@@ -120,16 +121,16 @@ func (n *Int) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// ErrTime says that a text is no instant.
+// ErrTime is the error of a text that is not a time.
 var ErrTime = errors.New("want Unix seconds")
 
-// milliseconds is from where a number is read as milliseconds: as seconds it
-// would be in the year 5138.
+// milliseconds is the number from which on a time is read as milliseconds. As
+// seconds it would be in the year 5138.
 const milliseconds = 1e11
 
-// ParseTime reads Unix seconds as the service writes them. Empty text is the
-// zero time. Values too large for seconds of this millennium are read as
-// milliseconds, which production has seen.
+// ParseTime reads a time as the service writes it: in Unix seconds, or in
+// milliseconds, which have been observed, if the number is too large for seconds.
+// It returns the zero time for an empty text and for a whole number below 1.
 func ParseTime(text string) (time.Time, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -155,7 +156,7 @@ func ParseTime(text string) (time.Time, error) {
 	return time.Unix(seconds, 0).UTC(), nil
 }
 
-// kind names the JSON type of a value for an error text.
+// kind returns the JSON type of a value in words, for an error.
 func kind(data []byte) string {
 	switch data[0] {
 	case '{':

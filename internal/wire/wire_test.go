@@ -9,8 +9,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// Both readers of times agree at every boundary, and an error is the zero time
-// of a value.
+// ParseTime and Value.Time agree at every boundary. Value.Time returns the zero
+// time where ParseTime returns an error.
 func TestTimesAtTheirBoundaries(t *testing.T) {
 	none := time.Time{}
 	for text, want := range map[string]struct {

@@ -1,0 +1,137 @@
+package chatapi
+
+import (
+	"cmp"
+	"strconv"
+	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads the parts of a message's content that the service's own format
+// and WhatsApp's format have in common.
+
+// normalizedKinds has the documented types. It also has their EventInfo.Wire, to
+// save an allocation.
+var normalizedKinds = map[string]struct {
+	wire string
+	kind ContentType
+}{
+	"chat":                  {"message.chat", TypeText},
+	"text":                  {"message.text", TypeText},
+	"image":                 {"message.image", TypeImage},
+	"video":                 {"message.video", TypeVideo},
+	"audio":                 {"message.audio", TypeAudio},
+	"voice":                 {"message.voice", TypeVoice},
+	"ptt":                   {"message.ptt", TypeVoice},
+	"document":              {"message.document", TypeDocument},
+	"sticker":               {"message.sticker", TypeSticker},
+	"location":              {"message.location", TypeLocation},
+	"contact":               {"message.contact", TypeContacts},
+	"contacts":              {"message.contacts", TypeContacts},
+	"vcard":                 {"message.vcard", TypeContacts},
+	"button":                {"message.button", TypeButton},
+	"interactive":           {"message.interactive", TypeInteractive},
+	"reaction":              {"message.reaction", TypeReaction},
+	"request_welcome":       {"message.request_welcome", TypeRequestWelcome},
+	"call_permission_reply": {"message.call_permission_reply", TypeCallPermission},
+}
+
+// messageWire returns EventInfo.Wire for a message. The usual ones are constants,
+// to save an allocation.
+func messageWire(kind string) string {
+	if known, ok := normalizedKinds[kind]; ok {
+		return known.wire
+	}
+	return joinWire("message", kind)
+}
+
+// locationOf reads a location: the object that Meta writes, or a text such as
+// "38.8977;-77.0365", in which a comma or a space may separate latitude and
+// longitude too. It returns nil if body is not a place on earth.
+func locationOf(body wire.Value) *ReceivedLocation {
+	var place ReceivedLocation
+	var okLat, okLong bool
+	if body.IsObject() {
+		place.Latitude, okLat = body.Get("latitude").Float()
+		place.Longitude, okLong = body.Get("longitude").Float()
+		place.Name, _ = body.Get("name").Text()
+		place.Address, _ = body.Get("address").Text()
+	} else {
+		text, _ := body.Text()
+		var parts []string
+		if strings.Contains(text, ";") {
+			parts = strings.Split(text, ";")
+		} else {
+			parts = strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == ' ' })
+		}
+		if len(parts) != 2 {
+			return nil
+		}
+		place.Latitude, okLat = coordinate(parts[0])
+		place.Longitude, okLong = coordinate(parts[1])
+	}
+	if !okLat || !okLong || !(place.Latitude >= -90 && place.Latitude <= 90) || !(place.Longitude >= -180 && place.Longitude <= 180) {
+		return nil
+	}
+	return &place
+}
+
+func coordinate(text string) (float64, bool) {
+	f, err := strconv.ParseFloat(strings.Replace(strings.TrimSpace(text), ",", ".", 1), 64)
+	return f, err == nil
+}
+
+// readChoice reads a button or row into reply.
+func readChoice(v wire.Value, reply *Reply) {
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id", "payload":
+			reply.ID, _ = m.Value.Text()
+		case "title", "text":
+			if text, _ := m.Value.Text(); reply.Title == "" {
+				reply.Title = text
+			}
+		case "description":
+			reply.Description, _ = m.Value.Text()
+		}
+	}
+}
+
+// referralOf reads the ad or post that a chat began from, as Meta writes it. It
+// returns nil if v has no member of it.
+func referralOf(v wire.Value) *Referral {
+	if !v.IsObject() {
+		return nil
+	}
+	var r Referral
+	for m := v.Object(); m.Next(); {
+		text, _ := m.Value.Text()
+		switch string(m.Name) {
+		case "source_type":
+			r.SourceType = text
+		case "source_id":
+			r.SourceID = text
+		case "source_url":
+			r.SourceURL = text
+		case "headline":
+			r.Headline = text
+		case "body":
+			r.Body = text
+		case "ctwa_clid":
+			r.ClickID = text
+		case "media_type":
+			r.MediaType = text
+		case "image_url", "video_url":
+			r.MediaURL = cmp.Or(r.MediaURL, text)
+		case "thumbnail_url":
+			r.ThumbnailURL = text
+		case "welcome_message":
+			r.Welcome, _ = m.Value.Get("text").Text()
+		}
+	}
+	if r == (Referral{}) {
+		return nil
+	}
+	return &r
+}
