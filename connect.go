@@ -3,7 +3,6 @@ package chatapi
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 )
@@ -172,12 +171,4 @@ func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, address 
 		return fmt.Sprintf("Events go to %s.", plural(len(list), "address")), nil
 	}
 	return fmt.Sprintf("Events go to %s, this one among them.", plural(len(list), "address")), nil
-}
-
-// operatorSentence returns the sentence of an error for people.
-func operatorSentence(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok && e.Sentence != "" {
-		return e.Sentence
-	}
-	return err.Error()
 }

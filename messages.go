@@ -84,21 +84,6 @@ type Prepared struct {
 	Category string `json:"category,omitempty"`
 }
 
-// Attempt is one try to send one message. It is what is known when the outcome
-// is not.
-type Attempt struct {
-	// ID is unique to this try.
-	ID        string    `json:"id"`
-	Channel   ChannelID `json:"channel"`
-	To        Recipient `json:"to"`
-	Operation string    `json:"operation"`
-
-	// Fingerprint is a hash of the request, and of the text that the history
-	// will show of it: two attempts at the same message have the same.
-	Fingerprint string    `json:"fingerprint"`
-	Started     time.Time `json:"started"`
-}
-
 // Receipt says that the service has taken a message. That is not delivery: a
 // [StatusEvent] tells what became of it.
 type Receipt struct {
