@@ -241,6 +241,7 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // SendPrepared sends a prepared message, once. The client must be one for the
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
+// It goes out at most once.
 func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
 	const op = "SendPrepared"
 	fail := func(e *Error) (*Receipt, error) { return nil, c.local(op, e) }
