@@ -170,21 +170,6 @@ type Error struct {
 	cause error
 }
 
-// Attempt describes one attempt to send one message. After [ErrOutcomeUnknown] it
-// is the evidence by which [Client.Resolve] looks for the message.
-type Attempt struct {
-	// ID is unique to this attempt.
-	ID        string    `json:"id"`
-	Channel   ChannelID `json:"channel"`
-	To        Recipient `json:"to"`
-	Operation string    `json:"operation"`
-
-	// Fingerprint is a hash of the request, and of the text that the history
-	// will show of it: two attempts at the same message have the same.
-	Fingerprint string    `json:"fingerprint"`
-	Started     time.Time `json:"started"`
-}
-
 // maxErrorRaw bounds Error.Raw, so that no log gets a whole HTML page.
 const maxErrorRaw = 8 << 10
 

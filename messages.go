@@ -84,6 +84,21 @@ type Prepared struct {
 	Category string `json:"category,omitempty"`
 }
 
+// Attempt is one try to send one message. It is what is known when the outcome
+// is not.
+type Attempt struct {
+	// ID is unique to this try.
+	ID        string    `json:"id"`
+	Channel   ChannelID `json:"channel"`
+	To        Recipient `json:"to"`
+	Operation string    `json:"operation"`
+
+	// Fingerprint is a hash of the request, and of the text that the history
+	// will show of it: two attempts at the same message have the same.
+	Fingerprint string    `json:"fingerprint"`
+	Started     time.Time `json:"started"`
+}
+
 // Receipt says that the service has taken a message. That is not delivery: a
 // [StatusEvent] tells what became of it.
 type Receipt struct {
@@ -241,7 +256,6 @@ var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 // SendPrepared sends a prepared message, once. The client must be one for the
 // same channel, else the error is [ErrWrongChannel]. Each call is a new
 // attempt: calling it twice sends twice. Errors are those of [Client.Send].
-// It goes out at most once.
 func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
 	const op = "SendPrepared"
 	fail := func(e *Error) (*Receipt, error) { return nil, c.local(op, e) }

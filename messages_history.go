@@ -166,7 +166,6 @@ type PollOptions struct {
 // may come again: deduplicate by Event.Key. The error is the context's, that of
 // Saved, or one that waiting does not mend, such as [ErrUnauthorized] and
 // [ErrHistoryOff].
-// Its reads change nothing and are retried.
 func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
 	switch {
 	case ctx == nil:

@@ -235,7 +235,6 @@ func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*T
 // back from "en" to "en_US". It reads the whole list: there is no operation for
 // one template. A namespace that the service left out is filled in from the
 // other templates, if they agree.
-// It changes nothing and is retried.
 func (s TemplatesService) Get(ctx context.Context, name, language string) (*TemplateInfo, error) {
 	return s.get(ctx, "Templates.Get", name, language)
 }
@@ -336,7 +335,6 @@ func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*Tem
 // Delete deletes the templates of that name in every language, for good: the
 // service has no way to remove one of them. WhatsApp keeps the name reserved
 // for some weeks.
-// It may be repeated without harm and is retried.
 func (s TemplatesService) Delete(ctx context.Context, name string) error {
 	const op = "Templates.Delete"
 	if name == "" {
@@ -367,7 +365,6 @@ const (
 // first the error matches ErrTemplate and the context's error, and says where
 // the template stood. One that is in no list for 7 s is [ErrNotFound]. Once it
 // has been seen, failures of the service are waited out.
-// Its reads change nothing and are retried.
 func (s TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
 	const op = "Templates.WaitApproved"
 	var last *TemplateInfo

@@ -57,7 +57,6 @@ func (w WebhookInfo) LogValue() slog.Value {
 }
 
 // List returns the channel's addresses as the service has them, at most five.
-// It changes nothing and is retried.
 func (s WebhooksService) List(ctx context.Context) ([]WebhookInfo, error) {
 	return s.list(ctx, "Webhooks.List")
 }
@@ -89,7 +88,6 @@ func (s WebhooksService) list(ctx context.Context, op string) ([]WebhookInfo, er
 //
 // The address must be https (http only on loopback), else the error is
 // [ErrInvalid]; so it is when the list is full with five others.
-// It may be repeated without harm and is retried.
 func (s WebhooksService) Add(ctx context.Context, address string) error {
 	const op = "Webhooks.Add"
 	address, err := s.checked(op, address)
@@ -110,7 +108,6 @@ func (s WebhooksService) Add(ctx context.Context, address string) error {
 
 // Remove stops delivery to address and leaves the others as they are. It
 // changes nothing if the address is not in the list.
-// It may be repeated without harm and is retried.
 func (s WebhooksService) Remove(ctx context.Context, address string) error {
 	return s.change(ctx, "Webhooks.Remove", func(list []WebhookInfo) ([]WebhookInfo, bool) {
 		kept := slices.DeleteFunc(slices.Clone(list), func(w WebhookInfo) bool { return sameWebhook(w.URL, address) })
@@ -161,7 +158,6 @@ func (s WebhooksService) change(ctx context.Context, op string, edit func([]Webh
 // Set makes addresses the whole list. Every other consumer is cut off, the
 // vendor's inbox included: use Add and Remove where the list is shared. One to
 // five addresses; [WebhooksService.Clear] sets none.
-// It may be repeated without harm and is retried.
 func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
 	const op = "Webhooks.Set"
 	if len(addresses) == 0 {
@@ -182,7 +178,6 @@ func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
 
 // Clear empties the list. Every consumer is cut off, the vendor's inbox
 // included.
-// It may be repeated without harm and is retried.
 func (s WebhooksService) Clear(ctx context.Context) error {
 	return s.clear(ctx, "Webhooks.Clear")
 }
@@ -194,7 +189,6 @@ func (s WebhooksService) clear(ctx context.Context, op string) error {
 // Enable writes the list back as it is, which makes the service deliver again
 // to the addresses that it has disabled (contract, "Webhooks and settings").
 // It does nothing when the list is empty.
-// It may be repeated without harm and is retried.
 func (s WebhooksService) Enable(ctx context.Context) error {
 	const op = "Webhooks.Enable"
 	list, err := s.list(ctx, op)
