@@ -145,7 +145,7 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
 		CallbackPermission: wire.Text(change.CallbackPermission), KeyExchange: wire.Text(change.KeyExchange), Hours: change.Hours}
 	var c checker
-	c.that(len(change.Hours) == 0 || isObject(change.Hours) && json.Valid(change.Hours), "Hours", "is not a JSON object")
+	c.that(len(change.Hours) == 0 || isObject(change.Hours) && json.Valid(change.Hours), "Hours", "is no JSON object")
 	changes := change.Status != "" || change.IconVisibility != "" || change.CallbackPermission != "" || change.KeyExchange != "" ||
 		change.Video != "" || len(change.Hours) > 0 || change.SIP != nil
 	c.that(changes, "change", "changes nothing")
@@ -156,7 +156,7 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 		out.SIP = &wireCallSIP{Status: wire.Text(change.SIP.Status)}
 		for i, server := range change.SIP.Servers {
 			c.text(at("SIP.Servers", i, "Hostname"), server.Hostname, 253)
-			c.that(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), "is not a port")
+			c.that(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), "is no port")
 			row := wireSIPServer{Hostname: wire.Text(server.Hostname), Port: wire.Int(server.Port)}
 			for name, value := range server.URIParams {
 				if row.URIParams == nil {
@@ -264,7 +264,7 @@ func (s CallsService) act(ctx context.Context, op string, body callAction, sessi
 	if body.Action == "connect" {
 		kind = "offer"
 	} else {
-		c.that(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is not a call id")
+		c.that(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is no call id")
 	}
 	if session != nil {
 		c.text("SDP", session.SDP, 1<<20)
