@@ -19,114 +19,172 @@ var (
 	methodPattern  = regexp.MustCompile(`^(send[A-Z]\w*|messages|templates|addTemplate|status|me|webhook|settings)$`)
 )
 
+// endpoint says where a channel is reached, and with which token.
+type endpoint struct {
+	base    *url.URL
+	channel ChannelID
+	token   string // empty if a token source gives it later
+}
+
+const addressExample = "https://api.1msg.io/ABC100000001"
+
 // parseAddress reads the two strings of the cabinet. No error of it quotes the
 // query or the token.
-func parseAddress(apiURL, token string, tokenLater bool) (base *url.URL, channel ChannelID, cleanToken string, err error) {
-	apiURL = strings.Trim(strings.TrimSpace(apiURL), `"'<>`)
-	token = strings.TrimSpace(strings.Trim(strings.TrimSpace(token), `"'`))
-	token = strings.TrimSpace(strings.TrimPrefix(token, "Bearer "))
+func parseAddress(apiURL, token string, tokenLater bool) (endpoint, error) {
+	e := endpoint{token: cleanToken(token)}
+	if bad := e.read(apiURL, tokenLater); bad != nil {
+		return endpoint{}, e.scrubbed(bad).in("New", "")
+	}
+	if bad := foreignToken(e.channel, tokenChannel(e.token)); bad != nil {
+		return endpoint{}, bad.in("New", e.channel)
+	}
+	return e, nil
+}
 
-	fail := func(field, problem string) (*url.URL, ChannelID, string, error) {
-		e := invalid(field, transport.NewScrubber(token).Text(problem))
-		e.Op = "New"
-		if field == "apiURL" { // operators know it by the name that the cabinet gives it
-			e.Sentence = strings.Replace(e.Sentence, "The apiURL", "The API URL", 1)
-		}
-		return nil, "", "", e
+// read fills e from the API URL and from the token that e has already. Its steps
+// come in the order in which people should hear of mistakes.
+func (e *endpoint) read(apiURL string, tokenLater bool) *Error {
+	u, bad := e.parseURL(apiURL)
+	if bad != nil {
+		return bad
 	}
+	if bad := e.takeToken(u); bad != nil {
+		return bad
+	}
+	if bad := checkAPIURL(u); bad != nil {
+		return bad
+	}
+	switch {
+	case e.token == "" && !tokenLater:
+		return invalid("token", "is empty; copy it from the Chat API cabinet")
+	case !isTokenText(e.token):
+		return invalid("token", "holds a space or a character that no token has; copy it again")
+	}
+	return e.findChannel(u)
+}
+
+// scrubbed returns the error without the token, and under the name that the
+// cabinet gives the field.
+func (e *endpoint) scrubbed(bad *Error) *Error {
+	clean := invalid(bad.Field, transport.NewScrubber(e.token).Text(bad.Reason))
+	if clean.Field == "apiURL" {
+		clean.Sentence = strings.Replace(clean.Sentence, "The apiURL", "The API URL", 1)
+	}
+	return clean
+}
+
+// cleanToken removes what people copy along with a token.
+func cleanToken(token string) string {
+	token = strings.TrimSpace(strings.Trim(strings.TrimSpace(token), `"'`))
+	return strings.TrimSpace(strings.TrimPrefix(token, "Bearer "))
+}
+
+// parseURL removes what people copy along with an address, adds a missing
+// scheme, and parses the rest.
+func (e *endpoint) parseURL(apiURL string) (*url.URL, *Error) {
+	apiURL = strings.Trim(strings.TrimSpace(apiURL), `"'<>`)
 	if apiURL == "" {
-		return fail("apiURL", "is empty; copy the API URL from the Chat API cabinet, such as https://api.1msg.io/ABC100000001")
+		return nil, invalid("apiURL", "is empty; copy the API URL from the Chat API cabinet, such as "+addressExample)
 	}
-	if strings.Contains(token, "://") {
-		return fail("token", "looks like an address; API URL and token may have changed places")
+	if strings.Contains(e.token, "://") {
+		return nil, invalid("token", "looks like an address; API URL and token may have changed places")
 	}
 	if !strings.Contains(apiURL, "://") {
 		if !strings.ContainsAny(apiURL, "./:") {
-			return fail("apiURL", "has no host; it looks like https://api.1msg.io/ABC100000001")
+			return nil, invalid("apiURL", "has no host; it looks like "+addressExample)
 		}
 		apiURL = "https://" + apiURL
 	}
-	u, parseErr := url.Parse(apiURL)
-	if parseErr != nil {
-		return fail("apiURL", "is not an address; it looks like https://api.1msg.io/ABC100000001")
+	u, err := url.Parse(apiURL)
+	if err != nil {
+		return nil, invalid("apiURL", "is not an address; it looks like "+addressExample)
 	}
-	if inURL := u.Query().Get("token"); inURL != "" {
-		switch token {
-		case "", inURL:
-			token = inURL
-		default:
-			return fail("token", "differs from the one inside the API URL; give one of them")
-		}
+	return u, nil
+}
+
+// takeToken uses the token inside the address, unless another one was given.
+func (e *endpoint) takeToken(u *url.URL) *Error {
+	switch inURL := u.Query().Get("token"); {
+	case inURL == "", inURL == e.token:
+	case e.token == "":
+		e.token = inURL
+	default:
+		return invalid("token", "differs from the one inside the API URL; give one of them")
 	}
-	host := u.Hostname()
+	return nil
+}
+
+// checkAPIURL checks everything before the path.
+func checkAPIURL(u *url.URL) *Error {
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http":
-		return fail("apiURL", fmt.Sprintf("has the scheme %q; it must be https", u.Scheme))
-	case host == "":
-		return fail("apiURL", "has no host; it looks like https://api.1msg.io/ABC100000001")
+		return invalid("apiURL", fmt.Sprintf("has the scheme %q; it must be https", u.Scheme))
+	case u.Hostname() == "":
+		return invalid("apiURL", "has no host; it looks like "+addressExample)
 	case u.User != nil:
-		return fail("apiURL", "holds a user name or password; the token is the only credential")
-	case u.Scheme == "http" && !loopback(host):
-		return fail("apiURL", "uses http, which would show the token to everyone on the way; use https")
-	case token == "" && !tokenLater:
-		return fail("token", "is empty; copy it from the Chat API cabinet")
-	case strings.ContainsFunc(token, notOfToken):
-		return fail("token", "holds a space or a character that no token has; copy it again")
+		return invalid("apiURL", "holds a user name or password; the token is the only credential")
+	case u.Scheme == "http" && !loopback(u.Hostname()):
+		return invalid("apiURL", "uses http, which would show the token to everyone on the way; use https")
 	}
+	return nil
+}
 
+// findChannel reads the channel from the path, or else from the token, and sets
+// the base address.
+func (e *endpoint) findChannel(u *url.URL) *Error {
 	segments := slices.DeleteFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "" })
-	claimed := tokenChannel(token)
 	var segment string
 	switch {
 	case len(segments) == 1:
 		segment = segments[0]
-	case len(segments) == 0 && claimed != "":
-		segment = string(claimed)
 	case len(segments) == 0:
-		return fail("apiURL", "has no channel id after the host; it looks like https://api.1msg.io/ABC100000001")
+		segment = string(tokenChannel(e.token))
+		if segment == "" {
+			return invalid("apiURL", "has no channel id after the host; it looks like "+addressExample)
+		}
 	case len(segments) == 2 && methodPattern.MatchString(segments[1]):
-		return fail("apiURL", fmt.Sprintf("ends in the method %q; leave it off", segments[1]))
+		return invalid("apiURL", fmt.Sprintf("ends in the method %q; leave it off", segments[1]))
 	default:
-		return fail("apiURL", fmt.Sprintf("has %d path parts; there is one, the channel id", len(segments)))
+		return invalid("apiURL", fmt.Sprintf("has %d path parts; it must have one, the channel id", len(segments)))
 	}
 	if !channelPattern.MatchString(segment) {
-		return fail("apiURL", fmt.Sprintf("has the channel id %q; it is letters and digits", clip(segment, 40)))
+		return invalid("apiURL", fmt.Sprintf("has the channel id %q; a channel id is letters and digits", clip(segment, 40)))
 	}
-	bareID := segment
+	e.channel = ChannelID(segment)
 	if digits, ok := strings.CutPrefix(segment, "instance"); ok && digits != "" {
-		bareID = digits
-		if !isHostOf(host, "chat-api.com") {
+		e.channel = ChannelID(digits)
+		if !isHostOf(u.Hostname(), "chat-api.com") {
 			segment = digits // only the old hosts keep the prefix in the path
 		}
 	}
-	if e := foreignToken(ChannelID(bareID), claimed); e != nil {
-		return nil, "", "", e
-	}
-	base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + segment}
-	return base, ChannelID(bareID), token, nil
+	e.base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + segment}
+	return nil
 }
 
-func notOfToken(r rune) bool { return r <= ' ' || r > '~' }
+// isTokenText reports whether text has only characters that occur in tokens.
+func isTokenText(text string) bool {
+	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+}
 
-// foreignToken is the error of a token that names another channel than the one
-// it is to be used for; nil if it names none.
+// foreignToken returns the error of a token that names another channel than the
+// given one. It returns nil if the channels agree, or the token names none.
 func foreignToken(channel, claimed ChannelID) *Error {
 	if claimed == "" || strings.EqualFold(string(claimed), string(channel)) {
 		return nil
 	}
-	return &Error{Op: "New", Kind: ErrWrongChannel, Channel: channel, Field: "token", Retry: RetryFix,
+	return &Error{Kind: ErrWrongChannel, Field: "token", Retry: RetryFix,
 		Reason:   fmt.Sprintf("belongs to channel %s, not to %s", claimed, channel),
 		Sentence: fmt.Sprintf("The token belongs to channel %s, but the API URL is that of channel %s.", claimed, channel),
 		Advice:   "copy URL and token of the same channel from the cabinet"}
 }
 
-// checkToken looks at a token that a source gave.
+// checkToken checks a token from a token source.
 func checkToken(channel ChannelID, token string) error {
-	if token == "" || strings.ContainsFunc(token, notOfToken) {
-		return errors.New("what it gave is no token")
+	if token == "" || !isTokenText(token) {
+		return errors.New("it gave an empty token, or one with characters that no token has")
 	}
-	if e := foreignToken(channel, tokenChannel(token)); e != nil {
-		return e
+	if bad := foreignToken(channel, tokenChannel(token)); bad != nil {
+		return bad
 	}
 	return nil
 }
@@ -143,8 +201,8 @@ func loopback(host string) bool {
 	return ip != nil && ip.IsLoopback()
 }
 
-// tokenChannel reads the channel id from the payload of a JWT, without
-// verifying it; empty for the older opaque tokens.
+// tokenChannel reads the channel id from the payload of a JWT, without verifying
+// the signature. It returns "" for the older opaque tokens.
 func tokenChannel(token string) ChannelID {
 	parts := strings.Split(token, ".")
 	if len(parts) != 3 {

@@ -8,33 +8,33 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// AutomationService reads and changes what customers are offered before they
-// write. See [Client.Automation]. Its calls may be repeated without harm and
-// are retried.
+// AutomationService reads and changes the offers that customers see before they
+// write: a welcome event, prompts and commands. See [Client.Automation].
 type AutomationService struct{ service }
 
-// Automation is what customers are offered before they write. The limits are
+// Automation holds the offers that customers see before they write. The limits are
 // documented (contract, "Limits").
 type Automation struct {
-	// Welcome has a [TypeRequestWelcome] message come when somebody opens the
-	// chat for the first time, so that a bot can greet.
+	// Welcome makes WhatsApp send a [TypeRequestWelcome] event when a customer
+	// first opens the chat, so that a bot can greet.
 	Welcome bool
 
-	// Prompts are texts to tap instead of typing a first message: at most 4,
-	// of at most 80 characters.
+	// Prompts are first messages that a customer taps instead of typing: at most
+	// 4, of at most 80 characters each.
 	Prompts []string
 
-	// Commands are suggested when a customer types a slash: at most 30.
+	// Commands are suggested when a customer types a slash: at most 30, with
+	// different names.
 	Commands []Command
 }
 
-// Command is a word that a customer picks after typing a slash.
+// Command is a word that customers can pick after they type a slash.
 type Command struct {
 	Name        string // at most 32 characters, without the slash
 	Description string // at most 256 characters
 }
 
-// AutomationInfo is what the channel offers now.
+// AutomationInfo holds the present offers of a channel.
 type AutomationInfo struct {
 	Automation
 
@@ -42,8 +42,8 @@ type AutomationInfo struct {
 	Raw json.RawMessage
 }
 
-// Get returns what customers are offered. A channel that offers nothing has an
-// empty one.
+// Get returns the present offers, which are empty for a channel that never set any. It
+// changes nothing and is retried.
 func (s AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
 	const op = "Automation.Get"
 	var raw json.RawMessage
@@ -71,8 +71,9 @@ func (s AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
 	return info, nil
 }
 
-// Set replaces what customers are offered; the zero Automation offers nothing.
-// What is over a limit is [ErrInvalid] with the place.
+// Set replaces all offers; the zero Automation removes them. A value over its limit is
+// [ErrInvalid], and Error.Field names it. The call may be repeated without harm and is
+// retried.
 func (s AutomationService) Set(ctx context.Context, a Automation) error {
 	const op = "Automation.Set"
 	type command struct {

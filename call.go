@@ -9,31 +9,33 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
-// request is one call of the API, as the families describe it.
+// request describes one call of the API.
 type request struct {
-	op     string // the operation, for errors and logs
+	op     string // the Go method, for errors, hooks and logs
 	method string
 	path   string // below the base URL, escaped
 	query  url.Values
-	body   any    // marshaled to JSON; json.RawMessage goes as it is; nil is no body
+	body   any    // is marshaled to JSON, but for json.RawMessage; nil is no body
 	raw    []byte // a body that is JSON already
 
-	// once is set when doing it twice would do harm; see transport.Request.
+	// once is set if a second execution would do harm; see transport.Request.
 	once bool
 
-	// message is set for messages, which are paced; recipient is the key of
-	// who gets it.
+	// message is set for messages, which are paced. recipient is then the key of
+	// the recipient.
 	message   bool
 	recipient string
 }
 
-// call carries out a request that is not a send. Refusals of any form come back
-// as *Error; out, if not nil, is filled from the reply's body. After a request
-// that must not be repeated, what is neither a yes nor a no is ErrOutcomeUnknown.
+// call carries out a request that is not a send, and fills out, if not nil, from
+// the reply's body. The error is an *Error, also for a refusal with status 200.
+// If the request must not be repeated, a reply that is neither a success nor a
+// refusal is ErrOutcomeUnknown.
 func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	done := c.watch(false)
 	defer func() { done(err) }()
@@ -65,8 +67,8 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	return repeatable(c.notJSON(r.op, &reply, err))
 }
 
-// repeatable makes e the error of a call that may be repeated without harm:
-// what the catalogue says of an open outcome is meant for sends.
+// repeatable adapts e to a call that may be repeated without harm. The advice of
+// the catalogue is meant for sends.
 func repeatable(e *Error) *Error {
 	if e.Kind == ErrUnavailable && e.HTTPStatus != 0 {
 		e.Retry, e.Advice = RetryBackoff, "try again later"
@@ -95,19 +97,19 @@ func openCall(e *Error) *Error {
 		e.cause = nil
 	}
 	e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
-	e.Sentence = "It is not known whether the service has done what it was asked."
-	e.Advice = "look whether it is done before asking again"
+	e.Sentence = "It is not known whether the service has carried out the request."
+	e.Advice = "check whether it was carried out before you repeat it"
 	return e
 }
 
-// local puts the operation and the channel on the error of a check that failed
-// before anything was sent. The client may be nil.
+// local puts the operation and the client's channel on an error. The client may be
+// nil.
 func (c *Client) local(op string, e *Error) *Error {
 	return e.in(op, c.ChannelID())
 }
 
-// exchange sends a request and returns whatever was answered. The error is a
-// failure to encode the request or to get any answer.
+// exchange sends a request and returns the reply, whatever it says. The error
+// means that the request could not be encoded or that no reply came.
 func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, *Error) {
 	if c == nil || c.transport == nil {
 		return transport.Reply{}, c.local(r.op, invalid("client", "is nil or was not made with New"))
@@ -138,7 +140,7 @@ func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, *Err
 
 // address returns the URL of a path below the channel's.
 func (c *Client) address(path string) url.URL {
-	if strings.ContainsAny(path, "%./") { // escaped, or of several parts
+	if strings.ContainsAny(path, "%./") { // escaped, or with several segments
 		return *c.base.JoinPath(path)
 	}
 	u := *c.base
@@ -146,36 +148,35 @@ func (c *Client) address(path string) url.URL {
 	return u
 }
 
-// unanswered turns a failure to get a reply into an *Error.
+// unanswered returns the *Error for a call that got no reply.
 func (c *Client) unanswered(r request, err error) *Error {
 	failure, ok := errors.AsType[*transport.Failure](err)
 	if !ok {
 		return c.local(r.op, &Error{Kind: ErrUnreachable, Reason: err.Error(), cause: err})
 	}
 	e := c.local(r.op, &Error{Reason: failure.Err.Error(), cause: failure.Err})
-	if foreign, ok := errors.AsType[*Error](failure.Err); ok { // of checkToken
-		wrong := *foreign
-		wrong.Op = r.op
-		return &wrong
+	if foreign, ok := errors.AsType[*Error](failure.Err); ok { // from checkToken
+		wrong := *foreign // calls that wait for the same token share the error
+		return c.local(r.op, &wrong)
 	}
 	if _, ok := errors.AsType[*transport.SourceError](failure.Err); ok {
 		e.Kind, e.Retry = ErrUnauthorized, RetryBackoff
-		e.Sentence = fmt.Sprintf("No token for channel %s could be had, so nothing was sent.", c.channel)
-		e.Advice = "look at what WithTokenSource reads the token from"
+		e.Sentence = fmt.Sprintf("The program got no token for channel %s, so nothing was sent.", c.channel)
+		e.Advice = "check the place from which WithTokenSource reads the token"
 		return e
 	}
 	switch {
 	case failure.Sent && r.once:
 		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
 		e.Sentence = "The connection broke before the service answered, so it is not known whether the message went out."
-		e.Advice = "look it up before sending again"
+		e.Advice = "look it up before you send it again"
 	case failure.TooLarge:
 		e.Kind, e.Retry = ErrTooLarge, RetryNo
-		e.Sentence = "The service's answer was too large to read."
+		e.Sentence = "The reply of the service was too large to read."
 		e.Advice = "ask for less at a time"
 	case failure.GivenUp && !failure.Sent:
 		e.Kind, e.Retry = ErrUnavailable, RetryBackoff
-		e.Sentence = "The call was given up before anything was sent."
+		e.Sentence = "The call was canceled, or its time ran out, before anything was sent."
 	default:
 		e.Kind, e.Retry = ErrUnreachable, RetryBackoff
 		e.Sentence = fmt.Sprintf("%s could not be reached.", c.base.Host)
@@ -184,8 +185,24 @@ func (c *Client) unanswered(r request, err error) *Error {
 	return e
 }
 
-// service is the part that all services share: the client they call through. It
-// is nil in a Client that New did not make; every call then refuses.
+// callResult is the result of one call, for the health of its channel.
+type callResult struct {
+	began time.Time
+	send  bool
+	err   error
+}
+
+// watch begins a call and returns the function to call at its end.
+func (c *Client) watch(send bool) func(error) {
+	if c == nil || c.observe == nil {
+		return func(error) {}
+	}
+	began := time.Now()
+	return func(err error) { c.observe(callResult{began, send, err}) }
+}
+
+// service is the part that all services share: the client they call through. The
+// client is nil in a Client that New did not make; every call then fails.
 type service struct{ client *Client }
 
 func (s service) call(ctx context.Context, r request, out any) error {
@@ -195,7 +212,7 @@ func (s service) call(ctx context.Context, r request, out any) error {
 // refuse returns the error of a check that failed before anything was sent.
 func (s service) refuse(op string, e *Error) error { return s.client.local(op, e) }
 
-// decode reads a reply that call has kept as raw JSON.
+// decode fills out from a reply that call has kept as raw JSON.
 func (s service) decode(op string, raw json.RawMessage, out any) error {
 	if err := decodeReply(raw, out); err != nil {
 		return s.unreadable(op, raw, err)
@@ -203,13 +220,15 @@ func (s service) decode(op string, raw json.RawMessage, out any) error {
 	return nil
 }
 
-// unreadable is the error of a reply that is JSON, but not the JSON of this call.
+// unreadable returns the error of a reply that is JSON without the parts that this
+// call expects.
 func (s service) unreadable(op string, raw json.RawMessage, cause error) *Error {
 	return s.client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, cause)
 }
 
 // rows returns the elements of a list that comes bare or under one of several
-// names. An empty object is an empty list; any other without the names is none.
+// names. An empty object is an empty list. Any other object without one of the
+// names is an error.
 func (s service) rows(op string, raw json.RawMessage, names ...string) ([]json.RawMessage, error) {
 	if isObject(raw) {
 		var members map[string]json.RawMessage

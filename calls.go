@@ -8,46 +8,45 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// CallsService takes part in the signalling of calls; the sound itself flows by
-// WebRTC between the customer and your own media server. See [Client.Calls].
-// What the customer does arrives as a [*CallEvent]. With SIP switched on,
-// neither these calls nor those events work (contract, "Calling, groups,
-// flows"; documented, beta).
+// CallsService does the signalling of calls. The sound itself flows by WebRTC between
+// the customer and your own media server. See [Client.Calls]. The customer's side of a
+// call arrives as [*CallEvent]. With SIP switched on, neither these methods nor those
+// events work (contract, "Calling, groups, flows"; documented, beta).
 //
-// Every action goes out at most once, because a call cannot be placed or
-// answered twice: after [ErrOutcomeUnknown], the next [*CallEvent] tells.
+// Actions on a call go out at most once, because a call cannot be placed or answered
+// twice. After [ErrOutcomeUnknown] the next [*CallEvent] shows the outcome.
 type CallsService struct{ service }
 
-// CallSettings is what a channel does with calls. In an update, what is empty
-// stays as it is.
+// CallSettings says how a channel handles calls. In an update, an empty field stays as it
+// is.
 type CallSettings struct {
 	// Status is "ENABLED" or "DISABLED".
 	Status string
 
-	// IconVisibility is "DEFAULT", or "DISABLE_ALL" to show customers no
-	// button.
+	// IconVisibility is "DEFAULT", or "DISABLE_ALL" to hide the call button from
+	// customers.
 	IconVisibility string
 
-	// CallbackPermission is "ENABLED" if customers are asked whether they may
-	// be called back.
+	// CallbackPermission is "ENABLED" if WhatsApp asks customers for the
+	// permission to call them back.
 	CallbackPermission string
 
-	// KeyExchange is "DTLS", or with SIP "SDES".
+	// KeyExchange is "DTLS", or "SDES" with SIP.
 	KeyExchange string
 
 	// Video is "ENABLED" or "DISABLED".
 	Video string
 
-	// Hours are the call hours as Meta writes them; the contract knows their
-	// members only in part.
+	// Hours are the call hours in Meta's form. The contract knows only some of
+	// their members.
 	Hours json.RawMessage
 
-	// SIP hands calls to a SIP server.
+	// SIP routes calls to a SIP server.
 	SIP *CallSIP
 }
 
-// CallSIP says where calls go by SIP. The password of a server comes in
-// [CallSettingsInfo.Raw] only.
+// CallSIP routes calls by SIP. The password of a server is in [CallSettingsInfo.Raw]
+// only.
 type CallSIP struct {
 	// Status is "ENABLED" or "DISABLED".
 	Status string
@@ -63,11 +62,11 @@ type SIPServer struct {
 	// URIParams are put into the user part of the request URI.
 	URIParams map[string]string
 
-	// AppID is only in replies.
+	// AppID is set in replies only.
 	AppID string
 }
 
-// CallSettingsInfo is what is set now.
+// CallSettingsInfo holds the present settings of a channel.
 type CallSettingsInfo struct {
 	CallSettings
 
@@ -102,7 +101,7 @@ type wireSIPServer struct {
 	AppID     wire.Text            `json:"app_id,omitempty"`
 }
 
-// Settings returns what the channel does with calls. It changes nothing and is
+// GetSettings returns the channel's settings for calls. It changes nothing and is
 // retried.
 func (s CallsService) GetSettings(ctx context.Context) (*CallSettingsInfo, error) {
 	const op = "Calls.GetSettings"
@@ -138,9 +137,9 @@ func (s CallsService) GetSettings(ctx context.Context) (*CallSettingsInfo, error
 	return info, nil
 }
 
-// UpdateSettings changes what is given. The service forwards it unchecked, and
-// Meta may take one group of settings per call: first Status, then SIP. An empty
-// change is [ErrInvalid]. It may be repeated without harm and is retried.
+// UpdateSettings changes the given settings. The service forwards them unchecked, and
+// Meta may take only one group of settings per call: first Status, then SIP. An empty
+// change is [ErrInvalid]. The call may be repeated without harm and is retried.
 func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) error {
 	const op = "Calls.UpdateSettings"
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
@@ -175,29 +174,31 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 	return s.call(ctx, request{op: op, method: http.MethodPost, path: "callingSettings", body: body}, nil)
 }
 
-// CallSession is this side's half of the agreement on a call.
+// CallSession is the business's half of the negotiation of a call.
 type CallSession struct {
 	// SDP is the session description: an offer for Connect, an answer for
 	// PreAccept and Accept.
 	SDP string
 
-	// CallbackData comes back in the call's events; at most 512 characters.
+	// CallbackData comes back in the events of the call. It has at most 512
+	// characters.
 	CallbackData string
 }
 
-// CallInfo is a call that was placed.
+// CallInfo describes a call that was placed.
 type CallInfo struct {
-	// ID names the call ("wacid…") for the other actions; empty if the service
-	// told none.
+	// ID identifies the call ("wacid…") for the other actions. It is empty if the
+	// service returned none.
 	ID string
 
 	// Raw is the service's reply.
 	Raw json.RawMessage
 }
 
-// Connect calls a person, who has to have a phone number and to have permitted
-// it: else the error is [ErrUnsupported], with code 138006 for no permission
-// and 138000 for a channel without calls.
+// Connect calls a person. The person needs a phone number, else the error is
+// [ErrInvalid], and must have permitted calls, else it is [ErrUnsupported] with code
+// 138006. A channel without calls is [ErrUnsupported] with code 138000. It goes out at
+// most once.
 func (s CallsService) Connect(ctx context.Context, to Recipient, offer CallSession) (*CallInfo, error) {
 	phone, bad := phoneOf("to", to)
 	if bad != nil {
@@ -214,27 +215,27 @@ func (s CallsService) Connect(ctx context.Context, to Recipient, offer CallSessi
 	return call, nil
 }
 
-// PreAccept prepares the media connection of an incoming call, so that nothing
-// is cut off after [CallsService.Accept].
+// PreAccept prepares the media connection of an incoming call, so that the first words
+// after [CallsService.Accept] are not lost. It goes out at most once.
 func (s CallsService) PreAccept(ctx context.Context, callID string, answer CallSession) error {
 	_, err := s.act(ctx, "Calls.PreAccept", callAction{Action: "pre_accept", CallID: callID}, &answer)
 	return err
 }
 
-// Accept answers an incoming call. There are 30 to 60 s for that (contract,
-// "initiateCall"; documented).
+// Accept answers an incoming call. WhatsApp waits 30 to 60 s for that (contract,
+// "initiateCall"; documented). It goes out at most once.
 func (s CallsService) Accept(ctx context.Context, callID string, answer CallSession) error {
 	_, err := s.act(ctx, "Calls.Accept", callAction{Action: "accept", CallID: callID}, &answer)
 	return err
 }
 
-// Reject declines an incoming call.
+// Reject declines an incoming call. It goes out at most once.
 func (s CallsService) Reject(ctx context.Context, callID string) error {
 	_, err := s.act(ctx, "Calls.Reject", callAction{Action: "reject", CallID: callID}, nil)
 	return err
 }
 
-// Terminate ends a call.
+// Terminate ends a call. It goes out at most once.
 func (s CallsService) Terminate(ctx context.Context, callID string) error {
 	_, err := s.act(ctx, "Calls.Terminate", callAction{Action: "terminate", CallID: callID}, nil)
 	return err
@@ -242,19 +243,20 @@ func (s CallsService) Terminate(ctx context.Context, callID string) error {
 
 // callAction is the body of initiateCall.
 type callAction struct {
-	Product      string         `json:"messaging_product"`
-	Action       string         `json:"action"`
-	To           string         `json:"to,omitempty"`
-	CallID       string         `json:"call_id,omitempty"`
-	Session      *sessionOnWire `json:"session,omitempty"`
-	CallbackData string         `json:"biz_opaque_callback_data,omitempty"`
+	Product      string           `json:"messaging_product"`
+	Action       string           `json:"action"`
+	To           string           `json:"to,omitempty"`
+	CallID       string           `json:"call_id,omitempty"`
+	Session      *wireCallSession `json:"session,omitempty"`
+	CallbackData string           `json:"biz_opaque_callback_data,omitempty"`
 }
 
-type sessionOnWire struct {
+type wireCallSession struct {
 	Type string `json:"sdp_type"`
 	SDP  string `json:"sdp"`
 }
 
+// act carries out one action on a call.
 func (s CallsService) act(ctx context.Context, op string, body callAction, session *CallSession) (raw json.RawMessage, err error) {
 	var c checker
 	body.Product = "whatsapp"
@@ -267,7 +269,7 @@ func (s CallsService) act(ctx context.Context, op string, body callAction, sessi
 	if session != nil {
 		c.text("SDP", session.SDP, 1<<20)
 		c.optional("CallbackData", session.CallbackData, 512)
-		body.Session = &sessionOnWire{kind, session.SDP}
+		body.Session = &wireCallSession{kind, session.SDP}
 		body.CallbackData = session.CallbackData
 	}
 	if c.first != nil {

@@ -12,16 +12,18 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file holds the operations of 2023 that are missing from the service's
-// description of 2026 (contract, "Legacy operations"). They may still work on a
-// channel, and answer [ErrNotFound] where they do not.
+// This file holds the five legacy operations. They belong to the contract, but not to
+// the service of 2026 (contract, "Legacy operations"): Channel.GetStatistics,
+// Channel.GetExtendedStatistics, Channel.GetOutputIP, Channel.GetHookInfo and
+// Media.DeleteLegacy. They may still work on a channel; elsewhere they are
+// [ErrNotFound].
 
-// ChannelStatistics is what templates cost in a month.
+// ChannelStatistics holds the cost of templates in a month.
 type ChannelStatistics struct {
 	// Date is the month as "10.2026".
 	Date string
 
-	// TemplatesCost is an amount in the digits of the service, which names no
+	// TemplatesCost is an amount as the service writes it. The service names no
 	// currency.
 	TemplatesCost json.Number
 
@@ -29,8 +31,8 @@ type ChannelStatistics struct {
 	Raw json.RawMessage
 }
 
-// GetStatistics returns what templates cost in a month; the zero month is the
-// current one. It changes nothing and is retried.
+// GetStatistics returns the cost of templates in a month; the zero month is the current
+// one. It changes nothing and is retried.
 //
 // Deprecated: the operation is not part of the service since 2026. [Ledger]
 // computes costs from the events that you receive, and [Ledger.Bill] a month.
@@ -39,7 +41,7 @@ func (s ChannelService) GetStatistics(ctx context.Context, month YearMonth) (*Ch
 	query := url.Values{}
 	if month != (YearMonth{}) {
 		if month.Month < time.January || month.Month > time.December || month.Year < 1 || month.Year > 9999 {
-			return nil, s.refuse(op, invalid("month", "is no month"))
+			return nil, s.refuse(op, invalid("month", "is not a month"))
 		}
 		query.Set("date", fmt.Sprintf("%02d.%04d", month.Month, month.Year))
 	}
@@ -57,13 +59,13 @@ func (s ChannelService) GetStatistics(ctx context.Context, month YearMonth) (*Ch
 	return &ChannelStatistics{Date: string(body.Date), TemplatesCost: json.Number(body.Cost), Raw: raw}, nil
 }
 
-// UsagePeriod counts the conversations of one period, in the billing model of
-// 2022. Prices are in the digits of the service, which names no currency.
+// UsagePeriod counts the conversations of one period, in the billing model of 2022.
+// Prices are as the service writes them. The service names no currency.
 type UsagePeriod struct {
 	// Date is the first day of the period, such as "2022-10-01".
 	Date string
 
-	// Conversations is how many there were; Paid and Free are parts of it.
+	// Conversations is the number of all; Paid and Free are parts of it.
 	Conversations, Paid, Free int64
 
 	// FreeTier and FreeEntryPoint are the parts of Free.
@@ -112,7 +114,7 @@ func (s ChannelService) GetExtendedStatistics(ctx context.Context) ([]UsagePerio
 // delivered webhooks. It changes nothing and is retried.
 //
 // Deprecated: the operation is not part of the service since 2026, and the
-// address proves nothing. A webhook is told by its secret: see [WebhookSecret].
+// address proves nothing. A webhook proves its origin by a secret: see [WebhookSecret].
 func (s ChannelService) GetOutputIP(ctx context.Context) (string, error) {
 	const op = "Channel.GetOutputIP"
 	var raw json.RawMessage
@@ -126,7 +128,7 @@ func (s ChannelService) GetOutputIP(ctx context.Context) (string, error) {
 	return address, nil
 }
 
-// HookRecord is one status of a message as the service recorded it.
+// HookRecord is one status of a message in the records of the service.
 type HookRecord struct {
 	MessageID string
 
@@ -136,7 +138,7 @@ type HookRecord struct {
 	Status    Status
 	Recipient Recipient
 
-	// Time is when it happened; zero if not told.
+	// Time is the time of the status; zero if the record has none.
 	Time time.Time
 
 	// Pricing and Conversation are as the provider wrote them.
@@ -178,8 +180,8 @@ func (s ChannelService) GetHookInfo(ctx context.Context, messageID string) ([]Ho
 	return records, nil
 }
 
-// DeleteLegacy removes a file by the operation of older generations of the
-// service.
+// DeleteLegacy deletes a file by the operation of older generations of the service. It
+// may be repeated without harm and is retried.
 //
 // Deprecated: use [MediaService.Delete], which does the same.
 func (s MediaService) DeleteLegacy(ctx context.Context, id string) error {

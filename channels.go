@@ -15,88 +15,90 @@ import (
 	"time"
 )
 
-// HealthState is what a channel is fit for. The set is open.
+// HealthState says whether a channel works. The set is open.
 type HealthState string
 
 // The states of a channel's health.
 const (
-	// HealthHealthy: nothing speaks against it. A channel starts like this.
+	// HealthHealthy: no call has shown a problem. Every channel starts healthy.
 	HealthHealthy HealthState = "healthy"
-	// HealthDegraded: three calls in a row got no answer, or none but that the
+	// HealthDegraded: three calls in a row got no answer, or the answer that the
 	// service failed.
 	HealthDegraded HealthState = "degraded"
-	// HealthNeedsToken: the service refused the token (401). An admin puts a
-	// fresh one, with [Channels.Put].
+	// HealthNeedsToken: the service refused the token (401). An admin enters a
+	// new token, and the program passes it to [Channels.Put].
 	HealthNeedsToken HealthState = "needs_token"
 	// HealthBlocked: the subscription (403) or the account (131031, 131042) is
 	// blocked. Sending stops until an admin has acted.
 	HealthBlocked HealthState = "blocked"
 )
 
-// degradedAfter is how many calls in a row have to fail.
+// degradedAfter is the number of failed calls in a row that degrade a channel.
 const degradedAfter = 3
 
-// Health is the state of one channel, as its calls have shown it.
+// Health is the state of one channel, derived from the results of its calls.
 type Health struct {
 	State HealthState
 
-	// Reason is a sentence for an operator; empty while the channel is healthy.
+	// Reason is a sentence for an operator, empty while the channel is healthy. It
+	// is that of the newest error that fits the state.
 	Reason string
 
 	// Since is when the state began.
 	Since time.Time
 }
 
-// Channels holds the clients of many channels, each with a network end, a
-// limiter and secrets of its own, so that a bad channel slows no other; only
-// [WithHTTPClient] among the [WithClientOptions] gives them one network end.
-// Make one with [NewChannels]; the zero Channels is an empty registry too. It is
-// safe for concurrent use and may be changed while calls are running. No form of
-// it shows a token or a secret.
+// Channels is a registry of the clients of many channels. Each channel has its own
+// connections, pace and webhook secrets, so that a bad channel slows no other.
+// The exception is [WithHTTPClient] among the [WithClientOptions]: then all share
+// its connections. Make a registry with [NewChannels]; the zero Channels is an
+// empty registry too. It is safe for concurrent use and may be changed while
+// calls are running. No printed form of it shows a token or a secret.
 type Channels struct {
 	opts    []Option
 	changed func(ChannelID, Health)
 
 	mu   sync.RWMutex
-	byID map[string]*managed
+	byID map[string]*registered
 }
 
-// managed is one channel of a registry.
-type managed struct {
+// registered is one channel of a registry.
+type registered struct {
 	id ChannelID
 
 	mu      sync.Mutex
 	client  *Client
-	gone    bool            // removed; nothing counts any more
-	secrets func() []string // a closure, so that no verb of fmt prints them
+	removed bool            // no result counts any more
+	secrets func() []string // a closure, so that no verb of fmt prints the secrets
 	health  Health
-	code    int // of the block, 0 if it had none
+	code    int // WhatsApp's code for the block, 0 if there was none
 	failed  int // calls in a row without an answer
 
-	changed func(ChannelID, Health)
-	queue   []Health // changes to tell
-	telling bool
+	changed   func(ChannelID, Health)
+	queue     []Health // changes that changed has not been called with yet
+	notifying bool     // some call is working on the queue
 }
 
 // ChannelsOption changes a [Channels] in [NewChannels].
 type ChannelsOption func(*Channels)
 
-// WithClientOptions gives every client that [Channels.Put] makes these options,
-// before the channel's own. One that is wrong is an error of Put.
+// WithClientOptions gives these options to every client that [Channels.Put] makes,
+// before the channel's own options. Put returns the error of a wrong option.
 func WithClientOptions(opts ...Option) ChannelsOption {
 	return func(s *Channels) { s.opts = append(s.opts, opts...) }
 }
 
-// WithHealthChange has every change of a channel's health told, one channel's
-// in their order and never the same state twice in a row. It is called from
-// within the call that showed the change, so it should return soon; no lock is
-// held, and one that hangs holds up that call alone. A removed channel tells
-// nothing more.
+// WithHealthChange calls changed whenever a channel's health state changes. Calls
+// for one channel come in order, one at a time, and never twice in a row with the
+// same state; calls for different channels may overlap. A removed channel causes
+// no more calls. changed runs inside the API call that showed the change and
+// delays it, so it should return soon. It runs without a lock and may use the
+// registry. A nil function is never called.
 func WithHealthChange(changed func(ChannelID, Health)) ChannelsOption {
 	return func(s *Channels) { s.changed = changed }
 }
 
-// NewChannels returns an empty registry.
+// NewChannels returns an empty registry. Nil options are left out.
 func NewChannels(opts ...ChannelsOption) *Channels {
 	s := &Channels{}
 	for _, opt := range opts {
@@ -107,14 +109,14 @@ func NewChannels(opts ...ChannelsOption) *Channels {
 	return s
 }
 
-// Put adds a channel, or replaces its token and options; arguments and errors
-// are those of [New]. Those who hold the old client go on with it and its token;
-// what it meets from then on no longer counts for the health. A channel that
-// needed a new token is healthy again; any other state lasts until a call of the
-// new client shows better. Webhook secrets stay.
+// Put adds a channel, or replaces its token and options, and returns its new
+// client. Arguments and errors are those of [New]. A program that still holds the
+// old client can go on with it and its token, but its calls no longer count for
+// the health. A channel that needed a new token is healthy again; any other state
+// lasts until a call of the new client shows a better one. Webhook secrets stay.
 func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	if s == nil {
-		return nil, invalid("registry", "is nil; make one with NewChannels").in("Channels.Put", "")
+		return nil, invalid("registry", "is nil; make it with NewChannels").in("Channels.Put", "")
 	}
 	client, err := New(apiURL, token, slices.Concat(s.opts, opts)...)
 	if err != nil {
@@ -124,27 +126,28 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	s.mu.Lock()
 	m, known := s.byID[key]
 	if !known {
-		m = &managed{id: client.channel, changed: s.changed, secrets: func() []string { return nil },
+		m = &registered{id: client.channel, changed: s.changed, secrets: func() []string { return nil },
 			health: Health{State: HealthHealthy, Since: time.Now()}}
 		if s.byID == nil {
-			s.byID = map[string]*managed{}
+			s.byID = map[string]*registered{}
 		}
 		s.byID[key] = m
 	}
-	client.observe = func(c outcome) { m.observe(client, c) }
+	client.observe = func(result callResult) { m.observe(client, result) }
 	m.mu.Lock()
 	m.client, m.failed = client, 0
 	if m.health.State == HealthNeedsToken {
-		m.become(HealthHealthy, "", 0)
+		m.setState(HealthHealthy, "", 0)
 	}
 	m.mu.Unlock()
 	s.mu.Unlock()
-	m.tell()
+	m.notify()
 	return client, nil
 }
 
-// Remove takes a channel out and reports whether it was there. Its clients go
-// on working for those who hold one; its webhooks are refused.
+// Remove removes a channel from the registry and reports whether it was there. A
+// client that a program still holds goes on working. The channel's webhooks are
+// refused.
 func (s *Channels) Remove(id ChannelID) bool {
 	if s == nil {
 		return false
@@ -158,12 +161,13 @@ func (s *Channels) Remove(id ChannelID) bool {
 	delete(s.byID, channelKey(id))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.gone, m.queue = true, nil
+	m.removed, m.queue = true, nil
 	return true
 }
 
-// Client returns the channel's present client. Ask for each piece of work, so
-// that a new token is used at once.
+// Client returns the channel's present client, or false if the channel is not in
+// the registry. Call it anew for each piece of work, so that a new token is used
+// at once.
 func (s *Channels) Client(id ChannelID) (*Client, bool) {
 	m, known := s.find(id)
 	if !known {
@@ -174,8 +178,8 @@ func (s *Channels) Client(id ChannelID) (*Client, bool) {
 	return m.client, true
 }
 
-// All yields the channels and their clients in the order of their ids, as they
-// were when the loop began.
+// All yields the channels that are in the registry when the loop begins, with
+// their present clients, in the order of their ids.
 func (s *Channels) All() iter.Seq2[ChannelID, *Client] {
 	return func(yield func(ChannelID, *Client) bool) {
 		if s == nil {
@@ -184,7 +188,7 @@ func (s *Channels) All() iter.Seq2[ChannelID, *Client] {
 		s.mu.RLock()
 		list := slices.Collect(maps.Values(s.byID))
 		s.mu.RUnlock()
-		slices.SortFunc(list, func(a, b *managed) int { return strings.Compare(string(a.id), string(b.id)) })
+		slices.SortFunc(list, func(a, b *registered) int { return strings.Compare(string(a.id), string(b.id)) })
 		for _, m := range list {
 			m.mu.Lock()
 			client := m.client
@@ -196,17 +200,19 @@ func (s *Channels) All() iter.Seq2[ChannelID, *Client] {
 	}
 }
 
-// Health returns what the channel's calls have shown; the zero Health for a
-// channel that is not there. It calls nothing.
+// Health returns the state of a channel, or the zero Health for a channel that is
+// not in the registry. It sends no request.
 //
-// A 401 makes a channel need a new token, a plain 403 and the codes 131031 and
-// 131042 block it, and three calls in a row that are [ErrUnreachable],
-// [ErrUnavailable] or [ErrOutcomeUnknown] degrade it. A success that began later
-// heals all of these, but after 131031 and 131042 it has to be a send, since
-// reading still works then. Any other refusal, such as a closed window, shows
-// that a degraded channel answers again. What the caller canceled, or what
-// failed before it was sent for a reason of this process, shows nothing; a call
-// whose deadline passed while it waited for the answer counts.
+// A reply with status 401 means that the channel needs a new token. A reply with
+// status 403, and the codes 131031 and 131042, block the channel. Three calls in a
+// row with [ErrUnreachable], [ErrUnavailable] or [ErrOutcomeUnknown] degrade it.
+//
+// A success makes the channel healthy again if the call began after the present
+// state did. After 131031 and 131042 the success must be a send, since reads still
+// work then. Any other refusal, such as a closed window, shows that a degraded
+// channel answers again. A call whose deadline passed while it waited for the
+// answer counts as failed. A call that the caller canceled does not count, nor
+// does one that this process refused to send.
 func (s *Channels) Health(id ChannelID) Health {
 	m, known := s.find(id)
 	if !known {
@@ -217,14 +223,16 @@ func (s *Channels) Health(id ChannelID) Health {
 	return m.health
 }
 
-// SetWebhookSecrets replaces the secrets of a channel's webhooks: the new and
-// the old one while an address is being changed, none to refuse them all. A
-// channel that is not there is [ErrNotFound].
+// SetWebhookSecrets replaces the secrets of a channel's webhooks. Give the new and
+// the old secret while an address is being changed. Without a secret all webhooks
+// of the channel are refused. The error for a channel that is not in the registry
+// is [ErrNotFound].
 func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	m, known := s.find(id)
 	if !known {
-		return &Error{Op: "Channels.SetWebhookSecrets", Channel: id, Kind: ErrNotFound, Retry: RetryFix,
-			Reason: "the channel is not in the registry", Sentence: "The channel is not known.", Advice: "put it first"}
+		e := &Error{Kind: ErrNotFound, Retry: RetryFix, Reason: "the channel is not in the registry",
+			Sentence: "The channel is not in the registry.", Advice: "add it with Channels.Put first"}
+		return e.in("Channels.SetWebhookSecrets", id)
 	}
 	kept := slices.Clone(secrets)
 	m.mu.Lock()
@@ -233,13 +241,14 @@ func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	return nil
 }
 
-// WebhookSecrets returns the secrets of a channel's webhooks, none for a channel
-// that is not there. It is what one handler for all channels asks:
+// WebhookSecrets returns the secrets of a channel's webhooks, and no secret for a
+// channel that is not in the registry. It calls nothing and never waits for ctx.
+// One handler serves all channels with it:
 //
 //	chatapi.NewWebhookHandler(handle, chatapi.WebhookSecrets(channels.WebhookSecrets))
 //
-// The address is "…/{channel}/{secret}". One channel's secret opens no other,
-// and a body that names another channel is refused.
+// The address is "…/{channel}/{secret}". A channel's secret is good for that
+// channel only, and a body that names another channel is refused.
 func (s *Channels) WebhookSecrets(_ context.Context, id ChannelID) []string {
 	m, known := s.find(id)
 	if !known {
@@ -250,7 +259,7 @@ func (s *Channels) WebhookSecrets(_ context.Context, id ChannelID) []string {
 	return m.secrets()
 }
 
-// String returns how many channels there are.
+// String returns the number of channels, without tokens and secrets.
 func (s *Channels) String() string {
 	if s == nil {
 		return "chatapi.Channels(none)"
@@ -260,19 +269,19 @@ func (s *Channels) String() string {
 	return fmt.Sprintf("chatapi.Channels(%d)", len(s.byID))
 }
 
-// GoString is String, so that %#v shows no token.
+// GoString returns String, so that %#v shows no token.
 func (s *Channels) GoString() string { return s.String() }
 
-// Format writes String for every verb.
+// Format writes String for every verb, so that no verb prints the fields.
 func (s *Channels) Format(f fmt.State, _ rune) { fmt.Fprint(f, s.String()) }
 
-// LogValue is String.
+// LogValue returns String as the value for slog.
 func (s *Channels) LogValue() slog.Value { return slog.StringValue(s.String()) }
 
-// MarshalJSON writes String.
+// MarshalJSON returns String as a JSON text.
 func (s *Channels) MarshalJSON() ([]byte, error) { return json.Marshal(s.String()) }
 
-func (s *Channels) find(id ChannelID) (*managed, bool) {
+func (s *Channels) find(id ChannelID) (*registered, bool) {
 	if s == nil {
 		return nil, false
 	}
@@ -282,63 +291,48 @@ func (s *Channels) find(id ChannelID) (*managed, bool) {
 	return m, known
 }
 
-// outcome is what a registry learns of one call.
-type outcome struct {
-	began time.Time
-	send  bool
-	err   error
-}
-
-// watch returns what to call at the end of a call; send is for sends.
-func (c *Client) watch(send bool) func(error) {
-	if c == nil || c.observe == nil {
-		return func(error) {}
-	}
-	began := time.Now()
-	return func(err error) { c.observe(outcome{began, send, err}) }
-}
-
-// observe draws the conclusion from a call. One of a client that was replaced,
-// or that began before the present state, proves nothing about now.
-func (m *managed) observe(client *Client, c outcome) {
+// observe updates the health by the result of a call. Calls of a client that was
+// replaced do not count.
+func (m *registered) observe(client *Client, result callResult) {
 	m.mu.Lock()
-	if m.client == client && !m.gone {
-		m.conclude(c)
+	if m.client == client && !m.removed {
+		m.apply(result)
 	}
 	m.mu.Unlock()
-	m.tell()
+	m.notify()
 }
 
-func (m *managed) conclude(c outcome) {
-	e, known := errors.AsType[*Error](c.err)
+// apply updates the health as described at [Channels.Health].
+func (m *registered) apply(result callResult) {
+	e, known := errors.AsType[*Error](result.err)
 	switch {
-	case c.err == nil:
+	case result.err == nil:
 		m.failed = 0
-		account := m.code != 0
-		if !c.began.Before(m.health.Since) && (c.send || !account) {
-			m.become(HealthHealthy, "", 0)
+		needsSend := m.code != 0 // the account is blocked, and reads work all the same
+		if !result.began.Before(m.health.Since) && (result.send || !needsSend) {
+			m.setState(HealthHealthy, "", 0)
 		}
-	case !known, errors.Is(c.err, context.Canceled):
+	case !known, errors.Is(result.err, context.Canceled):
 	case e.HTTPStatus == http.StatusUnauthorized:
-		m.become(HealthNeedsToken, operatorSentence(e), 0)
+		m.setState(HealthNeedsToken, operatorSentence(e), 0)
 	case e.Kind == ErrBlocked && (e.HTTPStatus == http.StatusForbidden || e.Code == 131031 || e.Code == 131042):
-		m.become(HealthBlocked, operatorSentence(e), e.Code)
+		m.setState(HealthBlocked, operatorSentence(e), e.Code)
 	case e.Kind == ErrUnreachable, e.Kind == ErrOutcomeUnknown, e.Kind == ErrUnavailable && e.HTTPStatus != 0:
 		m.failed++
 		if m.failed >= degradedAfter && m.health.State == HealthHealthy {
-			m.become(HealthDegraded, fmt.Sprintf("%d calls in a row failed. %s", m.failed, operatorSentence(e)), 0)
+			m.setState(HealthDegraded, fmt.Sprintf("%d calls in a row failed. %s", m.failed, operatorSentence(e)), 0)
 		}
-	case e.HTTPStatus != 0: // refused, so it answers
+	case e.HTTPStatus != 0: // the service refused the call, so it answers
 		m.failed = 0
 		if m.health.State == HealthDegraded {
-			m.become(HealthHealthy, "", 0)
+			m.setState(HealthHealthy, "", 0)
 		}
 	}
 }
 
-// become changes the state and queues the change. Which of two causes keeps a
-// channel in one state is the newer one; since when, the older.
-func (m *managed) become(state HealthState, reason string, code int) {
+// setState sets the state and queues the change. If the state stays the same,
+// Reason is updated and Since is kept.
+func (m *registered) setState(state HealthState, reason string, code int) {
 	m.code = code
 	if state == m.health.State {
 		m.health.Reason = reason
@@ -350,16 +344,16 @@ func (m *managed) become(state HealthState, reason string, code int) {
 	}
 }
 
-// tell hands queued changes over, in order and without the lock; a call that
-// finds another one telling leaves its change to that one.
-func (m *managed) tell() {
+// notify calls changed for each queued change, in order and without the lock. If
+// another call is already doing so, it takes care of this call's change too.
+func (m *registered) notify() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if m.telling {
+	if m.notifying {
 		return
 	}
-	m.telling = true
-	defer func() { m.telling = false }()
+	m.notifying = true
+	defer func() { m.notifying = false }()
 	for len(m.queue) > 0 {
 		next := m.queue[0]
 		m.queue = m.queue[1:]

@@ -14,18 +14,19 @@ import (
 // Client talks to one channel. It is immutable and safe for concurrent use; it
 // starts no goroutine of its own and needs no closing. Make one with [New].
 //
-// Sends go out once. A call that only reads, or that may be repeated without
-// harm, is retried on its own (see [RetryPolicy]); a send is repeated only when the
-// service refused it for now (429), or when it is proven that nothing was
-// written. When neither holds, the error is [ErrOutcomeUnknown].
+// Sends go out at most once. The Client retries calls that only read, and calls
+// that may be repeated without harm (see [RetryPolicy]). It repeats a send only
+// after the service refused it for now (429), after it refused the token (see
+// [WithTokenSource]), or with proof that nothing was written. In all other doubt
+// the error is [ErrOutcomeUnknown].
 type Client struct {
 	// Messages reads the history and marks messages as read.
 	Messages MessagesService
-	// Templates lists, creates, checks and removes message templates.
+	// Templates lists, creates, checks and deletes message templates.
 	Templates TemplatesService
-	// Webhooks reads and changes the addresses that events are delivered to.
+	// Webhooks reads and changes the addresses to which events are delivered.
 	Webhooks WebhooksService
-	// Channel tells the state of the channel itself.
+	// Channel reads the state of the channel itself.
 	Channel ChannelService
 	// Profile reads and changes the business profile.
 	Profile ProfileService
@@ -33,7 +34,7 @@ type Client struct {
 	Settings SettingsService
 	// Media uploads, looks up, deletes and downloads files.
 	Media MediaService
-	// Automation reads and changes what customers see before they write.
+	// Automation reads and changes the prompts and commands of an empty chat.
 	Automation AutomationService
 	// Groups creates and manages groups.
 	Groups GroupsService
@@ -41,7 +42,7 @@ type Client struct {
 	Flows FlowsService
 	// Calls takes part in the signalling of calls.
 	Calls CallsService
-	// Catalog tells whether customers see the catalogue and the cart.
+	// Catalog shows or hides the catalogue and the cart.
 	Catalog CatalogService
 	// Users blocks and unblocks people.
 	Users UsersService
@@ -53,25 +54,27 @@ type Client struct {
 	pacer     *transport.Pacer
 	files     *fetch.Fetcher
 
-	webhookLock chan struct{} // a mutex that a context can give up: held while the list of addresses is changed
+	// webhookLock is held while the list of webhook addresses is changed. It is a
+	// mutex whose waiters give up when their context ends.
+	webhookLock chan struct{}
 
-	// observe, if any, is told how every call went.
-	observe func(outcome)
+	// observe, if not nil, is called with the result of every call.
+	observe func(callResult)
 }
 
 // New returns a client for the channel with that API URL and token, both from
-// the Chat API cabinet. It checks everything that can be checked and touches no
-// network; [Client.Connect] does that.
+// the Chat API cabinet. It checks both strings and the options, and touches no
+// network; [Client.Connect] asks the service.
 //
 // The URL may be what people paste: "https://api.1msg.io/ABC100000001", with or
 // without a trailing slash, with "?token=…" (then token may be empty), without
 // "https://", with spaces around it; the older
-// "https://eu12.chat-api.com/instance100001/" works too. Plain http is taken
+// "https://eu12.chat-api.com/instance100001/" works too. Plain http is accepted
 // only for loopback addresses. A token that names its channel (a JWT) must
-// belong to the one in the URL, and may stand in for a missing one.
+// name the channel of the URL; a URL without a channel takes the token's.
 //
-// The error is an [*Error] of kind [ErrInvalid] whose Field is "apiURL",
-// "token" or an option's name, or of kind [ErrWrongChannel].
+// Nil options are left out. The error is an [*Error] of kind [ErrInvalid] whose
+// Field is "apiURL", "token" or an option's name, or of kind [ErrWrongChannel].
 func New(apiURL, token string, opts ...Option) (*Client, error) {
 	c := config{timeout: 30 * time.Second}
 	for _, opt := range opts {
@@ -82,69 +85,63 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 			return nil, err
 		}
 	}
-	base, channel, token, err := parseAddress(apiURL, token, c.tokens != nil)
+	at, err := parseAddress(apiURL, token, c.tokens != nil)
 	if err != nil {
 		return nil, err
 	}
-	if c.network == nil {
-		c.network = defaultTransport()
-	}
-	if c.retry.Attempts == 0 {
-		c.retry.Attempts = 3
-	}
-	if c.retry.MinWait == 0 {
-		c.retry.MinWait = 800 * time.Millisecond
-	}
-	if c.retry.MaxWait == 0 {
-		c.retry.MaxWait = 30 * time.Second
-	}
-	c.retry.MaxWait = max(c.retry.MaxWait, c.retry.MinWait)
-	if c.pace.PairBurst == 0 {
-		c.pace.PairBurst = 45
-	}
-	logger := c.logger
-	if logger != nil {
-		logger = logger.With(slog.String("channel", string(channel)))
-	}
-	client := &Client{base: base, channel: channel, webhookLock: make(chan struct{}, 1), trust503: c.retry.Trust503, files: fetch.New(c.files),
-		pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
-	client.transport = transport.New(transport.Config{
-		Network:    c.network,
-		Middleware: c.middleware,
-		Token:      token,
-		Source:     c.tokens,
-		CheckToken: func(token string) error { return checkToken(channel, token) },
-		Bearer:     c.bearer,
-		Timeout:    c.timeout,
-		Attempts:   c.retry.Attempts,
-		MinWait:    c.retry.MinWait,
-		MaxWait:    c.retry.MaxWait,
-		Trust503:   c.retry.Trust503,
-		Seed:       c.retry.Seed,
-		Pacer:      client.pacer,
-		Read:       client.meaning,
-		Attempt:    c.attemptHook(channel),
-		Wait:       c.waitHook(channel),
-		Logger:     logger,
-	})
-	family := service{client}
-	client.Messages = MessagesService{family}
-	client.Templates = TemplatesService{family}
-	client.Webhooks = WebhooksService{family}
-	client.Channel = ChannelService{family}
-	client.Profile = ProfileService{family}
-	client.Settings = SettingsService{family}
-	client.Media = MediaService{family}
-	client.Automation = AutomationService{family}
-	client.Groups = GroupsService{family}
-	client.Flows = FlowsService{service: family}
-	client.Calls = CallsService{family}
-	client.Catalog = CatalogService{family}
-	client.Users = UsersService{family}
+	c.defaults()
+	client := &Client{base: at.base, channel: at.channel, webhookLock: make(chan struct{}, 1), trust503: c.retry.Trust503,
+		files: fetch.New(c.files), pacer: transport.NewPacer(c.pace.PerSecond, c.pace.Burst, c.pace.Pair, c.pace.PairBurst)}
+	client.transport = client.newTransport(&c, at.token)
+	client.setServices()
 	return client, nil
 }
 
-// ChannelID returns the channel that the client talks to.
+// newTransport returns the transport of a client that has its pacer.
+func (c *Client) newTransport(options *config, token string) *transport.Transport {
+	logger := options.logger
+	if logger != nil {
+		logger = logger.With(slog.String("channel", string(c.channel)))
+	}
+	return transport.New(transport.Config{
+		Network:    options.network,
+		Middleware: options.middleware,
+		Token:      token,
+		Source:     options.tokens,
+		CheckToken: func(token string) error { return checkToken(c.channel, token) },
+		Bearer:     options.bearer,
+		Timeout:    options.timeout,
+		Attempts:   options.retry.Attempts,
+		MinWait:    options.retry.MinWait,
+		MaxWait:    options.retry.MaxWait,
+		Trust503:   options.retry.Trust503,
+		Seed:       options.retry.Seed,
+		Pacer:      c.pacer,
+		Read:       c.meaning,
+		Attempt:    options.attemptHook(c.channel),
+		Wait:       options.waitHook(c.channel),
+		Logger:     logger,
+	})
+}
+
+func (c *Client) setServices() {
+	base := service{c}
+	c.Messages = MessagesService{base}
+	c.Templates = TemplatesService{base}
+	c.Webhooks = WebhooksService{base}
+	c.Channel = ChannelService{base}
+	c.Profile = ProfileService{base}
+	c.Settings = SettingsService{base}
+	c.Media = MediaService{base}
+	c.Automation = AutomationService{base}
+	c.Groups = GroupsService{base}
+	c.Flows = FlowsService{service: base}
+	c.Calls = CallsService{base}
+	c.Catalog = CatalogService{base}
+	c.Users = UsersService{base}
+}
+
+// ChannelID returns the channel of the client; "" for a nil Client.
 func (c *Client) ChannelID() ChannelID {
 	if c == nil {
 		return ""
@@ -160,14 +157,14 @@ func (c *Client) String() string {
 	return fmt.Sprintf("chatapi.Client(%s at %s)", c.channel, c.base.Host)
 }
 
-// GoString is String, so that %#v shows no token.
+// GoString returns String, so that %#v shows no token.
 func (c *Client) GoString() string { return c.String() }
 
-// Format writes String for every verb, so that no verb walks into the fields.
+// Format writes String for every verb, so that no verb prints the fields.
 func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
-// LogValue is String.
+// LogValue returns String as the value for slog.
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON writes String, so that a client in a logged struct shows no token.
+// MarshalJSON returns String as a JSON text, so that a client in a logged struct shows no token.
 func (c *Client) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }

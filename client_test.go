@@ -428,7 +428,7 @@ func TestOpenCallsMatchNoOtherKind(t *testing.T) {
 				assert.NotErrorIs(t, err, kind)
 			}
 			assert.Equal(t, chatapi.RetryUnknown, e.Retry)
-			assert.Equal(t, "look whether it is done before asking again", e.Advice)
+			assert.Equal(t, "check whether it was carried out before you repeat it", e.Advice)
 		})
 	}
 }

@@ -3,21 +3,19 @@ package chatapi
 import (
 	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 )
 
-// ConnectOptions says what [Client.Connect] does besides checking. The zero
-// value checks and changes nothing.
+// ConnectOptions says what [Client.Connect] changes. With the zero value it only checks.
 type ConnectOptions struct {
-	// WebhookURL, if given, is added to the channel's webhook addresses. The
-	// ones that are there stay: other programs, and the vendor's own inbox,
-	// live in the same list.
+	// WebhookURL, if it is not empty, is added to the channel's webhook addresses.
+	// The other addresses stay, since other programs and the vendor's own inbox
+	// are in the same list.
 	WebhookURL string
 }
 
-// Connection is what [Client.Connect] found out. Print it for an operator.
+// Connection is the result of [Client.Connect]. Print it for an operator.
 type Connection struct {
 	Channel ChannelID
 
@@ -27,14 +25,15 @@ type Connection struct {
 	// Status is the channel's state, such as "connected".
 	Status string
 
-	// Templates is how many message templates there are, counting each
-	// language; Approved how many of them can be sent.
+	// Templates is the number of message templates, where each language counts.
+	// Approved is the number of those that can be sent.
 	Templates, Approved int
 
 	// Webhooks is the list of addresses after the call.
 	Webhooks []string
 
-	// Steps is what was done, in order; the last one has the error, if any.
+	// Steps are the steps that were tried, in order. Only the last can have an
+	// error.
 	Steps []Step
 }
 
@@ -43,7 +42,7 @@ type Step struct {
 	// Name is "channel", "profile", "templates" or "webhooks".
 	Name string
 
-	// Sentence tells an operator the result.
+	// Sentence is the result, for an operator.
 	Sentence string
 
 	// Err is nil for a step that succeeded.
@@ -52,7 +51,7 @@ type Step struct {
 
 // String returns one sentence for an operator: "Connection successfully
 // established: channel ABC100000001, +1 202 555 0100, 12 templates, 2 webhooks",
-// or what is wrong.
+// or "Not connected: " and the sentence of the failed step.
 func (c *Connection) String() string {
 	if c == nil || len(c.Steps) == 0 {
 		return "Not connected."
@@ -64,17 +63,17 @@ func (c *Connection) String() string {
 		cmp.Or(spacedPhone(c.Phone), "number unknown"), plural(c.Templates, "template"), plural(len(c.Webhooks), "webhook"))
 }
 
-// Connect is the button of a helpdesk's channel form: it checks address and
-// token against the service, reads the channel's state, number and templates,
-// and adds the webhook address if one is given. It is idempotent, and safe to
-// press twice.
+// Connect checks address and token against the service, reads the channel's state,
+// number and templates, and adds the webhook address if one is given. It is made for
+// the button of a helpdesk's channel form. It may be repeated without harm, and its
+// requests are retried.
 //
-// It always returns a Connection, beside an error too: its Steps tell how far
-// it came. The error is that of the failed step, an [*Error] whose Sentence is
-// for the operator: [ErrUnauthorized] for a wrong token, [ErrWrongChannel] for
-// the token of another channel, [ErrBlocked] for a blocked subscription or a
-// channel that is not connected, [ErrUnreachable] for a host that does not
-// answer, [ErrNotFound] for a wrong URL.
+// It always returns a Connection, also with an error: its Steps show how far it came.
+// The error is that of the failed step, an [*Error] whose Sentence is for the operator:
+// [ErrUnauthorized] for a wrong token, [ErrWrongChannel] for the token of another
+// channel, [ErrBlocked] for a blocked subscription or a channel that is not connected,
+// [ErrUnavailable] for a channel that is still connecting, [ErrUnreachable] for a host
+// that does not answer, [ErrNotFound] for a wrong URL.
 func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection, error) {
 	connection := &Connection{}
 	if c != nil {
@@ -137,7 +136,7 @@ func (c *Client) connectProfile(ctx context.Context, conn *Connection) (string, 
 	}
 	conn.Phone = profile.Phone
 	if profile.Phone == "" {
-		return "The profile names no number.", nil
+		return "The profile has no number.", nil
 	}
 	return fmt.Sprintf("Its number is %s.", spacedPhone(profile.Phone)), nil
 }
@@ -172,12 +171,4 @@ func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, address 
 		return fmt.Sprintf("Events go to %s.", plural(len(list), "address")), nil
 	}
 	return fmt.Sprintf("Events go to %s, this one among them.", plural(len(list), "address")), nil
-}
-
-// operatorSentence returns the sentence of an error for people.
-func operatorSentence(err error) string {
-	if e, ok := errors.AsType[*Error](err); ok && e.Sentence != "" {
-		return e.Sentence
-	}
-	return err.Error()
 }

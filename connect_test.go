@@ -179,7 +179,7 @@ func TestSentencesOfAConnection(t *testing.T) {
 			[]string{"Channel ABC1 is connected.", "Its number is +1 202 555 0100.", "It has 1 template, 1 approved.", "Events go to 1 address."}},
 		{"nothing yet", `{"status":""}`, `{"about":"hi"}`, `{"total":0,"templates":[]}`, nil,
 			"Connection successfully established: channel ABC1, number unknown, 0 templates, 0 webhooks",
-			[]string{"Channel ABC1 is there.", "The profile names no number.", "It has 0 templates, 0 approved.", "Events go to 0 addresses."}},
+			[]string{"Channel ABC1 is there.", "The profile has no number.", "It has 0 templates, 0 approved.", "Events go to 0 addresses."}},
 		{"a number of 11 digits elsewhere", `{"status":"connected"}`, `{"phone":"44205550100"}`, one, nil,
 			"Connection successfully established: channel ABC1, +44205550100, 1 template, 0 webhooks",
 			[]string{"Channel ABC1 is connected.", "Its number is +44205550100.", "It has 1 template, 1 approved.", "Events go to 0 addresses."}},

@@ -292,6 +292,6 @@ func classified(e StatusError) StatusError {
 	if e.Code == 0 {
 		e.Code = row.Number()
 	}
-	e.Kind, e.Retry, e.Advice = kindOf(row), retryOf(row), row.Advice
+	e.Kind, e.Retry, e.Advice = kindOf(row), RetryClass(row.Retry), row.Advice
 	return e
 }

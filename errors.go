@@ -1,38 +1,41 @@
 package chatapi
 
 import (
+	"bytes"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/errorcode"
 )
 
-// ErrorKind is the sort of trouble that an [Error] reports. Each sentinel of this
-// package is an ErrorKind: a program decides with errors.Is(err, ErrWindowClosed),
-// and a dashboard counts by Error.Kind, whose text is snake_case for that. Kinds are
-// added in minor releases.
+// ErrorKind is the kind of failure that an [Error] reports. Each sentinel of this
+// package is an ErrorKind. A program decides with errors.Is(err, ErrWindowClosed). A
+// dashboard counts by Error.Kind, whose text is snake_case. Minor releases add kinds.
 type ErrorKind string
 
-// Error returns the kind in words after "chatapi: ". It makes every ErrorKind an
-// error that errors.Is matches; fmt prints it too. string(kind) is the bare text for
-// a metric, such as "service_window_closed".
+// Error returns the kind in words after "chatapi: ". With this method every ErrorKind
+// is an error that errors.Is matches; fmt calls it too. string(kind) is the bare text
+// for a metric, such as "service_window_closed".
 func (k ErrorKind) Error() string {
 	if k == "" {
-		return "" // of an AttemptEnd without a refusal, not an error at all
+		return "" // an AttemptEnd without a refusal has no kind
 	}
 	return "chatapi: " + k.words()
 }
 
 func (k ErrorKind) words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
-// The kinds of error. The comment says who has to act.
+// The kinds of error. Each comment says who has to act.
 const (
-	// ErrInvalid: the request is wrong; Error.Field names the place when the
-	// SDK found it before sending. The caller changes the request.
+	// ErrInvalid: the request is wrong. If the SDK found the mistake, before it
+	// sent anything, Error.Field names the place. The caller changes the request.
 	ErrInvalid ErrorKind = "invalid_request"
-	// ErrUnauthorized: the token is missing, wrong or expired. An admin pastes
-	// a fresh one.
+	// ErrUnauthorized: the token is missing, wrong or expired. An admin enters a
+	// new one.
 	ErrUnauthorized ErrorKind = "unauthorized"
 	// ErrWrongChannel: the token, the stored message or the webhook belongs to
 	// another channel than the one addressed.
@@ -42,23 +45,23 @@ const (
 	ErrBlocked ErrorKind = "channel_blocked"
 	// ErrUnreachable: the service could not be reached; nothing was sent.
 	ErrUnreachable ErrorKind = "service_unreachable"
-	// ErrNotFound: the address, or the thing asked for, does not exist.
+	// ErrNotFound: the address, or the requested object, does not exist.
 	ErrNotFound ErrorKind = "not_found"
-	// ErrUnsupported: the service or the channel cannot do this.
+	// ErrUnsupported: the service or the channel does not offer this.
 	ErrUnsupported ErrorKind = "unsupported"
-	// ErrWindowClosed: the customer wrote more than 24 hours ago, or never. A
-	// template still goes out.
+	// ErrWindowClosed: the customer wrote more than 24 hours ago, or never. The
+	// caller sends a template instead.
 	ErrWindowClosed ErrorKind = "service_window_closed"
 	// ErrRecipient: this recipient cannot be reached. The sender marks the
-	// contact; nothing else is affected.
+	// contact; other recipients are not affected.
 	ErrRecipient ErrorKind = "recipient_not_reachable"
-	// ErrMarketingLimit: this person gets no marketing message now; other
-	// messages still go out.
+	// ErrMarketingLimit: WhatsApp delivers no marketing message to this person
+	// now. Other messages still go out.
 	ErrMarketingLimit ErrorKind = "marketing_limit"
 	// ErrOptedOut: this person does not want marketing messages.
 	ErrOptedOut ErrorKind = "opted_out_of_marketing"
-	// ErrRateLimited: too many requests. Error.RetryAfter says when to come
-	// back, if the service said it.
+	// ErrRateLimited: too many requests. The caller waits for Error.RetryAfter, if
+	// it is set, and tries again.
 	ErrRateLimited ErrorKind = "rate_limited"
 	// ErrTemplate: the template is missing, paused, or does not fit its values.
 	ErrTemplate ErrorKind = "template"
@@ -69,20 +72,21 @@ const (
 	ErrMedia ErrorKind = "media"
 	// ErrTooLarge: a body or file is over its limit.
 	ErrTooLarge ErrorKind = "too_large"
-	// ErrUnavailable: the service failed for now, on a call that changes
-	// nothing or may be repeated.
+	// ErrUnavailable: the service failed for now, in a call that changes nothing
+	// or may be repeated. The caller tries again later.
 	ErrUnavailable ErrorKind = "service_unavailable"
-	// ErrRefused: the service refused for a reason that the catalogue does not
-	// know; Error.Reason quotes it.
+	// ErrRefused: the service refused for a reason that the SDK does not know;
+	// Error.Reason quotes it.
 	ErrRefused ErrorKind = "refused"
-	// ErrOutcomeUnknown: the request may or may not have been carried out.
-	// Repeating a send could double it: look it up with [Client.Resolve].
+	// ErrOutcomeUnknown: the request may or may not have been carried out. The
+	// caller does not repeat a send, which could go out twice, but looks it up with
+	// [Client.Resolve].
 	ErrOutcomeUnknown ErrorKind = "outcome_unknown"
 	// ErrHistoryOff: the channel keeps no history.
 	ErrHistoryOff ErrorKind = "history_off"
 	// ErrNoPrice: no rate card has a price for this market, category and date.
 	ErrNoPrice ErrorKind = "no_price"
-	// ErrNoTime: a billing activity carries no instant at all.
+	// ErrNoTime: a billing activity has no time.
 	ErrNoTime ErrorKind = "no_time"
 	// ErrNoWebhookSecret: a webhook handler was made without a secret.
 	ErrNoWebhookSecret ErrorKind = "no_webhook_secret"
@@ -90,21 +94,21 @@ const (
 	ErrSnapshot ErrorKind = "unreadable_snapshot"
 )
 
-// RetryClass says what may be done after an error. It is one of the constants,
-// or "wait:24h": not before that time has passed.
+// RetryClass says whether the same call may be tried again after an error. It is one
+// of the constants, or a time to wait first, such as "wait:24h".
 type RetryClass string
 
 // The classes of retry.
 const (
 	RetryNo       RetryClass = "no"       // never
-	RetryFix      RetryClass = "fix"      // only after something was changed
-	RetryBackoff  RetryClass = "backoff"  // later, with growing pauses and a bound
+	RetryFix      RetryClass = "fix"      // only after a change: of the request, the token or the channel
+	RetryBackoff  RetryClass = "backoff"  // later, with growing pauses and a limit on their number
 	RetryTemplate RetryClass = "template" // the same content as a template
-	RetryUnknown  RetryClass = "unknown"  // the outcome is open: look it up, do not resend
+	RetryUnknown  RetryClass = "unknown"  // the outcome is unknown: look it up, do not resend
 )
 
-// Wait returns how long to wait before trying again, for a class of the form
-// "wait:24h".
+// Wait returns the time to wait before the next try, for a class such as "wait:24h".
+// It returns false for every other class.
 func (r RetryClass) Wait() (time.Duration, bool) {
 	text, ok := strings.CutPrefix(string(r), "wait:")
 	if !ok {
@@ -114,13 +118,13 @@ func (r RetryClass) Wait() (time.Duration, bool) {
 	return d, err == nil
 }
 
-// Error is what every failed call returns: a refusal of the service, a check
-// that failed before anything was sent, or a transport that broke. Get it with
-// errors.As; test its kind with errors.Is and a sentinel such as
-// [ErrWindowClosed]. An Error never holds the token: texts from below are
-// scrubbed, and an error from below that contains it is replaced.
+// Error is the error of every failed call: a refusal of the service, a check that
+// failed before anything was sent, or a broken connection. Get it with errors.As;
+// test its kind with errors.Is and a sentinel such as [ErrWindowClosed]. An Error
+// never holds the token: it is removed from the texts of the service and the
+// network, and an underlying error that contains it is replaced.
 type Error struct {
-	// Op is the function or method that was called, such as "Send" or
+	// Op is the function or method that the program called, such as "Send" or
 	// "Templates.Get". Channel is empty if no channel was involved.
 	Op      string
 	Channel ChannelID
@@ -129,8 +133,8 @@ type Error struct {
 	// checks.
 	HTTPStatus int
 
-	// Code is WhatsApp's error code, such as 131047; 0 if none was given. It
-	// is never an HTTP status.
+	// Code is WhatsApp's error code, such as 131047; 0 if there is none. It is
+	// never an HTTP status.
 	Code int
 
 	// Kind is the sentinel that errors.Is matches.
@@ -143,35 +147,34 @@ type Error struct {
 	// Reason is what the service, or the local check, said.
 	Reason string
 
-	// Sentence tells an operator in one sentence what happened. Advice is what
-	// to do about it, without a capital and a full stop; empty where the
-	// sentence says it all. It holds no texts and no recipients.
+	// Sentence tells an operator in one sentence what happened. Advice says what to
+	// do, without a capital letter and a full stop; it is empty if the sentence
+	// says enough. Advice holds no texts and no recipients.
 	Sentence string
 	Advice   string
 
-	// Retry says whether and how the same thing may be tried again. It is
-	// advice to the caller: what is safe has already been retried.
+	// Retry says whether and when the caller may try the same again. The Client has
+	// already made the retries that are safe.
 	Retry RetryClass
 
-	// RetryAfter is how long the service asked to wait; 0 if it did not say.
+	// RetryAfter is the pause that the service asked for; 0 if it asked for none.
 	RetryAfter time.Duration
 
-	// Attempt identifies the send whose outcome is open, for [Client.Resolve];
-	// nil unless the call was a send.
+	// Attempt identifies the send that failed, for [Client.Resolve]. It is nil if
+	// the call was no send, or if the message itself was wrong.
 	Attempt *Attempt
 
-	// Raw is the reply's body, cut at 8 KiB, with the token removed.
+	// Raw is the body of the reply without the token, cut at 8 KiB.
 	Raw []byte
 
 	cause error
 }
 
-// maxErrorRaw bounds Error.Raw, so that an HTML page does not end up in a log
-// whole.
+// maxErrorRaw bounds Error.Raw, so that no log gets a whole HTML page.
 const maxErrorRaw = 8 << 10
 
-// Error returns one line for developers: operation, what went wrong, code or
-// status, and the advice.
+// Error returns one line for developers: operation, failure, code or status, and
+// advice.
 func (e *Error) Error() string {
 	if e == nil {
 		return "chatapi: no error"
@@ -215,8 +218,8 @@ func (e *Error) Is(target error) bool {
 	return ok && e != nil && e.Kind == k
 }
 
-// Unwrap returns what lies beneath, such as the transport's or the context's
-// error. It is nil for most refusals.
+// Unwrap returns the underlying error, such as that of the network or the context. It
+// is nil for most refusals.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -224,8 +227,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// LogValue returns the error as structured attributes, the advice among them,
-// without the raw body, texts or recipients.
+// LogValue returns the error as attributes for slog, including the advice, without the
+// raw body, texts or recipients.
 func (e *Error) LogValue() slog.Value {
 	if e == nil {
 		return slog.Value{}
@@ -283,15 +286,85 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// in puts the operation, and the channel if one is involved, on the error.
+// in puts the operation and the channel on the error. channel is empty if no channel is
+// involved. Use (*Client).local where there is a client.
 func (e *Error) in(op string, channel ChannelID) *Error {
 	e.Op, e.Channel = op, channel
 	return e
 }
 
-// invalid returns the error of a local check: field says where, problem says
-// what is wrong with it, as the rest of a sentence.
+// invalid returns the error of a local check. problem is the rest of a sentence that
+// begins with the field.
 func invalid(field, problem string) *Error {
 	return &Error{Kind: ErrInvalid, Field: field, Reason: problem, Retry: RetryFix,
 		Sentence: "The " + field + " " + ended(problem)}
+}
+
+// operatorSentence returns the sentence of an error for an operator.
+func operatorSentence(err error) string {
+	if e, ok := errors.AsType[*Error](err); ok && e.Sentence != "" {
+		return e.Sentence
+	}
+	return err.Error()
+}
+
+// capped returns the part of a body that Error.Raw may hold.
+func capped(body []byte) []byte { return bytes.Clone(body[:min(len(body), maxErrorRaw)]) }
+
+// kindOf returns the kind of error that a row of the catalogue describes.
+func kindOf(row errorcode.Row) ErrorKind {
+	switch row.Code {
+	case "131050":
+		return ErrOptedOut
+	case "http:404":
+		return ErrNotFound
+	case "http:413":
+		return ErrTooLarge
+	case "1msg:wrong-token":
+		return ErrWrongChannel
+	}
+	switch row.Class {
+	case "window":
+		return ErrWindowClosed
+	case "recipient", "block":
+		return ErrRecipient
+	case "marketing":
+		return ErrMarketingLimit
+	case "rate_limit":
+		return ErrRateLimited
+	case "template":
+		return ErrTemplate
+	case "media":
+		return ErrMedia
+	case "auth":
+		return ErrUnauthorized
+	case "account", "billing", "policy", "channel", "registration":
+		return ErrBlocked
+	case "server":
+		return ErrUnavailable
+	case "unsupported", "call":
+		return ErrUnsupported
+	case "request", "flow":
+		return ErrInvalid
+	}
+	return ErrRefused
+}
+
+// matchText finds the catalogue's row for a text of the service. The service's own
+// conditions come before the patterns of WhatsApp.
+func matchText(text string) (errorcode.Row, bool) {
+	lower := strings.ToLower(text)
+	for _, own := range []struct{ part, key string }{
+		{"bsuid routing is disabled", "1msg:bsuid-off"},
+		{"username routing is disabled", "1msg:username-off"},
+		{"username is not found", "1msg:username-unknown"},
+		{"not linked with bsuid", "1msg:username-unknown"},
+		{"template is not defined", "1msg:template-undefined"},
+		{"subscription is blocked", "1msg:subscription-blocked"},
+	} {
+		if strings.Contains(lower, own.part) {
+			return errorcode.Lookup(own.key)
+		}
+	}
+	return errorcode.MatchText(text)
 }

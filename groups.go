@@ -17,10 +17,9 @@ import (
 // GroupsService creates and manages groups. See [Client.Groups]. Messages to a
 // group are sent with [Client.Send] to [GroupInfo.Recipient].
 //
-// A group's id may be given with or without "@g.us". The service's replies
-// about groups are untyped (contract, "Calling, groups, flows"; inferred), so
-// Raw is kept beside what could be read. Everything but Create may be repeated
-// without harm and is retried.
+// A group's id may be given with or without "@g.us". The contract has no types for
+// the replies about groups (contract, "Calling, groups, flows"; inferred), so Raw is
+// kept beside the members that could be read.
 type GroupsService struct{ service }
 
 // GroupInfo is a group as the service describes it.
@@ -40,29 +39,30 @@ type GroupInfo struct {
 // Recipient returns the group to send to.
 func (g GroupInfo) Recipient() Recipient { return Chat(g.ID + suffixGroup) }
 
-// GroupDraft is a group to be created.
+// GroupDraft describes a new group.
 type GroupDraft struct {
-	// Subject is the group's name. The contract has no limit for it.
+	// Subject is the group's name. The contract names no limit for it.
 	Subject string
 
 	// Description may be empty.
 	Description string
 }
 
-// GroupPatch is a change of a group: what is nil or zero stays as it is.
+// GroupPatch is a change of a group. A field that is nil or zero stays as it is.
 type GroupPatch struct {
 	Subject, Description *string
 
-	// Picture is a link or bytes of an image.
+	// Picture is a link to an image or its bytes.
 	Picture Media
 }
 
-// groupsPage is how many groups one request asks for.
+// groupsPage is the number of groups that one request asks for.
 const groupsPage = 100
 
-// All yields every group, in the service's order. It follows the cursor of each
-// page, yields until the first error and then ends. A service that repeats its
-// rows ends the loop instead of keeping it busy.
+// All yields every group, in the service's order. It requests page after page while the
+// loop runs. It yields the first error with a nil group and ends. A page without a new
+// group ends the loop too, since a service may repeat its last page for ever. The
+// requests change nothing and are retried.
 func (s GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
 	const op = "Groups.All"
 	return func(yield func(*GroupInfo, error) bool) {
@@ -103,9 +103,8 @@ func (s GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
 	}
 }
 
-// nextCursor finds the cursor to the page after, in the places where Graph and
-// its resellers put it. Whether there is such a page is only certain when it
-// was asked for.
+// nextCursor returns the cursor of the next page, from any of the places where Graph and
+// its resellers put it. There may be a cursor without a next page.
 func nextCursor(reply wire.Value) string {
 	paging := reply.Get("paging")
 	for _, place := range []wire.Value{paging.Get("cursors"), paging, reply} {
@@ -116,7 +115,7 @@ func nextCursor(reply wire.Value) string {
 	return ""
 }
 
-// readGroup reads what it can of a group; the rest is in Raw.
+// readGroup reads the members of a group that it knows; the others are in Raw.
 func readGroup(raw json.RawMessage) *GroupInfo {
 	value := wire.Root(raw)
 	if inner := value.Get("group"); inner.IsObject() {
@@ -134,8 +133,9 @@ func readGroup(raw json.RawMessage) *GroupInfo {
 	return group
 }
 
-// Get returns one group. Fields, if given, are the names of the only members
-// that the service shall tell.
+// Get returns one group. With fields, the service sends only the members of these names.
+// An unknown group is [ErrNotFound] or [ErrInvalid], as the service answers. It changes
+// nothing and is retried.
 func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*GroupInfo, error) {
 	query := url.Values{}
 	if len(fields) > 0 {
@@ -150,11 +150,11 @@ func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*G
 	return group, nil
 }
 
-// Create makes a group of which the channel is the only member; people join by
-// the link from [GroupsService.GetInviteLink]. The result has an ID as far as the
-// service tells one: groups may be made in the background (contract: untyped),
-// so see Raw, [GroupsService.All] and the webhooks. It is done at most once:
-// after [ErrOutcomeUnknown], look whether the group is there.
+// Create creates a group with the channel as its only member. People join by the link
+// from [GroupsService.GetInviteLink]. The ID of the result is empty if the service
+// names none, since it may create groups in the background (contract: untyped); then
+// see Raw, [GroupsService.All] and the webhooks. The call goes out at most once: after
+// [ErrOutcomeUnknown], check whether the group exists.
 func (s GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo, error) {
 	const op = "Groups.Create"
 	if strings.TrimSpace(draft.Subject) == "" {
@@ -175,7 +175,8 @@ func (s GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo
 	return group, nil
 }
 
-// Update changes a group. An empty patch is [ErrInvalid].
+// Update changes the given fields of a group. An empty patch is [ErrInvalid]. The call
+// may be repeated without harm and is retried.
 func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) error {
 	const op = "Groups.Update"
 	body := struct {
@@ -199,20 +200,22 @@ func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) 
 	return err
 }
 
-// Delete dissolves a group for good.
+// Delete deletes a group for good. The call may be repeated without harm and is retried.
 func (s GroupsService) Delete(ctx context.Context, id string) error {
 	_, err := s.one(ctx, request{op: "Groups.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
-// GetInviteLink returns the link by which people join the group.
+// GetInviteLink returns the link by which people join the group. A reply without a link
+// is [ErrUnavailable]; an unknown group is [ErrNotFound] or [ErrInvalid], as the service
+// answers. It changes nothing and is retried.
 func (s GroupsService) GetInviteLink(ctx context.Context, id string) (string, error) {
 	return s.link(ctx, request{op: "Groups.GetInviteLink", method: http.MethodGet}, id)
 }
 
-// ResetInviteLink makes a new link, which it returns; the one before stops
-// working. When it is retried, only the last link works, and that is the one
-// returned.
+// ResetInviteLink replaces the invite link by a new one and returns it. The old link
+// stops working. The call is retried; then only the last link works, and that one is
+// returned. Errors are those of [GroupsService.GetInviteLink].
 func (s GroupsService) ResetInviteLink(ctx context.Context, id string) (string, error) {
 	return s.link(ctx, request{op: "Groups.ResetInviteLink", method: http.MethodPost}, id)
 }
@@ -229,7 +232,7 @@ func (s GroupsService) link(ctx context.Context, r request, id string) (string, 
 	return link, nil
 }
 
-// one carries out a call about one group.
+// one carries out a call about one group. below is the path below the group's.
 func (s GroupsService) one(ctx context.Context, r request, id, below string) (raw json.RawMessage, err error) {
 	place, bad := segment("id", bareGroup(id))
 	if bad != nil {

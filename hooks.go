@@ -3,58 +3,59 @@ package chatapi
 import (
 	"context"
 	"log/slog"
-	"net/http"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
-// Hooks are told what a [Client] does, for metrics and traces. What they are
-// given holds no token, no texts and no recipients. They are called from the
-// goroutine of the call, from several at once, and delay it for as long as they
-// take. A hook that panics is passed over, with a warning to the logger of
-// [WithLogger].
+// Hooks are functions that a [Client] calls while it works, for metrics and traces.
+// Their arguments hold no token, no texts and no recipients. A hook runs in the
+// goroutine of the call and delays it; concurrent calls run hooks concurrently. A
+// hook that panics does no harm to the call; the logger of [WithLogger] gets a
+// warning. A nil function is not called.
 type Hooks struct {
-	// Attempt is called before each attempt to reach the service. The attempt
-	// is made with the context that it returns (nil is the one it was given),
-	// and the function that it returns, if any, is called when it is over.
+	// Attempt is called before each attempt to reach the service. It returns the
+	// context for the attempt and the function to call after the attempt. Either
+	// may be nil: then the attempt keeps its context, or nothing is called.
 	Attempt func(ctx context.Context, start AttemptStart) (context.Context, func(AttemptEnd))
 
-	// Wait is called before the Client pauses.
+	// Wait is called before each pause of the Client.
 	Wait func(ctx context.Context, wait WaitInfo)
 }
 
-// AttemptStart is what is known before an attempt.
+// AttemptStart describes an attempt that is about to begin.
 type AttemptStart struct {
 	Channel ChannelID
 
-	// Op is the method that was called, such as "Send" or "Templates.Get".
+	// Op is the method that the program called, such as "Send" or
+	// "Templates.Get".
 	Op string
 
 	// Number counts the attempts of one call, from 1.
 	Number int
 }
 
-// AttemptEnd is what became of an attempt.
+// AttemptEnd describes the result of an attempt.
 type AttemptEnd struct {
-	// HTTPStatus is the reply's; 0 if there was none. Err is then why.
+	// HTTPStatus is the status of the reply. It is 0 if there was no reply; Err
+	// then says why.
 	HTTPStatus int
 	Err        error
 
-	// Kind, Code and Retry are those of the [Error] that the reply stands for;
-	// empty if it is a success. A refusal with status 200 has them too.
+	// Kind, Code and Retry are those of the [Error] for the reply; empty for a
+	// success. A refusal with status 200 has them too.
 	Kind  ErrorKind
 	Code  int
 	Retry RetryClass
 
-	// MessageID is the id of a message that was accepted.
+	// MessageID is the id of the message, if the service accepted one.
 	MessageID string
 
 	// Duration is the time from the request to the end of the reply.
 	Duration time.Duration
 }
 
-// WaitReason is why a [Client] pauses. The set is open.
+// WaitReason is the reason for a pause of a [Client]. The set is open.
 type WaitReason string
 
 // The reasons for a pause.
@@ -64,8 +65,8 @@ const (
 	WaitPair  WaitReason = transport.WaitPair  // for the recipient's turn, see Pace.Pair
 )
 
-// WaitInfo is a pause that a [Client] is about to make. A context that ends
-// cuts it short.
+// WaitInfo describes a pause of a [Client] that is about to begin. The pause ends
+// early if the context of the call ends.
 type WaitInfo struct {
 	Channel  ChannelID
 	Op       string
@@ -73,14 +74,15 @@ type WaitInfo struct {
 	Duration time.Duration
 }
 
-// WithHooks tells the hooks about every attempt and every pause. Given several
-// times, all are told, the first one first.
+// WithHooks calls the hooks for every attempt and every pause. The option may be
+// given several times: the hooks are called in their order, and the functions that
+// Attempt returned in the reverse order.
 func WithHooks(h Hooks) Option {
 	return func(c *config) error { c.hooks = append(c.hooks, h); return nil }
 }
 
-// attemptHook joins the hooks into what the transport calls; nil if there are
-// none.
+// attemptHook joins all Attempt hooks into the one function that the transport
+// calls. It returns nil if there is no hook.
 func (c *config) attemptHook(channel ChannelID) func(context.Context, string, int) (context.Context, func(transport.Result)) {
 	var hooks []func(context.Context, AttemptStart) (context.Context, func(AttemptEnd))
 	for _, h := range c.hooks {
@@ -115,7 +117,7 @@ func (c *config) attemptHook(channel ChannelID) func(context.Context, string, in
 	}
 }
 
-// waitHook is attemptHook for pauses.
+// waitHook joins all Wait hooks in the same way.
 func (c *config) waitHook(channel ChannelID) func(context.Context, string, string, time.Duration) {
 	var hooks []func(context.Context, WaitInfo)
 	for _, h := range c.hooks {
@@ -133,7 +135,7 @@ func (c *config) waitHook(channel ChannelID) func(context.Context, string, strin
 	}
 }
 
-// contain keeps a hook's panic from breaking a send.
+// contain runs a hook and keeps its panic from the call.
 func (c *config) contain(ctx context.Context, hook func()) {
 	defer func() {
 		if caught := recover(); caught != nil && c.logger != nil {
@@ -141,36 +143,4 @@ func (c *config) contain(ctx context.Context, hook func()) {
 		}
 	}()
 	hook()
-}
-
-// meaning classifies a reply for hooks, logs and the pacer, ahead of the call's own
-// parsing.
-func (c *Client) meaning(r *transport.Request, status int, header http.Header, body []byte) transport.Meaning {
-	reply := &transport.Reply{Status: status, Header: header, Body: body}
-	if !r.Message {
-		if e := c.refusal(r.Op, reply); e != nil {
-			return e.meaning()
-		}
-		return transport.Meaning{}
-	}
-	receipt, refused := c.sendReply(r.Op, reply)
-	if refused != nil {
-		return refused.meaning()
-	}
-	return transport.Meaning{MessageID: receipt.ID}
-}
-
-// meaning is the part of an error that hooks and limiters are told.
-func (e *Error) meaning() transport.Meaning {
-	m := transport.Meaning{Kind: string(e.Kind), Code: e.Code, Retry: string(e.Retry)}
-	if e.Kind == ErrRateLimited {
-		switch e.Code {
-		case 131056:
-			m.PairLimited = true
-		case 131048, 471, 131064: // about quality: going slower does not mend it
-		default:
-			m.Limited = true
-		}
-	}
-	return m
 }

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -8,9 +9,11 @@ import (
 	"time"
 )
 
-// Option changes a [Client] in [New].
+// Option changes a [Client] in [New]. A value that an option cannot use makes New
+// fail with [ErrInvalid]; Error.Field is then the option's name.
 type Option func(*config) error
 
+// config holds the options of one client.
 type config struct {
 	network    http.RoundTripper
 	middleware []func(http.RoundTripper) http.RoundTripper
@@ -24,12 +27,24 @@ type config struct {
 	hooks      []Hooks
 }
 
-// WithHTTPClient replaces the network end, which has to see the token: a
-// transport that traces or logs addresses would record it there, and belongs
-// into [WithMiddleware] instead. Only the client's Transport is used (nil is
-// http.DefaultTransport); its Timeout, Jar and CheckRedirect are not, because
-// deadlines are per attempt and redirects are refused. Use it for a proxy, own
-// certificates, or the fake.
+// defaults fills in what no option has set.
+func (c *config) defaults() {
+	if c.network == nil {
+		c.network = defaultTransport()
+	}
+	c.retry.Attempts = cmp.Or(c.retry.Attempts, 3)
+	c.retry.MinWait = cmp.Or(c.retry.MinWait, 800*time.Millisecond)
+	c.retry.MaxWait = max(cmp.Or(c.retry.MaxWait, 30*time.Second), c.retry.MinWait)
+	c.pace.PairBurst = cmp.Or(c.pace.PairBurst, 45)
+}
+
+// WithHTTPClient sends requests through the Transport of this client: for a
+// proxy, own certificates, or the fake. A nil client is [ErrInvalid]; a nil
+// Transport is http.DefaultTransport. The Timeout, Jar and CheckRedirect are not
+// used, because deadlines are per attempt and redirects are refused.
+//
+// The Transport sees the token. One that traces or logs addresses would record
+// it there: give that one to [WithMiddleware] instead.
 //
 // Without this option each Client has a clone of http.DefaultTransport with 64
 // idle connections to the service instead of 2.
@@ -46,11 +61,11 @@ func WithHTTPClient(client *http.Client) Option {
 	}
 }
 
-// WithMiddleware wraps every attempt to reach the service; tracing and logging
-// go here. The request that a middleware sees has no token, neither in its
-// address nor in a header, and the reply and errors are scrubbed. The first
-// middleware given is the outermost. A middleware must not repeat a request:
-// the Client decides that.
+// WithMiddleware wraps every attempt to reach the service, for tracing and
+// logging. The request that a middleware sees has no token, neither in its
+// address nor in a header; the token is removed from replies and errors too. The
+// first middleware is the outermost. A middleware must not repeat a request: the
+// Client decides that. A nil function is [ErrInvalid].
 func WithMiddleware(wrap func(next http.RoundTripper) http.RoundTripper) Option {
 	return func(c *config) error {
 		if wrap == nil {
@@ -62,14 +77,14 @@ func WithMiddleware(wrap func(next http.RoundTripper) http.RoundTripper) Option 
 }
 
 // WithBearerToken sends the token in the Authorization header instead of the
-// query parameter "token". The current service takes both (contract,
-// "Authentication"; the header is documented for 2026 only).
+// query parameter "token". The service of 2026 takes both; the header is
+// documented for 2026 only (contract, "Authentication").
 func WithBearerToken() Option {
 	return func(c *config) error { c.bearer = true; return nil }
 }
 
-// WithTimeout bounds each attempt, reading the reply included; the default is
-// 30 seconds. The whole call is bounded by its context.
+// WithTimeout bounds each attempt, including the reading of the reply. The default
+// is 30 seconds; 0 or less is [ErrInvalid]. The context bounds the whole call.
 func WithTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
@@ -80,28 +95,28 @@ func WithTimeout(d time.Duration) Option {
 	}
 }
 
-// RetryPolicy says how often and how fast a call is tried again. The zero RetryPolicy is
-// the default: 3 attempts in all, pauses from 800 ms that double with jitter
-// up to 30 s.
+// RetryPolicy says how often and how fast a call is tried again. The zero
+// RetryPolicy is the default: 3 attempts in all, with random pauses that start
+// at 800 ms and at most double each time, up to 30 s.
 type RetryPolicy struct {
 	// Attempts is the number of tries in all; 1 is no retry, 0 the default 3.
 	Attempts int
 
-	// MinWait is the first pause and MaxWait the longest. A Retry-After beyond
-	// MaxWait is not slept through: the error returns at once and carries it
-	// in Error.RetryAfter.
+	// MinWait is the shortest pause and MaxWait the longest; 0 is the default,
+	// 800 ms and 30 s. When the service asks for a longer pause than MaxWait, the
+	// call fails at once, with that pause in Error.RetryAfter.
 	MinWait, MaxWait time.Duration
 
-	// Trust503 says that a 503 from this service means that nothing was
-	// accepted, so that a send may be repeated after it. By default the
-	// outcome is unknown, since a proxy in between may answer 503 as well.
+	// Trust503 says that this service answers 503 only when it accepted nothing,
+	// so that a send may be repeated after it. Without it the outcome of such a
+	// send is unknown, since a proxy in between may answer 503 as well.
 	Trust503 bool
 
 	// Seed makes pauses and attempt ids repeatable in tests; 0 is random.
 	Seed uint64
 }
 
-// WithRetry replaces the retry policy.
+// WithRetry replaces the retry policy. A negative value is [ErrInvalid].
 func WithRetry(r RetryPolicy) Option {
 	return func(c *config) error {
 		if r.Attempts < 0 || r.MinWait < 0 || r.MaxWait < 0 {
@@ -112,16 +127,16 @@ func WithRetry(r RetryPolicy) Option {
 	}
 }
 
-// WithTokenSource asks source for the token when it is first needed, and once
-// more after the service has refused the one in use (401): the call is then
-// repeated with the new one, a send too, because a refused token proves that
-// nothing was sent. That is how a token is rotated without a restart. Calls that
-// wait for the source share one answer, and each waits no longer than its
-// context. A token given to [New] is used first.
+// WithTokenSource takes the token from a function, so that a token can be rotated
+// without a restart. A token given to [New] is used first. The Client asks source
+// when it first needs a token, and again after the service refused the present
+// one (401). It then repeats the call with the new token, a send too, because a
+// refused token proves that nothing was sent. Calls that wait for the source
+// share one answer, and each waits no longer than its context.
 //
-// An error of the source fails the call with [ErrUnauthorized], nothing is sent.
-// A token that names another channel is [ErrWrongChannel]. Every token that the
-// source gave is kept out of errors and logs, the newest 64 of them.
+// An error of source fails the call with [ErrUnauthorized], and nothing is sent.
+// A token that names another channel is [ErrWrongChannel]. The newest 64 tokens
+// of source are kept out of errors and logs. A nil source is [ErrInvalid].
 func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
 	return func(c *config) error {
 		if source == nil {
@@ -132,37 +147,37 @@ func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
 	}
 }
 
-// Pace limits how fast a Client sends messages; other calls are not limited.
-// The zero Pace is no limit.
+// Pace limits how fast a Client sends messages. Other calls are not limited. The
+// zero Pace is no limit.
 type Pace struct {
 	// PerSecond is the sustained number of messages per second; 0 is no limit.
-	// WhatsApp takes 80 a second and number by default, up to 1,000 after an
-	// upgrade, 20 where the number is used in the phone app too; the service's
-	// own figure is not published.
+	// For each number WhatsApp takes 80 a second by default, up to 1,000 after an
+	// upgrade, and 20 if the number is used in the phone app too. The service's
+	// own limit is not published.
 	//
-	// The rate adapts: when the service says that it is too high (status 429 or
-	// code 130429), it is halved, at most once a second and down to a 32nd, and
-	// grows back by a twentieth of PerSecond for each second without a complaint.
+	// The rate adapts. When the service says that it is too high (status 429 or
+	// code 130429), it is halved, at most once a second and down to a 32nd of
+	// PerSecond. Each second without a complaint adds a 20th of PerSecond.
 	PerSecond float64
 
-	// Burst is how many may go out at once; 0 is 1.
+	// Burst is how many messages may go out at once; 0 is 1.
 	Burst int
 
-	// Pair is how far apart messages to one recipient go when they come one
-	// after the other; 0 is no limit. WhatsApp takes one in 6 seconds, of which
-	// 45 may go at once and have to be made up for. Waiting for one recipient
-	// holds up no other. Code 131056 lengthens the pause of that recipient to
-	// 4 s, then 16 s, 64 s and so on.
+	// Pair is the sustained time between messages to one recipient; 0 is no
+	// limit. WhatsApp takes one in 6 seconds, and up to 45 at once that it
+	// counts against the time after them. A message that waits for its recipient
+	// holds up no other recipient. Code 131056 lengthens the pause of a
+	// recipient to 4 s, then 16 s, 64 s and so on, up to 4,096 s.
 	Pair time.Duration
 
 	// PairBurst is how many messages to one recipient may go at once; 0 is 45.
 	PairBurst int
 }
 
-// WithPace makes every message wait for its turn, repeated attempts too. A send
-// whose context ends while it waits, or would end before its turn comes,
-// returns the context's error; nothing was sent. The limits are those of this
-// Client, so a channel should have one.
+// WithPace makes every message wait for its turn, and repeated attempts too. A
+// send whose context ends while it waits, or would end before its turn, returns
+// the context's error; nothing was sent. The limits are those of this Client, so
+// give each channel one Client. A negative value is [ErrInvalid].
 func WithPace(p Pace) Option {
 	return func(c *config) error {
 		if p.PerSecond < 0 || p.Burst < 0 || p.Pair < 0 || p.PairBurst < 0 || p.PerSecond != p.PerSecond {
@@ -174,15 +189,16 @@ func WithPace(p Pace) Option {
 }
 
 // WithLogger logs each attempt at debug level: channel, op, attempt, took and
-// status; kind, retry and code of a refusal; message_id of an accepted message.
-// It never logs texts, recipients or the token.
+// status; kind, retry and code of a refusal; message_id of an accepted message;
+// error if there was no reply. It also warns of a hook that panics. It never logs
+// texts, recipients or the token. A nil logger logs nothing, which is the default.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error { c.logger = logger; return nil }
 }
 
-// defaultTransport keeps as many connections to the one host as there are
-// likely to be calls at once; the standard two cost a handshake for nearly
-// every call of a burst.
+// defaultTransport returns a network end that keeps many idle connections to the
+// one host. With the two of net/http, nearly every call of a burst would cost a
+// handshake.
 func defaultTransport() http.RoundTripper {
 	const connections = 64
 	t, ok := http.DefaultTransport.(*http.Transport)

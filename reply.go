@@ -16,8 +16,9 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file reads replies. HTTP 200 is not success: a refusal may hide in six
-// places of the body (contract, "Results and errors").
+// This file reads replies and makes errors of refusals. HTTP status 200 is not
+// success: a refusal may stand in six places of the body (contract, "Results and
+// errors"). reply_send.go reads the replies to sends.
 
 // decodeReply fills out from a reply's body.
 func decodeReply(body []byte, out any) error {
@@ -31,34 +32,48 @@ func decodeReply(body []byte, out any) error {
 	return wire.UnmarshalLenient(body, out)
 }
 
-// complaint is what a body says went wrong: all its texts, and the first code
-// in the order of the contract.
-type complaint struct {
-	code    int
-	hasCode bool
-	texts   []string
-}
-
-func (c *complaint) found() bool { return c.hasCode || len(c.texts) > 0 }
-
-func (c *complaint) addText(text string) {
-	text = strings.TrimSpace(text)
-	if text != "" && !slices.Contains(c.texts, text) {
-		c.texts = append(c.texts, text)
+// refusal returns the *Error for the reply to any call but a send, or nil if the reply
+// is a success.
+func (c *Client) refusal(op string, reply *transport.Reply) *Error {
+	found, body, object := readComplaint(reply.Body)
+	if reply.Status >= 200 && reply.Status < 300 {
+		if !object {
+			return nil // an array, or a text where a call expects one
+		}
+		if isFalse(body.Success) {
+			found.add(body.Message)
+			if !found.found() {
+				found.addText("the service answered success: false")
+			}
+		}
+		if !found.found() && onlyMember(reply.Body, "message") {
+			found.add(body.Message)
+		}
+		if !found.found() {
+			return nil
+		}
+		found.add(body.Code)
+		return c.refused(op, reply, found, "1msg:response-error")
 	}
-}
-
-func (c *complaint) addCode(code wire.Text) {
-	var n wire.Int
-	if c.hasCode || code == "" || n.UnmarshalJSON([]byte(code)) != nil {
-		return
+	if object {
+		found.add(body.Message)
+		found.add(body.Code)
+	} else {
+		found.addText(plainText(reply.Body))
 	}
-	c.code, c.hasCode = int(n), true
+	return c.refused(op, reply, found, "")
 }
 
-// text returns the most telling text for Error.Reason.
-func (c *complaint) text() string {
-	return strings.Join(c.texts, ": ")
+// readComplaint reads the places of a body that only refusals have. object reports
+// whether the body is a JSON object.
+func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
+	if reply, object = readReplyBody(body); !object {
+		return c, reply, false
+	}
+	c.add(reply.Errors)
+	c.add(reply.Error)
+	c.add(wire.Root(reply.Response).Get("error").Raw())
+	return c, reply, true
 }
 
 // replyBody is the part of any reply's object that may hold a complaint.
@@ -66,12 +81,13 @@ type replyBody struct {
 	Sent      wire.Bool
 	ID, JobID string
 
-	// As they were written; empty if they are absent.
+	// The members as the service wrote them; empty if they are absent.
 	Message, Error, Errors, Code, Success, Response json.RawMessage
 }
 
-// readReplyBody reads the object by hand: this is done to every reply. ok is false
-// if it is no JSON object, or one whose scalars are none.
+// readReplyBody reads the object without reflection, because it reads every reply.
+// ok is false if the body is not a JSON object, or if sent, id or jobId is not a
+// scalar.
 func readReplyBody(body []byte) (reply replyBody, ok bool) {
 	document, err := wire.Parse(body)
 	if err != nil {
@@ -112,20 +128,37 @@ func readReplyBody(body []byte) (reply replyBody, ok bool) {
 	return reply, true
 }
 
-// graphError is an error object as Meta writes it.
-type graphError struct {
-	Code      wire.Text       `json:"code"`
-	ErrorCode wire.Text       `json:"error_code"`
-	Message   wire.Text       `json:"message"`
-	Title     wire.Text       `json:"title"`
-	UserTitle wire.Text       `json:"error_user_title"`
-	UserText  wire.Text       `json:"error_user_msg"`
-	Details   wire.Text       `json:"details"`
-	Data      json.RawMessage `json:"error_data"`
+// complaint holds what a body says about a failure: all texts, and the first code in
+// the order of the contract.
+type complaint struct {
+	code    int
+	hasCode bool
+	texts   []string
 }
 
-// add reads a complaint from a value that may be a text, a Graph object or
-// an array of those.
+func (c *complaint) found() bool { return c.hasCode || len(c.texts) > 0 }
+
+func (c *complaint) addText(text string) {
+	text = strings.TrimSpace(text)
+	if text != "" && !slices.Contains(c.texts, text) {
+		c.texts = append(c.texts, text)
+	}
+}
+
+func (c *complaint) addCode(code wire.Text) {
+	var n wire.Int
+	if c.hasCode || code == "" || n.UnmarshalJSON([]byte(code)) != nil {
+		return
+	}
+	c.code, c.hasCode = int(n), true
+}
+
+// text returns all texts as one, for Error.Reason.
+func (c *complaint) text() string {
+	return strings.Join(c.texts, ": ")
+}
+
+// add reads a value that may be a text, a code, a Graph object or an array of those.
 func (c *complaint) add(value json.RawMessage) {
 	value = bytes.TrimSpace(value)
 	if len(value) == 0 {
@@ -177,52 +210,20 @@ func (c *complaint) add(value json.RawMessage) {
 	}
 }
 
-// readComplaint reads everything that a body may complain with. object tells
-// whether the body is a JSON object at all.
-func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
-	if reply, object = readReplyBody(body); !object {
-		return c, reply, false
-	}
-	c.add(reply.Errors)
-	c.add(reply.Error)
-	c.add(wire.Root(reply.Response).Get("error").Raw())
-	return c, reply, true
+// graphError is an error object in Meta's form.
+type graphError struct {
+	Code      wire.Text       `json:"code"`
+	ErrorCode wire.Text       `json:"error_code"`
+	Message   wire.Text       `json:"message"`
+	Title     wire.Text       `json:"title"`
+	UserTitle wire.Text       `json:"error_user_title"`
+	UserText  wire.Text       `json:"error_user_msg"`
+	Details   wire.Text       `json:"details"`
+	Data      json.RawMessage `json:"error_data"`
 }
 
-// refusal returns the *Error that a reply stands for, or nil if it is a
-// success. It covers every condition but those of send replies.
-func (c *Client) refusal(op string, reply *transport.Reply) *Error {
-	found, body, object := readComplaint(reply.Body)
-	if reply.Status >= 200 && reply.Status < 300 {
-		if !object {
-			return nil // an array or, where one is expected, a text
-		}
-		if isFalse(body.Success) {
-			found.add(body.Message)
-			if !found.found() {
-				found.addText("the service answered success: false")
-			}
-		}
-		if !found.found() && onlyMember(reply.Body, "message") {
-			found.add(body.Message)
-		}
-		if !found.found() {
-			return nil
-		}
-		found.add(body.Code)
-		return c.refused(op, reply, found, "1msg:response-error")
-	}
-	if object {
-		found.add(body.Message)
-		found.add(body.Code)
-	} else {
-		found.addText(plainText(reply.Body))
-	}
-	return c.refused(op, reply, found, "")
-}
-
-// refused makes the *Error of a refusal by the classifier's order: code, text,
-// status, fallback.
+// refused returns the *Error for a refusal. It takes kind, advice and retry class from
+// the catalogue; fallback is the key of a row for a refusal that no row describes.
 func (c *Client) refused(op string, reply *transport.Reply, found complaint, fallback string) *Error {
 	e := c.local(op, &Error{HTTPStatus: reply.Status, Reason: clip(found.text(), 500), Raw: capped(reply.Body)})
 	if wait, ok := transport.RetryAfter(reply.Header, time.Now()); ok {
@@ -236,16 +237,16 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 	}
 	e.Kind, e.Retry, e.Advice = ErrRefused, RetryUnknown, row.Advice
 	if known {
-		e.Kind, e.Retry = kindOf(row), retryOf(row)
+		e.Kind, e.Retry = kindOf(row), RetryClass(row.Retry)
 	}
 	if e.Kind == ErrRateLimited && e.RetryAfter > 0 {
 		e.Advice = fmt.Sprintf("try again in %s", e.RetryAfter)
 	}
 	if e.Reason == "" && !known {
-		e.Advice = "ask the support of Chat API what stands against it"
+		e.Advice = "ask the support of Chat API why"
 	}
 	if e.Kind == ErrWrongChannel {
-		e.cause = ErrUnauthorized // it is a 401 all the same
+		e.cause = ErrUnauthorized // because the status is 401
 	}
 	if reply.Status >= 300 && reply.Status < 400 {
 		e.Kind, e.Retry = ErrNotFound, RetryFix
@@ -256,7 +257,8 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 	return e
 }
 
-// classify finds the catalogue's row for a refusal.
+// classify finds the catalogue's row for a refusal: by its code, else by its texts,
+// else by its status. Without a match it returns the row of fallback, and false.
 func classify(reply *transport.Reply, found complaint, fallback string) (errorcode.Row, bool) {
 	switch {
 	case reply.Status == http.StatusTooManyRequests:
@@ -293,9 +295,10 @@ func classify(reply *transport.Reply, found complaint, fallback string) (errorco
 		}
 	}
 	row, _ := errorcode.Lookup(fallback)
-	return row, false // a fallback row tells what to do, not what it was
+	return row, false // the fallback's advice holds, but its class does not
 }
 
+// numbered finds the row of a refusal's code.
 func numbered(found complaint) (errorcode.Row, bool) {
 	if !found.hasCode {
 		return errorcode.Row{}, false
@@ -303,68 +306,7 @@ func numbered(found complaint) (errorcode.Row, bool) {
 	return errorcode.LookupNumber(found.code)
 }
 
-// matchText finds the row of a text: the service's own conditions first, then
-// the catalogue's patterns.
-func matchText(text string) (errorcode.Row, bool) {
-	lower := strings.ToLower(text)
-	for _, own := range []struct{ part, key string }{
-		{"bsuid routing is disabled", "1msg:bsuid-off"},
-		{"username routing is disabled", "1msg:username-off"},
-		{"username is not found", "1msg:username-unknown"},
-		{"not linked with bsuid", "1msg:username-unknown"},
-		{"template is not defined", "1msg:template-undefined"},
-		{"subscription is blocked", "1msg:subscription-blocked"},
-	} {
-		if strings.Contains(lower, own.part) {
-			return errorcode.Lookup(own.key)
-		}
-	}
-	return errorcode.MatchText(text)
-}
-
-// kindOf maps a row's class to a sentinel.
-func kindOf(row errorcode.Row) ErrorKind {
-	switch row.Code {
-	case "131050":
-		return ErrOptedOut
-	case "http:404":
-		return ErrNotFound
-	case "http:413":
-		return ErrTooLarge
-	case "1msg:wrong-token":
-		return ErrWrongChannel
-	}
-	switch row.Class {
-	case "window":
-		return ErrWindowClosed
-	case "recipient", "block":
-		return ErrRecipient
-	case "marketing":
-		return ErrMarketingLimit
-	case "rate_limit":
-		return ErrRateLimited
-	case "template":
-		return ErrTemplate
-	case "media":
-		return ErrMedia
-	case "auth":
-		return ErrUnauthorized
-	case "account", "billing", "policy", "channel", "registration":
-		return ErrBlocked
-	case "server":
-		return ErrUnavailable
-	case "unsupported", "call":
-		return ErrUnsupported
-	case "request", "flow":
-		return ErrInvalid
-	}
-	return ErrRefused
-}
-
-// retryOf reads the catalogue's "wait:24h" and words.
-func retryOf(row errorcode.Row) RetryClass { return RetryClass(row.Retry) }
-
-// sentence says in one sentence for an operator what happened.
+// sentence returns one sentence for an operator that says what happened.
 func (c *Client) sentence(e *Error) string {
 	switch e.Kind {
 	case ErrUnauthorized:
@@ -392,7 +334,7 @@ func (c *Client) sentence(e *Error) string {
 	case ErrTemplate:
 		return "The template is missing, not usable, or does not fit its values."
 	case ErrMedia:
-		return "The file could not be fetched or is of a kind WhatsApp does not take."
+		return "The file could not be fetched, or WhatsApp does not take its type."
 	case ErrTooLarge:
 		return "The request is too large for the service."
 	case ErrUnavailable:
@@ -406,10 +348,10 @@ func (c *Client) sentence(e *Error) string {
 	return "The service refused without giving a reason."
 }
 
-// notJSON is the error of a reply that could not be read.
+// notJSON returns the error of a reply that could not be read.
 func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error {
 	row, _ := errorcode.Lookup("1msg:not-json")
-	e := c.local(op, &Error{HTTPStatus: reply.Status, Kind: ErrUnavailable, Retry: retryOf(row),
+	e := c.local(op, &Error{HTTPStatus: reply.Status, Kind: ErrUnavailable, Retry: RetryClass(row.Retry),
 		Reason: "the reply is not what the service writes: " + clip(cause.Error(), 200), Raw: capped(reply.Body), cause: cause,
 		Sentence: fmt.Sprintf("%s did not answer like Chat API.", c.base.Host),
 		Advice:   "check the API URL, and whether a proxy answers in the service's place"})
@@ -420,13 +362,8 @@ func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error 
 	return e
 }
 
-func looksLikeHTML(body []byte) bool {
-	body = bytes.TrimSpace(body)
-	return len(body) > 0 && body[0] == '<'
-}
-
-// plainText returns a body that is a bare text, a JSON text, or the title of an
-// HTML page, short enough for an error.
+// plainText returns a short text of a body for an error: of a JSON text its content,
+// of an HTML page its title, else the body itself.
 func plainText(body []byte) string {
 	var text string
 	if json.Unmarshal(body, &text) == nil {
@@ -445,13 +382,18 @@ func plainText(body []byte) string {
 	return clip(strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "\ufffd")), " "), 300)
 }
 
-func capped(body []byte) []byte { return bytes.Clone(body[:min(len(body), maxErrorRaw)]) }
+func looksLikeHTML(body []byte) bool {
+	body = bytes.TrimSpace(body)
+	return len(body) > 0 && body[0] == '<'
+}
 
+// isFalse reports whether value is false in one of the forms of the service.
 func isFalse(value json.RawMessage) bool {
 	var b wire.Bool
 	return len(value) > 0 && b.UnmarshalJSON(value) == nil && b.Set && !b.Value
 }
 
+// onlyMember reports whether the object has this member and no other.
 func onlyMember(body []byte, name string) bool {
 	var members map[string]json.RawMessage
 	if json.Unmarshal(body, &members) != nil || len(members) != 1 {
@@ -461,7 +403,7 @@ func onlyMember(body []byte, name string) bool {
 	return ok
 }
 
-// firstText returns the first of several members that is a non-empty scalar.
+// firstText returns the first of the members that is a scalar and not empty, as text.
 func firstText(object wire.Value, names ...string) string {
 	for _, name := range names {
 		if text, err := object.Get(name).Text(); err == nil && text != "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
-// sendReply reads the reply to a send, in the contract's order. What is neither
-// a clear yes nor a clear no is an open outcome.
+// sendReply reads the reply to a send, in the order of the contract. A reply that is
+// neither a clear acceptance nor a clear refusal is an open outcome.
 func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
 	found, body, object := readComplaint(reply.Body)
 	switch {
@@ -57,9 +57,9 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 	return nil, c.refused(op, reply, found, "1msg:sent-false")
 }
 
-// openOutcome is the error of a send that was answered, but not with a yes or
-// a no. It matches no other kind: who retries on ErrUnavailable must not double
-// a send.
+// openOutcome returns the error of a send whose reply is neither an acceptance nor a
+// refusal. The error matches no other kind: a program that repeats calls after
+// ErrUnavailable must not send twice.
 func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint) *Error {
 	e := c.refused(op, reply, found, "")
 	row, _ := errorcode.Lookup("http:500")
@@ -67,4 +67,36 @@ func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint)
 	e.Advice = row.Advice
 	e.Sentence = c.sentence(e)
 	return e
+}
+
+// meaning classifies a reply for hooks, logs and the pacer, before the call itself
+// reads it.
+func (c *Client) meaning(r *transport.Request, status int, header http.Header, body []byte) transport.Meaning {
+	reply := &transport.Reply{Status: status, Header: header, Body: body}
+	if !r.Message {
+		if e := c.refusal(r.Op, reply); e != nil {
+			return e.meaning()
+		}
+		return transport.Meaning{}
+	}
+	receipt, refused := c.sendReply(r.Op, reply)
+	if refused != nil {
+		return refused.meaning()
+	}
+	return transport.Meaning{MessageID: receipt.ID}
+}
+
+// meaning returns the part of an error that hooks, logs and the pacer get.
+func (e *Error) meaning() transport.Meaning {
+	m := transport.Meaning{Kind: string(e.Kind), Code: e.Code, Retry: string(e.Retry)}
+	if e.Kind == ErrRateLimited {
+		switch e.Code {
+		case 131056:
+			m.PairLimited = true
+		case 131048, 471, 131064: // about quality, where a slower pace does not help
+		default:
+			m.Limited = true
+		}
+	}
+	return m
 }

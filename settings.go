@@ -12,25 +12,27 @@ import (
 // [Client.Settings].
 type SettingsService struct{ service }
 
-// SettingsInfo is what a channel is set to. A setting that the service does not
-// name is false here; Raw tells the difference.
+// SettingsInfo holds the settings of a channel. A setting that the reply leaves out is
+// false here; Raw shows the difference.
 type SettingsInfo struct {
-	// Webhooks are the addresses that events go to. [WebhooksService] changes
+	// Webhooks are the addresses to which events go. [WebhooksService] changes
 	// them one by one.
 	Webhooks []WebhookInfo
 
-	// GuaranteedHooks makes the service deliver an event again until it is
-	// answered with 200. How often and how fast is not published.
+	// GuaranteedHooks makes the service repeat the delivery of an event until the
+	// receiver answers with 200. How often and how fast is not published.
 	GuaranteedHooks bool
 
-	// AckNotifications sends statuses; without it no [StatusEvent] comes.
+	// AckNotifications makes the service deliver statuses. Without it no
+	// [StatusEvent] arrives.
 	AckNotifications bool
 
-	// RawHooks forwards the provider's own webhooks. Whether the service's
-	// normalized ones go on is not published; [ParseWebhook] reads both.
+	// RawHooks makes the service forward the provider's own webhooks. It is not
+	// published whether the normalized webhooks continue; [ParseWebhook] reads
+	// both.
 	RawHooks bool
 
-	// TemplateAnalytics collects figures on sent templates.
+	// TemplateAnalytics makes WhatsApp collect figures on sent templates.
 	TemplateAnalytics bool
 
 	// LinkTrackingOptedOut stops WhatsApp from counting taps on links.
@@ -40,9 +42,9 @@ type SettingsInfo struct {
 	Raw json.RawMessage
 }
 
-// SettingsPatch is a change of settings: what is nil stays as it is. It cannot
-// hold what [SettingsService.Get] returned, because writing that back would
-// also replace the list of webhook addresses, which others share.
+// SettingsPatch is a change of settings. A field that is nil stays as it is. It is not
+// the result of [SettingsService.Get], because writing that back would also replace the
+// list of webhook addresses, which other programs share.
 //
 //	chatapi.SettingsPatch{AckNotifications: new(true)}
 type SettingsPatch struct {
@@ -83,8 +85,8 @@ func (s SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 	return settings, nil
 }
 
-// Update changes the settings that are given and leaves the others alone. An
-// empty patch is [ErrInvalid]. It may be repeated without harm and is retried.
+// Update changes the given settings and leaves the others as they are. An empty patch is
+// [ErrInvalid]. The call may be repeated without harm and is retried.
 func (s SettingsService) Update(ctx context.Context, patch SettingsPatch) error {
 	const op = "Settings.Update"
 	if patch == (SettingsPatch{}) {

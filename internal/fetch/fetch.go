@@ -1,5 +1,5 @@
-// Package fetch gets files from addresses that came from outside and are not
-// trusted: without any credential, only by https, only from the public internet.
+// Package fetch gets files from addresses that came from outside and are not trusted:
+// without any credential, by https only, and from the public internet only.
 package fetch
 
 import (
@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// maxRedirects is how many redirects are followed.
+// maxRedirects is the largest number of redirects that a Fetcher follows.
 const maxRedirects = 5
 
 // A Fetcher gets files. It is safe for concurrent use.
@@ -22,9 +22,9 @@ type Fetcher struct {
 	loopback bool
 }
 
-// New returns a Fetcher with a network end of its own. An unguarded transport,
-// if not nil, replaces it: then names are not checked once they are resolved,
-// and loopback addresses may be fetched from, by http too.
+// New returns a Fetcher with its own network end. An unguarded transport, if it is not
+// nil, replaces that. Then resolved names are not checked, and loopback addresses are
+// allowed, by http too.
 func New(unguarded http.RoundTripper) *Fetcher {
 	if unguarded != nil {
 		return fetcher(unguarded, true)
@@ -35,7 +35,7 @@ func New(unguarded http.RoundTripper) *Fetcher {
 func fetcher(transport http.RoundTripper, loopback bool) *Fetcher {
 	f := &Fetcher{loopback: loopback}
 	f.client = &http.Client{Transport: transport, CheckRedirect: func(r *http.Request, via []*http.Request) error {
-		r.Header.Del("Referer") // the address before may be signed
+		r.Header.Del("Referer") // the previous address may hold a signature
 		if len(via) > maxRedirects {
 			return &Forbidden{"it redirects too often"}
 		}
@@ -47,8 +47,8 @@ func fetcher(transport http.RoundTripper, loopback bool) *Fetcher {
 	return f
 }
 
-// network is the network end: no proxy, which would do the resolving, and no
-// decompressing, which would make a small file a large one.
+// network returns a network end without a proxy, which would resolve the names itself,
+// and without decompression, which would turn a small file into a large one.
 func network(d *net.Dialer) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.DialContext,
@@ -62,8 +62,8 @@ func network(d *net.Dialer) *http.Transport {
 	}
 }
 
-// Check says what is wrong with an address, as far as it shows before names are
-// resolved; the error is a *Forbidden whose text goes on after "the address".
+// Check checks an address as far as possible before its name is resolved. The error is a
+// *Forbidden whose text continues a sentence that begins with "the address".
 func (f *Fetcher) Check(u *url.URL) error {
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
@@ -74,7 +74,7 @@ func (f *Fetcher) Check(u *url.URL) error {
 	}
 	switch {
 	case u.Scheme != "https" && u.Scheme != "http", host == "":
-		return &Forbidden{"is no https address"}
+		return &Forbidden{"is not an https address"}
 	case u.User != nil:
 		return &Forbidden{"holds a user name"}
 	case local && f.loopback:
@@ -87,7 +87,7 @@ func (f *Fetcher) Check(u *url.URL) error {
 	return nil
 }
 
-// Get asks for a file and follows redirects, each checked anew. The error does
+// Get requests a file and follows redirects, each of which it checks too. The error does
 // not quote the address, whose query may be a signature.
 func (f *Fetcher) Get(ctx context.Context, address *url.URL) (*http.Response, error) {
 	if err := f.Check(address); err != nil {
@@ -109,7 +109,7 @@ func (f *Fetcher) Get(ctx context.Context, address *url.URL) (*http.Response, er
 	return resp, nil
 }
 
-// bare removes what net/http wraps around an error to quote the address.
+// bare removes the error that net/http wraps around others to quote the address.
 func bare(err error) error {
 	var quoting *url.Error
 	for errors.As(err, &quoting) {

@@ -168,13 +168,13 @@ func TestNamesAndRedirects(t *testing.T) {
 		calls   int
 	}{
 		"outside":               {map[string][][4]byte{"example.com": {outside}}, file, "", 1},
-		"inside":                {map[string][][4]byte{"example.com": {inside}}, file, "no address of the public internet", 0},
-		"rebound":               {map[string][][4]byte{"example.com": {outside, inside}}, to("https://example.com" + port + "/again"), "no address of the public internet", 1},
-		"redirect by name":      {map[string][][4]byte{"example.com": {outside, inside}, "www.example.com": {inside}}, to("https://www.example.com" + port), "no address of the public internet", 1},
+		"inside":                {map[string][][4]byte{"example.com": {inside}}, file, "not an address of the public internet", 0},
+		"rebound":               {map[string][][4]byte{"example.com": {outside, inside}}, to("https://example.com" + port + "/again"), "not an address of the public internet", 1},
+		"redirect by name":      {map[string][][4]byte{"example.com": {outside, inside}, "www.example.com": {inside}}, to("https://www.example.com" + port), "not an address of the public internet", 1},
 		"redirect to a number":  {map[string][][4]byte{"example.com": {outside}}, to("https://10.0.0.1/a"), "is not on the public internet", 1},
 		"redirect to metadata":  {map[string][][4]byte{"example.com": {outside}}, to("http://169.254.169.254/latest"), "is not https", 1},
 		"redirect to http":      {map[string][][4]byte{"example.com": {outside}}, to("http://example.com/a"), "is not https", 1},
-		"redirect to a file":    {map[string][][4]byte{"example.com": {outside}}, to("file:///etc/passwd"), "is no https address", 1},
+		"redirect to a file":    {map[string][][4]byte{"example.com": {outside}}, to("file:///etc/passwd"), "is not an https address", 1},
 		"redirect round":        {map[string][][4]byte{"example.com": {outside}}, to("https://example.com" + port + "/round"), "redirects too often", 6},
 		"redirect with a login": {map[string][][4]byte{"example.com": {outside}}, to("https://u:p@example.com/a"), "holds a user name", 1},
 	} {

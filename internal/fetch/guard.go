@@ -9,12 +9,12 @@ import (
 	"time"
 )
 
-// Forbidden says why an address must not be fetched from.
+// Forbidden is the error for an address from which no file may be fetched.
 type Forbidden struct{ Why string }
 
 func (e *Forbidden) Error() string { return e.Why }
 
-// special are the networks that are not the public internet although no method
+// special lists the networks that are not part of the public internet although no method
 // of netip.Addr says so (IANA special-purpose registries, 2026).
 var special = prefixes(
 	"0.0.0.0/8",        // this network
@@ -51,7 +51,7 @@ func public(addr netip.Addr) bool {
 		return false
 	}
 	addr = addr.Unmap()
-	if nat64.Contains(addr) { // how a host without IPv4 reaches it
+	if nat64.Contains(addr) { // the form in which a host without IPv4 reaches an IPv4 address
 		b := addr.As16()
 		return public(netip.AddrFrom4([4]byte(b[12:])))
 	}
@@ -66,20 +66,20 @@ func public(addr netip.Addr) bool {
 	return true
 }
 
-// guard is asked about each connection after names were resolved and before it
-// is opened, so that neither a name that changes its meaning nor a redirect gets
-// around it.
+// guard returns a function that checks each connection after names were resolved and
+// before it is opened. Neither a redirect nor a name whose address changes gets around
+// it.
 func guard(allow func(netip.Addr) bool) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)
 		if err != nil || !allow(to.Addr()) {
-			return &Forbidden{fmt.Sprintf("%s is no address of the public internet", address)}
+			return &Forbidden{fmt.Sprintf("%s is not an address of the public internet", address)}
 		}
 		return nil
 	}
 }
 
-// dialer opens connections to allowed addresses only.
+// dialer returns a dialer that opens connections to allowed addresses only.
 func dialer(resolver *net.Resolver, allow func(netip.Addr) bool) *net.Dialer {
 	return &net.Dialer{Timeout: 10 * time.Second, Resolver: resolver, ControlContext: guard(allow)}
 }

@@ -11,31 +11,31 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Reasons for a wait, as hooks are told them.
+// The reasons for a pause, as the hooks get them.
 const (
 	WaitRetry = "retry"
 	WaitPace  = "pace"
 	WaitPair  = "pair"
 )
 
-// Pacer makes messages wait for their turn: those of the channel by a token
-// bucket that steps down when the service complains, those of one recipient by
-// a bucket of their own. A nil Pacer lets everything pass.
+// Pacer makes messages wait for their turn: for that of the channel by a token bucket
+// whose rate falls when the service complains, and for that of the recipient by a
+// bucket for each recipient. A nil Pacer lets everything pass.
 type Pacer struct {
 	channel *adaptive
-	pairs   *Pairs
+	pairs   *pairs
 }
 
-// NewPacer returns a Pacer for perSecond messages a second of the channel, and
-// for one message every so often to a recipient; 0 is no limit. It is nil if
-// there is neither.
+// NewPacer returns a Pacer for perSecond messages a second of the channel, and for one
+// message to each recipient in the time every; 0 is no limit. It returns nil if there
+// is no limit at all.
 func NewPacer(perSecond float64, burst int, every time.Duration, pairBurst int) *Pacer {
 	p := &Pacer{}
 	if perSecond > 0 {
 		p.channel = newAdaptive(perSecond, burst)
 	}
 	if every > 0 {
-		p.pairs = NewPairs(every, pairBurst)
+		p.pairs = newPairs(every, pairBurst)
 	}
 	if p.channel == nil && p.pairs == nil {
 		return nil
@@ -43,20 +43,20 @@ func NewPacer(perSecond float64, burst int, every time.Duration, pairBurst int) 
 	return p
 }
 
-// wait waits for the turn of a message. The pair comes first, so that who waits
-// for a recipient holds no turn of the channel.
+// wait waits for the turn of a message. The recipient's turn comes first, so that a
+// message that waits for its recipient holds no turn of the channel.
 func (p *Pacer) wait(c *call) error {
 	if p == nil {
 		return nil
 	}
 	now := time.Now()
 	if p.pairs != nil && c.request.Recipient != "" {
-		turn := p.pairs.Reserve(c.request.Recipient, now)
-		if err := sleep(c, turn.Delay, WaitPair); err != nil {
-			p.pairs.Cancel(turn)
+		next := p.pairs.reserve(c.request.Recipient, now)
+		if err := sleep(c, next.delay, WaitPair); err != nil {
+			p.pairs.cancel(next)
 			return err
 		}
-		if turn.Delay > 0 {
+		if next.delay > 0 {
 			now = time.Now()
 		}
 	}
@@ -70,8 +70,8 @@ func (p *Pacer) wait(c *call) error {
 	return nil
 }
 
-// again returns how long a repeated attempt has to wait for its turn. It takes
-// the turn: an attempt counts whether it is the first or not.
+// again takes a turn for a repeated attempt, which counts like a first one, and
+// returns the time until the turn comes.
 func (p *Pacer) again(recipient string) time.Duration {
 	var delay time.Duration
 	if p == nil {
@@ -79,7 +79,7 @@ func (p *Pacer) again(recipient string) time.Duration {
 	}
 	now := time.Now()
 	if p.pairs != nil && recipient != "" {
-		delay = p.pairs.Reserve(recipient, now).Delay
+		delay = p.pairs.reserve(recipient, now).delay
 	}
 	if p.channel != nil {
 		delay = max(delay, p.channel.reserve(now).DelayFrom(now))
@@ -87,9 +87,9 @@ func (p *Pacer) again(recipient string) time.Duration {
 	return delay
 }
 
-// Learn takes what the reply to a message said about the rate. An attempt that
-// was answered with status 429 is learnt from by itself, since it may be repeated;
-// a refusal of any other form is what the caller found in the reply.
+// Learn adapts the pace to the reply to a message. The transport calls it for replies
+// with status 429, since it may repeat those attempts itself. The caller of Do calls
+// it for a refusal that it finds in any other reply.
 func (p *Pacer) Learn(r *Request, m Meaning) {
 	if p == nil || !r.Message {
 		return
@@ -98,12 +98,11 @@ func (p *Pacer) Learn(r *Request, m Meaning) {
 		p.channel.stepDown(time.Now())
 	}
 	if p.pairs != nil && r.Recipient != "" && m.PairLimited {
-		p.pairs.Refused(r.Recipient, time.Now())
+		p.pairs.refused(r.Recipient, time.Now())
 	}
 }
 
-// sleep waits, unless the context's deadline would pass first, which is said at
-// once.
+// sleep waits for d. If the context's deadline would pass first, it fails at once.
 func sleep(ctx *call, d time.Duration, reason string) error {
 	if d <= 0 {
 		return ctx.Err()
@@ -114,7 +113,7 @@ func sleep(ctx *call, d time.Duration, reason string) error {
 		}
 		return fmt.Errorf("waiting %s for the %s limit: %w", d.Round(time.Millisecond), reason, context.DeadlineExceeded)
 	}
-	ctx.tellWait(reason, d)
+	ctx.reportWait(reason, d)
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {
@@ -125,16 +124,16 @@ func sleep(ctx *call, d time.Duration, reason string) error {
 	}
 }
 
-// adaptive is a token bucket whose rate halves when the service says that it is
-// too high, at most once a second (the refusals of one burst are one complaint)
-// and down to a 32nd, and grows back by a 20th of the full rate for each second
-// without a complaint.
+// adaptive is a token bucket whose rate adapts. When the service says that the rate is
+// too high, it is halved, at most once a second (the refusals of one burst are one
+// complaint) and down to a 32nd of the full rate. Each second without a complaint
+// adds a 20th of the full rate.
 type adaptive struct {
 	full    rate.Limit
 	limiter *rate.Limiter
 
 	mu      sync.Mutex
-	lowered time.Time // of the newest step down; zero at full rate
+	lowered time.Time // when the rate was last halved; zero at full rate
 	low     rate.Limit
 }
 
@@ -142,7 +141,7 @@ func newAdaptive(perSecond float64, burst int) *adaptive {
 	return &adaptive{full: rate.Limit(perSecond), limiter: rate.NewLimiter(rate.Limit(perSecond), max(burst, 1))}
 }
 
-// allow takes a turn if there is one now.
+// allow takes a turn if one is free now.
 func (a *adaptive) allow(now time.Time) bool {
 	a.regain(now)
 	return a.limiter.AllowN(now, 1)
@@ -181,19 +180,19 @@ func (a *adaptive) regain(now time.Time) {
 	}
 }
 
-// Pairs is one bucket for each recipient (the generic cell rate algorithm: all
-// that is kept is the instant at which the bucket will be full again). A
-// recipient is a hash of 64 bits: two that share one, which is not to be
-// expected below billions, share a bucket. Buckets that are full are dropped,
-// so memory goes by the recipients of the last minutes.
-type Pairs struct {
+// pairs holds one bucket for each recipient. By the generic cell rate algorithm a
+// bucket is only the instant at which it will be full again. The key is a hash of
+// 64 bits: two recipients with the same hash, which is unlikely below billions,
+// share a bucket. Full buckets are dropped, so that memory depends on the
+// recipients of the last minutes only.
+type pairs struct {
 	every time.Duration
 	burst time.Duration // how far ahead of now a bucket may be
 	seed  maphash.Seed
 
 	mu       sync.Mutex
 	full     map[uint64]int64 // by recipient, in Unix nanoseconds
-	sweepAt  int              // size at which full buckets are looked for
+	sweepAt  int              // size at which the next sweep comes
 	refusals map[uint64]refusals
 }
 
@@ -203,28 +202,22 @@ type refusals struct {
 	until int64
 }
 
-// NewPairs returns empty buckets; burst is at least 1.
-func NewPairs(every time.Duration, burst int) *Pairs {
-	return &Pairs{every: every, burst: time.Duration(max(burst, 1)-1) * every, seed: maphash.MakeSeed(),
+// newPairs returns no buckets yet, which means that all are full. A burst below 1
+// counts as 1.
+func newPairs(every time.Duration, burst int) *pairs {
+	return &pairs{every: every, burst: time.Duration(max(burst, 1)-1) * every, seed: maphash.MakeSeed(),
 		full: map[uint64]int64{}, sweepAt: 1024, refusals: map[uint64]refusals{}}
 }
 
-// Len returns how many buckets are not known to be full.
-func (p *Pairs) Len() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.full)
-}
-
-// Turn is a place in a recipient's row.
-type Turn struct {
-	Delay         time.Duration // until it comes
+// turn is a place in the queue of a recipient.
+type turn struct {
+	delay         time.Duration // until the turn comes
 	key           uint64
 	before, after int64
 }
 
-// Reserve takes a turn of the recipient.
-func (p *Pairs) Reserve(recipient string, now time.Time) Turn {
+// reserve takes the next turn of the recipient.
+func (p *pairs) reserve(recipient string, now time.Time) turn {
 	key := maphash.String(p.seed, recipient)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -235,11 +228,11 @@ func (p *Pairs) Reserve(recipient string, now time.Time) Turn {
 		p.sweep(at)
 	}
 	p.full[key] = after
-	return Turn{Delay: max(time.Duration(before-at)-p.burst, 0), key: key, before: before, after: after}
+	return turn{delay: max(time.Duration(before-at)-p.burst, 0), key: key, before: before, after: after}
 }
 
-// Cancel gives a turn back, if no later one was taken since.
-func (p *Pairs) Cancel(t Turn) {
+// cancel gives a turn back, unless a later one was taken since.
+func (p *pairs) cancel(t turn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.full[t.key] == t.after {
@@ -247,10 +240,11 @@ func (p *Pairs) Cancel(t Turn) {
 	}
 }
 
-// Refused notes that the service finds the recipient's rate too high: the next
-// turn is 4 s away, then 16, 64 and so on up to 4^6 s (contract of errors: code
-// 131056). Two hours without a complaint forget them.
-func (p *Pairs) Refused(recipient string, now time.Time) {
+// refused notes that the service finds the recipient's rate too high. The next turn
+// comes after 4 s, after the next complaint 16 s, then 64 s and so on up to 4^6 s
+// (contract of errors: code 131056). Two hours without a complaint start the count
+// anew.
+func (p *pairs) refused(recipient string, now time.Time) {
 	key := maphash.String(p.seed, recipient)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -273,9 +267,9 @@ func (p *Pairs) Refused(recipient string, now time.Time) {
 	}
 }
 
-// sweep drops full buckets. It looks again when twice as many as are left have
-// gathered, so its cost is spread over as many turns.
-func (p *Pairs) sweep(at int64) {
+// sweep drops full buckets. The next sweep comes when the number of those that are
+// left has doubled, so that the cost per turn stays constant.
+func (p *pairs) sweep(at int64) {
 	for key, full := range p.full {
 		if full <= at {
 			delete(p.full, key)

@@ -275,7 +275,7 @@ func TestPairComplaintShortensNoRow(t *testing.T) {
 		p.Reserve("ann", now)
 	}
 	p.Refused("ann", now)
-	assert.Equal(t, time.Minute, p.Reserve("ann", now).Delay)
+	assert.Equal(t, time.Minute, p.Reserve("ann", now))
 }
 
 // Complaints about many recipients do not make those about one be forgotten.
@@ -288,7 +288,7 @@ func TestPairComplaintsAreRemembered(t *testing.T) {
 	}
 	now = now.Add(time.Hour)
 	p.Refused("ann", now)
-	assert.Equal(t, 16*time.Second, p.Reserve("ann", now).Delay)
+	assert.Equal(t, 16*time.Second, p.Reserve("ann", now))
 }
 
 func TestPairPauseGrowsWithComplaints(t *testing.T) {
@@ -296,15 +296,15 @@ func TestPairPauseGrowsWithComplaints(t *testing.T) {
 		p := transport.NewPairs(6*time.Second, 45)
 		for _, seconds := range []int{4, 16, 64, 256, 1024, 4096, 4096} {
 			p.Refused("ann", time.Now())
-			delay := p.Reserve("ann", time.Now()).Delay
+			delay := p.Reserve("ann", time.Now())
 			assert.Equal(t, time.Duration(seconds)*time.Second, delay)
-			other := p.Reserve("bob", time.Now()).Delay
+			other := p.Reserve("bob", time.Now())
 			assert.Zero(t, other)
 			time.Sleep(delay)
 		}
 		time.Sleep(3 * time.Hour)
 		p.Refused("ann", time.Now())
-		delay := p.Reserve("ann", time.Now()).Delay
+		delay := p.Reserve("ann", time.Now())
 		assert.Equal(t, 4*time.Second, delay)
 	})
 }
@@ -327,7 +327,7 @@ func TestPairsForgetWhoIsQuietOnly(t *testing.T) {
 	for i := range 5000 {
 		p.Reserve(fmt.Sprint(i), now)
 	}
-	assert.Equal(t, 6*time.Second, p.Reserve("ann", now).Delay)
+	assert.Equal(t, 6*time.Second, p.Reserve("ann", now))
 }
 
 // BenchmarkPairs shows what a million recipients cost, against a limiter of

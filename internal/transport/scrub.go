@@ -21,9 +21,10 @@ import (
 // Redacted stands where the token was.
 const Redacted = "[redacted]"
 
-// Scrubber finds tokens in any spelling that software gives them on the way into
-// a text. It keeps them in closures, which no verb of fmt prints, so that a
-// printed Scrubber, or whatever holds one, does not show them.
+// Scrubber removes tokens from texts, in every spelling that software gives them: plain,
+// or escaped for URLs, JSON, Go and HTML. It keeps the tokens in closures, which no
+// verb of fmt prints, so that a printed Scrubber, or a struct that holds one, does not
+// show them.
 type Scrubber struct {
 	add    func(token string)
 	search atomic.Pointer[search]
@@ -35,17 +36,16 @@ type search struct {
 }
 
 const (
-	// shortest is the length under which a value is too short to be searched
-	// for: it would turn up in every text by chance. Real tokens have 16 and
-	// more.
+	// shortest is the least length of a token that is searched for. A shorter one
+	// would occur in many texts by chance. Real tokens have 16 characters and more.
 	shortest = 4
 
-	// remembered is how many tokens of a source are searched for, the newest
-	// ones. A token is long out of use when as many others have followed it.
+	// remembered is how many tokens of a source are searched for. A token is long
+	// out of use when so many newer ones have followed it.
 	remembered = 64
 )
 
-// NewScrubber returns a Scrubber for the token; an empty one is none.
+// NewScrubber returns a Scrubber for the token, which may be empty.
 func NewScrubber(token string) *Scrubber {
 	s := &Scrubber{}
 	var mu sync.Mutex
@@ -105,7 +105,8 @@ func newSearch(tokens []string) *search {
 // Text returns text without the tokens.
 func (s *Scrubber) Text(text string) string { return s.search.Load().text(text) }
 
-// Bytes returns data without the tokens; data itself if it holds none.
+// Bytes returns data without the tokens. It returns data itself if there is no token
+// in it.
 func (s *Scrubber) Bytes(data []byte) []byte {
 	if search := s.search.Load(); search.in(data) {
 		return []byte(search.text(string(data)))
@@ -113,9 +114,9 @@ func (s *Scrubber) Bytes(data []byte) []byte {
 	return data
 }
 
-// Error returns err if nothing in its tree shows the token, and otherwise a new
-// error that keeps the scrubbed text, Timeout and the well-known sentinels, but
-// nothing to unwrap.
+// Error returns err itself if no error in its tree shows a token. Otherwise it returns a
+// new error with the scrubbed text, the same Timeout and the same well-known
+// sentinels, but nothing to unwrap.
 func (s *Scrubber) Error(err error) error {
 	if err == nil || !s.shows(err) {
 		return err
@@ -136,7 +137,8 @@ var sentinels = []error{
 	net.ErrClosed, syscall.ECONNREFUSED, syscall.ECONNRESET, errTooLarge,
 }
 
-// shows looks at every error of the tree, since errors.As gets at each.
+// shows reports whether an error of the tree shows a token. It looks at every one, since
+// errors.As reaches every one.
 func (s *Scrubber) shows(err error) bool {
 	if err == nil {
 		return false

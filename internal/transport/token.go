@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 )
 
-// tokenLayer puts the token on a copy of the request and takes it out of
-// everything that comes back, so that no layer above ever sees it.
+// tokenLayer puts the token on a copy of the request and removes it from everything that
+// comes back, so that no layer above ever sees it.
 type tokenLayer struct {
 	next   http.RoundTripper
 	token  func() *issued // a closure, so that no verb of fmt prints it
@@ -57,8 +57,8 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// authorized is a request that holds the token. All else is shared with the
-// layers above.
+// authorized is a request with the token. It shares everything but the token with the
+// request of the layers above.
 type authorized struct {
 	http.Request
 	address url.URL
@@ -66,8 +66,8 @@ type authorized struct {
 
 // add puts the token on the request and returns its generation.
 func (sent *authorized) add(token *issued, bearer bool) (generation int) {
-	// net/http repeats a POST by itself when it carries such a key, or when it
-	// can rewind the body; the retry layer owns that decision.
+	// net/http repeats a POST by itself if it has such a key, or if it can rewind
+	// the body. The retry layer alone decides about that.
 	unwanted := []string{"Idempotency-Key", "X-Idempotency-Key", "Authorization"}
 	sent.GetBody = nil
 	if bearer || slices.ContainsFunc(unwanted, func(name string) bool { return sent.Header[name] != nil }) {
@@ -77,7 +77,7 @@ func (sent *authorized) add(token *issued, bearer bool) (generation int) {
 		}
 	}
 
-	// Exactly one token: the service prefers the query over the header.
+	// Send exactly one token: the service prefers the query over the header.
 	sent.URL = &sent.address
 	if bearer {
 		sent.Header.Set("Authorization", "Bearer "+token.token)
@@ -109,8 +109,8 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 	}
 }
 
-// evidence collects, over the network calls of one attempt, whether anything
-// may have been written.
+// evidence collects, for all network calls of one attempt, whether any byte may have
+// been written.
 type evidence struct {
 	mu      sync.Mutex
 	watched bool
@@ -120,15 +120,15 @@ type evidence struct {
 
 type attemptKey struct{}
 
-// attempt is one attempt of a call. It is the context of its request, by which
-// the token layer finds it.
+// attempt is the state of one attempt of a call. It is the context of its request, so
+// that the token layer finds it there.
 type attempt struct {
 	context.Context
 	call     *call
 	http     http.Request
 	body     bytes.Reader
 	evidence evidence
-	first    watched // the attempt's network call; there is seldom another
+	first    watched // the first network call of the attempt; a second one is rare
 }
 
 func (a *attempt) Value(key any) any {
@@ -138,7 +138,7 @@ func (a *attempt) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// watch returns what is to follow one network call of the attempt.
+// watch returns the observer of one network call of the attempt.
 func (a *attempt) watch() *watched {
 	a.evidence.mu.Lock()
 	defer a.evidence.mu.Unlock()
@@ -149,9 +149,9 @@ func (a *attempt) watch() *watched {
 	return &a.first
 }
 
-// add records one network call. It is clean only with proof: a connection was
-// asked for, none was ever handed out, and either the network end is net/http's
-// own transport or the error is that of the lookup, dial or handshake.
+// add records one network call. The call is clean only with proof that nothing was
+// written: it asked for a connection, it never got one, and either the network end is
+// net/http's own transport or the error comes from the lookup, dial or handshake.
 func (e *evidence) add(w *watched, err error, standard bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -163,8 +163,8 @@ func (e *evidence) add(w *watched, err error, standard bool) {
 	}
 }
 
-// unsent reports whether it is proven that nothing was written. An attempt that
-// never came to the network layer proves nothing: a middleware may have sent it
+// unsent reports whether it is proven that nothing was written. An attempt that never
+// reached the network layer proves nothing: a middleware may have sent the request
 // another way.
 func (e *evidence) unsent() bool {
 	e.mu.Lock()
@@ -172,8 +172,8 @@ func (e *evidence) unsent() bool {
 	return e.calls > 0 && !e.dirty
 }
 
-// watched follows one network call by the trace that net/http offers: whether a
-// connection was asked for, and handed out, and why there was none.
+// watched observes one network call through net/http's trace: whether the call asked
+// for a connection, whether it got one, and the error if it did not.
 type watched struct {
 	asked, got atomic.Bool
 	failure    atomic.Pointer[error]
@@ -185,7 +185,7 @@ func (w *watched) follow(standard bool) *httptrace.ClientTrace {
 	w.trace.GetConn = w.getConn
 	w.trace.GotConn = w.gotConn
 	if standard {
-		return &w.trace // it tells of every connection that it hands out
+		return &w.trace // net/http reports every connection that it hands out
 	}
 	w.trace.WroteHeaders = func() { w.gotConn(httptrace.GotConnInfo{}) }
 	w.trace.DNSDone = func(i httptrace.DNSDoneInfo) { w.failed(i.Err) }
@@ -213,7 +213,7 @@ func dialFailure(err error) bool {
 	return errors.As(err, &dns) || untrusted(err)
 }
 
-// untrusted reports a certificate that was not accepted, which comes before
+// untrusted reports whether a certificate was not accepted. That happens before
 // anything is written.
 func untrusted(err error) bool {
 	var (
@@ -227,8 +227,8 @@ func untrusted(err error) bool {
 		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }
 
-// quiet hides from the caller's own trace the header fields that are written:
-// one of them is the token, or the path that holds it.
+// quiet hides the written header fields from the caller's own trace: one of them is the
+// token, or the path with the token.
 type quiet struct{ context.Context }
 
 func (q quiet) Value(key any) any {
@@ -241,7 +241,7 @@ func (q quiet) Value(key any) any {
 	return value
 }
 
-// RedactURL returns the address without query, user and fragment, for texts.
+// RedactURL returns the address for a text, without query, user and fragment.
 func RedactURL(u *url.URL) string {
 	if u == nil {
 		return ""

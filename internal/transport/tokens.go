@@ -7,29 +7,29 @@ import (
 	"sync/atomic"
 )
 
-// SourceError is the failure of a token source. Nothing was sent.
+// SourceError is the error of a token source. Nothing was sent.
 type SourceError struct{ Err error }
 
 func (e *SourceError) Error() string { return "the token source failed: " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// tokens is the token in use. With a source it is asked for when it is first
-// needed, and again when the service has refused the one in use. It is reached
-// through a pointer that no other struct shows to fmt: the layers hold closures.
+// tokens holds the token in use. It asks the source, if there is one, when a token is
+// first needed, and again after the service refused the token in use. fmt does not
+// print it with other structs: they hold a pointer to it, and the layers closures.
 type tokens struct {
-	source func(context.Context) (string, error) // nil: the one token there is
-	check  func(string) error                    // whether a token from the source can be this channel's
+	source func(context.Context) (string, error) // nil if there is only the token of Config
+	check  func(string) error                    // checks a token from the source; may be nil
 	scrub  *Scrubber
 
-	asking chan struct{} // held by the one who asks the source
+	asking chan struct{} // a mutex that a context can give up, held while the source is asked
 
-	current atomic.Pointer[issued] // changed by who is asking
+	current atomic.Pointer[issued] // is changed under asking only
 }
 
 // issued is one token.
 type issued struct {
-	token, query string // as it is, and as a query
-	generation   int    // 0 before the first
+	token, query string // plain, and as a query
+	generation   int    // counts the tokens; 0 if there is none yet
 }
 
 func issue(token string, generation int) *issued {
@@ -45,7 +45,7 @@ func newTokens(c Config, scrub *Scrubber) *tokens {
 	return t
 }
 
-// ready makes sure that there is a token.
+// ready gets a token from the source if there is none yet.
 func (t *tokens) ready(ctx context.Context) error {
 	if t.current.Load().generation > 0 {
 		return nil
@@ -54,9 +54,9 @@ func (t *tokens) ready(ctx context.Context) error {
 	return err
 }
 
-// renew asks the source for another token than the one of that generation, and
-// reports whether there is one. Callers that come while it is asked wait for
-// the same answer.
+// renew asks the source for another token than the one of the generation used, and
+// reports whether there is another one now. Callers that come while the source is
+// asked wait for the same answer.
 func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) {
 	if t.source == nil {
 		return false, nil

@@ -1,7 +1,7 @@
-// Package transport carries one API call to the service and back: it retries
-// what is safe to retry, puts the token on the request in the last step, keeps
-// it out of everything that comes back, and says of each failure whether the
-// request may have been carried out.
+// Package transport carries one API call to the service and back. It repeats the
+// attempts that are safe to repeat, puts the token on the request in the last step,
+// removes it from everything that comes back, and says for each failure whether the
+// request may have reached the service.
 //
 // The layers of a call, outermost first: limiter, retry, attempt (deadline and
 // log), the user's middleware, token, network end.
@@ -33,7 +33,7 @@ import (
 // of history, well under a megabyte.
 const MaxBody = 8 << 20
 
-// Config is how a Transport is made.
+// Config describes a Transport.
 type Config struct {
 	// Network is the last round tripper, the one that sees the token.
 	Network http.RoundTripper
@@ -41,8 +41,9 @@ type Config struct {
 	// Middleware wraps the token layer, first one outermost.
 	Middleware []func(http.RoundTripper) http.RoundTripper
 
-	// Token is the channel's token. Where it is empty, or refused, Source is
-	// asked for one, and CheckToken whether it can be the channel's.
+	// Token is the channel's token. If it is empty, or the service refuses it,
+	// Source returns another one, and CheckToken checks that one. Both functions
+	// may be nil.
 	Token      string
 	Source     func(context.Context) (string, error)
 	CheckToken func(string) error
@@ -51,7 +52,7 @@ type Config struct {
 	// Timeout bounds each attempt, reading the reply included.
 	Timeout time.Duration
 
-	// Attempts is how often a call is tried in all.
+	// Attempts is the largest number of attempts of one call.
 	Attempts         int
 	MinWait, MaxWait time.Duration
 	Trust503         bool
@@ -59,32 +60,34 @@ type Config struct {
 	// Seed makes the jitter and the ids repeatable; 0 is random.
 	Seed uint64
 
-	// Pacer is waited for by requests that are messages.
+	// Pacer makes messages wait; nil is no limit.
 	Pacer *Pacer
 
-	// Read says what a reply means, for the Pacer, the Logger and the hooks.
+	// Read classifies a reply, for the Pacer, the Logger and the hooks.
 	Read func(r *Request, status int, header http.Header, body []byte) Meaning
 
-	// Attempt is called before each attempt, with its number, and what it
-	// returns after it. Wait is called before a pause.
+	// Attempt is called before each attempt, with its number from 1. The function
+	// that it returns is called after the attempt. Wait is called before a pause.
+	// Both may be nil.
 	Attempt func(ctx context.Context, op string, number int) (context.Context, func(Result))
 	Wait    func(ctx context.Context, op, reason string, d time.Duration)
 
 	Logger *slog.Logger
 }
 
-// Meaning is what a reply says.
+// Meaning is the content of a reply, as far as the Pacer, the Logger and the hooks need
+// it.
 type Meaning struct {
 	Kind, Retry string // empty for a success
 	Code        int
 	MessageID   string
 
-	// Limited and PairLimited tell that the service finds the rate of the
-	// channel, or of the recipient, too high.
+	// Limited means that the service finds the channel's rate too high,
+	// PairLimited that of the recipient.
 	Limited, PairLimited bool
 }
 
-// Result is what became of one attempt.
+// Result is the result of one attempt.
 type Result struct {
 	Meaning
 	Status   int
@@ -99,17 +102,17 @@ type Request struct {
 	URL    url.URL // without the token
 	Body   []byte  // nil for none
 
-	// Once is set when carrying the request out twice would do harm: it is
-	// then repeated only after a refusal, or with proof that nothing was sent.
+	// Once is set if a second execution would do harm. The request is then
+	// repeated only after a refusal, or with proof that nothing was sent.
 	Once bool
 
-	// Message is set for messages, which are paced; Recipient is then the key
-	// of who gets it.
+	// Message is set for messages, which are paced. Recipient is then the key of
+	// the recipient.
 	Message   bool
 	Recipient string
 }
 
-// Reply is what the service answered, with the token scrubbed from it.
+// Reply is a reply of the service without the token.
 type Reply struct {
 	Status int
 	Header http.Header
@@ -121,14 +124,14 @@ type Failure struct {
 	// Err is the scrubbed error of the last attempt, or the context's.
 	Err error
 
-	// Sent tells whether the request may have reached the service.
+	// Sent is set if the request may have reached the service.
 	Sent bool
 
-	// GivenUp is set when the caller's context has ended, or would have before
-	// the request's turn came.
+	// GivenUp is set if the caller's context ended, or would have ended before
+	// the turn of the request.
 	GivenUp bool
 
-	// TooLarge is set when the reply was over MaxBody.
+	// TooLarge is set if the reply was over MaxBody.
 	TooLarge bool
 }
 
@@ -151,7 +154,7 @@ type Transport struct {
 func New(c Config) *Transport {
 	scrub := NewScrubber(c.Token)
 	held := newTokens(c, scrub)
-	c.Token = "" // kept where nothing prints it
+	c.Token = "" // held.current has it, which fmt does not print
 	t := &Transport{config: c, scrub: scrub, tokens: held}
 	t.check = t.checkRetry
 	seed, stream := c.Seed, uint64(0x5eed)
@@ -206,28 +209,25 @@ func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 			GivenUp: ctx.Err() != nil, TooLarge: errors.Is(err, errTooLarge)}
 	}
 	body, ok := resp.Body.(*buffered)
-	if !ok { // the attempt layer has put one there
+	if !ok { // cannot happen: the attempt layer buffers every body
 		return Reply{}, &Failure{Err: errors.New("the reply has no body"), Sent: true}
 	}
 	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
 }
 
-// Scrub removes the token from text that did not pass through Do.
-func (t *Transport) Scrub(text string) string { return t.scrub.Text(text) }
-
-// call is one call on its way. It is the context of its requests, by which the
-// layers find it.
+// call is the state of one call. It is the context of its requests, so that the layers
+// below find it there.
 type call struct {
 	context.Context
 	transport *Transport
 	request   Request
 	attempts  int
 
-	// generation is that of the token that was sent last.
+	// generation is the generation of the token that was sent last.
 	generation int
 
-	// sent is set once an attempt may have reached the service without a
-	// refusal coming back. failure is that attempt's error, or the newest.
+	// sent is set once an attempt without a reply may have reached the service.
+	// failure is the error of the newest attempt, nil if it got a reply.
 	sent    bool
 	failure error
 
@@ -252,7 +252,7 @@ func callFrom(ctx context.Context) *call {
 	return state
 }
 
-// What all requests share, and nothing changes.
+// Values that all requests share and that nothing may change.
 var (
 	blank    = &http.Request{Header: http.Header{}, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1}
 	asJSON   = []string{"application/json"}
@@ -260,13 +260,14 @@ var (
 	sendJSON = http.Header{"Accept": asJSON, "Content-Type": asJSON}
 )
 
-// repeat lets go-retryablehttp make attempts until there is an answer. The
-// attempt layer gives each of them its header and body.
+// repeat lets go-retryablehttp make attempts until one is final. The attempt layer
+// gives each attempt its header and body.
 func (c *call) repeat() (*http.Response, error) {
 	t := c.transport
 	c.http = *blank.WithContext(c)
 	c.http.Method, c.http.URL = c.request.Method, &c.request.URL
-	// One client a call: its functions get no context to find the call by.
+	// Each call has its own client, because Backoff gets no context that would
+	// lead to the call.
 	c.repeater.HTTPClient = t.client
 	c.repeater.RetryMax = t.config.Attempts - 1
 	c.repeater.RetryWaitMin, c.repeater.RetryWaitMax = t.config.MinWait, t.config.MaxWait
@@ -282,18 +283,18 @@ func (c *call) pause(least, most time.Duration, attempt int, resp *http.Response
 	if c.request.Message {
 		wait = max(wait, c.transport.config.Pacer.again(c.request.Recipient))
 	}
-	c.tellWait(WaitRetry, wait)
+	c.reportWait(WaitRetry, wait)
 	return wait
 }
 
-func (c *call) tellWait(reason string, d time.Duration) {
-	if tell := c.transport.config.Wait; tell != nil && d > 0 {
-		tell(c, c.request.Op, reason, d)
+func (c *call) reportWait(reason string, d time.Duration) {
+	if wait := c.transport.config.Wait; wait != nil && d > 0 {
+		wait(c, c.request.Op, reason, d)
 	}
 }
 
-// checkRetry decides after each attempt. A request that must go out once is
-// repeated only when the service refused it for now, or when nothing was sent.
+// checkRetry decides after each attempt whether there is another one. A request with
+// Once is repeated only if the service refused it for now, or if nothing was sent.
 func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	state := callFrom(ctx)
 	once := state.request.Once
@@ -325,8 +326,8 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	return ctx.Err() == nil && wait <= t.config.MaxWait, nil
 }
 
-// backoff waits as long as the service asked for, else a random time that
-// doubles at most with each attempt.
+// backoff returns the pause that the service asked for, else a random pause that at
+// most doubles with each attempt.
 func (t *Transport) backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if wait, ok := RetryAfter(resp.Header, time.Now()); ok {
@@ -356,7 +357,8 @@ func (t *Transport) NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// RetryAfter reads the header in either of its forms.
+// RetryAfter reads the header Retry-After, in seconds or as a date. It returns false if
+// the header is missing or unreadable.
 func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	value := h.Get("Retry-After")
 	if value == "" {
@@ -372,7 +374,7 @@ func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// permanent reports errors that another attempt cannot mend.
+// permanent reports whether err would come again with another attempt.
 func permanent(err error) bool {
 	var dns *net.DNSError
 	if errors.As(err, &dns) && dns.IsNotFound {
@@ -381,8 +383,8 @@ func permanent(err error) bool {
 	return errors.Is(err, errTooLarge) || untrusted(err)
 }
 
-// bare removes the *url.Error that http.Client puts around everything: it
-// repeats method and address, which Error says better.
+// bare removes the *url.Error that http.Client puts around every error. It repeats
+// method and address, which chatapi.Error says better.
 func bare(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) && error(wrapped) == err { //nolint:errorlint // only the outermost is removed
@@ -391,11 +393,11 @@ func bare(err error) error {
 	return err
 }
 
-// attemptLayer bounds one attempt in time, and tells the hooks, the logger and
-// the pacer about it.
+// attemptLayer gives one attempt its deadline, and reports it to the hooks, the logger
+// and the pacer.
 type attemptLayer struct {
 	next    http.RoundTripper
-	foreign bool // what follows is not all ours and net/http's, so it may change a header
+	foreign bool // a layer below is neither ours nor net/http's and may change a header
 	config  *Config
 	scrub   *Scrubber
 }
@@ -418,7 +420,8 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	made.http.Host, made.http.Header = req.URL.Host, wantJSON
 	if content := state.request.Body; content != nil {
 		made.http.Header = sendJSON
-		// Of this type net/http knows that it need not send the header ahead.
+		// net/http knows this in-memory body type and does not flush the header
+		// before it.
 		made.body.Reset(content)
 		made.http.Body, made.http.ContentLength = io.NopCloser(&made.body), int64(len(content))
 	}
@@ -442,13 +445,13 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 		}
 		err = &attemptError{err: l.scrub.Error(err), unsent: made.evidence.unsent()}
 	}
-	l.tell(state, resp, err, started, done)
+	l.report(state, resp, err, started, done)
 	return resp, err
 }
 
-// tell hands on what became of an attempt. It reads the reply only for someone
-// who wants to know.
-func (l *attemptLayer) tell(state *call, resp *http.Response, err error, started time.Time, done func(Result)) {
+// report gives the result of an attempt to the hooks, the logger and the pacer. It
+// classifies the reply only if one of them needs that.
+func (l *attemptLayer) report(state *call, resp *http.Response, err error, started time.Time, done func(Result)) {
 	logs := l.config.Logger != nil && l.config.Logger.Enabled(state, slog.LevelDebug)
 	limited := resp != nil && resp.StatusCode == http.StatusTooManyRequests
 	if !logs && !limited && l.config.Attempt == nil {
@@ -470,7 +473,7 @@ func (l *attemptLayer) tell(state *call, resp *http.Response, err error, started
 	}
 }
 
-// log writes what happened, without texts, recipients or query.
+// log writes the result of an attempt, without texts, recipients or query.
 func (l *attemptLayer) log(state *call, r Result) {
 	attrs := []slog.Attr{slog.String("op", state.request.Op), slog.Int("attempt", state.attempts), slog.Duration("took", r.Duration)}
 	if r.Status != 0 {
@@ -491,8 +494,8 @@ func (l *attemptLayer) log(state *call, r Result) {
 	l.config.Logger.LogAttrs(state, slog.LevelDebug, "chatapi request", attrs...)
 }
 
-// attemptError is a failed attempt, and whether it is proven that nothing of
-// the request was written.
+// attemptError is the error of an attempt. unsent is set if it is proven that nothing
+// of the request was written.
 type attemptError struct {
 	err    error
 	unsent bool
@@ -506,8 +509,8 @@ func unsent(err error) bool {
 	return errors.As(err, &failed) && failed.unsent
 }
 
-// timeoutError is the end of an attempt's own time, told apart from the
-// caller's deadline.
+// timeoutError means that the time of one attempt is over. It differs from the caller's
+// deadline.
 type timeoutError struct{ after time.Duration }
 
 func (e *timeoutError) Error() string { return "no reply within " + e.after.String() }
@@ -518,8 +521,8 @@ func (e *timeoutError) Is(target error) bool {
 
 var errTooLarge = fmt.Errorf("the reply is over %d MiB", MaxBody>>20)
 
-// buffer reads the reply into memory, that of into if it is given, so that a cut
-// or endless body is a failure of the attempt, under its deadline.
+// buffer reads the reply into memory, so that a cut or endless body is a failure of the
+// attempt, under its deadline. It uses into, if that is not nil.
 func buffer(resp *http.Response, into *buffered) error {
 	if _, done := resp.Body.(*buffered); done {
 		return nil
@@ -546,8 +549,8 @@ func buffer(resp *http.Response, into *buffered) error {
 	return nil
 }
 
-// readAll reads up to one byte more than MaxBody, in one piece if as much comes
-// as was announced.
+// readAll reads up to one byte more than MaxBody. If the announced length is true, it
+// allocates once.
 func readAll(body io.Reader, announced int64) ([]byte, error) {
 	if announced <= 0 {
 		announced = 511
@@ -568,7 +571,7 @@ func readAll(body io.Reader, announced int64) ([]byte, error) {
 	return data, nil
 }
 
-// buffered is a body that is already in memory.
+// buffered is a body in memory.
 type buffered struct {
 	bytes.Reader
 	data []byte
