@@ -92,7 +92,7 @@ func contactFor(r Recipient) Contact {
 
 // messageCategory returns what a sent message counts as: empty for free-form.
 func messageCategory(m Message) (string, error) {
-	m, err := pointed(m)
+	m, err := dereference(m)
 	if err != nil {
 		return "", err
 	}

@@ -33,7 +33,7 @@ func (c *checker) failWith(e *Error) {
 func (c *checker) fail(field, problem string) { c.failWith(invalid(field, problem)) }
 
 // that notes the problem unless ok.
-func (c *checker) that(ok bool, field, problem string) {
+func (c *checker) require(ok bool, field, problem string) {
 	if !ok {
 		c.fail(field, problem)
 	}
@@ -77,13 +77,17 @@ func (c *checker) json(field string, value any) {
 }
 
 // within takes over what another checker found in a part of the message.
-func (c *checker) within(place string, inner checker) {
+func (c *checker) failIn(place string, inner checker) {
 	if inner.first != nil {
 		e := invalid(place+"."+inner.first.Field, inner.first.Reason)
 		e.Kind, e.Advice = inner.first.Kind, inner.first.Advice
 		c.failWith(e)
 	}
 }
+
+// maxURL is the longest address in bytes. Signed addresses of object stores reach
+// 2,000 characters.
+const maxURL = 8192
 
 // url checks an address that the service, or the customer, will open.
 func (c *checker) url(field, address string) {
@@ -96,6 +100,18 @@ func (c *checker) url(field, address string) {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || !isAddress(address):
 		c.fail(field, fmt.Sprintf("is %s, which is no http or https address", quote(redactQuery(address))))
 	}
+}
+
+// unique finds the second use of a value in a list. It maps each value to the
+// place of its first use.
+type unique map[string]string
+
+func (u unique) add(c *checker, field, value string) {
+	if first, used := u[value]; used {
+		c.fail(field, fmt.Sprintf("is %s, which %s is already", quote(value), first))
+		return
+	}
+	u[value] = field
 }
 
 // segment returns an id as one segment of a path. An id that would change the

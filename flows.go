@@ -168,7 +168,7 @@ func (s FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
 
 // Get returns one flow.
 func (s FlowsService) Get(ctx context.Context, id string) (*FlowInfo, error) {
-	raw, err := s.one(ctx, request{op: "Flows.Get", method: http.MethodGet}, id, "")
+	raw, err := s.callFlow(ctx, request{op: "Flows.Get", method: http.MethodGet}, id, "")
 	if err != nil {
 		return nil, err
 	}
@@ -189,9 +189,9 @@ func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, e
 		JSON        json.RawMessage `json:"flowJson,omitempty"`
 	}{draft.Name, draft.Categories, draft.EndpointURI, draft.Publish, draft.JSON}
 	var c checker
-	c.that(strings.TrimSpace(draft.Name) != "", "Name", "is empty")
-	c.that(len(draft.Categories) > 0, "Categories", "is empty; give at least one, such as FlowOther")
-	c.that(len(draft.JSON) == 0 || isJSONObject(draft.JSON), "JSON", "is no JSON object")
+	c.require(strings.TrimSpace(draft.Name) != "", "Name", "is empty")
+	c.require(len(draft.Categories) > 0, "Categories", "is empty; give at least one, such as FlowOther")
+	c.require(len(draft.JSON) == 0 || isJSONObject(draft.JSON), "JSON", "is no JSON object")
 	if draft.EndpointURI != "" {
 		c.url("EndpointURI", draft.EndpointURI)
 	}
@@ -213,14 +213,14 @@ func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, e
 // Delete removes a flow. Only a draft can be deleted; a published one is
 // deprecated.
 func (s FlowsService) Delete(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "Flows.Delete", method: http.MethodDelete}, id, "")
+	_, err := s.callFlow(ctx, request{op: "Flows.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
 // GetPreview returns a page that shows the flow in a browser.
 func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, error) {
 	const op = "Flows.GetPreview"
-	raw, err := s.one(ctx, request{op: op, method: http.MethodGet}, id, "/preview")
+	raw, err := s.callFlow(ctx, request{op: op, method: http.MethodGet}, id, "/preview")
 	if err != nil {
 		return nil, err
 	}
@@ -244,13 +244,13 @@ func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, 
 // Publish makes a draft available to customers, for good: from then on it can
 // only be deprecated.
 func (s FlowsService) Publish(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "Flows.Publish", method: http.MethodPost}, id, "/publish")
+	_, err := s.callFlow(ctx, request{op: "Flows.Publish", method: http.MethodPost}, id, "/publish")
 	return err
 }
 
 // Deprecate takes a published flow out of use, for good.
 func (s FlowsService) Deprecate(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "Flows.Deprecate", method: http.MethodPost}, id, "/deprecate")
+	_, err := s.callFlow(ctx, request{op: "Flows.Deprecate", method: http.MethodPost}, id, "/deprecate")
 	return err
 }
 
@@ -264,9 +264,9 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 		EndpointURI *string        `json:"endpointUri,omitempty"`
 	}{patch.Name, patch.Categories, patch.EndpointURI}
 	var c checker
-	c.that(patch.Name != nil || len(patch.Categories) > 0 || patch.EndpointURI != nil, "patch", "changes nothing")
+	c.require(patch.Name != nil || len(patch.Categories) > 0 || patch.EndpointURI != nil, "patch", "changes nothing")
 	if patch.Name != nil {
-		c.that(strings.TrimSpace(*patch.Name) != "", "Name", "is empty")
+		c.require(strings.TrimSpace(*patch.Name) != "", "Name", "is empty")
 	}
 	if patch.EndpointURI != nil && *patch.EndpointURI != "" {
 		c.url("EndpointURI", *patch.EndpointURI)
@@ -274,7 +274,7 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 	if c.first != nil {
 		return s.refuse(op, c.first)
 	}
-	_, err := s.one(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/metadata")
+	_, err := s.callFlow(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/metadata")
 	return err
 }
 
@@ -287,7 +287,7 @@ func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.Raw
 		return nil, s.refuse(op, invalid("flow", "is no JSON object"))
 	}
 	body := map[string]json.RawMessage{"flowJson": flow}
-	raw, err := s.one(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/assets")
+	raw, err := s.callFlow(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/assets")
 	e, refused := errors.AsType[*Error](err)
 	if refused && len(e.Raw) > 0 && json.Valid(e.Raw) {
 		raw = e.Raw
@@ -392,7 +392,7 @@ func flowProblems(reply wire.Value) (problems []FlowProblem) {
 }
 
 // one carries out a call about one flow.
-func (s FlowsService) one(ctx context.Context, r request, id, below string) (json.RawMessage, error) {
+func (s FlowsService) callFlow(ctx context.Context, r request, id, below string) (json.RawMessage, error) {
 	place, bad := segment("id", id)
 	if bad != nil {
 		return nil, s.refuse(r.op, bad)

@@ -37,9 +37,6 @@ type Media struct {
 // names none). Documents up to 100 MB go by [MediaURL].
 const MaxInlineMedia = 16 << 20
 
-// maxURL bounds addresses; signed ones of object stores reach 2,000 characters.
-const maxURL = 8192
-
 // MediaURL returns the file behind a public http or https link. The service
 // fetches it when the message is sent, so the link has to live that long.
 func MediaURL(link string) Media { return Media{link: strings.TrimSpace(link)} }
@@ -118,11 +115,11 @@ func (m Media) check(c *checker, field string) {
 		c.failWith(tooLarge(field))
 	case m.inline:
 		kind, sub, ok := strings.Cut(m.contentType(), "/")
-		c.that(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is no MIME type such as image/png")
+		c.require(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is no MIME type such as image/png")
 	case m.id != "":
-		c.that(isWord(m.id), field, "has the id "+quote(m.id)+", which is no media id")
+		c.require(isWord(m.id), field, "has the id "+quote(m.id)+", which is no media id")
 	default:
-		c.that(m.link != "", field, "is missing; use MediaURL, MediaID, MediaBytes or ReadMedia")
+		c.require(m.link != "", field, "is missing; use MediaURL, MediaID, MediaBytes or ReadMedia")
 		c.url(field, m.link)
 	}
 }
@@ -250,14 +247,6 @@ type MediaInfo struct {
 
 	// Raw is the service's reply.
 	Raw json.RawMessage
-}
-
-// Ref returns the file to download.
-func (m *MediaInfo) Ref() MediaRef {
-	if m == nil {
-		return MediaRef{}
-	}
-	return MediaRef{URL: m.URL, ID: m.ID, MIMEType: m.MIMEType}
 }
 
 // LogValue leaves out the query of the link, which is its key.

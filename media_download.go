@@ -64,6 +64,14 @@ func (m *ReceivedMedia) Ref() MediaRef {
 	return MediaRef{URL: m.URL, ID: m.ID, MIMEType: m.MIMEType, Name: m.Name}
 }
 
+// Ref returns the file to download.
+func (m *MediaInfo) Ref() MediaRef {
+	if m == nil {
+		return MediaRef{}
+	}
+	return MediaRef{URL: m.URL, ID: m.ID, MIMEType: m.MIMEType}
+}
+
 // LogValue leaves out the query of the link, which is its key.
 func (r MediaRef) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", r.ID), slog.String("url", redactQuery(r.URL)), slog.String("type", r.MIMEType))
@@ -106,9 +114,9 @@ type MediaFile struct {
 }
 
 const (
-	defaultDownload        = 100 << 20
+	defaultMaxBytes        = 100 << 20
 	defaultDownloadTimeout = 2 * time.Minute
-	defaultPatience        = 5 * time.Second
+	defaultRetryFor        = 5 * time.Second
 )
 
 // Download writes a customer's file to w: the one behind the reference that a
@@ -145,13 +153,13 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 		return refuse("opts", "has a negative value")
 	}
 	if opts.MaxBytes == 0 {
-		opts.MaxBytes = defaultDownload
+		opts.MaxBytes = defaultMaxBytes
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultDownloadTimeout
 	}
 	if opts.RetryFor == 0 {
-		opts.RetryFor = defaultPatience
+		opts.RetryFor = defaultRetryFor
 	}
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
@@ -174,9 +182,9 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 		if d.written == 0 {
 			return nil, err
 		}
-		return d.file(), err
+		return d.result(), err
 	}
-	return d.file(), nil
+	return d.result(), nil
 }
 
 // download is one file on its way.
@@ -189,22 +197,22 @@ type download struct {
 	size           int64  // as the service told it; 0 if it did not
 	sum            string // likewise, in lower case
 
-	w       io.Writer
-	hash    hash.Hash
-	written int64
-	failure error // of w
+	w        io.Writer
+	hash     hash.Hash
+	written  int64
+	writeErr error // of w
 }
 
-func (d *download) file() *MediaFile {
-	return &MediaFile{MIMEType: cmp.Or(specific(d.declared), d.sniffed), Size: d.written,
+func (d *download) result() *MediaFile {
+	return &MediaFile{MIMEType: cmp.Or(specificType(d.declared), d.sniffed), Size: d.written,
 		SHA256: hex.EncodeToString(d.hash.Sum(nil)), Name: safeName(d.name)}
 }
 
 func (d *download) run(ctx context.Context, address *url.URL) error {
 	if d.size > d.opts.MaxBytes {
-		return d.tooLarge(d.size)
+		return d.tooLargeError(d.size)
 	}
-	body, resp, err := d.ask(ctx, address)
+	body, resp, err := d.open(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -213,23 +221,23 @@ func (d *download) run(ctx context.Context, address *url.URL) error {
 	d.name = cmp.Or(safeName(d.name), attachedName(resp.Header), linkName(address))
 	head, _ := body.Peek(sniffLength)
 	d.sniffed = Media{inline: true, data: head, name: d.name}.contentType()
-	if declared := specific(d.declared); !d.opts.SkipTypeCheck && !fits(declared, head) {
+	if declared := specificType(d.declared); !d.opts.SkipTypeCheck && !matchesType(declared, head) {
 		return d.fail(ErrMedia, RetryNo, fmt.Sprintf("the content is not %s, as declared, but looks like %s", declared, sniff(head)),
 			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.SkipTypeCheck takes it all the same")
 	}
 	if resp.ContentLength > d.opts.MaxBytes {
-		return d.tooLarge(resp.ContentLength)
+		return d.tooLargeError(resp.ContentLength)
 	}
 	if _, err := io.Copy(d, io.LimitReader(body, d.opts.MaxBytes)); err != nil {
-		return d.broken(ctx, err)
+		return d.interruptedError(ctx, err)
 	}
 	switch _, err := body.ReadByte(); {
 	case err == nil:
-		return d.tooLarge(0)
+		return d.tooLargeError(0)
 	case err != io.EOF:
-		return d.broken(ctx, err)
+		return d.interruptedError(ctx, err)
 	case d.written < d.size:
-		return d.broken(ctx, io.ErrUnexpectedEOF)
+		return d.interruptedError(ctx, io.ErrUnexpectedEOF)
 	case len(d.sum) == 2*sha256.Size && d.sum != hex.EncodeToString(d.hash.Sum(nil)):
 		return d.fail(ErrMedia, RetryBackoff, "the content has another hash than the service told",
 			"The file is damaged.", "throw away what was written and download it again")
@@ -246,7 +254,7 @@ func (d *download) Write(p []byte) (int, error) {
 	}
 	d.hash.Write(p[:n])
 	d.written += int64(n)
-	d.failure = err
+	d.writeErr = err
 	return n, err
 }
 
@@ -254,7 +262,7 @@ const sniffLength = 512
 
 // ask asks for the file until it is there, its beginning included, or patience
 // is over.
-func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *http.Response, error) {
+func (d *download) open(ctx context.Context, address *url.URL) (*bufio.Reader, *http.Response, error) {
 	began := time.Now()
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		resp, err := d.client.files.Get(ctx, address)
@@ -269,9 +277,9 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 		}
 		var problem *Error
 		if err != nil {
-			problem = d.unreached(ctx, err)
+			problem = d.unansweredError(ctx, err)
 		} else {
-			problem = d.refused(resp.StatusCode)
+			problem = d.statusError(resp.StatusCode)
 		}
 		again := problem.Retry == RetryBackoff || problem.HTTPStatus == http.StatusNotFound
 		if !again || ctx.Err() != nil || time.Since(began)+pause > d.opts.RetryFor {
@@ -282,7 +290,7 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, nil, d.unreached(ctx, ctx.Err())
+			return nil, nil, d.unansweredError(ctx, ctx.Err())
 		}
 	}
 }
@@ -292,7 +300,7 @@ func (d *download) fail(kind ErrorKind, retry RetryClass, reason, sentence, advi
 }
 
 // refused is the error of a status that is not 200.
-func (d *download) refused(status int) (e *Error) {
+func (d *download) statusError(status int) (e *Error) {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusGone:
 		e = d.fail(ErrNotFound, RetryNo, "the file is not there", "The file is not there, or not any more.",
@@ -310,7 +318,7 @@ func (d *download) refused(status int) (e *Error) {
 }
 
 // unreached is the error of a request that got no answer.
-func (d *download) unreached(ctx context.Context, cause error) (e *Error) {
+func (d *download) unansweredError(ctx context.Context, cause error) (e *Error) {
 	forbidden, refused := errors.AsType[*fetch.Forbidden](cause)
 	switch {
 	case refused:
@@ -331,12 +339,12 @@ func (d *download) unreached(ctx context.Context, cause error) (e *Error) {
 
 // broken is the error of content that stopped in the middle, or of a writer
 // that did not take it.
-func (d *download) broken(ctx context.Context, cause error) *Error {
+func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 	after := fmt.Sprintf(" after %d bytes", d.written)
 	var e *Error
 	switch {
-	case d.failure != nil:
-		cause = d.failure
+	case d.writeErr != nil:
+		cause = d.writeErr
 		e = d.fail(ErrMedia, RetryFix, "writing failed"+after+": "+cause.Error(), "The file could not be stored.", "")
 	case ctx.Err() != nil:
 		cause = ctx.Err()
@@ -352,7 +360,7 @@ func (d *download) broken(ctx context.Context, cause error) *Error {
 }
 
 // tooLarge is the error of a file over the limit; size is 0 if it is not known.
-func (d *download) tooLarge(size int64) *Error {
+func (d *download) tooLargeError(size int64) *Error {
 	what := "the file is over " + fmt.Sprint(d.opts.MaxBytes) + " bytes"
 	if size > 0 {
 		what = fmt.Sprintf("the file has %d bytes; at most %d are allowed", size, d.opts.MaxBytes)
@@ -362,7 +370,7 @@ func (d *download) tooLarge(size int64) *Error {
 
 // specific returns a type without its parameters, in lower case; empty for
 // those that say nothing.
-func specific(declared string) string {
+func specificType(declared string) string {
 	declared, _, _ = strings.Cut(declared, ";")
 	switch declared = strings.ToLower(strings.TrimSpace(declared)); declared {
 	case "application/octet-stream", "binary/octet-stream", "application/x-binary", "*/*":
@@ -380,7 +388,7 @@ func sniff(head []byte) string {
 // type. Types with a signature must show it. Otherwise the content must not be
 // something else in plain sight: text where sound or a picture is declared, a
 // page or a picture where a document is.
-func fits(declared string, head []byte) bool {
+func matchesType(declared string, head []byte) bool {
 	sniffed := sniff(head)
 	switch declared {
 	case "", sniffed:

@@ -25,7 +25,7 @@ type Text struct {
 func (m Text) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, 4096)
-	return encoded{operation: "sendMessage", text: m.Body}, c.err()
+	return encoded{operation: "sendMessage", text: m.Body, historyText: m.Body}, c.err()
 }
 
 // File is an image, video, audio or document, with an optional caption. It
@@ -51,7 +51,7 @@ func (m File) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
 	c.optional("Name", m.Name, 240)
-	c.that(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
+	c.require(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
 		"Name", "holds a slash or a control character; give the file name alone")
 	c.optional("Caption", m.Caption, 1024)
 
@@ -72,18 +72,18 @@ func (m File) encode() (encoded, error) {
 		default:
 			c.fail("Media", "is "+quote(string(media.kind))+"; an uploaded file is TypeImage, TypeVideo, TypeAudio or TypeDocument")
 		}
-		c.that(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
+		c.require(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
 	default:
 		body.Filename = cmp.Or(body.Filename, media.fileName())
-		c.that(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
-		c.that(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
+		c.require(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
+		c.require(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
 		voice := isVoiceName(body.Filename)
 		if media.inline {
 			voice = media.contentType() == "audio/ogg"
 		}
-		c.that(!m.Voice || voice, "Voice", "goes with audio/ogg only")
+		c.require(!m.Voice || voice, "Voice", "goes with audio/ogg only")
 	}
-	c.that(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note")
+	c.require(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note")
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
@@ -93,7 +93,7 @@ func (m File) encode() (encoded, error) {
 	case m.Media.link != "":
 		body.Body = m.Media.link
 	}
-	return encoded{operation: "sendFile", body: body}, nil
+	return encoded{operation: "sendFile", body: body, historyText: m.Caption}, nil
 }
 
 // Sticker is a webp image without a frame. It needs an open service window.
@@ -106,8 +106,8 @@ type Sticker struct {
 func (m Sticker) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
-	c.that(!m.Media.inline, "Media", "has bytes; upload them first and use MediaID, or give a link")
-	c.that(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "is "+quote(string(m.Media.kind))+"; a sticker is TypeSticker")
+	c.require(!m.Media.inline, "Media", "has bytes; upload them first and use MediaID, or give a link")
+	c.require(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "is "+quote(string(m.Media.kind))+"; a sticker is TypeSticker")
 	return encoded{operation: "sendSticker", body: struct {
 		MediaID string `json:"mediaId,omitempty"`
 		Link    string `json:"link,omitempty"`
@@ -136,12 +136,12 @@ func (m Location) encode() (encoded, error) {
 }
 
 func (m Location) check(c *checker) {
-	c.that(m != Location{}, "Latitude", "and everything else is 0")
-	c.that(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
-	c.that(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
+	c.require(m != Location{}, "Latitude", "and everything else is 0")
+	c.require(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
+	c.require(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
 	c.optional("Name", m.Name, 1000) // no limit is documented; these keep nonsense out
 	c.optional("Address", m.Address, 1000)
-	c.that(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
+	c.require(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
 }
 
 // degrees writes a coordinate without an exponent; the service takes it as
@@ -264,7 +264,7 @@ func (card ContactCard) check(c *checker, place string) {
 	for i, p := range card.Phones {
 		c.text(at(place+".Phones", i, "Number"), p.Number, limit)
 		c.optional(at(place+".Phones", i, "Type"), p.Type, limit)
-		c.that(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
+		c.require(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
 	}
 	for i, e := range card.Emails {
 		c.text(at(place+".Emails", i, "Address"), e.Address, limit)
@@ -275,7 +275,7 @@ func (card ContactCard) check(c *checker, place string) {
 		c.optional(at(place+".URLs", i, "Type"), u.Type, limit)
 	}
 	for i, a := range card.Addresses {
-		c.that(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty")
+		c.require(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty")
 		for _, part := range []string{a.Street, a.City, a.State, a.Zip, a.Country, a.CountryCode, a.Type} {
 			c.optional(at(place+".Addresses", i, ""), part, limit)
 		}
@@ -285,7 +285,7 @@ func (card ContactCard) check(c *checker, place string) {
 	}
 	if card.Birthday != "" {
 		_, err := time.Parse(time.DateOnly, card.Birthday)
-		c.that(err == nil, place+".Birthday", "is "+quote(card.Birthday)+"; it must be a date such as 1990-12-31")
+		c.require(err == nil, place+".Birthday", "is "+quote(card.Birthday)+"; it must be a date such as 1990-12-31")
 	}
 }
 
@@ -302,7 +302,7 @@ type Reaction struct {
 func (m Reaction) encode() (encoded, error) {
 	var c checker
 	c.text("MessageID", m.MessageID, 512)
-	c.that(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
+	c.require(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
 	return encoded{operation: "sendReaction", noReply: true, body: struct {
 		Body        string `json:"body"`
 		QuotedMsgID string `json:"quotedMsgId"`
@@ -338,8 +338,8 @@ type Custom struct {
 
 func (m Custom) encode() (encoded, error) {
 	var c checker
-	c.that(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
-	c.that(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
+	c.require(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
+	c.require(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
@@ -352,12 +352,12 @@ func (m Custom) encode() (encoded, error) {
 	}
 	for name := range members {
 		for _, reserved := range []string{"phone", "chatId", "bsuid", "username"} {
-			c.that(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); the send adds it")
+			c.require(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); the send adds it")
 		}
-		c.that(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
+		c.require(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
 	}
 	_, quotes := members["quotedMsgId"]
-	return encoded{operation: m.Operation, body: m.Body, noReply: quotes}, c.err()
+	return encoded{operation: m.Operation, body: m.Body, historyText: textInHistory(m.Operation, m.Body), noReply: quotes}, c.err()
 }
 
 // maxCustom leaves room for a file of MaxInlineMedia in base64.

@@ -39,7 +39,7 @@ type productBody struct {
 
 func (m Product) encode() (encoded, error) {
 	var c checker
-	c.that(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
 	c.text("ID", m.ID, 512)
 	c.optional("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
@@ -73,7 +73,7 @@ type ProductSection struct {
 
 func (m ProductList) encode() (encoded, error) {
 	var c checker
-	c.that(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
 	c.text("Header", m.Header, 60)
 	c.text("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
@@ -166,20 +166,20 @@ func (m OrderDetails) encode() (encoded, error) {
 	var c checker
 	var inner checker
 	m.Template.check(&inner)
-	c.within("Template", inner)
-	c.that(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo tells it")
-	c.that(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
+	c.failIn("Template", inner)
+	c.require(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo tells it")
+	c.require(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
 		"has options of marketing that an order does not take")
 	c.optional("Reference", m.Reference, 35)
-	c.that(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
+	c.require(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
 	order := m.Order
 	c.count("Order.Items", len(order.Items), 1, 999, "items")
 	order.Items = make([]OrderItem, len(m.Order.Items))
 	for i, item := range m.Order.Items {
 		place := at("Order.Items", i, "")
 		c.text(place+".Name", item.Name, 1000)
-		c.that(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d; it must be more than 0", item.Quantity))
-		c.that(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d; it must be more than 0", item.Amount.Value))
+		c.require(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d; it must be more than 0", item.Quantity))
+		c.require(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d; it must be more than 0", item.Amount.Value))
 		item.Amount = item.Amount.complete()
 		order.Items[i] = item
 	}
@@ -187,7 +187,7 @@ func (m OrderDetails) encode() (encoded, error) {
 		name   string
 		amount *OrderAmount
 	}{{"Subtotal", &order.Subtotal}, {"Tax", &order.Tax}, {"Shipping", &order.Shipping}, {"Discount", &order.Discount}} {
-		c.that(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative")
+		c.require(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative")
 		*sum.amount = sum.amount.complete()
 	}
 	c.json("PaymentSettings", m.PaymentSettings)
@@ -216,7 +216,7 @@ type PaymentRequest struct {
 
 func (m PaymentRequest) encode() (encoded, error) {
 	var c checker
-	c.that(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+"; it must be IN, SG or BR")
+	c.require(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+"; it must be IN, SG or BR")
 	c.optional("Body", m.Body, maxBody)
 	c.json("Interactive", m.Interactive)
 	c.json("Action", m.Action)
@@ -264,8 +264,8 @@ func (m Carousel) encode() (encoded, error) {
 	for i, card := range m.Cards {
 		place := at("Cards", i, "")
 		card.check(&c, place)
-		c.that((len(card.Replies) > 0) == (len(m.Cards[0].Replies) > 0), place, "has other buttons than the first card; all cards open a page, or all reply")
-		c.that(card.Header.kind == m.Cards[0].Header.kind, place+".Header", "is of another kind than that of the first card")
+		c.require((len(card.Replies) > 0) == (len(m.Cards[0].Replies) > 0), place, "has other buttons than the first card; all cards open a page, or all reply")
+		c.require(card.Header.kind == m.Cards[0].Header.kind, place+".Header", "is of another kind than that of the first card")
 		for j, b := range card.Replies {
 			ids.add(&c, at(place+".Replies", j, "ID"), b.ID)
 		}
@@ -284,7 +284,7 @@ func (card Card) check(c *checker, place string) {
 	case headerImage, headerVideo, headerProduct:
 		var inner checker
 		card.Header.check(&inner)
-		c.within(place, inner)
+		c.failIn(place, inner)
 	default:
 		c.fail(place+".Header", "must be an image, a video or a product")
 	}
@@ -294,7 +294,7 @@ func (card Card) check(c *checker, place string) {
 		c.url(place+".URL", card.URL)
 		return
 	}
-	c.that(card.Label == "" && card.URL == "", place+".Replies", "do not go with a URL on the same card")
+	c.require(card.Label == "" && card.URL == "", place+".Replies", "do not go with a URL on the same card")
 	c.count(place+".Replies", len(card.Replies), 1, 3, "buttons")
 	for i, b := range card.Replies {
 		c.text(at(place+".Replies", i, "ID"), b.ID, 256)

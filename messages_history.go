@@ -68,7 +68,7 @@ func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilte
 					continue // an overlap, or a cursor that was ignored
 				}
 				reached = max(reached, number)
-				if !filter.within(ev) {
+				if !filter.inTimeRange(ev) {
 					continue
 				}
 				if !yield(ev, nil) {
@@ -85,7 +85,7 @@ func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilte
 
 // within applies the time bounds to rows that have a time, since the service
 // may ignore them.
-func (f HistoryFilter) within(ev Event) bool {
+func (f HistoryFilter) inTimeRange(ev Event) bool {
 	at := ev.Info().Time
 	return at.IsZero() ||
 		(f.From.IsZero() || !at.Before(f.From.Truncate(time.Second))) && (f.To.IsZero() || !at.After(f.To))
@@ -184,8 +184,8 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 	}
 	p := &poller{messages: s, opts: opts, handle: handle, report: report, cursor: opts.After}
 	for pause := every; ; {
-		err := p.look(ctx)
-		saving, unsaved := errors.AsType[*savingError](err)
+		err := p.readNew(ctx)
+		saving, unsaved := errors.AsType[*saveError](err)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -193,7 +193,7 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 			return saving.err
 		case err == nil:
 			pause = every
-		case hopeless(err):
+		case permanent(err):
 			return err
 		default:
 			pause = min(2*pause, max(time.Minute, every))
@@ -218,10 +218,10 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 
 const pollOp = "Messages.Poll"
 
-// savingError tells an error of PollOptions.Saved from one of the handler.
-type savingError struct{ err error }
+// saveError tells an error of PollOptions.Saved from one of the handler.
+type saveError struct{ err error }
 
-func (e *savingError) Error() string { return e.err.Error() }
+func (e *saveError) Error() string { return e.err.Error() }
 
 // handlerError is an error of the handler, which may hold any kind of error
 // and is never a reason to stop.
@@ -229,7 +229,7 @@ type handlerError struct{ err error }
 
 func (e *handlerError) Error() string { return e.err.Error() }
 
-func hopeless(err error) bool {
+func permanent(err error) bool {
 	if _, ok := errors.AsType[*handlerError](err); ok {
 		return false
 	}
@@ -254,7 +254,7 @@ type poller struct {
 	done map[string]bool
 }
 
-func (p *poller) look(ctx context.Context) error {
+func (p *poller) readNew(ctx context.Context) error {
 	done := map[string]bool{}
 	for ev, err := range p.messages.all(ctx, pollOp, HistoryFilter{After: p.cursor}) {
 		if err != nil {
@@ -279,7 +279,7 @@ func (p *poller) look(ctx context.Context) error {
 		p.cursor = max(p.cursor, number)
 		if p.opts.Saved != nil {
 			if err := p.opts.Saved(ctx, p.cursor); err != nil {
-				return &savingError{err}
+				return &saveError{err}
 			}
 		}
 	}

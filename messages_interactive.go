@@ -59,11 +59,11 @@ func (m Buttons) encode() (encoded, error) {
 		Body     string         `json:"body"`
 		Footer   string         `json:"footer,omitempty"`
 		Sections []button       `json:"sections"` // the service's word for the buttons
-	}{Header: m.Header.orNil(), Body: m.Body, Footer: m.Footer}
+	}{Header: m.Header.objectOrNil(), Body: m.Body, Footer: m.Footer}
 	for _, b := range m.Buttons {
 		body.Sections = append(body.Sections, button{"reply", reply(b)})
 	}
-	return encoded{operation: "sendButton", body: body}, nil
+	return encoded{operation: "sendButton", body: body, historyText: m.Body}, nil
 }
 
 // List is a text with one button that opens a list to choose one row from. The
@@ -141,7 +141,7 @@ func (m List) encode() (encoded, error) {
 		}
 		sections = append(sections, section{s.Title, encodedRows})
 	}
-	return encoded{operation: "sendList", body: struct {
+	return encoded{operation: "sendList", historyText: m.Body, body: struct {
 		Body string `json:"body"`
 
 		// Label and header have two names each, of two generations; whoever
@@ -183,23 +183,12 @@ func (m LinkMessage) encode() (encoded, error) {
 		Footer      string         `json:"footer,omitempty"`
 		DisplayText string         `json:"displayText"`
 		URL         string         `json:"url"`
-	}{m.Header.orNil(), m.Body, m.Footer, m.Label, m.URL}
+	}{m.Header.objectOrNil(), m.Body, m.Footer, m.Label, m.URL}
 	return encoded{operation: "sendCtaUrl", body: body}, c.err()
 }
 
 // maxBody bounds the text of every interactive message.
 const maxBody = 1024
-
-// unique finds the second use of an id; it maps the value to its first place.
-type unique map[string]string
-
-func (u unique) add(c *checker, field, value string) {
-	if first, used := u[value]; used {
-		c.fail(field, fmt.Sprintf("is %s, which %s is already", quote(value), first))
-		return
-	}
-	u[value] = field
-}
 
 // LocationRequest is a text with a button by which the customer sends a
 // location. It needs an open service window.
@@ -248,12 +237,12 @@ type SavedAddress struct {
 func (m AddressRequest) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, maxBody)
-	c.that(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+"; it must be IN or SG")
+	c.require(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+"; it must be IN or SG")
 	ids := unique{}
 	for i, saved := range m.Saved {
 		c.text(at("Saved", i, "ID"), saved.ID, 256)
 		ids.add(&c, at("Saved", i, "ID"), saved.ID)
-		c.that(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty")
+		c.require(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty")
 	}
 	return encoded{operation: "sendAddressMessage", body: struct {
 		Body    string            `json:"body"`
@@ -293,14 +282,14 @@ type Flow struct {
 
 func (m Flow) encode() (encoded, error) {
 	var c checker
-	c.that(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is no flow id")
+	c.require(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is no flow id")
 	c.text("Token", m.Token, 1024)
 	c.text("Label", m.Label, 20)
 	c.text("Body", m.Body, maxBody)
 	c.optional("Header", m.Header, 60)
 	c.optional("Footer", m.Footer, 60)
 	c.optional("Screen", m.Screen, 256)
-	c.that(len(m.Data) == 0 || m.Screen != "", "Data", "goes with a Screen only")
+	c.require(len(m.Data) == 0 || m.Screen != "", "Data", "goes with a Screen only")
 	c.json("Data", m.Data)
 	type payload struct {
 		Screen string         `json:"screen"`
@@ -400,14 +389,14 @@ func (h Header) check(c *checker) {
 	case headerLocation:
 		var inner checker
 		h.location.check(&inner)
-		c.within("Header", inner)
-		c.that(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
+		c.failIn("Header", inner)
+		c.require(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
 	case headerProduct:
-		c.that(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product")
+		c.require(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product")
 	default:
 		h.media.check(c, "Header")
-		c.that(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
-		c.that(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
+		c.require(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
+		c.require(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
 			"Header", fmt.Sprintf("is %s but the uploaded file is %s", article(string(h.kind)), article(string(h.media.kind))))
 	}
 }
@@ -441,7 +430,7 @@ func (h Header) object() map[string]any {
 }
 
 // orNil is object, or nil for no header.
-func (h Header) orNil() map[string]any {
+func (h Header) objectOrNil() map[string]any {
 	if h.IsZero() {
 		return nil
 	}
@@ -450,8 +439,8 @@ func (h Header) orNil() map[string]any {
 
 // checkInteractive is check for messages, where the header's text is the text.
 func (h Header) checkInteractive(c *checker) {
-	c.that(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document")
-	c.that(h.name == "", "Header", "has a variable outside of a template")
+	c.require(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document")
+	c.require(h.name == "", "Header", "has a variable outside of a template")
 	if h.kind == headerText {
 		c.text("Header", h.text, 60)
 	}

@@ -2,12 +2,7 @@ package chatapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
 	"time"
-
-	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // Outcome is what [Client.Resolve] found out about an attempt.
@@ -75,7 +70,7 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	if chat == "" {
 		return unknown("the history cannot be searched by username"), nil
 	}
-	wanted := textOf(attempt.Fingerprint)
+	wanted := textHash(attempt.Fingerprint)
 	var matches []string
 	var early, others int
 	filter := HistoryFilter{Chat: chat, From: attempt.Started.Add(-resolveSkew), To: attempt.Started.Add(resolveSpan)}
@@ -90,7 +85,7 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 			switch {
 			case wanted == "" || ev.Time.IsZero():
 				others++
-			case hashText(ev.Text) != wanted:
+			case string(appendTextHash(nil, ev.Text)) != wanted:
 			case (ev.Media != nil) != (attempt.Operation == "sendFile"):
 				others++ // the same text, under a file or without one
 			case ev.Time.Before(attempt.Started.Truncate(time.Second)):
@@ -113,70 +108,4 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		return unknown("the history does not have it yet, and the attempt is less than a minute old"), nil
 	}
 	return Resolution{Outcome: OutcomeNotFound, Why: "the history has no such message to this chat"}, nil
-}
-
-// chat returns the chat id under which the history keeps the recipient; empty
-// if it is not known.
-func (r Recipient) chat() string {
-	switch r.Kind() {
-	case RecipientPhone:
-		return r.value + suffixPerson
-	case RecipientChat:
-		return r.value
-	case RecipientBSUID:
-		return r.value + suffixHidden
-	}
-	return ""
-}
-
-// fingerprint identifies a request, and, where the history will show a text of
-// it, that text: "body:HASH text:HASH".
-func fingerprint(operation string, body []byte) string {
-	var space [1024]byte
-	sum := sha256.Sum256(append(append(append(space[:0], operation...), '\n'), body...))
-	mark := append(make([]byte, 0, 128), "body:"...)
-	mark = hex.AppendEncode(mark, sum[:16])
-	if text := shownText(operation, body); text != "" {
-		sum := textSum(text)
-		mark = hex.AppendEncode(append(mark, " text:"...), sum[:])
-	}
-	return string(mark)
-}
-
-// shownText returns the text that the history will show of a request, a JSON
-// object; empty if there is none.
-func shownText(operation string, body []byte) string {
-	var name string
-	switch operation {
-	case "sendMessage", "sendButton", "sendList":
-		name = "body"
-	case "sendFile":
-		name = "caption"
-	default:
-		return ""
-	}
-	document, err := wire.Parse(body)
-	if err != nil {
-		return ""
-	}
-	defer document.Release()
-	text, _ := document.Root().Get(name).Text()
-	return text
-}
-
-func textOf(fingerprint string) string {
-	_, text, _ := strings.Cut(fingerprint, " text:")
-	return text
-}
-
-func hashText(text string) string {
-	sum := textSum(text)
-	return hex.EncodeToString(sum[:])
-}
-
-func textSum(text string) (sum [16]byte) {
-	var space [1024]byte
-	whole := sha256.Sum256(append(space[:0], strings.TrimSpace(text)...))
-	copy(sum[:], whole[:])
-	return sum
 }

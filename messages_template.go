@@ -128,7 +128,7 @@ func (p Param) check(c *checker, field string) {
 	checkValue(c, field, p.Text, maxValue)
 	c.optional(field, p.Name, 512)
 	if p.kind == paramCurrency {
-		c.that(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
+		c.require(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
 	}
 }
 
@@ -222,12 +222,9 @@ func OrderDetailsButton(index int, details map[string]any) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonOrderDetails, data: details}
 }
 
-// maxButtons is how many buttons a template may have.
-const maxButtons = 10
-
 func (p ButtonParam) check(c *checker, field string) {
-	c.that(p.kind != "", field, "is empty; use URLButton, QuickReplyButton or one of their kind")
-	c.that(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d; buttons are 0 to %d", p.Index, maxButtons-1))
+	c.require(p.kind != "", field, "is empty; use URLButton, QuickReplyButton or one of their kind")
+	c.require(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d; buttons are 0 to %d", p.Index, maxButtons-1))
 	switch p.kind {
 	case buttonURL:
 		checkValue(c, field, p.value, 2000)
@@ -235,7 +232,7 @@ func (p ButtonParam) check(c *checker, field string) {
 		c.text(field, p.value, 1024)
 		c.json(field, p.data)
 	case buttonOrderDetails:
-		c.that(len(p.data) > 0, field, "has no details")
+		c.require(len(p.data) > 0, field, "has no details")
 		c.json(field, p.data)
 	default:
 		c.text(field, p.value, 1024)
@@ -313,11 +310,11 @@ func (m Template) encode() (encoded, error) {
 
 // check finds what is wrong whatever the template says.
 func (m Template) check(c *checker) {
-	c.that(m.Name != "", "Name", "is empty")
-	c.that(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
-	c.that(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
-	c.that(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
-	c.that(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo tells it")
+	c.require(m.Name != "", "Name", "is empty")
+	c.require(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
+	c.require(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
+	c.require(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
+	c.require(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo tells it")
 	m.checkValues(c)
 	if len(m.Cards) > 0 {
 		c.count("Cards", len(m.Cards), 2, 10, "cards")
@@ -325,11 +322,11 @@ func (m Template) check(c *checker) {
 	for i, card := range m.Cards {
 		var inner checker
 		card.asTemplate().checkValues(&inner)
-		c.within(at("Cards", i, ""), inner)
+		c.failIn(at("Cards", i, ""), inner)
 	}
-	c.that(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970")
+	c.require(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970")
 	m.checkTTL(c)
-	c.that(m.Category == "" || strings.EqualFold(m.Category, "MARKETING") || !m.MarketingLite && !m.ActivitySharing,
+	c.require(m.Category == "" || strings.EqualFold(m.Category, "MARKETING") || !m.MarketingLite && !m.ActivitySharing,
 		"MarketingLite", "and ActivitySharing go with marketing templates only")
 }
 
@@ -342,7 +339,7 @@ func (m Template) checkValues(c *checker) {
 	names := unique{}
 	for i, p := range m.Body {
 		p.check(c, at("Body", i, ""))
-		c.that((p.Name == "") == (m.Body[0].Name == ""), at("Body", i, ""), "mixes named and numbered values")
+		c.require((p.Name == "") == (m.Body[0].Name == ""), at("Body", i, ""), "mixes named and numbered values")
 		if p.Name != "" {
 			names.add(c, at("Body", i, "Name"), p.Name)
 		}
@@ -372,8 +369,8 @@ func (m Template) checkTTL(c *checker) {
 	default:
 		c.fail("Category", "is "+quote(m.Category)+"; a TTL needs MARKETING, UTILITY or AUTHENTICATION")
 	}
-	c.that(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v; it must be whole seconds", m.TTL))
-	c.that(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",
+	c.require(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v; it must be whole seconds", m.TTL))
+	c.require(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",
 		fmt.Sprintf("is %v; %s takes %v to %v", m.TTL, strings.ToUpper(m.Category), least, most))
 }
 

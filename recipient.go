@@ -315,6 +315,20 @@ func (r Recipient) member() (name, value string) {
 	return "phone", r.value
 }
 
+// chat returns the id of the chat in which the history keeps the recipient;
+// empty for a username, whose chat is not known.
+func (r Recipient) chat() string {
+	switch r.Kind() {
+	case RecipientPhone:
+		return r.value + suffixPerson
+	case RecipientChat:
+		return r.value
+	case RecipientBSUID:
+		return r.value + suffixHidden
+	}
+	return ""
+}
+
 // sameChannel compares two spellings of a channel id; the oldest channels have
 // "instance" before the digits.
 func sameChannel(a, b ChannelID) bool {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -198,4 +199,42 @@ func TestFingerprints(t *testing.T) {
 	reaction := fingerprint("sendReaction", `{"phone":"12025550143","body":"👍","quotedMsgId":"wamid.1"}`)
 	assert.Regexp(t, `^body:[0-9a-f]{32}$`, reaction, "the history shows no text of it")
 	assert.NotEqual(t, reaction, fingerprint("sendPoll", `{"phone":"12025550143","body":"👍","quotedMsgId":"wamid.1"}`))
+}
+
+// Send knows the text of a message, SendPrepared reads it from the body: both
+// give the same fingerprint.
+func TestFingerprintsOfSendAndSendPrepared(t *testing.T) {
+	client := answering(t, 200, `{"sent":true,"id":"wamid.1"}`)
+	odd := " <b>a</b> & \"b\"\n\u2028 ё👍 "
+	link := chatapi.MediaURL("https://shop.example.com/a.jpg")
+	custom := func(operation, body string) chatapi.Custom {
+		return chatapi.Custom{Operation: operation, Body: json.RawMessage(body)}
+	}
+	for name, tc := range map[string]struct {
+		message chatapi.Message
+		text    bool
+	}{
+		"a text":                  {chatapi.Text{Body: odd}, true},
+		"a pointer to a text":     {&chatapi.Text{Body: odd}, true},
+		"a file with a caption":   {chatapi.File{Media: link, Caption: odd}, true},
+		"a file with a blank":     {chatapi.File{Media: link, Caption: " "}, true},
+		"a file without a text":   {chatapi.File{Media: link}, false},
+		"buttons":                 {chatapi.Buttons{Body: odd, Buttons: []chatapi.Button{{ID: "1", Title: "One"}}}, true},
+		"a list":                  {chatapi.List{Body: odd, Label: "Open", Sections: []chatapi.Section{{Rows: []chatapi.Row{{ID: "1", Title: "One"}}}}}, true},
+		"a page":                  {chatapi.LinkMessage{Body: odd, Label: "Open", URL: "https://shop.example.com"}, false},
+		"a place":                 {chatapi.Location{Latitude: 1}, false},
+		"a custom text":           {custom("sendMessage", ` {"x": [1], "body": "a\u0026b <\/b>\u2028"} `), true},
+		"a custom file":           {custom("sendFile", `{"body":"https://shop.example.com/a.jpg","caption":"c"}`), true},
+		"a custom without a text": {custom("sendMessage", `{"body":{"a":1}}`), false},
+		"another custom":          {custom("sendPoll", `{"body":"a"}`), false},
+	} {
+		sent, err := client.Send(t.Context(), ann, tc.message)
+		require.NoError(t, err, name)
+		prepared, err := client.Prepare(ann, tc.message)
+		require.NoError(t, err, name)
+		again, err := client.SendPrepared(t.Context(), prepared)
+		require.NoError(t, err, name)
+		assert.Equal(t, again.Attempt.Fingerprint, sent.Attempt.Fingerprint, name)
+		assert.Equal(t, tc.text, strings.Contains(sent.Attempt.Fingerprint, " text:"), name)
+	}
 }

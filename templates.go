@@ -81,7 +81,7 @@ func (s TemplateStatus) usable() bool {
 }
 
 // over reports whether waiting will not make a template of this status usable.
-func (s TemplateStatus) over() bool {
+func (s TemplateStatus) final() bool {
 	switch s {
 	case TemplateRejected, TemplatePaused, TemplateDisabled, TemplateLocked, TemplateArchived,
 		TemplateLimitExceeded, TemplatePendingDeletion, TemplateDeleted:
@@ -377,7 +377,7 @@ func (s TemplatesService) WaitApproved(ctx context.Context, name, language strin
 			if t.Status.usable() {
 				return t, nil
 			}
-			if t.Status.over() {
+			if t.Status.final() {
 				return nil, s.refuse(op, notApproved(t))
 			}
 		case ctx == nil:
