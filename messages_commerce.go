@@ -314,7 +314,8 @@ func (card Card) check(c *checker, place string) {
 }
 
 // withPages returns the request for cards that open a page, in the form of the
-// contract's sources mcp and cli. It is the only form with such buttons.
+// contract's sources mcp and cli. The other form does not say how a card opens a
+// page.
 func (m Carousel) withPages() any {
 	type text struct {
 		Text string `json:"text"`

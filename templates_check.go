@@ -11,11 +11,12 @@ import (
 )
 
 // Use returns a message with this template: its name, language, namespace and
-// category, and the values in the order a reader meets the variables, which is
-// header text, body, then the ends of URLs. The variables of the body are
-// numbered, or named in the order of first use. The wrong number of values is
-// found by [TemplateInfo.Check]; headers of media and other buttons are set on
-// the result.
+// category, and the values. The values are in reading order: the variable of the
+// header text, the variables of the body, then the ends of URLs. In the body,
+// numbered variables are in the order of their numbers, named variables in the
+// order of first use. Set a header with media and values of other buttons on the
+// result. Use does not check; [TemplateInfo.Check] finds a wrong number of
+// values. On a nil TemplateInfo, Use returns the zero Template.
 func (t *TemplateInfo) Use(values ...string) Template {
 	if t == nil {
 		return Template{}
@@ -58,14 +59,14 @@ func (t *TemplateInfo) Use(values ...string) Template {
 			m.Buttons = append(m.Buttons, URLButton(i, value))
 		}
 	}
-	m.Body = append(m.Body, Params(values...)...) // too many, for Check to find
+	m.Body = append(m.Body, Params(values...)...) // too many values, so that Check finds them
 	return m
 }
 
-// parts are the components of a template, or of one of its cards.
+// componentList holds the components of a template, or of one of its cards.
 type componentList []Component
 
-// part returns the component of that type; empty if there is none.
+// find returns the component of that type, or the zero Component.
 func (p componentList) find(kind ComponentType) Component {
 	for _, c := range p {
 		if c.Type == kind {
@@ -75,7 +76,7 @@ func (p componentList) find(kind ComponentType) Component {
 	return Component{}
 }
 
-// headerText returns the text of a text header.
+// headerText returns the text of a text header; empty for another header.
 func (p componentList) headerText() string {
 	if h := p.find(ComponentHeader); h.Format == FormatText || h.Format == "" {
 		return h.Text
@@ -88,11 +89,13 @@ func (b TemplateButton) needsURL() bool {
 	return b.Type == ButtonTypeOTP || b.Type == ButtonTypeURL && len(variables(b.URL)) > 0
 }
 
-// Check compares a message with the approved template before it is sent:
-// status, name, language, kind of header, number and names of the values, kind
-// and position of the buttons. Where they differ the error is [ErrTemplate] with
-// the Field; values that no template takes are [ErrInvalid], as in a send. It
-// calls nobody. What the list did not tell, such as components, is not compared.
+// Check returns an error if a message does not fit the approved template. It
+// compares status, name, language, kind of header, number and names of the
+// values, and kind and position of the buttons. A difference is [ErrTemplate]
+// with the Field ([ErrTemplateRejected] if the template was rejected); a value
+// that no template takes is [ErrInvalid], as in a send. Members that the service
+// did not send, such as the components, are not compared. Check does not use the
+// network.
 func (t *TemplateInfo) Check(m Template) error {
 	if t == nil {
 		return invalid("template info", "is nil").in("TemplateInfo.Check", "")
@@ -108,7 +111,7 @@ func (t *TemplateInfo) Check(m Template) error {
 	return t.compare("check template", m)
 }
 
-// fits is Check without the status.
+// compare is Check without the status; errors name the operation op.
 func (t *TemplateInfo) compare(op string, m Template) error {
 	var c checker
 	m.check(&c)
@@ -130,7 +133,7 @@ func (t *TemplateInfo) compare(op string, m Template) error {
 	return nil
 }
 
-// misfit is the error of a value that is fine by itself but not for this
+// mismatch returns the error for a value that is valid but does not fit this
 // template.
 func mismatch(field, problem string) *Error {
 	e := invalid(field, problem)
@@ -138,7 +141,7 @@ func mismatch(field, problem string) *Error {
 	return e
 }
 
-// fit compares the values with the components.
+// compare compares the values with the components.
 func (p componentList) compare(c *checker, m Template) {
 	p.compareHeader(c, m.Header)
 	p.compareBody(c, m.Body)
@@ -150,9 +153,9 @@ func (p componentList) compare(c *checker, m Template) {
 		return
 	}
 	for i, card := range m.Cards {
-		var inner checker
-		componentList(cards[i]).compare(&inner, card.asTemplate())
-		c.failIn(at("Cards", i, ""), inner)
+		var values checker
+		componentList(cards[i]).compare(&values, card.asTemplate())
+		c.failIn(at("Cards", i, ""), values)
 	}
 }
 
@@ -244,42 +247,42 @@ func (p componentList) compareButtons(c *checker, values []ButtonParam) {
 
 func (p componentList) compareOffer(c *checker, expires time.Time) {
 	offer := p.find(ComponentOffer)
-	var told struct {
+	var details struct {
 		Expires wire.Bool `json:"has_expiration"`
 	}
-	_ = wire.UnmarshalLenient(offer.Extra["limited_time_offer"], &told) // without it nothing is required
+	_ = wire.UnmarshalLenient(offer.Extra["limited_time_offer"], &details) // unreadable details require nothing
 	switch {
 	case offer.Type == "" && !expires.IsZero():
 		c.failWith(mismatch("OfferExpires", "is given, but the template has no limited-time offer"))
-	case told.Expires.Value && expires.IsZero():
+	case details.Expires.Value && expires.IsZero():
 		c.failWith(mismatch("OfferExpires", "is missing; the template's offer ends at a time"))
 	}
 }
 
-// takes returns the kind of value that a button can have; empty if none.
+// valueKind returns the kind of value that a button can have, or an empty text.
 func (b TemplateButton) valueKind() string {
 	switch b.Type {
 	case ButtonTypeURL, ButtonTypeOTP:
 		return buttonURL
 	case ButtonTypeQuickReply, ButtonTypeCopyCode, ButtonTypeFlow, ButtonTypeCatalog, ButtonTypeOrderDetails:
-		return strings.ToLower(string(b.Type)) // the wire's two words for one thing
+		return strings.ToLower(string(b.Type)) // the wire's type and sub_type differ only in case
 	}
 	return ""
 }
 
 // Preview is a template as the customer will see it.
 type Preview struct {
-	// Header is the text of a text header, or what stands in its place, such
-	// as "[image] https://example.com/a.jpg".
+	// Header is the text of a text header, or a description of another one,
+	// such as "[image] https://example.com/a.jpg".
 	Header string
 
-	// Body and Footer have their values put in.
+	// Body is the body with its values; Footer is a fixed text.
 	Body, Footer string
 
 	// Buttons are in the template's order.
 	Buttons []PreviewButton
 
-	// Cards are those of a carousel.
+	// Cards are the cards of a carousel.
 	Cards []Preview
 }
 
@@ -288,7 +291,7 @@ type PreviewButton struct {
 	Type ButtonType
 	Text string
 
-	// URL is where a URL button leads, its value put in.
+	// URL is the address of a URL button, with its value.
 	URL string
 }
 
@@ -313,9 +316,11 @@ func (p Preview) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// Preview renders what the customer will see. A message that does not fit the
-// template is refused as by [TemplateInfo.Check], except that the template need
-// not be approved yet.
+// Preview returns the template as the customer will see it, with the values of
+// the message. A message that does not fit the template is an error, as in
+// [TemplateInfo.Check], but the template need not be approved yet. A template
+// whose components are not known is [ErrTemplate]. Preview does not use the
+// network.
 func (t *TemplateInfo) Preview(m Template) (Preview, error) {
 	const op = "TemplateInfo.Preview"
 	if t == nil {
@@ -361,7 +366,8 @@ func (p componentList) previewHeader(h Header) string {
 	return "[" + string(h.kind) + "] " + cmp.Or(h.media.id, h.media.String())
 }
 
-// fill puts the values into a text.
+// fillVariables returns a text with values in place of its variables. A variable
+// without a value stays as it is.
 func fillVariables(text string, params []Param) string {
 	names := variables(text)
 	values := make(map[string]string, len(params))
