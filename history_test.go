@@ -18,7 +18,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// store answers GET /messages like the service does.
+// store answers GET /messages like the service.
 type store struct {
 	rows []map[string]any
 
@@ -39,7 +39,7 @@ func (s *store) addFile(number int, at time.Time, caption string) {
 	s.rows[len(s.rows)-1]["type"], s.rows[len(s.rows)-1]["caption"] = "document", caption
 }
 
-// spoilt adds a row that no program can read.
+// spoilt adds a row that cannot be read.
 func (s *store) spoilt(number int) {
 	s.rows = append(s.rows, map[string]any{"messageNumber": number, "id": map[string]any{}, "fromMe": 1, "chatId": "12025550143@c.us"})
 }
@@ -145,7 +145,7 @@ func TestHistoryOff(t *testing.T) {
 	assert.Equal(t, chatapi.OutcomeUnknown, resolution.Outcome)
 }
 
-// answering returns a client of a service that always answers the same.
+// answering returns a client whose service gives every call the same answer.
 func answering(t *testing.T, status int, body string) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
@@ -230,7 +230,7 @@ func TestMarkRead(t *testing.T) {
 	assert.ErrorIs(t, client.Messages.MarkRead(t.Context(), "", false), chatapi.ErrInvalid)
 }
 
-// What the history shows after a send whose reply was lost.
+// These histories decide the outcome of a send whose reply was lost.
 func TestResolve(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
 	slip := chatapi.File{Media: chatapi.MediaURL("https://shop.example.com/slip.pdf"), Name: "slip.pdf", Caption: "hello"}

@@ -92,8 +92,8 @@ type DownloadOptions struct {
 	Timeout time.Duration
 
 	// RetryFor is the time in which Download asks again if the store answers
-	// 404 or 5xx, or cannot be reached: a webhook can arrive before the file
-	// is in place. 0 means 5 seconds; less than 0 asks only once.
+	// 404, 408, 429 or 5xx, or cannot be reached: a webhook can arrive before
+	// the file is in the store. 0 means 5 seconds; less than 0 asks only once.
 	RetryFor time.Duration
 
 	// SkipTypeCheck accepts a file whose content is not of the declared type.

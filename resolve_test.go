@@ -41,7 +41,8 @@ func lost(t *testing.T, client *chatapi.Client, to chatapi.Recipient, m chatapi.
 	return *e.Attempt
 }
 
-// The edges of the times, and messages that look like the attempt's.
+// Messages at the edges of the time range, and messages that resemble the
+// attempt's.
 func TestResolveAtItsEdges(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
 	template := chatapi.Template{Name: "a", Language: "en"}
@@ -89,7 +90,7 @@ func TestResolveAtItsEdges(t *testing.T) {
 	}
 }
 
-// The id is that of the matching message, not of others in the chat.
+// The id is that of the matching message, not of another in the chat.
 func TestResolveNamesTheMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
@@ -136,7 +137,7 @@ func TestResolveLooksInTheRecipientsChat(t *testing.T) {
 	}
 }
 
-// The attempt of another channel is refused before anything is asked.
+// An attempt of another channel is refused without a request.
 func TestResolveAsksForItsOwnChannelOnly(t *testing.T) {
 	s := &store{}
 	client := losing(t, s)
@@ -181,7 +182,7 @@ func TestResolveOfAHistoryThatBreaksOff(t *testing.T) {
 }
 
 // Two attempts at one message have one fingerprint; another operation, text or
-// recipient has another.
+// recipient gives another.
 func TestFingerprints(t *testing.T) {
 	client := answering(t, 200, `{"sent":true,"id":"wamid.1"}`)
 	fingerprint := func(operation, body string) string {

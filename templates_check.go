@@ -97,8 +97,9 @@ func (b TemplateButton) needsURL() bool {
 // did not send, such as the components, are not compared. Check does not use the
 // network.
 func (t *TemplateInfo) Check(m Template) error {
+	const op = "TemplateInfo.Check"
 	if t == nil {
-		return invalid("template info", "is nil").in("TemplateInfo.Check", "")
+		return invalid("template info", "is nil").in(op, "")
 	}
 	if t.Status != "" && !t.Status.usable() {
 		e := mismatch("Status", fmt.Sprintf("is %s; only an approved template can be sent", t.Status))
@@ -106,9 +107,9 @@ func (t *TemplateInfo) Check(m Template) error {
 		if t.Status.final() {
 			e = notApproved(t)
 		}
-		return e.in("TemplateInfo.Check", "")
+		return e.in(op, "")
 	}
-	return t.compare("check template", m)
+	return t.compare(op, m)
 }
 
 // compare is Check without the status; errors name the operation op.
