@@ -309,7 +309,7 @@ func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.Raw
 	if refused && len(problems) > 0 && e.Kind == ErrRefused {
 		e.Kind, e.Retry, e.Reason = ErrInvalid, RetryFix, problems[0].String()
 		e.Sentence = "The flow's JSON is not valid: " + clip(e.Reason, 160)
-		e.Advice = "mend what is named and upload it again"
+		e.Advice = "correct the problems and upload the JSON again"
 	}
 	return problems, err
 }

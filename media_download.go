@@ -233,7 +233,7 @@ func (d *download) run(ctx context.Context, address *url.URL) error {
 	d.sniffed = Media{inline: true, data: head, name: d.name}.contentType()
 	if declared := specificType(d.declared); !d.opts.SkipTypeCheck && !matchesType(declared, head) {
 		return d.fail(ErrMedia, RetryNo, fmt.Sprintf("the content is not %s, as declared, but looks like %s", declared, sniff(head)),
-			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.SkipTypeCheck takes it all the same")
+			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.SkipTypeCheck accepts it anyway")
 	}
 	if resp.ContentLength > d.opts.MaxBytes {
 		return d.tooLargeError(resp.ContentLength)
@@ -249,8 +249,8 @@ func (d *download) run(ctx context.Context, address *url.URL) error {
 	case d.written < d.size:
 		return d.interruptedError(ctx, io.ErrUnexpectedEOF)
 	case len(d.sum) == 2*sha256.Size && d.sum != hex.EncodeToString(d.hash.Sum(nil)):
-		return d.fail(ErrMedia, RetryBackoff, "the content has another hash than the service told",
-			"The file is damaged.", "throw away what was written and download it again")
+		return d.fail(ErrMedia, RetryBackoff, "the content does not have the hash that the service sent",
+			"The file is damaged.", "discard what was written and download the file again")
 	}
 	return nil
 }
@@ -315,13 +315,13 @@ func (d *download) fail(kind ErrorKind, retry RetryClass, reason, sentence, advi
 func (d *download) statusError(status int) (e *Error) {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusGone:
-		e = d.fail(ErrNotFound, RetryNo, "the file is not there", "The file is not there, or not any more.",
+		e = d.fail(ErrNotFound, RetryNo, "the file is not there", "The file does not exist, or no longer exists.",
 			"links die within minutes; ask the customer to send it again")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e = d.fail(ErrMedia, RetryNo, "the link is not accepted", "The link to the file has expired.",
 			"links die within minutes: download at once, or by the id with a fresh link")
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
-		e = d.fail(ErrUnavailable, RetryBackoff, "the store failed", "The file could not be fetched for now.", "try again before the link dies")
+		e = d.fail(ErrUnavailable, RetryBackoff, "the store failed", "The file cannot be fetched at the moment.", "try again before the link dies")
 	default:
 		e = d.fail(ErrMedia, RetryNo, "the store refused", "The file could not be fetched.", "")
 	}
@@ -336,7 +336,7 @@ func (d *download) unansweredError(ctx context.Context, cause error) (e *Error) 
 	case refused:
 		e = invalid("URL", forbidden.Why)
 		e.Op, e.Channel, e.Retry = d.op, d.client.channel, RetryNo
-		e.Sentence = "The link to the file leads where files are not fetched from."
+		e.Sentence = "The link to the file leads to an address from which no files are fetched."
 		e.Advice = "somebody may have forged the webhook"
 		return e
 	case ctx.Err() != nil:
@@ -365,7 +365,7 @@ func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 		e = d.fail(ErrUnavailable, RetryBackoff, "the content broke off"+after+": "+cause.Error(), "The file came only in part.", "")
 	}
 	if d.written > 0 {
-		e.Advice = "throw away what was written"
+		e.Advice = "discard what was written"
 	}
 	e.cause = cause
 	return e

@@ -176,9 +176,9 @@ func (m OrderDetails) encode() (encoded, error) {
 	var template checker
 	m.Template.check(&template)
 	c.failIn("Template", template)
-	c.require(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo tells it")
+	c.require(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo.Namespace holds it")
 	c.require(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
-		"has options of marketing that an order does not take")
+		"has marketing options, which an order does not take")
 	c.optional("Reference", m.Reference, 35)
 	c.require(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
 	order := m.Order

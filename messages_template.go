@@ -323,7 +323,7 @@ func (m Template) check(c *checker) {
 	c.require(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
 	c.require(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
 	c.require(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
-	c.require(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo tells it")
+	c.require(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo.Namespace holds it")
 	m.checkValues(c)
 	if len(m.Cards) > 0 {
 		c.count("Cards", len(m.Cards), 2, 10, "cards")

@@ -412,8 +412,7 @@ func (b TemplateButton) MarshalJSON() ([]byte, error) {
 
 var templateName = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
 
-// maxButtons is the largest number of buttons of a template.
-const maxButtons = 10
+const maxButtons = 10 // of a template
 
 // check notes what WhatsApp would refuse in a draft. The length of a button's
 // label is documented; the other limits are Meta's (inferred).
