@@ -315,7 +315,7 @@ func contactFor(r Recipient) Contact {
 
 // messageCategory returns the category of a message; empty for a free-form message.
 func messageCategory(m Message) (string, error) {
-	m, err := pointed(m)
+	m, err := dereference(m)
 	if err != nil {
 		return "", err
 	}

@@ -145,10 +145,10 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
 		CallbackPermission: wire.Text(change.CallbackPermission), KeyExchange: wire.Text(change.KeyExchange), Hours: change.Hours}
 	var c checker
-	c.that(len(change.Hours) == 0 || isObject(change.Hours) && json.Valid(change.Hours), "Hours", "is no JSON object")
+	c.require(len(change.Hours) == 0 || isObject(change.Hours) && json.Valid(change.Hours), "Hours", "is no JSON object")
 	changes := change.Status != "" || change.IconVisibility != "" || change.CallbackPermission != "" || change.KeyExchange != "" ||
 		change.Video != "" || len(change.Hours) > 0 || change.SIP != nil
-	c.that(changes, "change", "changes nothing")
+	c.require(changes, "change", "changes nothing")
 	if change.Video != "" {
 		out.Video = &wireCallVideo{wire.Text(change.Video)}
 	}
@@ -156,7 +156,7 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 		out.SIP = &wireCallSIP{Status: wire.Text(change.SIP.Status)}
 		for i, server := range change.SIP.Servers {
 			c.text(at("SIP.Servers", i, "Hostname"), server.Hostname, 253)
-			c.that(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), "is no port")
+			c.require(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), "is no port")
 			row := wireSIPServer{Hostname: wire.Text(server.Hostname), Port: wire.Int(server.Port)}
 			for name, value := range server.URIParams {
 				if row.URIParams == nil {
@@ -264,7 +264,7 @@ func (s CallsService) act(ctx context.Context, op string, body callAction, sessi
 	if body.Action == "connect" {
 		kind = "offer"
 	} else {
-		c.that(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is no call id")
+		c.require(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is no call id")
 	}
 	if session != nil {
 		c.text("SDP", session.SDP, 1<<20)

@@ -8,12 +8,13 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// CatalogService tells what customers see of the shop. See [Client.Catalog].
-// All its calls may be repeated without harm and are retried. The products
-// themselves are kept in Meta's catalogue, out of this service's reach.
+// CatalogService reads and sets what customers see of the shop. It is
+// [Client.Catalog], and safe for concurrent use. Its calls may be repeated
+// without harm and are retried. The products themselves are in Meta's catalogue,
+// which the service cannot change.
 type CatalogService struct{ service }
 
-// Commerce says what customers see of the shop.
+// Commerce holds the settings of the shop.
 type Commerce struct {
 	// Cart lets customers collect products and order them.
 	Cart bool
@@ -22,21 +23,21 @@ type Commerce struct {
 	Visible bool
 }
 
-// CommerceInfo is what is set for one catalogue.
+// CommerceInfo holds the settings of one catalogue.
 type CommerceInfo struct {
 	Commerce
 
-	// ID is the service's id of the setting; it is text.
+	// ID is the service's id of the settings; keep it as a string.
 	ID string
 
 	// Raw is the entry as the service wrote it.
 	Raw json.RawMessage
 }
 
-// GetCommerce returns what is set, one entry as a rule. A channel to which no
-// catalogue is linked is an error of the provider, mostly [ErrInvalid] with
-// code 100 (contract, "/commerce"; inferred).
-// It changes nothing and is retried.
+// GetCommerce returns the settings of the channel's catalogues, usually one entry.
+// For a channel without a catalogue the provider answers with an error, mostly
+// [ErrInvalid] with code 100 (contract, "/commerce"; inferred). GetCommerce is
+// retried.
 func (s CatalogService) GetCommerce(ctx context.Context) ([]CommerceInfo, error) {
 	const op = "Catalog.GetCommerce"
 	var raw json.RawMessage
@@ -62,9 +63,9 @@ func (s CatalogService) GetCommerce(ctx context.Context) ([]CommerceInfo, error)
 	return list, nil
 }
 
-// SetCommerce sets both, as the service wants them together. It is refused with
-// [ErrBlocked] while the subscription is over its limit.
-// It may be repeated without harm and is retried.
+// SetCommerce sets both settings, because the service takes them only together.
+// While the subscription is over its limit, the error is [ErrBlocked]. SetCommerce
+// may be repeated without harm and is retried.
 func (s CatalogService) SetCommerce(ctx context.Context, shown Commerce) error {
 	body := map[string]any{"params": map[string]bool{"is_cart_enabled": shown.Cart, "is_catalog_visible": shown.Visible}}
 	return s.call(ctx, request{op: "Catalog.SetCommerce", method: http.MethodPost, path: "commerce", body: body}, nil)

@@ -9,37 +9,39 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// checker keeps the first thing that is wrong with a message. The contract does
-// not say in which unit its limits count, so they are Unicode characters, the
-// most generous reading: what passes may still be refused, but nothing that
-// the service takes is refused here.
+// checker keeps the first problem that is found in a message. The contract does
+// not name the unit of its limits. They are counted in Unicode characters here,
+// the most generous reading: the service may still refuse a message that
+// passes, but no message that the service accepts is refused here.
 type checker struct{ first *Error }
 
-// err returns the first problem.
+// err returns the first problem, or nil.
 func (c *checker) err() error {
 	if c.first == nil {
-		return nil // a typed nil would not equal nil
+		return nil // a nil *Error in an error would not equal nil
 	}
 	return c.first
 }
 
+// failWith notes a problem that is an error already.
 func (c *checker) failWith(e *Error) {
 	if c.first == nil {
 		c.first = e
 	}
 }
 
-// fail notes a problem, as the rest of a sentence that begins with the field.
+// fail notes a problem. The problem is the rest of a sentence that begins with
+// the field.
 func (c *checker) fail(field, problem string) { c.failWith(invalid(field, problem)) }
 
-// that notes the problem unless ok.
-func (c *checker) that(ok bool, field, problem string) {
+// require notes the problem unless ok is true.
+func (c *checker) require(ok bool, field, problem string) {
 	if !ok {
 		c.fail(field, problem)
 	}
 }
 
-// text checks a text that has to be there.
+// text checks a text that is required.
 func (c *checker) text(field, value string, limit int) {
 	if strings.TrimSpace(value) == "" {
 		c.fail(field, "is empty")
@@ -62,28 +64,32 @@ func (c *checker) optional(field, value string, limit int) {
 	}
 }
 
-// count checks the length of a list; unit is what it holds.
+// count checks the length of a list; unit names its elements, such as "cards".
 func (c *checker) count(field string, n, least, most int, unit string) {
 	if n < least || n > most {
 		c.fail(field, fmt.Sprintf("has %d %s; it must be %s", n, unit, between(least, most)))
 	}
 }
 
-// json checks that a value of the caller's own shape can be sent.
+// json checks that a value of the caller's own type can be sent.
 func (c *checker) json(field string, value any) {
 	if _, err := wire.Marshal(value); err != nil {
 		c.fail(field, "cannot be written as JSON: "+clip(err.Error(), 200))
 	}
 }
 
-// within takes over what another checker found in a part of the message.
-func (c *checker) within(place string, inner checker) {
-	if inner.first != nil {
-		e := invalid(place+"."+inner.first.Field, inner.first.Reason)
-		e.Kind, e.Advice = inner.first.Kind, inner.first.Advice
+// failIn notes the problem that another checker found in a part of the message.
+func (c *checker) failIn(place string, part checker) {
+	if part.first != nil {
+		e := invalid(place+"."+part.first.Field, part.first.Reason)
+		e.Kind, e.Advice = part.first.Kind, part.first.Advice
 		c.failWith(e)
 	}
 }
+
+// maxURL is the longest address in bytes. Signed addresses of object stores reach
+// 2,000 characters.
+const maxURL = 8192
 
 // url checks an address that the service, or the customer, will open.
 func (c *checker) url(field, address string) {
@@ -98,8 +104,20 @@ func (c *checker) url(field, address string) {
 	}
 }
 
-// segment returns an id as one segment of a path. An id that would change the
-// path, or is none, is refused.
+// unique finds the second use of a value in a list. It maps each value to the
+// place of its first use.
+type unique map[string]string
+
+func (u unique) add(c *checker, field, value string) {
+	if first, used := u[value]; used {
+		c.fail(field, fmt.Sprintf("is %s, which %s is already", quote(value), first))
+		return
+	}
+	u[value] = field
+}
+
+// segment returns an id as one segment of a path. It refuses an empty id and one
+// that would change the path.
 func segment(field, id string) (string, *Error) {
 	switch {
 	case id == "":

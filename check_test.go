@@ -11,7 +11,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// An address that is refused may hold a secret in its query.
+// An error must not show the query of an address, which may hold a secret.
 func TestRefusedAddressesShowNoQuery(t *testing.T) {
 	for _, address := range []string{"shop.example.com/a?sig=s3cret", "ftp://shop.example.com/a?sig=s3cret", "https://shop.example.com/a b?sig=s3cret"} {
 		_, err := offline(t).Prepare(ann, chatapi.LinkMessage{Body: "?", Label: "Open", URL: address})
@@ -34,8 +34,8 @@ func TestAddressesAtTheEdge(t *testing.T) {
 	}
 }
 
-// A part of a message keeps the kind and the advice of what is wrong with it,
-// and the first problem is the one that is told.
+// An error in a part of a message keeps its kind and advice, and the first
+// problem is the one that is reported.
 func TestProblemsOfAPart(t *testing.T) {
 	large := chatapi.HeaderImage(chatapi.MediaBytes("a.png", make([]byte, chatapi.MaxInlineMedia+1)))
 	m := twoCards("Two", cardImage, "Card")
@@ -50,7 +50,7 @@ func TestProblemsOfAPart(t *testing.T) {
 	wrongField(t, err, chatapi.ErrInvalid, "Label")
 }
 
-// What is just within the limits of the kinds that few use.
+// Messages of the rarer kinds that just keep their limits pass.
 func TestMoreLimitsAtTheEdge(t *testing.T) {
 	cards := func(n int) (m chatapi.Carousel) {
 		m.Body = runes(1024)
@@ -111,7 +111,7 @@ func TestMoreLimitsAtTheEdge(t *testing.T) {
 	}
 }
 
-// Preparing changes nothing that the caller holds.
+// Prepare does not change the caller's values.
 func TestPreparingLeavesTheMessageAlone(t *testing.T) {
 	order := oneMug()
 	order.Order.Subtotal.Offset = 0

@@ -19,25 +19,27 @@ import (
 )
 
 // FlowsService creates and manages WhatsApp Flows, the forms that open inside a
-// chat; the message kind [Flow] sends one. See [Client.Flows].
+// chat. It is [Client.Flows], and safe for concurrent use. The message kind
+// [Flow] sends a flow.
 //
-// The service has switched flow management off for now and answers it with
-// [ErrUnsupported] (HTTP 501; contract, "Calling, groups, flows"); the calls
-// about the encryption key are not concerned. The replies are untyped, so Raw
-// is kept beside what could be read. Everything but Create may be repeated
+// The service has switched flow management off for now: all calls but those for
+// the encryption key are [ErrUnsupported] (HTTP 501; contract, "Calling, groups,
+// flows"). The contract does not describe the replies, so results have the whole
+// reply in Raw. An empty id is [ErrInvalid]. Every call but Create may be repeated
 // without harm and is retried.
 type FlowsService struct {
 	service
-	account string // the WABA that ForAccount named; empty for the channel's own
+	account string // the WABA given to ForAccount; empty for the channel's own
 }
 
-// ForAccount returns the same calls for another account (WABA) than the
-// channel's own, where the service lets one channel manage several.
+// ForAccount returns a FlowsService for another account (WABA) than the channel's
+// own. It works only if the service lets the channel manage that account. The
+// encryption key stays that of the channel's number.
 func (s FlowsService) ForAccount(wabaID string) FlowsService {
 	return FlowsService{s.service, wabaID}
 }
 
-// FlowStatus is where a flow stands. The set is open.
+// FlowStatus is the state of a flow. The set is open.
 type FlowStatus string
 
 // The known statuses of a flow.
@@ -49,7 +51,7 @@ const (
 	FlowStatusThrottled  FlowStatus = "THROTTLED"
 )
 
-// FlowCategory says what a flow is for.
+// FlowCategory is the purpose of a flow.
 type FlowCategory string
 
 // The categories that the service takes (contract, "FlowCategory"; documented).
@@ -70,27 +72,28 @@ type FlowInfo struct {
 	Status     FlowStatus
 	Categories []FlowCategory
 
-	// Problems are what is wrong with the flow's JSON; it cannot be published
-	// before they are gone.
+	// Problems lists the errors in the flow's JSON. The flow cannot be
+	// published before they are corrected.
 	Problems []FlowProblem
 
 	// Raw is the flow as the service wrote it.
 	Raw json.RawMessage
 }
 
-// FlowProblem is one thing that is wrong with a flow's JSON.
+// FlowProblem is one error in a flow's JSON.
 type FlowProblem struct {
 	// Code names the problem, such as "INVALID_PROPERTY"; Message explains it.
 	Code, Message string
 
-	// Line and Column are where it begins, from 1; 0 if not told.
+	// Line and Column are the place where the problem begins, counted from 1;
+	// 0 if the service did not send them.
 	Line, Column int
 
 	// Raw is the problem as the service wrote it.
 	Raw json.RawMessage
 }
 
-// String returns the problem with its place.
+// String returns the problem with its line, code and message.
 func (p FlowProblem) String() string {
 	text := strings.TrimPrefix(p.Code+": "+p.Message, ": ")
 	if p.Line > 0 {
@@ -99,48 +102,48 @@ func (p FlowProblem) String() string {
 	return text
 }
 
-// FlowDraft is a flow to be created.
+// FlowDraft is a flow to create with [FlowsService.Create].
 type FlowDraft struct {
 	Name string
 
-	// Categories are at least one.
+	// Categories needs at least one element.
 	Categories []FlowCategory
 
-	// EndpointURI is the address that answers the flow's requests for data;
-	// empty for a flow without any.
+	// EndpointURI is the address that answers the flow's requests for data. It
+	// is empty for a flow that makes no requests.
 	EndpointURI string
 
-	// JSON is the flow itself; it may be given later, with
+	// JSON is the flow itself. It may be set later, with
 	// [FlowsService.UpdateAssets].
 	JSON json.RawMessage
 
-	// Publish makes it available at once, if it has no problems.
+	// Publish publishes the flow at once, if it has no problems.
 	Publish bool
 }
 
-// FlowPatch is a change of what is said about a flow: what is nil stays as it
-// is.
+// FlowPatch is a change to a flow's name, categories or endpoint. A nil field
+// stays unchanged.
 type FlowPatch struct {
 	Name        *string
 	Categories  []FlowCategory
 	EndpointURI *string
 }
 
-// FlowPreview is a page that shows a flow in a browser.
+// FlowPreview is the address of a web page that shows a flow.
 type FlowPreview struct {
 	URL string
 
-	// ExpiresAt is when the page stops working; zero if not told.
+	// ExpiresAt is the time when the page stops working; zero if the service
+	// did not send it.
 	ExpiresAt time.Time
 
 	// Raw is the service's reply.
 	Raw json.RawMessage
 }
 
-// All yields every flow that the service lists. The service has no parameter
-// to ask for a further page; when it says that there are more flows than it
-// listed, that is an error at the end, [ErrUnsupported].
-// It changes nothing and is retried.
+// All yields every flow that the service lists. The service has no parameter for
+// a further page: if it reports more flows than it listed, All ends with
+// [ErrUnsupported] after the listed ones. All is retried.
 func (s FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
 	const op = "Flows.All"
 	return func(yield func(*FlowInfo, error) bool) {
@@ -167,10 +170,9 @@ func (s FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
 	}
 }
 
-// Get returns one flow.
-// It changes nothing and is retried.
+// Get returns the flow with that id. Get is retried.
 func (s FlowsService) Get(ctx context.Context, id string) (*FlowInfo, error) {
-	raw, err := s.one(ctx, request{op: "Flows.Get", method: http.MethodGet}, id, "")
+	raw, err := s.callFlow(ctx, request{op: "Flows.Get", method: http.MethodGet}, id, "")
 	if err != nil {
 		return nil, err
 	}
@@ -179,8 +181,10 @@ func (s FlowsService) Get(ctx context.Context, id string) (*FlowInfo, error) {
 	return flow, nil
 }
 
-// Create makes a flow, which is a draft unless it is published at once. It is
-// done at most once: after [ErrOutcomeUnknown], look whether the flow is there.
+// Create creates a flow and returns it. The flow is a draft, unless
+// FlowDraft.Publish is set. A draft without a name or a category, with JSON that
+// is no object or with a bad address is [ErrInvalid]. The flow is created at most
+// once: after [ErrOutcomeUnknown], look for it with [FlowsService.All].
 func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, error) {
 	const op = "Flows.Create"
 	body := struct {
@@ -191,9 +195,9 @@ func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, e
 		JSON        json.RawMessage `json:"flowJson,omitempty"`
 	}{draft.Name, draft.Categories, draft.EndpointURI, draft.Publish, draft.JSON}
 	var c checker
-	c.that(strings.TrimSpace(draft.Name) != "", "Name", "is empty")
-	c.that(len(draft.Categories) > 0, "Categories", "is empty; give at least one, such as FlowOther")
-	c.that(len(draft.JSON) == 0 || isJSONObject(draft.JSON), "JSON", "is no JSON object")
+	c.require(strings.TrimSpace(draft.Name) != "", "Name", "is empty")
+	c.require(len(draft.Categories) > 0, "Categories", "is empty; give at least one, such as FlowOther")
+	c.require(len(draft.JSON) == 0 || isJSONObject(draft.JSON), "JSON", "is no JSON object")
 	if draft.EndpointURI != "" {
 		c.url("EndpointURI", draft.EndpointURI)
 	}
@@ -212,19 +216,19 @@ func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, e
 	return flow, nil
 }
 
-// Delete removes a flow. Only a draft can be deleted; a published one is
-// deprecated.
-// It may be repeated without harm and is retried.
+// Delete deletes a draft. It cannot be undone. A published flow cannot be deleted;
+// use [FlowsService.Deprecate]. Delete may be repeated without harm and is
+// retried.
 func (s FlowsService) Delete(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "Flows.Delete", method: http.MethodDelete}, id, "")
+	_, err := s.callFlow(ctx, request{op: "Flows.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
-// GetPreview returns a page that shows the flow in a browser.
-// It changes nothing and is retried.
+// GetPreview returns the address of a web page that shows the flow. GetPreview is
+// retried.
 func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, error) {
 	const op = "Flows.GetPreview"
-	raw, err := s.one(ctx, request{op: op, method: http.MethodGet}, id, "/preview")
+	raw, err := s.callFlow(ctx, request{op: op, method: http.MethodGet}, id, "/preview")
 	if err != nil {
 		return nil, err
 	}
@@ -245,24 +249,24 @@ func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, 
 	return preview, nil
 }
 
-// Publish makes a draft available to customers, for good: from then on it can
-// only be deprecated.
-// It may be repeated without harm and is retried.
+// Publish makes a draft available to customers. It cannot be undone: a published
+// flow can only be deprecated. Publish may be repeated without harm and is
+// retried.
 func (s FlowsService) Publish(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "Flows.Publish", method: http.MethodPost}, id, "/publish")
+	_, err := s.callFlow(ctx, request{op: "Flows.Publish", method: http.MethodPost}, id, "/publish")
 	return err
 }
 
-// Deprecate takes a published flow out of use, for good.
-// It may be repeated without harm and is retried.
+// Deprecate takes a published flow out of use. It cannot be undone. Deprecate may
+// be repeated without harm and is retried.
 func (s FlowsService) Deprecate(ctx context.Context, id string) error {
-	_, err := s.one(ctx, request{op: "Flows.Deprecate", method: http.MethodPost}, id, "/deprecate")
+	_, err := s.callFlow(ctx, request{op: "Flows.Deprecate", method: http.MethodPost}, id, "/deprecate")
 	return err
 }
 
-// UpdateMetadata changes what is said about a flow. An empty patch is
-// [ErrInvalid].
-// It may be repeated without harm and is retried.
+// UpdateMetadata changes the name, categories or endpoint of a flow. An empty
+// patch, an empty name and a bad address are [ErrInvalid]. UpdateMetadata may be
+// repeated without harm and is retried.
 func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowPatch) error {
 	const op = "Flows.UpdateMetadata"
 	body := struct {
@@ -271,9 +275,9 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 		EndpointURI *string        `json:"endpointUri,omitempty"`
 	}{patch.Name, patch.Categories, patch.EndpointURI}
 	var c checker
-	c.that(patch.Name != nil || len(patch.Categories) > 0 || patch.EndpointURI != nil, "patch", "changes nothing")
+	c.require(patch.Name != nil || len(patch.Categories) > 0 || patch.EndpointURI != nil, "patch", "changes nothing")
 	if patch.Name != nil {
-		c.that(strings.TrimSpace(*patch.Name) != "", "Name", "is empty")
+		c.require(strings.TrimSpace(*patch.Name) != "", "Name", "is empty")
 	}
 	if patch.EndpointURI != nil && *patch.EndpointURI != "" {
 		c.url("EndpointURI", *patch.EndpointURI)
@@ -281,21 +285,22 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 	if c.first != nil {
 		return s.refuse(op, c.first)
 	}
-	_, err := s.one(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/metadata")
+	_, err := s.callFlow(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/metadata")
 	return err
 }
 
-// UpdateAssets replaces the flow's JSON and returns what is wrong with it. The
-// service can take it and still find problems; when it does not take it they
-// come beside the error, which is [ErrInvalid] then.
-// It may be repeated without harm and is retried.
+// UpdateAssets replaces the flow's JSON and returns the problems that the service
+// finds in it. The service can accept JSON that has problems; the error is nil
+// then. If it refuses the JSON for its problems, UpdateAssets returns them beside
+// the error, which is [ErrInvalid]. JSON that is no object is [ErrInvalid], too.
+// UpdateAssets may be repeated without harm and is retried.
 func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
 	const op = "Flows.UpdateAssets"
 	if !isJSONObject(flow) {
 		return nil, s.refuse(op, invalid("flow", "is no JSON object"))
 	}
 	body := map[string]json.RawMessage{"flowJson": flow}
-	raw, err := s.one(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/assets")
+	raw, err := s.callFlow(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/assets")
 	e, refused := errors.AsType[*Error](err)
 	if refused && len(e.Raw) > 0 && json.Valid(e.Raw) {
 		raw = e.Raw
@@ -304,18 +309,18 @@ func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.Raw
 	if refused && len(problems) > 0 && e.Kind == ErrRefused {
 		e.Kind, e.Retry, e.Reason = ErrInvalid, RetryFix, problems[0].String()
 		e.Sentence = "The flow's JSON is not valid: " + clip(e.Reason, 160)
-		e.Advice = "mend what is named and upload it again"
+		e.Advice = "correct the problems and upload the JSON again"
 	}
 	return problems, err
 }
 
-// EncryptionKeyInfo is the key with which WhatsApp encrypts what a flow sends
-// to its endpoint.
+// EncryptionKeyInfo is the public key with which WhatsApp encrypts the requests
+// of a flow to its endpoint.
 type EncryptionKeyInfo struct {
-	// PEM is the public key; empty if none is set.
+	// PEM is the public key; empty if no key is set.
 	PEM string
 
-	// SignatureStatus is "VALID", or "MISMATCH" when the key has to be set
+	// SignatureStatus is "VALID", or "MISMATCH" if the key has to be set
 	// again.
 	SignatureStatus string
 
@@ -324,7 +329,7 @@ type EncryptionKeyInfo struct {
 }
 
 // GetEncryptionKey returns the public key that is set for the channel's number.
-// It changes nothing and is retried.
+// GetEncryptionKey is retried.
 func (s FlowsService) GetEncryptionKey(ctx context.Context) (*EncryptionKeyInfo, error) {
 	raw, err := s.do(ctx, request{op: "Flows.GetEncryptionKey", method: http.MethodGet, path: "whatsapp_business_encryption"})
 	if err != nil {
@@ -339,11 +344,10 @@ func (s FlowsService) GetEncryptionKey(ctx context.Context) (*EncryptionKeyInfo,
 		SignatureStatus: firstText(value, "business_public_key_signature_status"), Raw: raw}, nil
 }
 
-// SetEncryptionKey sets the public key, a 2048-bit RSA key in PEM, in place of
-// the one before. It is needed before a flow with an endpoint is published. A
-// private key is refused with [ErrInvalid] and does not leave the machine, and
-// so is any key of another kind or size.
-// It may be repeated without harm and is retried.
+// SetEncryptionKey sets the public key of the channel's number, a 2048-bit RSA key
+// in PEM, and replaces the previous one. Set it before you publish a flow with an
+// endpoint. A private key, and a key of another kind or size, is [ErrInvalid] and
+// is not sent. SetEncryptionKey may be repeated without harm and is retried.
 func (s FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string) error {
 	const op = "Flows.SetEncryptionKey"
 	block, rest := pem.Decode([]byte(publicKeyPEM))
@@ -357,7 +361,7 @@ func (s FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string)
 		key, err := x509.ParsePKIXPublicKey(block.Bytes)
 		if rsaKey, ok := key.(*rsa.PublicKey); err == nil && (!ok || rsaKey.N.BitLen() != 2048) {
 			problem = "is no 2048-bit RSA key, the only kind that WhatsApp takes"
-		} // what does not parse is left to the service
+		} // the service judges a key that does not parse
 	}
 	if problem != "" {
 		return s.refuse(op, invalid("publicKeyPEM", problem))
@@ -367,7 +371,7 @@ func (s FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string)
 	return err
 }
 
-// readFlow reads what it can of a flow; the rest is in Raw.
+// readFlow reads the known members of a flow; Raw has all of them.
 func readFlow(raw json.RawMessage) *FlowInfo {
 	value := wire.Root(raw)
 	flow := &FlowInfo{ID: firstText(value, "id", "flowId", "flow_id"), Name: firstText(value, "name"),
@@ -380,7 +384,7 @@ func readFlow(raw json.RawMessage) *FlowInfo {
 	return flow
 }
 
-// flowProblems reads the problems under either of their names.
+// flowProblems reads the problems in a reply, under either of their two names.
 func flowProblems(reply wire.Value) (problems []FlowProblem) {
 	for _, name := range []string{"validationErrors", "validation_errors"} {
 		for list := reply.Get(name).Array(); list.Next(); {
@@ -401,8 +405,8 @@ func flowProblems(reply wire.Value) (problems []FlowProblem) {
 	return problems
 }
 
-// one carries out a call about one flow.
-func (s FlowsService) one(ctx context.Context, r request, id, below string) (json.RawMessage, error) {
+// callFlow carries out a call for one flow. below is the path below the flow's.
+func (s FlowsService) callFlow(ctx context.Context, r request, id, below string) (json.RawMessage, error) {
 	place, bad := segment("id", id)
 	if bad != nil {
 		return nil, s.refuse(r.op, bad)
@@ -411,6 +415,7 @@ func (s FlowsService) one(ctx context.Context, r request, id, below string) (jso
 	return s.do(ctx, r)
 }
 
+// do carries out a call and returns the reply.
 func (s FlowsService) do(ctx context.Context, r request) (raw json.RawMessage, err error) {
 	if s.account != "" && strings.HasPrefix(r.path, "flows") {
 		r.query = url.Values{"wabaAccountId": {s.account}}

@@ -186,7 +186,7 @@ func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) 
 	}{Subject: patch.Subject, Description: patch.Description}
 	var c checker
 	if patch.Subject != nil {
-		c.that(strings.TrimSpace(*patch.Subject) != "", "Subject", "is empty")
+		c.require(strings.TrimSpace(*patch.Subject) != "", "Subject", "is empty")
 	}
 	if !patch.Picture.isZero() {
 		body.Picture = patch.Picture.source(&c, "Picture")

@@ -45,7 +45,7 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-// offline is a client that must not reach the network.
+// offline returns a client that must not use the network.
 func offline(t testing.TB) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken)

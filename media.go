@@ -20,49 +20,50 @@ import (
 
 // Media is a file to send: a public link, the id of an uploaded file, or the
 // bytes themselves. Make one with [MediaURL], [MediaID], [MediaBytes] or
-// [ReadMedia]; the zero Media is refused by every message that needs a file.
-// Its text form never shows the bytes.
+// [ReadMedia]. A message that needs a file refuses the zero Media with
+// [ErrInvalid]. The text form of a Media never shows the bytes.
 type Media struct {
 	link     string
 	id       string
 	kind     ContentType // with id
 	data     []byte
-	inline   bool // data is meant, even if it is empty
+	inline   bool // the file is data, even if data is empty
 	name     string
 	mimeType string
 }
 
-// MaxInlineMedia bounds the files that are sent as bytes: 16 MiB, WhatsApp's
-// own limit for audio and video (from general Cloud API knowledge; the contract
-// names none). Documents up to 100 MB go by [MediaURL].
+// MaxInlineMedia is the largest file, in bytes, that can be sent as bytes: 16
+// MiB, WhatsApp's own limit for audio and video (from general Cloud API
+// knowledge; the contract names none). Send documents up to 100 MB with
+// [MediaURL].
 const MaxInlineMedia = 16 << 20
 
-// maxURL bounds addresses; signed ones of object stores reach 2,000 characters.
-const maxURL = 8192
-
-// MediaURL returns the file behind a public http or https link. The service
-// fetches it when the message is sent, so the link has to live that long.
+// MediaURL returns the file behind a public http or https link of at most 8192
+// bytes. The service fetches it when the message is sent, so the link has to
+// work until then.
 func MediaURL(link string) Media { return Media{link: strings.TrimSpace(link)} }
 
-// MediaID returns a file that was uploaded before. The id is digits, and text.
-// The service wants to be told what it is: [TypeImage], [TypeVideo],
+// MediaID returns a file that was uploaded before, by the id that
+// [MediaService.Upload] returned. The id is a string of digits; keep it as a
+// string. The service needs the kind of the file: [TypeImage], [TypeVideo],
 // [TypeAudio], [TypeDocument] or, for a sticker, [TypeSticker].
 func MediaID(id string, kind ContentType) Media {
 	return Media{id: strings.TrimSpace(id), kind: kind}
 }
 
-// MediaBytes returns the file with that content, up to [MaxInlineMedia]. It
-// travels inside the request. The name, of which only the last path element is
-// used, gives the customer's file name and helps to tell the type; the type is
-// sniffed from the content otherwise. The data is not copied, so leave it alone
-// until the message is sent.
+// MediaBytes returns the file with that content, up to [MaxInlineMedia] bytes.
+// The content is sent inside the request. Only the last path element of the name
+// is used: the customer sees it, and its extension decides the type if the
+// content alone does not. The data is not copied, so do not change it before the
+// message is sent.
 func MediaBytes(name string, data []byte) Media {
 	return Media{inline: true, data: data, name: baseName(name)}
 }
 
-// ReadMedia reads r to its end, once, and returns what [MediaBytes] would. More
-// than [MaxInlineMedia] is [ErrTooLarge], nothing at all is [ErrInvalid], and a
-// reader that fails is [ErrMedia] with its error beneath. It does not close r.
+// ReadMedia returns the file with the content of r, like [MediaBytes]. It reads r
+// once, to the end, and does not close it. More than [MaxInlineMedia] bytes are
+// [ErrTooLarge], an empty or nil reader is [ErrInvalid], and a reader that fails
+// is [ErrMedia], which wraps the reader's error.
 func ReadMedia(name string, r io.Reader) (Media, error) {
 	if v := reflect.ValueOf(r); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return Media{}, invalid("r", "is nil").in("ReadMedia", "")
@@ -80,16 +81,16 @@ func ReadMedia(name string, r io.Reader) (Media, error) {
 	return MediaBytes(name, data), nil
 }
 
-// WithMIMEType returns the same file with its type given instead of sniffed,
-// such as "audio/ogg". It counts for bytes only: of links and ids the service
-// knows the type itself.
+// WithMIMEType returns the same file with that type, such as "audio/ogg", instead
+// of the type detected from the content. It has an effect only on bytes: the
+// service finds the type of links and ids itself.
 func (m Media) WithMIMEType(mimeType string) Media {
 	m.mimeType = strings.TrimSpace(mimeType)
 	return m
 }
 
-// String returns what the file is, without its bytes and without the query of
-// a link, which may be a signature.
+// String returns a short description of the file, without its bytes and without
+// the query of a link, which may be a signature.
 func (m Media) String() string {
 	switch {
 	case m.inline:
@@ -102,13 +103,13 @@ func (m Media) String() string {
 	return "no media"
 }
 
-// GoString is String, so that %#v shows no bytes.
+// GoString returns the same as String, so that %#v shows no bytes.
 func (m Media) GoString() string { return m.String() }
 
-// LogValue is String.
+// LogValue returns the same as String, so that logs show no bytes.
 func (m Media) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
-// check reports what is wrong with the file itself; field is its place in the
+// check notes what is wrong with the file itself; field is its place in the
 // message.
 func (m Media) check(c *checker, field string) {
 	switch {
@@ -118,16 +119,16 @@ func (m Media) check(c *checker, field string) {
 		c.failWith(tooLarge(field))
 	case m.inline:
 		kind, sub, ok := strings.Cut(m.contentType(), "/")
-		c.that(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is no MIME type such as image/png")
+		c.require(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is no MIME type such as image/png")
 	case m.id != "":
-		c.that(isWord(m.id), field, "has the id "+quote(m.id)+", which is no media id")
+		c.require(isWord(m.id), field, "has the id "+quote(m.id)+", which is no media id")
 	default:
-		c.that(m.link != "", field, "is missing; use MediaURL, MediaID, MediaBytes or ReadMedia")
+		c.require(m.link != "", field, "is missing; use MediaURL, MediaID, MediaBytes or ReadMedia")
 		c.url(field, m.link)
 	}
 }
 
-// dataURI returns the bytes in the form the service takes them in.
+// dataURI returns the bytes as a data URI, the service's form of them.
 func (m Media) dataURI() string {
 	head := "data:" + m.contentType() + ";base64,"
 	uri := make([]byte, 0, len(head)+base64.StdEncoding.EncodedLen(len(m.data)))
@@ -135,8 +136,9 @@ func (m Media) dataURI() string {
 	return string(base64.StdEncoding.AppendEncode(uri, m.data))
 }
 
-// contentType returns the MIME type without parameters: the given one, that of
-// the name where the content only tells the container, or the sniffed one.
+// contentType returns the MIME type without parameters: the given type, the type
+// of the name's extension if the content shows only a container, or the type
+// detected from the content.
 func (m Media) contentType() string {
 	given, _, _ := strings.Cut(m.mimeType, ";")
 	if given = strings.TrimSpace(given); given != "" {
@@ -155,7 +157,7 @@ func (m Media) contentType() string {
 	return sniffed
 }
 
-// fileName returns the name the customer sees, as far as the media knows one.
+// fileName returns the name that the customer sees; empty if the media has none.
 func (m Media) fileName() string {
 	switch {
 	case m.inline && m.name != "":
@@ -172,8 +174,8 @@ func (m Media) fileName() string {
 	return ""
 }
 
-// object returns the file as Meta's own objects name it: by link or by id.
-// Bytes have no such form.
+// object returns the file in the form of Meta's objects, by link or by id. Bytes
+// have no such form.
 func (m Media) object(name string) map[string]string {
 	o := map[string]string{}
 	if m.id != "" {
@@ -187,8 +189,9 @@ func (m Media) object(name string) map[string]string {
 	return o
 }
 
-// mimeTypes are the types that content alone does not tell; those that WhatsApp
-// takes, so that the result is the same on every machine.
+// mimeTypes maps extensions to types that cannot be detected from content alone.
+// It holds the types that WhatsApp takes; the package mime would give different
+// results on different machines.
 var mimeTypes = map[string]string{
 	".txt": "text/plain", ".csv": "text/csv", ".pdf": "application/pdf",
 	".doc": "application/msword", ".xls": "application/vnd.ms-excel", ".ppt": "application/vnd.ms-powerpoint",
@@ -200,7 +203,7 @@ var mimeTypes = map[string]string{
 	".mp4": "video/mp4", ".3gp": "video/3gpp",
 }
 
-// extensions names files that came without a name.
+// extensions maps types to the extensions for files without a name.
 var extensions = map[string]string{
 	"image/jpeg": ".jpg", "image/png": ".png", "image/webp": ".webp", "image/gif": ".gif",
 	"video/mp4": ".mp4", "video/3gpp": ".3gp",
@@ -208,7 +211,8 @@ var extensions = map[string]string{
 	"application/pdf": ".pdf", "text/plain": ".txt", "text/csv": ".csv",
 }
 
-// baseName drops the directories that os.File.Name and old browsers give.
+// baseName returns a name without directories. os.File.Name and old browsers give
+// names with directories.
 func baseName(name string) string {
 	name = strings.TrimSpace(name)
 	return name[strings.LastIndexAny(name, `/\`)+1:]
@@ -225,42 +229,35 @@ func tooLarge(field string) *Error {
 	return e
 }
 
-// MediaService uploads, looks up, deletes and downloads files. See
-// [Client.Media]. All its calls may be repeated without harm and are retried;
-// an upload that is repeated can leave a second copy behind, under an id that
-// nobody knows.
+// MediaService uploads, looks up, deletes and downloads files. It is
+// [Client.Media], and safe for concurrent use. Its calls may be repeated without
+// harm and are retried.
 type MediaService struct{ service }
 
-// MediaInfo is a file that lies with the service.
+// MediaInfo describes a file that the service stores.
 type MediaInfo struct {
-	// ID is digits, and text.
+	// ID is a string of digits; keep it as a string.
 	ID string
 
-	// URL is a link that dies after about five minutes (contract, "Media";
-	// documented). Whoever has it can read the file. Give it no token.
+	// URL is a link to the file that works for about five minutes (contract,
+	// "Media"; documented). Everybody who has the link can read the file.
+	// Never send it the token.
 	URL string
 
 	MIMEType string
 
-	// Size is in bytes; 0 if the service did not say.
+	// Size is in bytes; 0 if the service did not send it.
 	Size int64
 
-	// SHA256 is the hash of the content, as the service writes it.
+	// SHA256 is the hash of the content, in the service's form.
 	SHA256 string
 
 	// Raw is the service's reply.
 	Raw json.RawMessage
 }
 
-// Ref returns the file to download.
-func (m *MediaInfo) Ref() MediaRef {
-	if m == nil {
-		return MediaRef{}
-	}
-	return MediaRef{URL: m.URL, ID: m.ID, MIMEType: m.MIMEType}
-}
-
-// LogValue leaves out the query of the link, which is its key.
+// LogValue returns the file without the query of its link, which gives access to
+// the file.
 func (m *MediaInfo) LogValue() slog.Value {
 	if m == nil {
 		return slog.Value{}
@@ -268,11 +265,12 @@ func (m *MediaInfo) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", m.ID), slog.String("url", redactQuery(m.URL)), slog.String("type", m.MIMEType), slog.Int64("size", m.Size))
 }
 
-// Upload stores a file and returns its id, which [MediaID] takes for as many
-// messages as needed; WhatsApp keeps it for 30 days (general Cloud API
-// knowledge). The file is a link, which the service fetches, or bytes of at most
-// [MaxInlineMedia]; one that has an id already is [ErrInvalid].
-// It is retried, which may store the file twice; the id of one copy is returned.
+// Upload stores a file with the service and returns its id. Pass the id to
+// [MediaID], in as many messages as you like; WhatsApp keeps the file for 30 days
+// (general Cloud API knowledge). The file is a link, which the service fetches,
+// or bytes. More than [MaxInlineMedia] bytes are [ErrTooLarge]; a file that has
+// an id already is [ErrInvalid]. Upload is retried: a repeated upload can leave a
+// second copy of the file, whose id nobody knows.
 func (s MediaService) Upload(ctx context.Context, file Media) (id string, err error) {
 	const op = "Media.Upload"
 	var c checker
@@ -290,13 +288,14 @@ func (s MediaService) Upload(ctx context.Context, file Media) (id string, err er
 	return id, nil
 }
 
-// Get returns what the service knows of a file, with a link to it.
-// It changes nothing and is retried.
+// Get returns the service's description of a file, with a fresh link to it. An
+// empty id is [ErrInvalid]. Get is retried. To read the content, use
+// [MediaService.Download].
 func (s MediaService) Get(ctx context.Context, id string) (*MediaInfo, error) {
 	return s.get(ctx, "Media.Get", id)
 }
 
-// get is Get for the operation that its caller names.
+// get is Get; errors and hooks name the operation op.
 func (s MediaService) get(ctx context.Context, op, id string) (*MediaInfo, error) {
 	if _, bad := segment("id", id); bad != nil {
 		return nil, s.refuse(op, bad)
@@ -316,8 +315,9 @@ func (s MediaService) get(ctx context.Context, op, id string) (*MediaInfo, error
 	return info, nil
 }
 
-// Delete removes a file from the service.
-// It may be repeated without harm and is retried.
+// Delete deletes an uploaded file from the service. It cannot be undone. An empty
+// id is [ErrInvalid]. Delete may be repeated without harm and is retried, so a
+// repeated call may find the file gone.
 func (s MediaService) Delete(ctx context.Context, id string) error {
 	const op = "Media.Delete"
 	place, bad := segment("id", id)
@@ -327,8 +327,7 @@ func (s MediaService) Delete(ctx context.Context, id string) error {
 	return s.call(ctx, request{op: op, method: http.MethodDelete, path: "media/" + place}, nil)
 }
 
-// source returns a file in the form in which the service fetches or takes it: a
-// link or a data URI.
+// source returns the file as a link, which the service fetches, or as a data URI.
 func (m Media) source(c *checker, field string) string {
 	m.check(c, field)
 	switch {
@@ -340,5 +339,5 @@ func (m Media) source(c *checker, field string) string {
 	return m.link
 }
 
-// isZero reports whether no file was given.
+// isZero reports whether m has no link, no id and no bytes.
 func (m Media) isZero() bool { return !m.inline && m.id == "" && m.link == "" }

@@ -23,14 +23,14 @@ import (
 	"github.com/chatapi-go/chatapi/internal/fetch"
 )
 
-// WithUnguardedMediaTransport replaces the network end of
-// [MediaService.Download], and with it the check that a link leads to the public
-// internet once its name is resolved. Loopback addresses are let through too,
-// by http as well. It is for tests, for the fake, and for a proxy that does the
-// checking: in any other program, a forged webhook can then make it read
-// addresses inside your network.
+// WithUnguardedMediaTransport makes [MediaService.Download] use that transport.
+// It turns off the check that the host of a link resolves to an address on the
+// public internet, and allows loopback addresses, also by http. A nil transport
+// is [ErrInvalid].
 //
-// The transport never sees the token.
+// Use it only in tests, with the fake, or with a proxy that does the check. In
+// any other program, a forged webhook can make Download read addresses inside
+// your network. The transport never sees the token.
 func WithUnguardedMediaTransport(transport http.RoundTripper) Option {
 	return func(c *config) error {
 		if transport == nil {
@@ -41,22 +41,23 @@ func WithUnguardedMediaTransport(transport http.RoundTripper) Option {
 	}
 }
 
-// MediaRef says which file to download: by a link, or by the id of a file that
-// lies with the service. Get one from [ReceivedMedia.Ref] or [MediaInfo.Ref].
+// MediaRef identifies a file to download, by a link or by the id of a file that
+// the service stores. Get one from [ReceivedMedia.Ref] or [MediaInfo.Ref].
 type MediaRef struct {
-	// URL is the link. ID counts only where there is none: then the service is
-	// asked for one.
+	// URL is the link. If it is empty, Download asks the service for a link to
+	// the file with that ID.
 	URL, ID string
 
-	// MIMEType is the declared type, which the content has to fit; empty
-	// leaves that to the Content-Type of the reply.
+	// MIMEType is the declared type, which the content has to match. If it is
+	// empty, the Content-Type of the reply is used.
 	MIMEType string
 
-	// Name is the file's name, if it has one.
+	// Name is the file's name; it may be empty.
 	Name string
 }
 
-// Ref returns the file to download.
+// Ref returns the reference to download the file with. The link dies within
+// minutes (contract, "Media"). On nil it returns the zero MediaRef.
 func (m *ReceivedMedia) Ref() MediaRef {
 	if m == nil {
 		return MediaRef{}
@@ -64,67 +65,84 @@ func (m *ReceivedMedia) Ref() MediaRef {
 	return MediaRef{URL: m.URL, ID: m.ID, MIMEType: m.MIMEType, Name: m.Name}
 }
 
-// LogValue leaves out the query of the link, which is its key.
+// Ref returns the reference to download the file with. The link works for about
+// five minutes. On nil it returns the zero MediaRef.
+func (m *MediaInfo) Ref() MediaRef {
+	if m == nil {
+		return MediaRef{}
+	}
+	return MediaRef{URL: m.URL, ID: m.ID, MIMEType: m.MIMEType}
+}
+
+// LogValue returns the reference without the query of its link, which gives
+// access to the file.
 func (r MediaRef) LogValue() slog.Value {
 	return slog.GroupValue(slog.String("id", r.ID), slog.String("url", redactQuery(r.URL)), slog.String("type", r.MIMEType))
 }
 
-// DownloadOptions bounds a download. The zero value is the defaults.
+// DownloadOptions sets the limits of a download. The zero value means the
+// defaults.
 type DownloadOptions struct {
-	// MaxBytes is the size over which a file is refused; 0 is 100 MiB, the
-	// most that WhatsApp takes for a document.
+	// MaxBytes is the largest file to accept, in bytes; 0 means 100 MiB,
+	// WhatsApp's limit for a document.
 	MaxBytes int64
 
-	// Timeout is for the whole download; 0 is 2 minutes. The context can end
-	// it earlier.
+	// Timeout bounds the whole download; 0 means 2 minutes. The context can
+	// end it earlier.
 	Timeout time.Duration
 
-	// RetryFor is how long a store that says 404 or 5xx, or cannot be reached,
-	// is asked again: a webhook can come before the file is in place. 0 is 5
-	// seconds; less than 0 asks once.
+	// RetryFor is the time in which Download asks again if the store answers
+	// 404, 408, 429 or 5xx, or cannot be reached: a webhook can arrive before
+	// the file is in the store. 0 means 5 seconds; less than 0 asks only once.
 	RetryFor time.Duration
 
-	// SkipTypeCheck takes a file whose content is not of the declared type.
+	// SkipTypeCheck accepts a file whose content is not of the declared type.
 	SkipTypeCheck bool
 }
 
 // MediaFile is a file that was downloaded.
 type MediaFile struct {
-	// MIMEType is the declared type, without parameters; where none was
-	// declared, the one that the content shows.
+	// MIMEType is the declared type, without parameters. If no type was
+	// declared, it is the type detected from the content.
 	MIMEType string
 
-	// Size is how many bytes were written.
+	// Size is the number of bytes written.
 	Size int64
 
 	// SHA256 is the hash of those bytes, in hexadecimal.
 	SHA256 string
 
-	// Name is fit for a file name: it has no directory, and is empty where
-	// nothing named the file.
+	// Name can be used as a file name: it has no directories and no control
+	// characters. It is empty if the file has no name.
 	Name string
 }
 
 const (
-	defaultDownload        = 100 << 20
+	defaultMaxBytes        = 100 << 20
 	defaultDownloadTimeout = 2 * time.Minute
-	defaultPatience        = 5 * time.Second
+	defaultRetryFor        = 5 * time.Second
 )
 
-// Download writes a customer's file to w: the one behind the reference that a
-// [*MessageEvent] carries. Do it at once, since its link dies within minutes
-// (contract, "Media").
+// Download writes a file to w and returns its type, size and hash. Pass the
+// reference that a [*MessageEvent] carries, and do it at once: its link dies
+// within minutes (contract, "Media").
 //
-// The link came from outside and is not trusted. It is fetched by a client that
-// has no token, only by https, and only from the public internet: private,
-// loopback, link-local and cloud-metadata addresses are refused, also behind a
-// name or a redirect, with [ErrInvalid]. More than DownloadOptions.MaxBytes is
-// [ErrTooLarge]. Content that is not of the declared type, such as the HTML page
-// of a login, is [ErrMedia], and nothing was written then. A file that stays
-// missing is [ErrNotFound]; a store that fails or stops in the middle is
-// [ErrUnavailable], one that cannot be reached [ErrUnreachable]. Only asking is
-// retried, never writing: beside an error after some bytes were written, the
-// MediaFile tells how many.
+// The link comes from outside and is not trusted. Download fetches it without
+// the token, only by https, and only from the public internet. A private,
+// loopback, link-local or cloud-metadata address is [ErrInvalid], also behind a
+// name or a redirect.
+//
+// A file over DownloadOptions.MaxBytes is [ErrTooLarge]. Content that is not of
+// the declared type, such as the HTML page of a login, is [ErrMedia]; nothing is
+// written then. An expired link, content with a wrong hash and a failure of w are
+// [ErrMedia], too. A file that stays missing is [ErrNotFound]. A store that fails
+// or stops in the middle is [ErrUnavailable], and a store that cannot be reached
+// [ErrUnreachable].
+//
+// Download repeats the request for the file, as DownloadOptions.RetryFor allows,
+// but never a write. If an error comes after some bytes were written, Download
+// returns a MediaFile with their number beside the error. It is safe for
+// concurrent use with different writers.
 func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, opts DownloadOptions) (*MediaFile, error) {
 	const op = "Media.Download"
 	client := s.client
@@ -145,13 +163,13 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 		return refuse("opts", "has a negative value")
 	}
 	if opts.MaxBytes == 0 {
-		opts.MaxBytes = defaultDownload
+		opts.MaxBytes = defaultMaxBytes
 	}
 	if opts.Timeout == 0 {
 		opts.Timeout = defaultDownloadTimeout
 	}
 	if opts.RetryFor == 0 {
-		opts.RetryFor = defaultPatience
+		opts.RetryFor = defaultRetryFor
 	}
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
@@ -174,37 +192,37 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 		if d.written == 0 {
 			return nil, err
 		}
-		return d.file(), err
+		return d.result(), err
 	}
-	return d.file(), nil
+	return d.result(), nil
 }
 
-// download is one file on its way.
+// download is one call of Download.
 type download struct {
 	op             string
 	client         *Client
 	opts           DownloadOptions
 	name, declared string
 	sniffed        string
-	size           int64  // as the service told it; 0 if it did not
-	sum            string // likewise, in lower case
+	size           int64  // from the service; 0 if it sent none
+	sum            string // SHA-256 from the service, in lower case; empty if it sent none
 
-	w       io.Writer
-	hash    hash.Hash
-	written int64
-	failure error // of w
+	w        io.Writer
+	hash     hash.Hash
+	written  int64
+	writeErr error // of w
 }
 
-func (d *download) file() *MediaFile {
-	return &MediaFile{MIMEType: cmp.Or(specific(d.declared), d.sniffed), Size: d.written,
+func (d *download) result() *MediaFile {
+	return &MediaFile{MIMEType: cmp.Or(specificType(d.declared), d.sniffed), Size: d.written,
 		SHA256: hex.EncodeToString(d.hash.Sum(nil)), Name: safeName(d.name)}
 }
 
 func (d *download) run(ctx context.Context, address *url.URL) error {
 	if d.size > d.opts.MaxBytes {
-		return d.tooLarge(d.size)
+		return d.tooLargeError(d.size)
 	}
-	body, resp, err := d.ask(ctx, address)
+	body, resp, err := d.open(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -213,26 +231,26 @@ func (d *download) run(ctx context.Context, address *url.URL) error {
 	d.name = cmp.Or(safeName(d.name), attachedName(resp.Header), linkName(address))
 	head, _ := body.Peek(sniffLength)
 	d.sniffed = Media{inline: true, data: head, name: d.name}.contentType()
-	if declared := specific(d.declared); !d.opts.SkipTypeCheck && !fits(declared, head) {
+	if declared := specificType(d.declared); !d.opts.SkipTypeCheck && !matchesType(declared, head) {
 		return d.fail(ErrMedia, RetryNo, fmt.Sprintf("the content is not %s, as declared, but looks like %s", declared, sniff(head)),
-			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.SkipTypeCheck takes it all the same")
+			"The file is not of the type it was said to be.", "treat it as unsafe; DownloadOptions.SkipTypeCheck accepts it anyway")
 	}
 	if resp.ContentLength > d.opts.MaxBytes {
-		return d.tooLarge(resp.ContentLength)
+		return d.tooLargeError(resp.ContentLength)
 	}
 	if _, err := io.Copy(d, io.LimitReader(body, d.opts.MaxBytes)); err != nil {
-		return d.broken(ctx, err)
+		return d.interruptedError(ctx, err)
 	}
 	switch _, err := body.ReadByte(); {
 	case err == nil:
-		return d.tooLarge(0)
+		return d.tooLargeError(0)
 	case err != io.EOF:
-		return d.broken(ctx, err)
+		return d.interruptedError(ctx, err)
 	case d.written < d.size:
-		return d.broken(ctx, io.ErrUnexpectedEOF)
+		return d.interruptedError(ctx, io.ErrUnexpectedEOF)
 	case len(d.sum) == 2*sha256.Size && d.sum != hex.EncodeToString(d.hash.Sum(nil)):
-		return d.fail(ErrMedia, RetryBackoff, "the content has another hash than the service told",
-			"The file is damaged.", "throw away what was written and download it again")
+		return d.fail(ErrMedia, RetryBackoff, "the content does not have the hash that the service sent",
+			"The file is damaged.", "discard what was written and download the file again")
 	}
 	return nil
 }
@@ -246,15 +264,17 @@ func (d *download) Write(p []byte) (int, error) {
 	}
 	d.hash.Write(p[:n])
 	d.written += int64(n)
-	d.failure = err
+	d.writeErr = err
 	return n, err
 }
 
+// sniffLength is the number of bytes from which http.DetectContentType detects a
+// type.
 const sniffLength = 512
 
-// ask asks for the file until it is there, its beginning included, or patience
-// is over.
-func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *http.Response, error) {
+// open requests the file until the reply and the beginning of the content have
+// arrived, or until RetryFor is over.
+func (d *download) open(ctx context.Context, address *url.URL) (*bufio.Reader, *http.Response, error) {
 	began := time.Now()
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		resp, err := d.client.files.Get(ctx, address)
@@ -269,9 +289,9 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 		}
 		var problem *Error
 		if err != nil {
-			problem = d.unreached(ctx, err)
+			problem = d.unansweredError(ctx, err)
 		} else {
-			problem = d.refused(resp.StatusCode)
+			problem = d.statusError(resp.StatusCode)
 		}
 		again := problem.Retry == RetryBackoff || problem.HTTPStatus == http.StatusNotFound
 		if !again || ctx.Err() != nil || time.Since(began)+pause > d.opts.RetryFor {
@@ -282,7 +302,7 @@ func (d *download) ask(ctx context.Context, address *url.URL) (*bufio.Reader, *h
 		case <-timer.C:
 		case <-ctx.Done():
 			timer.Stop()
-			return nil, nil, d.unreached(ctx, ctx.Err())
+			return nil, nil, d.unansweredError(ctx, ctx.Err())
 		}
 	}
 }
@@ -291,17 +311,17 @@ func (d *download) fail(kind ErrorKind, retry RetryClass, reason, sentence, advi
 	return d.client.local(d.op, &Error{Kind: kind, Retry: retry, Reason: reason, Sentence: sentence, Advice: advice})
 }
 
-// refused is the error of a status that is not 200.
-func (d *download) refused(status int) (e *Error) {
+// statusError returns the error for a status other than 200.
+func (d *download) statusError(status int) (e *Error) {
 	switch {
 	case status == http.StatusNotFound || status == http.StatusGone:
-		e = d.fail(ErrNotFound, RetryNo, "the file is not there", "The file is not there, or not any more.",
+		e = d.fail(ErrNotFound, RetryNo, "the file is not there", "The file does not exist, or no longer exists.",
 			"links die within minutes; ask the customer to send it again")
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
 		e = d.fail(ErrMedia, RetryNo, "the link is not accepted", "The link to the file has expired.",
 			"links die within minutes: download at once, or by the id with a fresh link")
 	case status == http.StatusRequestTimeout || status == http.StatusTooManyRequests || status >= 500:
-		e = d.fail(ErrUnavailable, RetryBackoff, "the store failed", "The file could not be fetched for now.", "try again before the link dies")
+		e = d.fail(ErrUnavailable, RetryBackoff, "the store failed", "The file cannot be fetched at the moment.", "try again before the link dies")
 	default:
 		e = d.fail(ErrMedia, RetryNo, "the store refused", "The file could not be fetched.", "")
 	}
@@ -309,14 +329,14 @@ func (d *download) refused(status int) (e *Error) {
 	return e
 }
 
-// unreached is the error of a request that got no answer.
-func (d *download) unreached(ctx context.Context, cause error) (e *Error) {
+// unansweredError returns the error for a request without an answer.
+func (d *download) unansweredError(ctx context.Context, cause error) (e *Error) {
 	forbidden, refused := errors.AsType[*fetch.Forbidden](cause)
 	switch {
 	case refused:
 		e = invalid("URL", forbidden.Why)
 		e.Op, e.Channel, e.Retry = d.op, d.client.channel, RetryNo
-		e.Sentence = "The link to the file leads where files are not fetched from."
+		e.Sentence = "The link to the file leads to an address from which no files are fetched."
 		e.Advice = "somebody may have forged the webhook"
 		return e
 	case ctx.Err() != nil:
@@ -329,14 +349,14 @@ func (d *download) unreached(ctx context.Context, cause error) (e *Error) {
 	return e
 }
 
-// broken is the error of content that stopped in the middle, or of a writer
-// that did not take it.
-func (d *download) broken(ctx context.Context, cause error) *Error {
+// interruptedError returns the error for content that stopped in the middle, or
+// for a writer that failed.
+func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 	after := fmt.Sprintf(" after %d bytes", d.written)
 	var e *Error
 	switch {
-	case d.failure != nil:
-		cause = d.failure
+	case d.writeErr != nil:
+		cause = d.writeErr
 		e = d.fail(ErrMedia, RetryFix, "writing failed"+after+": "+cause.Error(), "The file could not be stored.", "")
 	case ctx.Err() != nil:
 		cause = ctx.Err()
@@ -345,24 +365,25 @@ func (d *download) broken(ctx context.Context, cause error) *Error {
 		e = d.fail(ErrUnavailable, RetryBackoff, "the content broke off"+after+": "+cause.Error(), "The file came only in part.", "")
 	}
 	if d.written > 0 {
-		e.Advice = "throw away what was written"
+		e.Advice = "discard what was written"
 	}
 	e.cause = cause
 	return e
 }
 
-// tooLarge is the error of a file over the limit; size is 0 if it is not known.
-func (d *download) tooLarge(size int64) *Error {
-	what := "the file is over " + fmt.Sprint(d.opts.MaxBytes) + " bytes"
+// tooLargeError returns the error for a file over the limit; size is 0 if it is
+// not known.
+func (d *download) tooLargeError(size int64) *Error {
+	reason := "the file is over " + fmt.Sprint(d.opts.MaxBytes) + " bytes"
 	if size > 0 {
-		what = fmt.Sprintf("the file has %d bytes; at most %d are allowed", size, d.opts.MaxBytes)
+		reason = fmt.Sprintf("the file has %d bytes; at most %d are allowed", size, d.opts.MaxBytes)
 	}
-	return d.fail(ErrTooLarge, RetryFix, what, "The file is too large.", "raise DownloadOptions.MaxBytes")
+	return d.fail(ErrTooLarge, RetryFix, reason, "The file is too large.", "raise DownloadOptions.MaxBytes")
 }
 
-// specific returns a type without its parameters, in lower case; empty for
-// those that say nothing.
-func specific(declared string) string {
+// specificType returns a type without its parameters, in lower case; empty for a
+// type that fits any content.
+func specificType(declared string) string {
 	declared, _, _ = strings.Cut(declared, ";")
 	switch declared = strings.ToLower(strings.TrimSpace(declared)); declared {
 	case "application/octet-stream", "binary/octet-stream", "application/x-binary", "*/*":
@@ -376,11 +397,11 @@ func sniff(head []byte) string {
 	return sniffed
 }
 
-// fits reports whether content that begins with head can be of the declared
-// type. Types with a signature must show it. Otherwise the content must not be
-// something else in plain sight: text where sound or a picture is declared, a
-// page or a picture where a document is.
-func fits(declared string, head []byte) bool {
+// matchesType reports whether content that begins with head can be of the
+// declared type. A type with a signature must show it. Content of any other type
+// must not show that it is something else: text instead of sound or a picture, a
+// web page or a picture instead of a document.
+func matchesType(declared string, head []byte) bool {
 	sniffed := sniff(head)
 	switch declared {
 	case "", sniffed:
@@ -394,13 +415,13 @@ func fits(declared string, head []byte) bool {
 	is, _, _ := strings.Cut(sniffed, "/")
 	moving := func(kind string) bool { return kind == "audio" || kind == "video" }
 	switch {
-	case sniffed == "application/octet-stream": // no signature that this knows
+	case sniffed == "application/octet-stream": // no known signature
 		return true
 	case strings.HasSuffix(declared, "xml"):
 		return is == "text"
 	case of == "image":
 		return is == "image"
-	case moving(of): // containers hold both
+	case moving(of): // one container format can hold sound and pictures
 		return moving(is) || sniffed == "application/ogg"
 	case sniffed == "text/html":
 		return of == "text" || strings.Contains(declared, "html")
@@ -410,7 +431,7 @@ func fits(declared string, head []byte) bool {
 	return true
 }
 
-// attachedName is the name that the store gives the file.
+// attachedName returns the file's name in the store's reply.
 func attachedName(h http.Header) string {
 	_, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))
 	if err != nil {
@@ -419,7 +440,7 @@ func attachedName(h http.Header) string {
 	return safeName(params["filename"])
 }
 
-// linkName is the last part of a link's path, if it looks like a file's name.
+// linkName returns the last part of a link's path, if it has an extension.
 func linkName(address *url.URL) string {
 	if path.Ext(address.Path) == "" {
 		return ""
@@ -427,8 +448,8 @@ func linkName(address *url.URL) string {
 	return safeName(path.Base(address.Path))
 }
 
-// safeName returns a name that a file may be given: without directories,
-// control characters and marks that change the direction of writing.
+// safeName returns a name without directories, control characters and marks that
+// change the direction of writing, at most 200 characters long.
 func safeName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {

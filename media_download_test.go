@@ -119,7 +119,7 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// chunked names no length.
+// chunked answers without a Content-Length.
 func chunked(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
@@ -128,7 +128,7 @@ func chunked(body string) http.HandlerFunc {
 	}
 }
 
-// broken stops in the middle.
+// broken answers with content that stops in the middle.
 func broken(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
@@ -137,10 +137,10 @@ func broken(body string) http.HandlerFunc {
 	}
 }
 
-// A webhook can come before its file.
+// A webhook can arrive before its file is in the store.
 func TestDownloadWaitsForTheFile(t *testing.T) {
 	for name, c := range map[string]struct {
-		after time.Duration // until the file is there
+		after time.Duration // until the file is in the store
 		ctx   time.Duration
 		kind  chatapi.ErrorKind
 		took  time.Duration
@@ -201,12 +201,12 @@ func TestDownloadIntoABadWriter(t *testing.T) {
 	}
 }
 
-// boastfulWriter says that it took more than it was given, or less than nothing.
+// boastfulWriter reports more bytes than it was given, or a negative number.
 type boastfulWriter struct{ extra int }
 
 func (w boastfulWriter) Write(p []byte) (int, error) { return len(p) + w.extra, nil }
 
-// Only what was handed to the writer counts as written.
+// Only bytes that the writer was given count as written.
 func TestDownloadIntoABoastfulWriter(t *testing.T) {
 	const text = "0123456789"
 	link := fileStore(t, content("text/plain", text))
@@ -226,7 +226,8 @@ func TestDownloadIntoABoastfulWriter(t *testing.T) {
 	})
 }
 
-// Which answers of a store are worth another question.
+// Download asks again after the statuses that may pass, and gives up after the
+// others.
 func TestDownloadAsksAgain(t *testing.T) {
 	for status, again := range map[int]bool{404: true, 408: true, 429: true, 500: true, 503: true, 410: false, 401: false, 403: false, 400: false, 204: false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -251,8 +252,8 @@ func TestDownloadAsksAgain(t *testing.T) {
 	}
 }
 
-// An id is looked up first; size and hash of that answer are held against the
-// content.
+// An id is looked up first, and the content has to match the size and the hash of
+// that answer.
 func TestDownloadByID(t *testing.T) {
 	sum := sha256.Sum256([]byte(png))
 	for name, c := range map[string]struct {
@@ -283,8 +284,8 @@ func TestDownloadByID(t *testing.T) {
 	}
 }
 
-// The type that the webhook declared is the one that the content has to fit, also
-// where the look-up tells another.
+// The content has to match the type that the webhook declared, also if the look-up
+// returns another type.
 func TestDownloadByIDKeepsTheDeclaredType(t *testing.T) {
 	link := fileStore(t, content("image/png", png))
 	client := downloader(t, chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
@@ -296,7 +297,7 @@ func TestDownloadByIDKeepsTheDeclaredType(t *testing.T) {
 	}
 }
 
-// Without the option for tests, nothing inside is reached.
+// Without the option for tests, no address inside the network is reached.
 func TestDownloadIsGuarded(t *testing.T) {
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken)
 	require.NoError(t, err)
@@ -319,7 +320,7 @@ func TestDownloadNames(t *testing.T) {
 	}
 }
 
-// The message's own name comes before the store's, and that before the link's.
+// The name of the message counts before the store's, and that before the link's.
 func TestDownloadNamesInOrder(t *testing.T) {
 	for _, c := range []struct{ given, attached, path, want string }{
 		{"bill.pdf", `attachment; filename="store.pdf"`, "/link.pdf", "bill.pdf"},

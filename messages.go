@@ -16,246 +16,49 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// Message is something to send: [Text], [File], [Buttons], [Template] and the
-// other kinds, as values or pointers. The interface is sealed; [Custom] sends
-// what this version has no type for.
+// Message is something to send: [Text], [File], [Buttons], [Template] or
+// another message kind, as a value or a pointer. The interface is sealed;
+// [Custom] sends an operation that this version has no type for.
 type Message interface {
 	// encode checks the message's own limits and returns its request without
 	// the recipient.
 	encode() (encoded, error)
 }
 
-// encoded is a message as a request.
-type encoded struct {
-	operation string
-	body      any    // marshals to a JSON object without recipient and quotedMsgId
-	text      string // instead of a body: the member "body", which is all that most messages have
-	category  string // of a template, if the caller named it
-
-	// noReply is set when no message can be quoted: the body names its target
-	// itself, or the operation has no place for one.
-	noReply bool
-
-	// phoneOnly is set when the operation takes no other recipient.
-	phoneOnly bool
-}
-
-// Sender is what a bot needs of a [Client]: a fake with this one method stands
-// in for it in tests.
-type Sender interface {
-	Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error)
-}
-
-var _ Sender = (*Client)(nil)
-
-// SendOption changes one send. It is a function on [SendOptions], so that a
-// fake of your own can read what was asked for.
-type SendOption func(*SendOptions)
-
-// SendOptions is what the send options set.
-type SendOptions struct {
-	// QuotedID is the message to reply to.
-	QuotedID string
-}
-
-// ReplyTo quotes the message with that id, none if it is empty. A reaction names
-// its target itself and takes no quote.
-func ReplyTo(messageID string) SendOption {
-	return func(o *SendOptions) { o.QuotedID = messageID }
-}
-
-// Prepared is a message checked and encoded for one channel and recipient, but
-// not sent. It is plain JSON without the token: an outbox stores it, a dry run
-// shows it, and any process with a client for the same channel sends it.
-type Prepared struct {
-	// Version is that of this form, which a later version of the SDK may raise;
-	// 0 is 1. One that is too new is refused instead of misread.
-	Version int `json:"version,omitempty"`
-
-	Channel   ChannelID `json:"channel"`
-	Operation string    `json:"operation"`
-	To        Recipient `json:"to"`
-
-	// Body is the request's body.
-	Body json.RawMessage `json:"body"`
-
-	// Category is a template's category, where the caller named it; quotes and
-	// bills need it.
-	Category string `json:"category,omitempty"`
-}
-
-// Attempt is one try to send one message. It is what is known when the outcome
-// is not.
-type Attempt struct {
-	// ID is unique to this try.
-	ID        string    `json:"id"`
-	Channel   ChannelID `json:"channel"`
-	To        Recipient `json:"to"`
-	Operation string    `json:"operation"`
-
-	// Fingerprint is a hash of the request, and of the text that the history
-	// will show of it: two attempts at the same message have the same.
-	Fingerprint string    `json:"fingerprint"`
-	Started     time.Time `json:"started"`
-}
-
-// Receipt says that the service has taken a message. That is not delivery: a
-// [StatusEvent] tells what became of it.
-type Receipt struct {
-	// ID is the message id that statuses refer to. It is empty when the
-	// service took the message without naming one, and when it is queued.
-	ID string
-
-	// Queued is set when the service has put the message in its queue. Do not
-	// send it again. JobID is the queue's id, for support only: no endpoint
-	// resolves it, and it is not a message id.
-	Queued bool
-	JobID  string
-
-	// Attempt is the try that was accepted.
-	Attempt Attempt
-
-	// Raw is the service's reply.
-	Raw json.RawMessage
-}
-
 // Send checks the message, sends it to the recipient and returns the service's
-// receipt: accepted, which is not yet delivered. It is [Client.Prepare] and
-// [Client.SendPrepared].
+// receipt. The receipt says that the service accepted the message, which is not
+// yet delivery. Send is [Client.Prepare] and [Client.SendPrepared] in one call.
 //
 // Free-form messages need an open service window ([ErrWindowClosed] otherwise);
 // a [Template] does not. A wrong field is [ErrInvalid], found before anything
 // is sent. The send goes out at most once: after [ErrOutcomeUnknown] it may or
-// may not have, so look before repeating it. Every error is an [*Error]. Safe
-// for concurrent use; two concurrent sends may arrive in either order.
+// may not have, so look before you repeat it. Every error is an [*Error]. Send
+// is safe for concurrent use; two concurrent sends may arrive in either order.
 func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error) {
 	const op = "Send"
-	p, err := c.prepare(op, to, m, opts)
+	p, text, err := c.prepare(op, to, m, opts)
 	if err != nil {
 		return nil, err
 	}
-	return c.send(ctx, op, &p)
+	return c.send(ctx, op, &p, text)
 }
 
-// Prepare checks and encodes a message without sending it, and without touching
-// the network. The error is an [*Error] of kind [ErrInvalid] (or [ErrTooLarge])
-// with the Field that is wrong.
+// Prepare returns a message checked and encoded, but not sent. It does not use
+// the network. The error is an [*Error] of kind [ErrInvalid] or [ErrTooLarge]
+// with the Field that is wrong. Prepare is safe for concurrent use.
 func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared, error) {
-	p, err := c.prepare("Prepare", to, m, opts)
+	p, _, err := c.prepare("Prepare", to, m, opts)
 	if err != nil {
 		return nil, err
 	}
 	return &p, nil
 }
 
-// prepare checks and encodes a message for the operation op, Send or Prepare.
-func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) (Prepared, error) {
-	fail := func(err error) (Prepared, error) {
-		if e, ok := errors.AsType[*Error](err); ok {
-			return Prepared{}, c.local(op, e)
-		}
-		return Prepared{}, err
-	}
-	if c == nil {
-		return fail(invalid("client", "is nil"))
-	}
-	if err := to.check(); err != nil {
-		return fail(err)
-	}
-	m, err := pointed(m)
-	if err != nil {
-		return fail(err)
-	}
-	content, err := m.encode()
-	if err != nil {
-		if e, ok := errors.AsType[*Error](err); ok { // an operator cannot know what "the Body" is
-			e.Sentence = "The message cannot be sent: its " + strings.TrimPrefix(e.Sentence, "The ")
-		}
-		return fail(err)
-	}
-	options := chosen(opts)
-	if content.phoneOnly && to.kind != RecipientPhone {
-		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
-	}
-	body, err := content.addressed(to, options)
-	if err != nil {
-		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
-	}
-	if options.QuotedID != "" && content.noReply {
-		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
-	}
-	return Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: body, Category: content.category}, nil
-}
-
-// chosen applies the options.
-func chosen(opts []SendOption) SendOptions {
-	if len(opts) == 0 {
-		return SendOptions{}
-	}
-	var options SendOptions
-	for _, opt := range opts {
-		if opt != nil {
-			opt(&options)
-		}
-	}
-	return options
-}
-
-// pointed returns the value behind a pointer to a message, so that kinds have
-// to handle values only.
-func pointed(m Message) (Message, error) {
-	v := reflect.ValueOf(m)
-	switch {
-	case !v.IsValid():
-		return nil, invalid("message", "is nil")
-	case v.Kind() != reflect.Pointer:
-		return m, nil
-	case v.IsNil():
-		return nil, invalid("message", "is a nil pointer")
-	}
-	value, ok := v.Elem().Interface().(Message)
-	if !ok {
-		return m, nil
-	}
-	return value, nil
-}
-
-// addressed returns the request's body: the recipient and what the options ask
-// for in front of the members of the message.
-func (e encoded) addressed(to Recipient, options SendOptions) (json.RawMessage, error) {
-	var members []byte
-	if e.body != nil {
-		var err error
-		if members, err = wire.Marshal(e.body); err != nil {
-			return nil, err
-		}
-		members = bytes.TrimSpace(members)
-	}
-	name, value := to.member()
-	joined := make([]byte, 0, len(members)+len(e.text)+len(name)+len(value)+len(options.QuotedID)+48)
-	joined = append(joined, `{"`...)
-	joined = append(joined, name...)
-	joined = wire.AppendText(append(joined, `":`...), value)
-	if options.QuotedID != "" {
-		joined = wire.AppendText(append(joined, `,"quotedMsgId":`...), options.QuotedID)
-	}
-	switch {
-	case e.body == nil:
-		joined = wire.AppendText(append(joined, `,"body":`...), e.text)
-	case len(members) > 2:
-		joined = append(append(joined, ','), members[1:len(members)-1]...)
-	}
-	return append(joined, '}'), nil
-}
-
-// preparedVersion is the newest form of Prepared that this version knows.
-const preparedVersion = 1
-
-var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
-
-// SendPrepared sends a prepared message, once. The client must be one for the
-// same channel, else the error is [ErrWrongChannel]. Each call is a new
-// attempt: calling it twice sends twice. Errors are those of [Client.Send].
+// SendPrepared sends a prepared message and returns the service's receipt. The
+// client must be one for the channel that the message was prepared for, else
+// the error is [ErrWrongChannel]. Each call is a new attempt that goes out at
+// most once: calling SendPrepared twice sends twice. Errors and concurrency are
+// those of [Client.Send].
 func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
 	const op = "SendPrepared"
 	fail := func(e *Error) (*Receipt, error) { return nil, c.local(op, e) }
@@ -281,23 +84,217 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 	case !isObject(p.Body) || !json.Valid(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
-	return c.send(ctx, op, p)
+	return c.send(ctx, op, p, textInHistory(p.Operation, p.Body))
 }
 
+// Receipt says that the service accepted a message. Acceptance is not delivery:
+// a [StatusEvent] reports that later.
+type Receipt struct {
+	// ID is the message id that statuses refer to. It is empty when the
+	// service accepted the message without naming an id, and when the message
+	// is queued.
+	ID string
+
+	// Queued is set when the service has put the message in its queue. Do not
+	// send the message again. JobID is the queue's id, for support only: it is
+	// not a message id, and no endpoint looks it up.
+	Queued bool
+	JobID  string
+
+	// Attempt is the try that was accepted.
+	Attempt Attempt
+
+	// Raw is the service's reply.
+	Raw json.RawMessage
+}
+
+// Prepared is a message checked and encoded for one channel and recipient, but
+// not sent. It is plain JSON without the token: an outbox can store it, a dry
+// run can show it, and any process with a client for the same channel can send
+// it.
+type Prepared struct {
+	// Version is the version of this form; 0 means 1. SendPrepared refuses a
+	// version that is newer than the SDK, because it could misread it.
+	Version int `json:"version,omitempty"`
+
+	Channel   ChannelID `json:"channel"`
+	Operation string    `json:"operation"`
+	To        Recipient `json:"to"`
+
+	// Body is the request's body.
+	Body json.RawMessage `json:"body"`
+
+	// Category is the category of a template, if the caller named it; quotes
+	// and bills need it.
+	Category string `json:"category,omitempty"`
+}
+
+// preparedVersion is the newest form of Prepared that this version knows.
+const preparedVersion = 1
+
+// SendOption changes one send. It is a function on [SendOptions], so that a
+// fake of your own can read the options.
+type SendOption func(*SendOptions)
+
+// SendOptions holds the values that send options set.
+type SendOptions struct {
+	// QuotedID is the message to reply to.
+	QuotedID string
+}
+
+// ReplyTo makes the message a reply that quotes the message with that id. An
+// empty id quotes nothing. A [Reaction], an [OrderDetails], a [PaymentRequest]
+// and a [Custom] with its own "quotedMsgId" take no quote: the send is then
+// [ErrInvalid].
+func ReplyTo(messageID string) SendOption {
+	return func(o *SendOptions) { o.QuotedID = messageID }
+}
+
+// Sender is the part of a [Client] that a bot needs. In tests, a fake with this
+// one method can take the client's place.
+type Sender interface {
+	Send(ctx context.Context, to Recipient, m Message, opts ...SendOption) (*Receipt, error)
+}
+
+var _ Sender = (*Client)(nil)
+
+// encoded is a message as a request.
+type encoded struct {
+	operation string
+	body      any    // marshals to a JSON object without recipient and quotedMsgId
+	text      string // the member "body", for the many messages that have no other; body is nil then
+	category  string // of a template, if the caller named it
+
+	// historyText is the text that the history will show of the message; see
+	// textInHistory.
+	historyText string
+
+	// noReply is set when the message cannot quote another: its body names a
+	// target already, or the operation has no place for a quote.
+	noReply bool
+
+	// phoneOnly is set when the operation takes only phone numbers as
+	// recipients.
+	phoneOnly bool
+}
+
+// prepare checks and encodes a message for the operation op, Send or Prepare. It
+// also returns the text that the history will show of the message.
+func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) (p Prepared, historyText string, err error) {
+	fail := func(err error) (Prepared, string, error) {
+		if e, ok := errors.AsType[*Error](err); ok {
+			return Prepared{}, "", c.local(op, e)
+		}
+		return Prepared{}, "", err
+	}
+	if c == nil {
+		return fail(invalid("client", "is nil"))
+	}
+	if err := to.check(); err != nil {
+		return fail(err)
+	}
+	if m, err = dereference(m); err != nil {
+		return fail(err)
+	}
+	content, err := m.encode()
+	if err != nil {
+		if e, ok := errors.AsType[*Error](err); ok { // an operator cannot know what "the Body" is
+			e.Sentence = "The message cannot be sent: its " + strings.TrimPrefix(e.Sentence, "The ")
+		}
+		return fail(err)
+	}
+	options := applyOptions(opts)
+	if content.phoneOnly && to.kind != RecipientPhone {
+		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
+	}
+	body, err := content.requestBody(to, options)
+	if err != nil {
+		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
+	}
+	if options.QuotedID != "" && content.noReply {
+		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
+	}
+	p = Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: body, Category: content.category}
+	return p, content.historyText, nil
+}
+
+// applyOptions returns the values that the options set. Nil options are skipped.
+func applyOptions(opts []SendOption) SendOptions {
+	if len(opts) == 0 {
+		return SendOptions{} // before options, which escapes to the heap
+	}
+	var options SendOptions
+	for _, opt := range opts {
+		if opt != nil {
+			opt(&options)
+		}
+	}
+	return options
+}
+
+// dereference returns the value behind a pointer to a message, so that other
+// code handles only values.
+func dereference(m Message) (Message, error) {
+	v := reflect.ValueOf(m)
+	switch {
+	case !v.IsValid():
+		return nil, invalid("message", "is nil")
+	case v.Kind() != reflect.Pointer:
+		return m, nil
+	case v.IsNil():
+		return nil, invalid("message", "is a nil pointer")
+	}
+	value, ok := v.Elem().Interface().(Message)
+	if !ok {
+		return m, nil
+	}
+	return value, nil
+}
+
+// requestBody returns the request's body: the recipient and the members of the
+// options, followed by the members of the message.
+func (e encoded) requestBody(to Recipient, options SendOptions) (json.RawMessage, error) {
+	var members []byte
+	if e.body != nil {
+		var err error
+		if members, err = wire.Marshal(e.body); err != nil {
+			return nil, err
+		}
+		members = bytes.TrimSpace(members)
+	}
+	name, value := to.member()
+	joined := make([]byte, 0, len(members)+len(e.text)+len(name)+len(value)+len(options.QuotedID)+48)
+	joined = append(joined, `{"`...)
+	joined = append(joined, name...)
+	joined = wire.AppendText(append(joined, `":`...), value)
+	if options.QuotedID != "" {
+		joined = wire.AppendText(append(joined, `,"quotedMsgId":`...), options.QuotedID)
+	}
+	switch {
+	case e.body == nil:
+		joined = wire.AppendText(append(joined, `,"body":`...), e.text)
+	case len(members) > 2:
+		joined = append(append(joined, ','), members[1:len(members)-1]...)
+	}
+	return append(joined, '}'), nil
+}
+
+var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
+
 // send sends a checked message and turns the reply into a receipt or an error.
-func (c *Client) send(ctx context.Context, op string, p *Prepared) (receipt *Receipt, err error) {
+func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText string) (receipt *Receipt, err error) {
 	if c.transport == nil {
 		return nil, c.local(op, invalid("client", "was not made with New"))
 	}
 	attempt := Attempt{ID: c.transport.NewID(), Channel: c.channel, To: p.To, Operation: p.Operation,
-		Fingerprint: fingerprint(p.Operation, p.Body), Started: time.Now()}
+		Fingerprint: fingerprint(p.Operation, p.Body, historyText), Started: time.Now()}
 
 	done := c.watch(true)
 	defer func() { done(err) }()
 	r := request{op: op, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key()}
 	reply, failed := c.exchange(ctx, r)
 	if failed != nil {
-		tried := attempt
+		tried := attempt // a copy, so that a success allocates none
 		failed.Attempt = &tried
 		return nil, failed
 	}

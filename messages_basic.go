@@ -18,14 +18,14 @@ import (
 // Text is a plain text message. It needs an open service window.
 type Text struct {
 	// Body is 1 to 4096 characters (contract, "Limits"; documented). WhatsApp
-	// shows *bold*, _italic_, ~struck~ and ```fixed``` its own way.
+	// formats *bold*, _italic_, ~struck~ and ```fixed``` text.
 	Body string
 }
 
 func (m Text) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, 4096)
-	return encoded{operation: "sendMessage", text: m.Body}, c.err()
+	return encoded{operation: "sendMessage", text: m.Body, historyText: m.Body}, c.err()
 }
 
 // File is an image, video, audio or document, with an optional caption. It
@@ -34,16 +34,17 @@ type File struct {
 	// Media is the file itself.
 	Media Media
 
-	// Name is the file name with its extension, which the service requires and
-	// the customer of a document sees. Where it is empty, the name of the
-	// media or the last part of its link is used. An uploaded file needs none.
+	// Name is the file name with its extension, up to 240 characters. The
+	// service requires it, and the customer sees it on a document. If it is
+	// empty, the name of the media or the last part of its link is used. An
+	// uploaded file needs no name.
 	Name string
 
 	// Caption is up to 1024 characters (contract, "Limits"; documented).
 	Caption string
 
-	// Voice makes an audio/ogg file a voice note, with a waveform and without
-	// a caption.
+	// Voice sends an audio/ogg file as a voice note, with a waveform and
+	// without a caption.
 	Voice bool
 }
 
@@ -51,7 +52,7 @@ func (m File) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
 	c.optional("Name", m.Name, 240)
-	c.that(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
+	c.require(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
 		"Name", "holds a slash or a control character; give the file name alone")
 	c.optional("Caption", m.Caption, 1024)
 
@@ -72,42 +73,42 @@ func (m File) encode() (encoded, error) {
 		default:
 			c.fail("Media", "is "+quote(string(media.kind))+"; an uploaded file is TypeImage, TypeVideo, TypeAudio or TypeDocument")
 		}
-		c.that(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
+		c.require(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
 	default:
 		body.Filename = cmp.Or(body.Filename, media.fileName())
-		c.that(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
-		c.that(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
+		c.require(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
+		c.require(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
 		voice := isVoiceName(body.Filename)
 		if media.inline {
 			voice = media.contentType() == "audio/ogg"
 		}
-		c.that(!m.Voice || voice, "Voice", "goes with audio/ogg only")
+		c.require(!m.Voice || voice, "Voice", "goes with audio/ogg only")
 	}
-	c.that(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note")
+	c.require(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note")
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
-	switch { // last, since writing out 16 MiB is work
+	switch { // after the checks, since encoding 16 MiB takes time
 	case m.Media.inline:
 		body.Body = m.Media.dataURI()
 	case m.Media.link != "":
 		body.Body = m.Media.link
 	}
-	return encoded{operation: "sendFile", body: body}, nil
+	return encoded{operation: "sendFile", body: body, historyText: m.Caption}, nil
 }
 
 // Sticker is a webp image without a frame. It needs an open service window.
 type Sticker struct {
-	// Media is a public link to a webp file, or an upload of [TypeSticker]:
-	// bytes have to be uploaded first.
+	// Media is a public link to a webp file, or an uploaded file of
+	// [TypeSticker]. Upload bytes first, with [MediaService.Upload].
 	Media Media
 }
 
 func (m Sticker) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
-	c.that(!m.Media.inline, "Media", "has bytes; upload them first and use MediaID, or give a link")
-	c.that(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "is "+quote(string(m.Media.kind))+"; a sticker is TypeSticker")
+	c.require(!m.Media.inline, "Media", "has bytes; upload them first and use MediaID, or give a link")
+	c.require(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "is "+quote(string(m.Media.kind))+"; a sticker is TypeSticker")
 	return encoded{operation: "sendSticker", body: struct {
 		MediaID string `json:"mediaId,omitempty"`
 		Link    string `json:"link,omitempty"`
@@ -119,8 +120,9 @@ type Location struct {
 	// Latitude is -90 to 90 degrees, Longitude -180 to 180.
 	Latitude, Longitude float64
 
-	// Name and Address describe the place. WhatsApp shows the address only
-	// below a name, so an address alone is refused.
+	// Name and Address describe the place, up to 1000 characters each; both
+	// are optional. WhatsApp shows an address only below a name, so an address
+	// without a name is [ErrInvalid].
 	Name, Address string
 }
 
@@ -136,25 +138,26 @@ func (m Location) encode() (encoded, error) {
 }
 
 func (m Location) check(c *checker) {
-	c.that(m != Location{}, "Latitude", "and everything else is 0")
-	c.that(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
-	c.that(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
-	c.optional("Name", m.Name, 1000) // no limit is documented; these keep nonsense out
+	c.require(m != Location{}, "Latitude", "and everything else is 0")
+	c.require(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
+	c.require(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
+	c.optional("Name", m.Name, 1000) // no limit is documented; 1000 keeps nonsense out
 	c.optional("Address", m.Address, 1000)
-	c.that(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
+	c.require(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
 }
 
-// degrees writes a coordinate without an exponent; the service takes it as
-// text.
+// degrees returns a coordinate as text without an exponent, the service's form.
 func degrees(d float64) string {
 	if d == 0 {
-		d = 0 // not -0
+		d = 0 // turns -0 into 0
 	}
 	return strconv.FormatFloat(d, 'f', -1, 64)
 }
 
-// Contacts is one or more address-book cards. It needs an open service window.
+// Contacts is a message with address-book cards. It needs an open service
+// window.
 type Contacts struct {
+	// Cards are 1 to 257 (Meta's limit; the contract names none).
 	Cards []ContactCard
 }
 
@@ -171,9 +174,9 @@ type ContactCard struct {
 	Birthday string `json:"birthday,omitempty"`
 }
 
-// ContactName is a name in parts. WhatsApp requires the formatted name and one
-// part more: Formatted is made from the parts where it is empty, and is sent as
-// the first name where it is alone.
+// ContactName is a name in parts. WhatsApp requires the formatted name and at
+// least one part. If Formatted is empty, it is made from the parts; if there are
+// no parts, First is sent as a copy of Formatted.
 type ContactName struct {
 	Formatted string `json:"formatted_name"`
 	First     string `json:"first_name,omitempty"`
@@ -183,38 +186,39 @@ type ContactName struct {
 	Suffix    string `json:"suffix,omitempty"`
 }
 
-// ContactPhone is a phone number, with the plus sign by custom.
+// ContactPhone is a phone number on a card.
 type ContactPhone struct {
+	// Number is usually written with its plus sign.
 	Number string `json:"phone"`
 
 	// Type is CELL, MAIN, IPHONE, HOME or WORK; it may be empty.
 	Type string `json:"type,omitempty"`
 
-	// WhatsAppID is the number in digits when it is on WhatsApp; the card then
-	// has a button to write to it.
+	// WhatsAppID is the number in digits, if it is on WhatsApp. The card then
+	// has a button to write to that number.
 	WhatsAppID string `json:"wa_id,omitempty"`
 }
 
-// ContactEmail is an address for mail; Type is HOME or WORK, or empty.
+// ContactEmail is an email address on a card; Type is HOME or WORK, or empty.
 type ContactEmail struct {
 	Address string `json:"email"`
 	Type    string `json:"type,omitempty"`
 }
 
-// ContactOrg is where a person works.
+// ContactOrg is the employer of the person on a card.
 type ContactOrg struct {
 	Company    string `json:"company,omitempty"`
 	Department string `json:"department,omitempty"`
 	Title      string `json:"title,omitempty"`
 }
 
-// ContactURL is a page; Type is HOME or WORK, or empty.
+// ContactURL is a web page on a card; Type is HOME or WORK, or empty.
 type ContactURL struct {
 	URL  string `json:"url"`
 	Type string `json:"type,omitempty"`
 }
 
-// ContactAddress is a postal address; Type is HOME or WORK, or empty.
+// ContactAddress is a postal address on a card; Type is HOME or WORK, or empty.
 type ContactAddress struct {
 	Street      string `json:"street,omitempty"`
 	City        string `json:"city,omitempty"`
@@ -241,7 +245,7 @@ func (m Contacts) encode() (encoded, error) {
 	}{cards}}, c.err()
 }
 
-// complete fills in what WhatsApp requires of a name.
+// complete returns the card with the parts of a name that WhatsApp requires.
 func (card ContactCard) complete() ContactCard {
 	n := &card.Name
 	parts := strings.Join(strings.Fields(strings.Join([]string{n.Prefix, n.First, n.Middle, n.Last, n.Suffix}, " ")), " ")
@@ -255,7 +259,7 @@ func (card ContactCard) complete() ContactCard {
 }
 
 func (card ContactCard) check(c *checker, place string) {
-	const limit = 1000 // none is documented; this keeps nonsense out
+	const limit = 1000 // no limit is documented; 1000 keeps nonsense out
 	n := card.Name
 	c.text(place+".Name", n.Formatted, limit)
 	for _, part := range []string{n.First, n.Middle, n.Last, n.Prefix, n.Suffix} {
@@ -264,7 +268,7 @@ func (card ContactCard) check(c *checker, place string) {
 	for i, p := range card.Phones {
 		c.text(at(place+".Phones", i, "Number"), p.Number, limit)
 		c.optional(at(place+".Phones", i, "Type"), p.Type, limit)
-		c.that(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
+		c.require(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
 	}
 	for i, e := range card.Emails {
 		c.text(at(place+".Emails", i, "Address"), e.Address, limit)
@@ -275,7 +279,7 @@ func (card ContactCard) check(c *checker, place string) {
 		c.optional(at(place+".URLs", i, "Type"), u.Type, limit)
 	}
 	for i, a := range card.Addresses {
-		c.that(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty")
+		c.require(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty")
 		for _, part := range []string{a.Street, a.City, a.State, a.Zip, a.Country, a.CountryCode, a.Type} {
 			c.optional(at(place+".Addresses", i, ""), part, limit)
 		}
@@ -285,32 +289,32 @@ func (card ContactCard) check(c *checker, place string) {
 	}
 	if card.Birthday != "" {
 		_, err := time.Parse(time.DateOnly, card.Birthday)
-		c.that(err == nil, place+".Birthday", "is "+quote(card.Birthday)+"; it must be a date such as 1990-12-31")
+		c.require(err == nil, place+".Birthday", "is "+quote(card.Birthday)+"; it must be a date such as 1990-12-31")
 	}
 }
 
-// Reaction puts an emoji on a message, or takes it away. It needs an open
-// service window, and no [ReplyTo].
+// Reaction puts an emoji on a message, or removes it. It needs an open service
+// window and takes no [ReplyTo].
 type Reaction struct {
 	// MessageID is the message to react to.
 	MessageID string
 
-	// Emoji is one emoji; empty removes the reaction.
+	// Emoji is one emoji; an empty one removes the reaction.
 	Emoji string
 }
 
 func (m Reaction) encode() (encoded, error) {
 	var c checker
 	c.text("MessageID", m.MessageID, 512)
-	c.that(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
+	c.require(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
 	return encoded{operation: "sendReaction", noReply: true, body: struct {
 		Body        string `json:"body"`
 		QuotedMsgID string `json:"quotedMsgId"`
 	}{m.Emoji, m.MessageID}}, c.err()
 }
 
-// isEmoji keeps out what is plainly not an emoji. It does not count them: which
-// sequences are one emoji changes with every Unicode.
+// isEmoji reports whether text is empty or may be an emoji. It does not count
+// emojis: each version of Unicode changes which sequences are one emoji.
 func isEmoji(text string) bool {
 	if !utf8.ValidString(text) || utf8.RuneCountInString(text) > 16 {
 		return false
@@ -330,16 +334,16 @@ type Custom struct {
 	// Operation is the path of the operation, such as "sendPoll".
 	Operation string
 
-	// Body is the JSON object to send, without the recipient, which the send
-	// adds, and without the token. It may name a "quotedMsgId" itself; then
-	// [ReplyTo] is refused.
+	// Body is the JSON object to send, up to 24 MiB, without the recipient and
+	// the token, which the client adds. It may hold a "quotedMsgId"; then
+	// [ReplyTo] is [ErrInvalid].
 	Body json.RawMessage
 }
 
 func (m Custom) encode() (encoded, error) {
 	var c checker
-	c.that(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
-	c.that(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
+	c.require(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
+	c.require(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
@@ -352,13 +356,14 @@ func (m Custom) encode() (encoded, error) {
 	}
 	for name := range members {
 		for _, reserved := range []string{"phone", "chatId", "bsuid", "username"} {
-			c.that(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); the send adds it")
+			c.require(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); the send adds it")
 		}
-		c.that(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
+		c.require(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
 	}
 	_, quotes := members["quotedMsgId"]
-	return encoded{operation: m.Operation, body: m.Body, noReply: quotes}, c.err()
+	return encoded{operation: m.Operation, body: m.Body, historyText: textInHistory(m.Operation, m.Body), noReply: quotes}, c.err()
 }
 
-// maxCustom leaves room for a file of MaxInlineMedia in base64.
+// maxCustom is the largest body of a Custom in bytes. It leaves room for a file
+// of MaxInlineMedia in base64.
 const maxCustom = 24 << 20

@@ -18,8 +18,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// acceptsAll is a service that takes every message at once, so that what is
-// measured is the way to it.
+// acceptsAll returns a service that accepts every message at once, so that a
+// benchmark measures only the client.
 func acceptsAll() http.Handler {
 	reply := []byte(`{"sent":true,"id":"gBEGkYiEB1VXAglK1ZEqA1YKPrU","message":"Sent to 12025550143@c.us"}`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -47,9 +47,10 @@ func measure(calls int, call func()) measured {
 	return measured{took: took, allocs: float64(after.Mallocs - before.Mallocs)}
 }
 
-// senders returns what sends one message over up to 64 connections to one
-// loopback server: ours, paced, and one for each bare http.Client, which posts a
-// fixed body, so that the same bytes travel, and reads the reply.
+// senders returns functions that send one message over up to 64 connections to
+// one loopback server: our paced client, and one function for each bare
+// http.Client. A bare client posts a fixed body of the same bytes and reads the
+// reply.
 func senders(b *testing.B, plain ...*http.Client) (send func(), bare []func()) {
 	server := httptest.NewServer(acceptsAll())
 	b.Cleanup(server.Close)
@@ -97,9 +98,9 @@ func senders(b *testing.B, plain ...*http.Client) (send func(), bare []func()) {
 }
 
 // BenchmarkSendCost compares a send with that of a bare http.Client, in turns. It
-// reports how many times as long a send takes (the median over the turns) and
-// how many more allocations it makes. A bare client waits for ever, so the same
-// is reported beside one with a Timeout.
+// reports the ratio of the times (the median over the turns) and the number of
+// additional allocations. A bare client has no timeout, so the comparison is also
+// made with one that has a Timeout.
 func BenchmarkSendCost(b *testing.B) {
 	send, plain := senders(b, &http.Client{}, &http.Client{Timeout: 30 * time.Second})
 	bare, timed := plain[0], plain[1]
@@ -121,9 +122,9 @@ func BenchmarkSendCost(b *testing.B) {
 	b.ReportMetric(median(moreTimed), "x-send-timeout-more-allocs")
 }
 
-// BenchmarkSendCostBusy is the same with 16 senders at once. One sender leaves
-// the processors idle most of the time, and each microsecond that it needs is
-// followed by some of waking up; here every processor is at work.
+// BenchmarkSendCostBusy is the same with 16 senders at once. A single sender leaves
+// the processors idle most of the time, and the time to wake them up is part of the
+// result; with 16, every processor is at work.
 func BenchmarkSendCostBusy(b *testing.B) {
 	send, plain := senders(b, &http.Client{}, &http.Client{Timeout: 30 * time.Second})
 	const at, calls = 16, 32

@@ -4,10 +4,11 @@ import (
 	"fmt"
 )
 
-// Product is one product of a catalogue. It needs an open service window.
+// Product is a message with one product of a catalogue. It needs an open
+// service window.
 type Product struct {
-	// Catalog is the catalogue's id, ID the product's own in it ("retailer
-	// id").
+	// Catalog is the catalogue's id. ID is the product's id in the catalogue
+	// ("retailer id").
 	Catalog, ID string
 
 	// Body is up to 1024 characters, Footer up to 60; both optional.
@@ -29,7 +30,7 @@ type productItem struct {
 	ID string `json:"product_retailer_id"`
 }
 
-// productBody is the request of one product or several.
+// productBody is the request of a Product or a ProductList.
 type productBody struct {
 	Header string        `json:"header,omitempty"`
 	Body   string        `json:"body,omitempty"`
@@ -39,7 +40,7 @@ type productBody struct {
 
 func (m Product) encode() (encoded, error) {
 	var c checker
-	c.that(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
 	c.text("ID", m.ID, 512)
 	c.optional("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
@@ -47,8 +48,8 @@ func (m Product) encode() (encoded, error) {
 		body: productBody{Body: m.Body, Footer: m.Footer, Action: productAction{Catalog: m.Catalog, Product: m.ID}}}, c.err()
 }
 
-// ProductList is a choice of products of a catalogue. It needs an open service
-// window.
+// ProductList is a message with products of a catalogue to choose from. It
+// needs an open service window.
 type ProductList struct {
 	// Catalog is the catalogue's id.
 	Catalog string
@@ -56,24 +57,24 @@ type ProductList struct {
 	// Header is 1 to 60 characters, Body 1 to 1024, Footer up to 60.
 	Header, Body, Footer string
 
-	// Sections are 1 to 10, with 30 products over all of them (Meta's limits;
-	// inferred).
+	// Sections are 1 to 10, with 1 to 30 products over all of them together
+	// (Meta's limits; inferred).
 	Sections []ProductSection
 }
 
 // ProductSection is a group of products in a [ProductList].
 type ProductSection struct {
-	// Title is up to 24 characters, and required when there is more than one
+	// Title is up to 24 characters. It is required if there is more than one
 	// section.
 	Title string
 
-	// Products are the products' own ids ("retailer ids").
+	// Products are the ids of the products ("retailer ids").
 	Products []string
 }
 
 func (m ProductList) encode() (encoded, error) {
 	var c checker
-	c.that(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
 	c.text("Header", m.Header, 60)
 	c.text("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
@@ -100,11 +101,13 @@ func (m ProductList) encode() (encoded, error) {
 	return encoded{operation: "sendProduct", body: body}, c.err()
 }
 
-// OrderDetails sends an order to pay, by an approved template with an
-// ORDER_DETAILS button; India only. It needs no open service window. The
-// service adds the button's value itself.
+// OrderDetails is an order that the customer can pay. It is sent by an approved
+// template with an ORDER_DETAILS button, works only in India and needs no open
+// service window. The service adds the button's value itself. It takes no
+// [ReplyTo].
 type OrderDetails struct {
-	// Template is the approved template; its Namespace is required here.
+	// Template is the approved template. Its Namespace is required; its TTL,
+	// MarketingLite and ActivitySharing must not be set.
 	Template Template
 
 	// Reference is your own id of the order, up to 35 characters (Meta's
@@ -116,18 +119,20 @@ type OrderDetails struct {
 
 	Order Order
 
-	// PaymentSettings is Meta's object of that name, as it is.
+	// PaymentSettings is Meta's object of that name, sent unchanged.
 	PaymentSettings map[string]any
 }
 
-// Order is what is in an [OrderDetails].
+// Order holds the items and the sums of an [OrderDetails].
 type Order struct {
 	// Status is "pending" for a new order.
 	Status string `json:"status,omitempty"`
 
+	// Items are 1 to 999.
 	Items []OrderItem `json:"items"`
 
-	// Subtotal is the sum of the items; what is added and taken off follows.
+	// Subtotal is the sum of the items. Tax and Shipping are added to it,
+	// Discount is subtracted.
 	Subtotal OrderAmount `json:"subtotal,omitzero"`
 	Tax      OrderAmount `json:"tax,omitzero"`
 	Shipping OrderAmount `json:"shipping,omitzero"`
@@ -136,25 +141,29 @@ type Order struct {
 
 // OrderItem is one line of an [Order].
 type OrderItem struct {
-	// Product is the product's own id ("retailer id").
-	Product  string      `json:"retailer_id,omitempty"`
-	Name     string      `json:"name"`
+	// Product is the product's id ("retailer id").
+	Product string `json:"retailer_id,omitempty"`
+	Name    string `json:"name"`
+
+	// Quantity is the number of pieces, Amount the price of one piece. Both
+	// are more than 0.
 	Quantity int         `json:"quantity"`
-	Amount   OrderAmount `json:"amount"` // of one piece
+	Amount   OrderAmount `json:"amount"`
 }
 
-// OrderAmount is money as a whole number: Value 50000 with Offset 100 is
-// 500.00.
+// OrderAmount is an amount of money as a whole number: Value 50000 with Offset
+// 100 is 500.00.
 type OrderAmount struct {
 	Value int64 `json:"value"`
 
-	// Offset is what Value is divided by; 0 stands for 100.
+	// Offset is the divisor of Value; 0 means 100.
 	Offset int64 `json:"offset"`
 
 	Description string `json:"description,omitempty"`
 }
 
-// complete fills in the offset of an amount that is there.
+// complete returns the amount with its default offset; the zero amount stays
+// zero.
 func (a OrderAmount) complete() OrderAmount {
 	if a != (OrderAmount{}) && a.Offset == 0 {
 		a.Offset = 100
@@ -164,22 +173,22 @@ func (a OrderAmount) complete() OrderAmount {
 
 func (m OrderDetails) encode() (encoded, error) {
 	var c checker
-	var inner checker
-	m.Template.check(&inner)
-	c.within("Template", inner)
-	c.that(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo tells it")
-	c.that(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
-		"has options of marketing that an order does not take")
+	var template checker
+	m.Template.check(&template)
+	c.failIn("Template", template)
+	c.require(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo.Namespace holds it")
+	c.require(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
+		"has marketing options, which an order does not take")
 	c.optional("Reference", m.Reference, 35)
-	c.that(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
+	c.require(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
 	order := m.Order
 	c.count("Order.Items", len(order.Items), 1, 999, "items")
 	order.Items = make([]OrderItem, len(m.Order.Items))
 	for i, item := range m.Order.Items {
 		place := at("Order.Items", i, "")
 		c.text(place+".Name", item.Name, 1000)
-		c.that(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d; it must be more than 0", item.Quantity))
-		c.that(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d; it must be more than 0", item.Amount.Value))
+		c.require(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d; it must be more than 0", item.Quantity))
+		c.require(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d; it must be more than 0", item.Amount.Value))
 		item.Amount = item.Amount.complete()
 		order.Items[i] = item
 	}
@@ -187,7 +196,7 @@ func (m OrderDetails) encode() (encoded, error) {
 		name   string
 		amount *OrderAmount
 	}{{"Subtotal", &order.Subtotal}, {"Tax", &order.Tax}, {"Shipping", &order.Shipping}, {"Discount", &order.Discount}} {
-		c.that(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative")
+		c.require(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative")
 		*sum.amount = sum.amount.complete()
 	}
 	c.json("PaymentSettings", m.PaymentSettings)
@@ -200,9 +209,9 @@ func (m OrderDetails) encode() (encoded, error) {
 	}{m.Template.body(), m.Reference, m.Currency, order, m.PaymentSettings}}, c.err()
 }
 
-// PaymentRequest asks for a payment in India, Singapore or Brazil. The service
-// calls it a beta and documents none of its parts, so they are passed on as
-// they are. It goes to a phone number only.
+// PaymentRequest is a request for a payment in India, Singapore or Brazil. The
+// service calls it a beta and documents none of its parts, so they are sent
+// unchanged. The recipient must be a phone number. It takes no [ReplyTo].
 type PaymentRequest struct {
 	// Region is "IN", "SG" or "BR".
 	Region string
@@ -216,7 +225,7 @@ type PaymentRequest struct {
 
 func (m PaymentRequest) encode() (encoded, error) {
 	var c checker
-	c.that(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+"; it must be IN, SG or BR")
+	c.require(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+"; it must be IN, SG or BR")
 	c.optional("Body", m.Body, maxBody)
 	c.json("Interactive", m.Interactive)
 	c.json("Action", m.Action)
@@ -229,13 +238,15 @@ func (m PaymentRequest) encode() (encoded, error) {
 }
 
 // Carousel is a text above two to ten cards to swipe through. All cards have
-// the same kind of button: one that opens a page, or ones to reply with. It
-// needs an open service window. A carousel that is an approved template is
+// the same kind of buttons: one that opens a web page, or some to reply with.
+// It needs an open service window. For a carousel in an approved template, use
 // [Template.Cards].
 type Carousel struct {
 	// Body is 1 to 1024 characters.
 	Body string
 
+	// Cards are 2 to 10. Their headers are all of one kind, and so are their
+	// buttons.
 	Cards []Card
 }
 
@@ -247,12 +258,12 @@ type Card struct {
 	// Body is optional text, up to 160 characters (Meta's limit; inferred).
 	Body string
 
-	// Label and URL are the button that opens a page: a label of 1 to 20
-	// characters.
+	// Label is the text of the button that opens a web page, 1 to 20
+	// characters; URL is the address of the page.
 	Label, URL string
 
-	// Replies are one to three buttons to reply with, in place of Label and
-	// URL.
+	// Replies are 1 to 3 reply buttons, instead of Label and URL. Their ids
+	// are unique in the message.
 	Replies []Button
 }
 
@@ -264,8 +275,8 @@ func (m Carousel) encode() (encoded, error) {
 	for i, card := range m.Cards {
 		place := at("Cards", i, "")
 		card.check(&c, place)
-		c.that((len(card.Replies) > 0) == (len(m.Cards[0].Replies) > 0), place, "has other buttons than the first card; all cards open a page, or all reply")
-		c.that(card.Header.kind == m.Cards[0].Header.kind, place+".Header", "is of another kind than that of the first card")
+		c.require((len(card.Replies) > 0) == (len(m.Cards[0].Replies) > 0), place, "has other buttons than the first card; all cards open a page, or all reply")
+		c.require(card.Header.kind == m.Cards[0].Header.kind, place+".Header", "is of another kind than that of the first card")
 		for j, b := range card.Replies {
 			ids.add(&c, at(place+".Replies", j, "ID"), b.ID)
 		}
@@ -282,9 +293,9 @@ func (m Carousel) encode() (encoded, error) {
 func (card Card) check(c *checker, place string) {
 	switch card.Header.kind {
 	case headerImage, headerVideo, headerProduct:
-		var inner checker
-		card.Header.check(&inner)
-		c.within(place, inner)
+		var header checker
+		card.Header.check(&header)
+		c.failIn(place, header)
 	default:
 		c.fail(place+".Header", "must be an image, a video or a product")
 	}
@@ -294,7 +305,7 @@ func (card Card) check(c *checker, place string) {
 		c.url(place+".URL", card.URL)
 		return
 	}
-	c.that(card.Label == "" && card.URL == "", place+".Replies", "do not go with a URL on the same card")
+	c.require(card.Label == "" && card.URL == "", place+".Replies", "do not go with a URL on the same card")
 	c.count(place+".Replies", len(card.Replies), 1, 3, "buttons")
 	for i, b := range card.Replies {
 		c.text(at(place+".Replies", i, "ID"), b.ID, 256)
@@ -302,8 +313,9 @@ func (card Card) check(c *checker, place string) {
 	}
 }
 
-// withPages is the form with cards (contract: mcp and cli), which says how a
-// card opens a page.
+// withPages returns the request for cards that open a page, in the form of the
+// contract's sources mcp and cli. The other form does not say how a card opens a
+// page.
 func (m Carousel) withPages() any {
 	type text struct {
 		Text string `json:"text"`
@@ -332,10 +344,11 @@ func (m Carousel) withPages() any {
 	}{m.Body, cards}
 }
 
-// withReplies is the form with params (contract: sdk-2026), the one that says
-// how a card replies.
+// withReplies returns the request for cards with reply buttons, in the form of
+// the contract's source sdk-2026. The other form does not say how a card
+// replies.
 func (m Carousel) withReplies() any {
-	cards := make([]cardParts, len(m.Cards))
+	cards := make([]cardComponents, len(m.Cards))
 	for i, c := range m.Cards {
 		parts := []component{{Type: "header", Parameters: []map[string]any{c.Header.object()}}}
 		if c.Body != "" {
@@ -345,7 +358,7 @@ func (m Carousel) withReplies() any {
 			parts = append(parts, component{Type: "button", SubType: buttonQuickReply, Index: &j,
 				Parameters: []map[string]any{{"id": b.ID, "text": b.Title}}})
 		}
-		cards[i] = cardParts{i, parts}
+		cards[i] = cardComponents{i, parts}
 	}
 	return struct {
 		Body   string      `json:"body"`

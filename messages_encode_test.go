@@ -10,7 +10,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Requests that the contract has no example of, member by member.
+// Requests without an example in the contract have exactly these members.
 func TestRequestsInFull(t *testing.T) {
 	page := "https://shop.example.com"
 	orderWith := func(change func(*chatapi.Order)) chatapi.OrderDetails {

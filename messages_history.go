@@ -16,42 +16,44 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// MessagesService reads the channel's history and marks messages as read. See
-// [Client.Messages]; sending is [Client.Send].
+// MessagesService reads the channel's history and marks messages as read. It is
+// [Client.Messages]; to send, use [Client.Send]. It is safe for concurrent use.
 type MessagesService struct{ service }
 
-// HistoryFilter narrows [MessagesService.All]. The zero value is everything,
-// from the oldest message on.
+// HistoryFilter limits the messages that [MessagesService.All] yields. The zero
+// value means all stored messages.
 type HistoryFilter struct {
-	// Chat, if given, is the only chat to read: "12025550143@c.us". A number
-	// alone is refused, since the service would find nothing.
+	// Chat is the id of the only chat to read, such as "12025550143@c.us";
+	// empty reads all chats. A phone number alone is [ErrInvalid], since the
+	// service would find nothing.
 	Chat string
 
 	// After is the number of the last message already seen
-	// ([EventInfo.Number]); 0 starts at the oldest.
+	// ([EventInfo.Number]); 0 starts with the oldest message.
 	After int64
 
-	// From and To bound the messages' times, both included, in whole seconds.
+	// From and To are the earliest and the latest time of a message, both
+	// included, in whole seconds. A zero time sets no bound.
 	From, To time.Time
 }
 
-// pageRows is how many rows a page of history has; it is the service's default.
+// pageRows is the number of rows in a page of history, the service's default.
 const pageRows = 100
 
 // All yields the stored messages, oldest first, as [*MessageEvent] and
 // [*EchoEvent]; the history holds no statuses. A row that cannot be read is an
-// [*UnknownEvent] with its bytes. It reads page by page while the loop runs,
-// yields until the first error and then ends. To go on later, keep the Number
-// of the last event and give it as After: numbers grow over the whole channel,
-// so they skip within a chat.
+// [*UnknownEvent] with its bytes. All reads page by page, 100 rows at a time,
+// while the loop runs; it ends after the first error. To go on later, keep the
+// Number of the last event and pass it as After. Numbers count the messages of
+// the whole channel, so within one chat they have gaps.
 //
-// A channel without history storage is [ErrHistoryOff]. A service that repeats
-// its rows ends the loop instead of keeping it busy. Reads are retried.
+// A channel without history storage is [ErrHistoryOff]. If the service repeats
+// rows instead of sending new ones, the loop ends. Reads are retried.
 func (s MessagesService) All(ctx context.Context, filter HistoryFilter) iter.Seq2[Event, error] {
 	return s.all(ctx, "Messages.All", filter)
 }
 
-// all is All for the operation that its caller names.
+// all is All; errors and hooks name the operation op.
 func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilter) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		cursor := filter.After
@@ -65,10 +67,10 @@ func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilte
 			for _, ev := range page {
 				number := ev.Info().Number
 				if number != 0 && number <= cursor {
-					continue // an overlap, or a cursor that was ignored
+					continue // the pages overlap, or the service ignored the cursor
 				}
 				reached = max(reached, number)
-				if !filter.within(ev) {
+				if !filter.inTimeRange(ev) {
 					continue
 				}
 				if !yield(ev, nil) {
@@ -83,15 +85,15 @@ func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilte
 	}
 }
 
-// within applies the time bounds to rows that have a time, since the service
-// may ignore them.
-func (f HistoryFilter) within(ev Event) bool {
+// inTimeRange reports whether an event lies between From and To, or has no
+// time. The check is needed because the service may ignore both bounds.
+func (f HistoryFilter) inTimeRange(ev Event) bool {
 	at := ev.Info().Time
 	return at.IsZero() ||
 		(f.From.IsZero() || !at.Before(f.From.Truncate(time.Second))) && (f.To.IsZero() || !at.After(f.To))
 }
 
-// page reads the rows above a cursor, in ascending order.
+// page returns the rows whose number is above the cursor, in ascending order.
 func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
 	if filter.Chat != "" && !strings.Contains(filter.Chat, "@") {
 		return nil, s.refuse(op, invalid("Chat", "is no chat id, such as 12025550143@c.us"))
@@ -128,7 +130,7 @@ func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilt
 	for _, row := range rows {
 		ev, err := historyRow(s.client.channel, row)
 		if err != nil {
-			number, _ := wire.Root(row).Get("messageNumber").Int() // a cursor has to get past it
+			number, _ := wire.Root(row).Get("messageNumber").Int() // lets the cursor pass this row
 			ev = &UnknownEvent{EventInfo: EventInfo{Channel: s.client.channel, Wire: "message", Number: number, Raw: row}}
 		}
 		events = append(events, ev)
@@ -137,35 +139,39 @@ func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilt
 	return events, nil
 }
 
-// PollOptions says how [MessagesService.Poll] runs.
+// PollOptions sets where [MessagesService.Poll] starts, how often it reads and
+// whom it informs.
 type PollOptions struct {
-	// After is the number of the last message already handled; 0 begins with
-	// the oldest stored one.
+	// After is the number of the last message already handled; 0 starts with
+	// the oldest stored message.
 	After int64
 
-	// Every is the pause between looks; 0 is 5 seconds.
+	// Every is the pause between two reads; 0 or less means 5 seconds.
 	Every time.Duration
 
-	// Saved is told the number of each message that was handled, so that the
-	// next run can go on after it. An error from it ends Poll.
+	// Saved is called with the number of each handled message. Store it and
+	// pass it as After to the next run. An error from Saved ends Poll.
 	Saved func(ctx context.Context, after int64) error
 
-	// Errors is told what went wrong and will be tried again: a handler's
-	// error, or a service that did not answer.
+	// Errors is called with each error that does not end Poll: an error of
+	// the handler, or a failed read.
 	Errors func(ctx context.Context, err error)
 }
 
-// Poll hands new messages to the handler, one at a time and in order, until the
-// context ends: for programs without a public address. It takes the same
-// handler as a webhook, but statuses do not come this way, because the history
+// Poll calls the handler with each new message, one at a time and in order,
+// until the context ends. It is for programs without a public address. It takes
+// the same handler as a webhook, but yields no statuses, because the history
 // has none.
 //
-// An event whose handler failed is handed over again after a pause, and the
-// ones behind it wait. A failure that is [ErrOutcomeUnknown] is reported and
-// not repeated, since repeating could send twice. After a crash the last event
-// may come again: deduplicate by Event.Key. The error is the context's, that of
-// Saved, or one that waiting does not mend, such as [ErrUnauthorized] and
-// [ErrHistoryOff].
+// If the handler fails, Poll calls it again with the same event after a pause;
+// later events wait. The pause doubles with each failure, up to a minute (or
+// Every, if that is longer). A failure that is [ErrOutcomeUnknown] is passed to
+// Errors and not repeated, since repeating could send twice. After a crash the
+// last event may come again: deduplicate by Event.Key.
+//
+// The error is the context's, the one of Saved, or one that waiting does not
+// cure: [ErrUnauthorized], [ErrWrongChannel], [ErrHistoryOff], [ErrNotFound] or
+// [ErrInvalid]. Every other failed read is retried.
 func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
 	switch {
 	case ctx == nil:
@@ -184,8 +190,8 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 	}
 	p := &poller{messages: s, opts: opts, handle: handle, report: report, cursor: opts.After}
 	for pause := every; ; {
-		err := p.look(ctx)
-		saving, unsaved := errors.AsType[*savingError](err)
+		err := p.readNew(ctx)
+		saving, unsaved := errors.AsType[*saveError](err)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -193,7 +199,7 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 			return saving.err
 		case err == nil:
 			pause = every
-		case hopeless(err):
+		case permanent(err):
 			return err
 		default:
 			pause = min(2*pause, max(time.Minute, every))
@@ -218,18 +224,19 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 
 const pollOp = "Messages.Poll"
 
-// savingError tells an error of PollOptions.Saved from one of the handler.
-type savingError struct{ err error }
+// saveError is an error of PollOptions.Saved, which ends Poll.
+type saveError struct{ err error }
 
-func (e *savingError) Error() string { return e.err.Error() }
+func (e *saveError) Error() string { return e.err.Error() }
 
-// handlerError is an error of the handler, which may hold any kind of error
-// and is never a reason to stop.
+// handlerError is an error of the handler, which never ends Poll, whatever error
+// it holds.
 type handlerError struct{ err error }
 
 func (e *handlerError) Error() string { return e.err.Error() }
 
-func hopeless(err error) bool {
+// permanent reports whether waiting does not cure an error.
+func permanent(err error) bool {
 	if _, ok := errors.AsType[*handlerError](err); ok {
 		return false
 	}
@@ -249,12 +256,13 @@ type poller struct {
 	report   func(error)
 	cursor   int64
 
-	// done are the keys of handled rows without a number, which no cursor
-	// passes.
+	// done holds the keys of handled rows without a number: the cursor does not
+	// pass them, so they are read again.
 	done map[string]bool
 }
 
-func (p *poller) look(ctx context.Context) error {
+// readNew reads the messages above the cursor and calls the handler with each.
+func (p *poller) readNew(ctx context.Context) error {
 	done := map[string]bool{}
 	for ev, err := range p.messages.all(ctx, pollOp, HistoryFilter{After: p.cursor}) {
 		if err != nil {
@@ -279,7 +287,7 @@ func (p *poller) look(ctx context.Context) error {
 		p.cursor = max(p.cursor, number)
 		if p.opts.Saved != nil {
 			if err := p.opts.Saved(ctx, p.cursor); err != nil {
-				return &savingError{err}
+				return &saveError{err}
 			}
 		}
 	}
@@ -287,9 +295,9 @@ func (p *poller) look(ctx context.Context) error {
 	return nil
 }
 
-// MarkRead shows a customer's message as read. With typing, the customer also
-// sees that an answer is being written, for at most 25 seconds or until it
-// comes. It may be repeated without harm and is retried.
+// MarkRead marks a customer's message as read, which the customer sees. If typing is true, the customer also sees that an answer is being
+// written, for at most 25 seconds or until the answer comes. An empty id is
+// [ErrInvalid]. MarkRead may be repeated without harm and is retried.
 func (s MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
 	const op = "Messages.MarkRead"
 	if messageID == "" {

@@ -15,7 +15,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A whole page of rows that the filter passes over does not end the reading.
+// A page on which the filter keeps no row does not end the reading.
 func TestHistoryBeyondAPageOutsideTheBounds(t *testing.T) {
 	s := &store{}
 	began := time.Unix(1795000000, 0)
@@ -83,7 +83,7 @@ func TestHistoryRowsUnderData(t *testing.T) {
 	assert.Empty(t, numbers(t, answering(t, 200, `{"messages":[],"data":[`+row+`]}`), chatapi.HistoryFilter{}))
 }
 
-// pauses runs Poll for the given time and returns the instants of its looks.
+// pauses runs Poll for the given time and returns the instants of its reads.
 func pauses(t *testing.T, opts chatapi.PollOptions, limit time.Duration, answer func(look int) *http.Response, handle chatapi.EventHandler) (looks []time.Duration) {
 	t.Helper()
 	began := time.Now()
@@ -101,8 +101,8 @@ func pauses(t *testing.T, opts chatapi.PollOptions, limit time.Duration, answer 
 
 func handleNothing(context.Context, chatapi.Event) error { return nil }
 
-// The pause doubles with every failure up to a minute, or stays what was asked
-// for if that is longer, and is short again after a success.
+// The pause doubles with every failure up to a minute, or stays at Every if that
+// is longer. After a success it is Every again.
 func TestPollPauses(t *testing.T) {
 	const empty = `{"messages":[]}`
 	down := func(int) *http.Response { return reply(503, "") }
@@ -129,8 +129,8 @@ func TestPollPauses(t *testing.T) {
 	}
 }
 
-// An error of the handler may come from another channel, whose Retry-After says
-// nothing about this one.
+// An error of the handler may come from another channel, so its Retry-After does
+// not count.
 func TestPollDoesNotWaitAsLongAsAHandlersErrorSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks := pauses(t, chatapi.PollOptions{}, 35*time.Second, func(int) *http.Response {

@@ -18,7 +18,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// store answers GET /messages like the service does.
+// store answers GET /messages like the service.
 type store struct {
 	rows []map[string]any
 
@@ -39,7 +39,7 @@ func (s *store) addFile(number int, at time.Time, caption string) {
 	s.rows[len(s.rows)-1]["type"], s.rows[len(s.rows)-1]["caption"] = "document", caption
 }
 
-// spoilt adds a row that no program can read.
+// spoilt adds a row that cannot be read.
 func (s *store) spoilt(number int) {
 	s.rows = append(s.rows, map[string]any{"messageNumber": number, "id": map[string]any{}, "fromMe": 1, "chatId": "12025550143@c.us"})
 }
@@ -221,7 +221,7 @@ func TestMarkRead(t *testing.T) {
 	assert.ErrorIs(t, client.Messages.MarkRead(t.Context(), "", false), chatapi.ErrInvalid)
 }
 
-// What the history shows after a send whose reply was lost.
+// These histories decide the outcome of a send whose reply was lost.
 func TestResolve(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
 	slip := chatapi.File{Media: chatapi.MediaURL("https://shop.example.com/slip.pdf"), Name: "slip.pdf", Caption: "hello"}

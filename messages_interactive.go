@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// Buttons is a text with one to three buttons that the customer taps to reply.
-// The answer comes back as [Content.Reply]. It needs an open service window.
+// Buttons is a text with one to three reply buttons. The customer's choice
+// arrives as [Content.Reply]. It needs an open service window.
 type Buttons struct {
 	// Header is optional: text of up to 60 characters, an image, a video or
 	// a document.
@@ -20,12 +20,12 @@ type Buttons struct {
 
 // Button is one reply button.
 type Button struct {
-	// ID comes back with the answer: 1 to 256 characters, unique in the
-	// message.
+	// ID comes back as [Reply.ID]: 1 to 256 characters, unique in the message.
 	ID string
 
-	// Title is what the customer sees: 1 to 20 characters, unique in the
-	// message. The limits of both are Meta's (contract, "Limits"; inferred).
+	// Title is the label that the customer sees: 1 to 20 characters, unique in
+	// the message. The limits of both are Meta's (contract, "Limits";
+	// inferred).
 	Title string
 }
 
@@ -58,21 +58,21 @@ func (m Buttons) encode() (encoded, error) {
 		Header   map[string]any `json:"header,omitempty"`
 		Body     string         `json:"body"`
 		Footer   string         `json:"footer,omitempty"`
-		Sections []button       `json:"sections"` // the service's word for the buttons
-	}{Header: m.Header.orNil(), Body: m.Body, Footer: m.Footer}
+		Sections []button       `json:"sections"` // the service's name for the buttons
+	}{Header: m.Header.objectOrNil(), Body: m.Body, Footer: m.Footer}
 	for _, b := range m.Buttons {
 		body.Sections = append(body.Sections, button{"reply", reply(b)})
 	}
-	return encoded{operation: "sendButton", body: body}, nil
+	return encoded{operation: "sendButton", body: body, historyText: m.Body}, nil
 }
 
-// List is a text with one button that opens a list to choose one row from. The
-// answer comes back as [Content.Reply]. It needs an open service window.
+// List is a text with one button that opens a list. The customer chooses one
+// row, which arrives as [Content.Reply]. It needs an open service window.
 type List struct {
 	// Body is 1 to 1024 characters.
 	Body string
 
-	// Label is on the button that opens the list: 1 to 20 characters.
+	// Label is the text of the button that opens the list: 1 to 20 characters.
 	Label string
 
 	// Header and Footer are optional, up to 60 characters each.
@@ -85,7 +85,7 @@ type List struct {
 
 // Section is a group of rows in a [List].
 type Section struct {
-	// Title is up to 24 characters, and required when there is more than one
+	// Title is up to 24 characters. It is required if there is more than one
 	// section.
 	Title string
 
@@ -94,7 +94,7 @@ type Section struct {
 
 // Row is one choice in a [List].
 type Row struct {
-	// ID comes back with the answer: 1 to 200 characters, unique in the list.
+	// ID comes back as [Reply.ID]: 1 to 200 characters, unique in the list.
 	ID string
 
 	// Title is 1 to 24 characters, Description up to 72.
@@ -141,11 +141,11 @@ func (m List) encode() (encoded, error) {
 		}
 		sections = append(sections, section{s.Title, encodedRows})
 	}
-	return encoded{operation: "sendList", body: struct {
+	return encoded{operation: "sendList", historyText: m.Body, body: struct {
 		Body string `json:"body"`
 
-		// Label and header have two names each, of two generations; whoever
-		// reads one of them does not mind the other.
+		// Label and header have an old and a new name each. A service that
+		// reads one of the two ignores the other.
 		ButtonText string    `json:"buttonText"`
 		Action     string    `json:"action"`
 		Header     string    `json:"header,omitempty"`
@@ -155,8 +155,8 @@ func (m List) encode() (encoded, error) {
 	}{m.Body, m.Label, m.Label, m.Header, m.Header, m.Footer, sections}}, c.err()
 }
 
-// LinkMessage is a text with one button that opens a page. It needs an open service
-// window.
+// LinkMessage is a text with one button that opens a web page. It needs an open
+// service window.
 type LinkMessage struct {
 	// Header is optional: text of up to 60 characters, an image, a video or
 	// a document.
@@ -165,8 +165,8 @@ type LinkMessage struct {
 	// Body is 1 to 1024 characters, Footer up to 60.
 	Body, Footer string
 
-	// Label is on the button: 1 to 20 characters (contract, "Limits";
-	// inferred). URL is the page.
+	// Label is the text of the button: 1 to 20 characters (contract, "Limits";
+	// inferred). URL is the address of the page.
 	Label, URL string
 }
 
@@ -183,23 +183,12 @@ func (m LinkMessage) encode() (encoded, error) {
 		Footer      string         `json:"footer,omitempty"`
 		DisplayText string         `json:"displayText"`
 		URL         string         `json:"url"`
-	}{m.Header.orNil(), m.Body, m.Footer, m.Label, m.URL}
+	}{m.Header.objectOrNil(), m.Body, m.Footer, m.Label, m.URL}
 	return encoded{operation: "sendCtaUrl", body: body}, c.err()
 }
 
-// maxBody bounds the text of every interactive message.
+// maxBody is the longest body of an interactive message, in characters.
 const maxBody = 1024
-
-// unique finds the second use of an id; it maps the value to its first place.
-type unique map[string]string
-
-func (u unique) add(c *checker, field, value string) {
-	if first, used := u[value]; used {
-		c.fail(field, fmt.Sprintf("is %s, which %s is already", quote(value), first))
-		return
-	}
-	u[value] = field
-}
 
 // LocationRequest is a text with a button by which the customer sends a
 // location. It needs an open service window.
@@ -217,29 +206,30 @@ func (m LocationRequest) encode() (encoded, error) {
 }
 
 // AddressRequest is a text with a form for a postal address. It needs an open
-// service window, and works in India and Singapore alone: the business's and
-// the customer's number have to be of that country. Elsewhere the service
-// answers "Unsupported Interactive Message type" (contract, "Results and
-// errors"), which is [ErrInvalid].
+// service window. It works only in India and Singapore, where the numbers of
+// the business and of the customer have to be of the same country. Elsewhere
+// the service answers "Unsupported Interactive Message type" (contract,
+// "Results and errors"), which is [ErrInvalid].
 type AddressRequest struct {
 	// Body is 1 to 1024 characters.
 	Body string
 
-	// Country is "IN" or "SG"; empty is IN.
+	// Country is "IN" or "SG"; empty means IN.
 	Country string
 
-	// Values fills in the form, by Meta's names of the fields, such as
-	// "in_pin_code".
+	// Values fills in fields of the form. The keys are Meta's names of the
+	// fields, such as "in_pin_code".
 	Values map[string]string
 
-	// Saved are addresses to choose from.
+	// Saved are addresses that the customer can choose from.
 	Saved []SavedAddress
 
-	// Errors says, by field, what was wrong with the last answer.
+	// Errors explains what was wrong with the last answer. The keys are the
+	// names of the fields.
 	Errors map[string]string
 }
 
-// SavedAddress is an address that the customer gave before.
+// SavedAddress is an address that the customer gave earlier.
 type SavedAddress struct {
 	ID     string            `json:"id"`
 	Values map[string]string `json:"value"`
@@ -248,12 +238,12 @@ type SavedAddress struct {
 func (m AddressRequest) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, maxBody)
-	c.that(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+"; it must be IN or SG")
+	c.require(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+"; it must be IN or SG")
 	ids := unique{}
 	for i, saved := range m.Saved {
 		c.text(at("Saved", i, "ID"), saved.ID, 256)
 		ids.add(&c, at("Saved", i, "ID"), saved.ID)
-		c.that(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty")
+		c.require(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty")
 	}
 	return encoded{operation: "sendAddressMessage", body: struct {
 		Body    string            `json:"body"`
@@ -264,43 +254,44 @@ func (m AddressRequest) encode() (encoded, error) {
 	}{m.Body, m.Country, m.Values, m.Saved, m.Errors}}, c.err()
 }
 
-// Flow is a text with a button that opens a flow, which is a form of several
-// screens. It needs an open service window.
+// Flow is a text with a button that opens a flow, a form of one or more
+// screens. It needs an open service window. [FlowsService] manages flows.
 type Flow struct {
 	// ID is the flow's id.
 	ID string
 
-	// Token comes back with the answers; it says which form this was.
+	// Token comes back with the answers and identifies the form: 1 to 1024
+	// characters.
 	Token string
 
-	// Label is on the button: 1 to 20 characters.
+	// Label is the text of the button: 1 to 20 characters.
 	Label string
 
 	// Header is optional text of up to 60 characters. Body is 1 to 1024
 	// characters, Footer up to 60.
 	Header, Body, Footer string
 
-	// Screen is where the flow begins. Where it is empty, the flow's endpoint
-	// decides.
+	// Screen is the first screen. If it is empty, the flow's endpoint chooses
+	// the screen.
 	Screen string
 
-	// Data goes to the first screen; it needs a Screen.
+	// Data is the data of the first screen; it needs a Screen.
 	Data map[string]any
 
-	// Draft sends a flow that is not published, for testing.
+	// Draft sends the draft of a flow, for testing.
 	Draft bool
 }
 
 func (m Flow) encode() (encoded, error) {
 	var c checker
-	c.that(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is no flow id")
+	c.require(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is no flow id")
 	c.text("Token", m.Token, 1024)
 	c.text("Label", m.Label, 20)
 	c.text("Body", m.Body, maxBody)
 	c.optional("Header", m.Header, 60)
 	c.optional("Footer", m.Footer, 60)
 	c.optional("Screen", m.Screen, 256)
-	c.that(len(m.Data) == 0 || m.Screen != "", "Data", "goes with a Screen only")
+	c.require(len(m.Data) == 0 || m.Screen != "", "Data", "goes with a Screen only")
 	c.json("Data", m.Data)
 	type payload struct {
 		Screen string         `json:"screen"`
@@ -326,20 +317,20 @@ func (m Flow) encode() (encoded, error) {
 	return encoded{operation: "sendFlow", body: body}, c.err()
 }
 
-// Header is what stands above the text of a message with buttons or of a
-// template, or on top of a card. Make one with [HeaderText], [HeaderImage],
-// [HeaderVideo], [HeaderDocument], [HeaderLocation] or [HeaderProduct]; the zero
-// Header is none.
+// Header is the part above the text of an interactive message, a template or a
+// card. Make one with [HeaderText], [HeaderImage], [HeaderVideo],
+// [HeaderDocument], [HeaderLocation] or [HeaderProduct]. The zero Header means
+// that there is no header.
 type Header struct {
 	kind     headerKind
 	text     string
-	name     string // of the variable, in a template with named ones
+	name     string // the variable's name, in a template with named variables
 	media    Media
 	location Location
 	product  productID
 }
 
-// productID is a product of a catalogue, as Meta writes it.
+// productID is a product of a catalogue in Meta's form.
 type productID struct {
 	Catalog string `json:"catalog_id"`
 	Product string `json:"product_retailer_id"`
@@ -356,43 +347,46 @@ const (
 	headerProduct  headerKind = "product"
 )
 
-// HeaderText returns a header of text. In a [Template] it is the value of the
-// header's variable; in a message it is the text itself, up to 60 characters.
+// HeaderText returns a text header. In a [Template] the text is the value of the
+// header's variable; in another message it is the header itself. It has up to 60
+// characters.
 func HeaderText(text string) Header { return Header{kind: headerText, text: text} }
 
-// HeaderNamedText is [HeaderText] for a template with named variables.
+// HeaderNamedText returns the value of a named variable in a template's text
+// header, up to 60 characters.
 func HeaderNamedText(variable, text string) Header {
 	return Header{kind: headerText, name: variable, text: text}
 }
 
-// HeaderImage returns a header with an image, by link or id: bytes have to be
-// uploaded first.
+// HeaderImage returns a header with an image, given by link or id. Upload bytes
+// first, with [MediaService.Upload].
 func HeaderImage(image Media) Header { return Header{kind: headerImage, media: image} }
 
-// HeaderVideo returns a header with a video, by link or id.
+// HeaderVideo returns a header with a video, given by link or id.
 func HeaderVideo(video Media) Header { return Header{kind: headerVideo, media: video} }
 
-// HeaderDocument returns a header with a document, by link or id. The customer
-// sees the name, which may be empty for the last part of the link.
+// HeaderDocument returns a header with a document, given by link or id. The
+// customer sees the name; if it is empty, the last part of the link is used.
 func HeaderDocument(document Media, name string) Header {
 	document.name = name
 	return Header{kind: headerDocument, media: document}
 }
 
-// HeaderLocation returns a header with a place; templates only.
+// HeaderLocation returns a header with a place, for templates only. The place
+// needs a name.
 func HeaderLocation(place Location) Header { return Header{kind: headerLocation, location: place} }
 
-// HeaderProduct returns a product of a catalogue on top of a card; cards only.
+// HeaderProduct returns a header with a product of a catalogue, for cards only.
 func HeaderProduct(catalogID, productID string) Header {
 	h := Header{kind: headerProduct}
 	h.product.Catalog, h.product.Product = catalogID, productID
 	return h
 }
 
-// IsZero reports whether there is no header.
+// IsZero reports whether h is the zero Header.
 func (h Header) IsZero() bool { return h.kind == "" }
 
-// check reports what is wrong with the header itself.
+// check notes what is wrong with the header itself, whatever message it is in.
 func (h Header) check(c *checker) {
 	c.optional("Header", h.name, 512)
 	switch h.kind {
@@ -400,14 +394,14 @@ func (h Header) check(c *checker) {
 	case headerLocation:
 		var inner checker
 		h.location.check(&inner)
-		c.within("Header", inner)
-		c.that(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
+		c.failIn("Header", inner)
+		c.require(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
 	case headerProduct:
-		c.that(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product")
+		c.require(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product")
 	default:
 		h.media.check(c, "Header")
-		c.that(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
-		c.that(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
+		c.require(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
+		c.require(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
 			"Header", fmt.Sprintf("is %s but the uploaded file is %s", article(string(h.kind)), article(string(h.media.kind))))
 	}
 }
@@ -440,18 +434,19 @@ func (h Header) object() map[string]any {
 	return o
 }
 
-// orNil is object, or nil for no header.
-func (h Header) orNil() map[string]any {
+// objectOrNil returns the header's object, or nil if there is no header.
+func (h Header) objectOrNil() map[string]any {
 	if h.IsZero() {
 		return nil
 	}
 	return h.object()
 }
 
-// checkInteractive is check for messages, where the header's text is the text.
+// checkInteractive is check for an interactive message, where the text of a
+// header is the header itself and not the value of a variable.
 func (h Header) checkInteractive(c *checker) {
-	c.that(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document")
-	c.that(h.name == "", "Header", "has a variable outside of a template")
+	c.require(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document")
+	c.require(h.name == "", "Header", "has a variable outside of a template")
 	if h.kind == headerText {
 		c.text("Header", h.text, 60)
 	}

@@ -14,14 +14,14 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// This file tests the kinds that few businesses use, and that the fake, which
-// reads the contract on its own, takes every kind.
+// This file tests the kinds that few businesses use. It also tests that the
+// fake, an independent reading of the contract, accepts every kind.
 
 const namespace = "00000000_0000_4000_8000_000000000001"
 
 var indian = chatapi.Phone("910000000001")
 
-// twoCards returns a carousel of pages under images or products.
+// twoCards returns a carousel of two cards that open a page.
 func twoCards(body string, header func(i int) chatapi.Header, text string) chatapi.Carousel {
 	m := chatapi.Carousel{Body: body}
 	for i := 1; i <= 2; i++ {
@@ -268,8 +268,8 @@ func springMessage() chatapi.Template {
 	return m
 }
 
-// TestTheFakeTakesEveryKind sends every kind to the fake, whose reading of the
-// contract is its own and strict.
+// TestTheFakeTakesEveryKind sends every kind to the fake, a strict and
+// independent reading of the contract.
 func TestTheFakeTakesEveryKind(t *testing.T) {
 	api := chatapitest.New(t)
 	client := api.Client()
@@ -344,7 +344,7 @@ func TestTheFakeTakesEveryKind(t *testing.T) {
 	}
 }
 
-// fillExamples gives every variable an example.
+// fillExamples adds an example for each variable.
 func fillExamples(c *chatapi.Component) {
 	if strings.Contains(c.Text, "{{1}}") && c.Example == nil {
 		c.Example = []string{"Ann"}

@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Whatever fails and whenever it is started again, polling hands over every
-// message, none before an earlier one.
+// Poll passes every message to the handler, none before an earlier one, whatever
+// fails and whenever it is started again.
 func TestPollLosesNothing(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
@@ -90,7 +90,7 @@ func TestPollLosesNothing(t *testing.T) {
 	}
 }
 
-// A row that cannot be read is handed over once, and what comes after it too.
+// A row that cannot be read is passed to the handler once, and so are later rows.
 func TestPollGetsPastWhatItCannotRead(t *testing.T) {
 	for name, row := range map[string]string{
 		"with a number":    `{"messageNumber":2,"id":{},"fromMe":0,"chatId":"1@c.us"}`,
@@ -121,7 +121,7 @@ func TestPollGetsPastWhatItCannotRead(t *testing.T) {
 	}
 }
 
-// The service's own wish for a pause is kept.
+// Poll keeps the pause that the service asks for.
 func TestPollWaitsAsLongAsItIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var looks []time.Duration

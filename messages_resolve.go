@@ -2,12 +2,7 @@ package chatapi
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"strings"
 	"time"
-
-	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // Outcome is what [Client.Resolve] found out about an attempt.
@@ -15,12 +10,14 @@ type Outcome string
 
 // The outcomes.
 const (
-	// OutcomeAccepted: the message is in the history; Resolution.ID is its id.
+	// OutcomeAccepted means that the message is in the history;
+	// Resolution.ID is its id.
 	OutcomeAccepted Outcome = "accepted"
-	// OutcomeNotFound: it is not, and should be by now. It may be sent again.
+	// OutcomeNotFound means that the message is not in the history, although
+	// it should be by now. It may be sent again.
 	OutcomeNotFound Outcome = "not_found"
-	// OutcomeUnknown: it cannot be told. A person decides, or a status event
-	// does.
+	// OutcomeUnknown means that the history does not settle the question. A
+	// person or a later status event has to.
 	OutcomeUnknown Outcome = "unknown"
 )
 
@@ -31,33 +28,39 @@ type Resolution struct {
 	// ID is the message id of an accepted message.
 	ID string
 
-	// Why says in one sentence what the outcome rests on.
+	// Why gives the reason for the outcome in one sentence.
 	Why string
 }
 
 const (
-	// resolveSkew is how far the service's clock may differ from ours.
+	// resolveSkew is the largest expected difference between the service's
+	// clock and ours.
 	resolveSkew = 2 * time.Minute
 
-	// resolveSettled is how long a message may take to show up in the history.
+	// resolveSettled is the time a message may take to appear in the history.
 	resolveSettled = time.Minute
 
-	// resolveSpan is how long after the attempt a matching message can still
-	// be its.
+	// resolveSpan is the time after the attempt in which a message of the
+	// history can still belong to it.
 	resolveSpan = 10 * time.Minute
 )
 
-// Resolve looks in the channel's history for the message of an attempt whose
-// outcome is unknown ([Error.Attempt]). It never guesses: a text is matched
-// exactly, a file by its caption, the kinds with a body text by that text; a
-// template, a location or a reaction leaves nothing to match, so a message of
-// ours in that chat at that time makes the outcome unknown. Two messages that
-// match are unknown too, and so is an entry of the history that cannot be read
-// unless the message itself is found. Nothing at all is "not found" only once a minute has
-// passed since the attempt.
+// Resolve returns the outcome of an attempt whose outcome was unknown
+// ([Error.Attempt]), by a look into the channel's history.
 //
-// It needs history storage ([ErrHistoryOff] otherwise), changes nothing and is
-// retried. The error is that of reading; the Resolution is then unknown.
+// It never guesses. A [Text], a [Buttons] and a [List] are matched by their
+// body, a [File] by its caption, always exactly but for space around the text.
+// Every other kind, and a file without a caption, leaves nothing to match: a
+// message of ours in that chat at that time then makes the outcome unknown. The
+// outcome is also unknown if several messages match, or if none matches and an
+// entry of the history cannot be read. A message that is missing is
+// [OutcomeNotFound] only when a minute has passed since the attempt.
+//
+// Resolve needs history storage ([ErrHistoryOff] otherwise). It changes nothing
+// and is retried. If reading fails, it returns the error and [OutcomeUnknown]. A
+// username has no known chat, so its outcome is unknown. An attempt without a
+// time is [ErrInvalid], one of another channel [ErrWrongChannel]. Resolve is
+// safe for concurrent use.
 func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, error) {
 	const op = "Resolve"
 	unknown := func(why string) Resolution { return Resolution{Outcome: OutcomeUnknown, Why: why} }
@@ -75,7 +78,7 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	if chat == "" {
 		return unknown("the history cannot be searched by username"), nil
 	}
-	wanted := textOf(attempt.Fingerprint)
+	wanted := textHash(attempt.Fingerprint)
 	var matches []string
 	var early, others int
 	filter := HistoryFilter{Chat: chat, From: attempt.Started.Add(-resolveSkew), To: attempt.Started.Add(resolveSpan)}
@@ -85,14 +88,14 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		}
 		switch ev := ev.(type) {
 		case *UnknownEvent:
-			others++ // cannot be read; it may be the message
+			others++ // unreadable, so it may be the message
 		case *EchoEvent:
 			switch {
 			case wanted == "" || ev.Time.IsZero():
 				others++
-			case hashText(ev.Text) != wanted:
+			case string(appendTextHash(nil, ev.Text)) != wanted:
 			case (ev.Media != nil) != (attempt.Operation == "sendFile"):
-				others++ // the same text, under a file or without one
+				others++ // the same text, but on a file instead of a message, or the reverse
 			case ev.Time.Before(attempt.Started.Truncate(time.Second)):
 				early++
 			default:
@@ -113,70 +116,4 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		return unknown("the history does not have it yet, and the attempt is less than a minute old"), nil
 	}
 	return Resolution{Outcome: OutcomeNotFound, Why: "the history has no such message to this chat"}, nil
-}
-
-// chat returns the chat id under which the history keeps the recipient; empty
-// if it is not known.
-func (r Recipient) chat() string {
-	switch r.Kind() {
-	case RecipientPhone:
-		return r.value + suffixPerson
-	case RecipientChat:
-		return r.value
-	case RecipientBSUID:
-		return r.value + suffixHidden
-	}
-	return ""
-}
-
-// fingerprint identifies a request, and, where the history will show a text of
-// it, that text: "body:HASH text:HASH".
-func fingerprint(operation string, body []byte) string {
-	var space [1024]byte
-	sum := sha256.Sum256(append(append(append(space[:0], operation...), '\n'), body...))
-	mark := append(make([]byte, 0, 128), "body:"...)
-	mark = hex.AppendEncode(mark, sum[:16])
-	if text := shownText(operation, body); text != "" {
-		sum := textSum(text)
-		mark = hex.AppendEncode(append(mark, " text:"...), sum[:])
-	}
-	return string(mark)
-}
-
-// shownText returns the text that the history will show of a request, a JSON
-// object; empty if there is none.
-func shownText(operation string, body []byte) string {
-	var name string
-	switch operation {
-	case "sendMessage", "sendButton", "sendList":
-		name = "body"
-	case "sendFile":
-		name = "caption"
-	default:
-		return ""
-	}
-	document, err := wire.Parse(body)
-	if err != nil {
-		return ""
-	}
-	defer document.Release()
-	text, _ := document.Root().Get(name).Text()
-	return text
-}
-
-func textOf(fingerprint string) string {
-	_, text, _ := strings.Cut(fingerprint, " text:")
-	return text
-}
-
-func hashText(text string) string {
-	sum := textSum(text)
-	return hex.EncodeToString(sum[:])
-}
-
-func textSum(text string) (sum [16]byte) {
-	var space [1024]byte
-	whole := sha256.Sum256(append(space[:0], strings.TrimSpace(text)...))
-	copy(sum[:], whole[:])
-	return sum
 }

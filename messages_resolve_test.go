@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -40,7 +41,8 @@ func lost(t *testing.T, client *chatapi.Client, to chatapi.Recipient, m chatapi.
 	return *e.Attempt
 }
 
-// The edges of the times, and messages that look like the attempt's.
+// Messages at the edges of the time range, and messages that resemble the
+// attempt's.
 func TestResolveAtItsEdges(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
 	template := chatapi.Template{Name: "a", Language: "en"}
@@ -88,7 +90,7 @@ func TestResolveAtItsEdges(t *testing.T) {
 	}
 }
 
-// The id is that of the matching message, not of others in the chat.
+// The id is that of the matching message, not of another in the chat.
 func TestResolveNamesTheMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
@@ -135,7 +137,7 @@ func TestResolveLooksInTheRecipientsChat(t *testing.T) {
 	}
 }
 
-// The attempt of another channel is refused before anything is asked.
+// An attempt of another channel is refused without a request.
 func TestResolveAsksForItsOwnChannelOnly(t *testing.T) {
 	s := &store{}
 	client := losing(t, s)
@@ -180,7 +182,7 @@ func TestResolveOfAHistoryThatBreaksOff(t *testing.T) {
 }
 
 // Two attempts at one message have one fingerprint; another operation, text or
-// recipient has another.
+// recipient gives another.
 func TestFingerprints(t *testing.T) {
 	client := answering(t, 200, `{"sent":true,"id":"wamid.1"}`)
 	fingerprint := func(operation, body string) string {
@@ -198,4 +200,42 @@ func TestFingerprints(t *testing.T) {
 	reaction := fingerprint("sendReaction", `{"phone":"12025550143","body":"👍","quotedMsgId":"wamid.1"}`)
 	assert.Regexp(t, `^body:[0-9a-f]{32}$`, reaction, "the history shows no text of it")
 	assert.NotEqual(t, reaction, fingerprint("sendPoll", `{"phone":"12025550143","body":"👍","quotedMsgId":"wamid.1"}`))
+}
+
+// Send knows the text of a message, SendPrepared reads it from the body: both
+// give the same fingerprint.
+func TestFingerprintsOfSendAndSendPrepared(t *testing.T) {
+	client := answering(t, 200, `{"sent":true,"id":"wamid.1"}`)
+	odd := " <b>a</b> & \"b\"\n\u2028 ё👍 "
+	link := chatapi.MediaURL("https://shop.example.com/a.jpg")
+	custom := func(operation, body string) chatapi.Custom {
+		return chatapi.Custom{Operation: operation, Body: json.RawMessage(body)}
+	}
+	for name, tc := range map[string]struct {
+		message chatapi.Message
+		text    bool
+	}{
+		"a text":                  {chatapi.Text{Body: odd}, true},
+		"a pointer to a text":     {&chatapi.Text{Body: odd}, true},
+		"a file with a caption":   {chatapi.File{Media: link, Caption: odd}, true},
+		"a file with a blank":     {chatapi.File{Media: link, Caption: " "}, true},
+		"a file without a text":   {chatapi.File{Media: link}, false},
+		"buttons":                 {chatapi.Buttons{Body: odd, Buttons: []chatapi.Button{{ID: "1", Title: "One"}}}, true},
+		"a list":                  {chatapi.List{Body: odd, Label: "Open", Sections: []chatapi.Section{{Rows: []chatapi.Row{{ID: "1", Title: "One"}}}}}, true},
+		"a page":                  {chatapi.LinkMessage{Body: odd, Label: "Open", URL: "https://shop.example.com"}, false},
+		"a place":                 {chatapi.Location{Latitude: 1}, false},
+		"a custom text":           {custom("sendMessage", ` {"x": [1], "body": "a\u0026b <\/b>\u2028"} `), true},
+		"a custom file":           {custom("sendFile", `{"body":"https://shop.example.com/a.jpg","caption":"c"}`), true},
+		"a custom without a text": {custom("sendMessage", `{"body":{"a":1}}`), false},
+		"another custom":          {custom("sendPoll", `{"body":"a"}`), false},
+	} {
+		sent, err := client.Send(t.Context(), ann, tc.message)
+		require.NoError(t, err, name)
+		prepared, err := client.Prepare(ann, tc.message)
+		require.NoError(t, err, name)
+		again, err := client.SendPrepared(t.Context(), prepared)
+		require.NoError(t, err, name)
+		assert.Equal(t, again.Attempt.Fingerprint, sent.Attempt.Fingerprint, name)
+		assert.Equal(t, tc.text, strings.Contains(sent.Attempt.Fingerprint, " text:"), name)
+	}
 }

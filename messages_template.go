@@ -8,56 +8,59 @@ import (
 	"time"
 )
 
-// Template sends an approved template; it needs no open service window. Its
-// values are checked by themselves when it is sent, and against the approved
-// text by [TemplateInfo.Check]. [TemplateInfo.Use] fills in everything but the
-// values.
+// Template is a message made from an approved template and values for its
+// variables. It needs no open service window. A send checks the values on their
+// own; [TemplateInfo.Check] compares them with the approved template.
+// [TemplateInfo.Use] returns a Template with the name, language, namespace and
+// category filled in.
 type Template struct {
-	// Name and Language name one approved template; the language is matched
-	// exactly, so "en" is not "en_US".
+	// Name and Language identify the approved template. The language is
+	// matched exactly: "en" is not "en_US".
 	Name, Language string
 
-	// Namespace is that of the account, as [TemplateInfo] tells it. Whether the
-	// service needs it is not documented; one client refuses to send without
+	// Namespace is the account's namespace; see [TemplateInfo]. Whether the
+	// service needs it is not documented: one client refuses to send without
 	// it, another leaves it out (contract, "Templates").
 	Namespace string
 
 	// Header is the media or place of the header, or the value of the variable
-	// in a text header. A header of fixed text needs none.
+	// in a text header. Leave it out if the header is a fixed text.
 	Header Header
 
-	// Body is the values of the body's variables; see [Params] and
+	// Body holds the values of the body's variables; see [Params] and
 	// [NamedParams].
 	Body []Param
 
-	// Buttons is the values of buttons that have some; see [URLButton].
+	// Buttons holds the values of the buttons that need one; see [URLButton].
 	Buttons []ButtonParam
 
-	// Cards are the values of a carousel, one for each of its 2 to 10 cards.
+	// Cards holds the values of a carousel, one element for each of its 2 to
+	// 10 cards.
 	Cards []TemplateCard
 
-	// OfferExpires is when a limited-time offer ends.
+	// OfferExpires is the end of a limited-time offer.
 	OfferExpires time.Time
 
-	// Category is the template's category, such as "UTILITY". It is not sent:
-	// quotes and bills need it, and the range of a TTL.
+	// Category is the template's category, such as "UTILITY". It is not sent.
+	// Quotes and bills need it, and so does the TTL.
 	Category string
 
-	// TTL is how long WhatsApp may try to deliver, in whole seconds, and needs
-	// the Category: MARKETING 12 h to 30 days (Marketing Messages path only),
-	// UTILITY 30 s to 12 h, AUTHENTICATION 30 s to 15 min, both also exactly
-	// 30 days (contract, "Limits"; documented). 0 leaves it to WhatsApp.
+	// TTL is the time in which WhatsApp tries to deliver, in whole seconds; 0
+	// means WhatsApp's default. It needs the Category: MARKETING takes 12 h to
+	// 30 days (Marketing Messages path only), UTILITY 30 s to 12 h and
+	// AUTHENTICATION 30 s to 15 min, the last two also exactly 30 days
+	// (contract, "Limits"; documented).
 	TTL time.Duration
 
 	// MarketingLite forces the Marketing Messages path. Without it the service
-	// takes that path for marketing templates on channels that have it.
+	// uses that path for marketing templates on channels that have it.
 	MarketingLite bool
 
 	// ActivitySharing reports clicks by webhook; Marketing Messages path only.
 	ActivitySharing bool
 }
 
-// TemplateCard is the values of one card of a template's carousel.
+// TemplateCard holds the values of one card of a template's carousel.
 type TemplateCard struct {
 	// Header is an image, a video or a product.
 	Header  Header
@@ -65,7 +68,7 @@ type TemplateCard struct {
 	Buttons []ButtonParam
 }
 
-// asTemplate lends the card what templates can do.
+// asTemplate returns the card as a Template, to reuse its checks and encoding.
 func (card TemplateCard) asTemplate() Template {
 	return Template{Header: card.Header, Body: card.Body, Buttons: card.Buttons}
 }
@@ -73,13 +76,13 @@ func (card TemplateCard) asTemplate() Template {
 // Param is the value of one variable in a template. Make it with [Params],
 // [NamedParams], [CurrencyParam] or [DateTimeParam].
 //
-// Newlines, tabs and more than four spaces in a row are refused, since WhatsApp
-// refuses them (contract, "Templates"; documented).
+// A value with line breaks, tabs or more than four spaces in a row is
+// [ErrInvalid], since WhatsApp refuses it (contract, "Templates"; documented).
 type Param struct {
-	// Name is the variable's name; empty in a template with numbered ones.
+	// Name is the variable's name; empty in a template with numbered variables.
 	Name string
 
-	// Text is the value; of amounts and dates what the customer sees.
+	// Text is the value as the customer sees it, also of an amount or a date.
 	Text string
 
 	kind       paramKind
@@ -95,7 +98,8 @@ const (
 	paramDateTime paramKind = "date_time"
 )
 
-// Params returns the values of numbered variables, {{1}} first.
+// Params returns the values of numbered variables, in the order {{1}}, {{2}} and
+// so on.
 func Params(values ...string) []Param {
 	params := make([]Param, len(values))
 	for i, v := range values {
@@ -114,21 +118,22 @@ func NamedParams(values map[string]string) []Param {
 	return params
 }
 
-// CurrencyParam returns an amount of money: as text for the customer, its
-// currency by three letters, and the amount times 1000.
+// CurrencyParam returns an amount of money as a value: the text that the
+// customer sees, the currency in three letters, such as "USD", and the amount
+// times 1000.
 func CurrencyParam(text, currency string, amount1000 int64) Param {
 	return Param{Text: text, kind: paramCurrency, currency: currency, amount1000: amount1000}
 }
 
-// DateTimeParam returns a date or time as text for the customer, who sees it as
-// it is.
+// DateTimeParam returns a date or time as a value. The customer sees the text
+// unchanged.
 func DateTimeParam(text string) Param { return Param{Text: text, kind: paramDateTime} }
 
 func (p Param) check(c *checker, field string) {
 	checkValue(c, field, p.Text, maxValue)
 	c.optional(field, p.Name, 512)
 	if p.kind == paramCurrency {
-		c.that(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
+		c.require(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
 	}
 }
 
@@ -150,11 +155,11 @@ func (p Param) object() map[string]any {
 	return o
 }
 
-// maxValue is the longest body WhatsApp renders (a body with nothing around
-// it), so no value can be longer.
+// maxValue is the longest body that WhatsApp renders, in characters (a body
+// without header, footer and buttons), so no value can be longer.
 const maxValue = 32768
 
-// checkValue checks a text that is put into a template.
+// checkValue checks the value of a variable.
 func checkValue(c *checker, field, value string, limit int) {
 	c.text(field, value, limit)
 	switch {
@@ -188,46 +193,47 @@ const (
 	buttonOrderDetails = "order_details"
 )
 
-// URLButton returns the end of the address behind a button whose URL ends in a
-// variable. The one-time code of an authentication template goes the same way.
+// URLButton returns the value of a button whose URL ends in a variable: the end
+// of the address, up to 2000 characters. The one-time code of an authentication
+// template is such a value, too.
 func URLButton(index int, suffix string) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonURL, value: suffix}
 }
 
-// QuickReplyButton returns what comes back as [Reply.ID] when the customer taps
-// the button.
+// QuickReplyButton returns the value of a quick-reply button: the text, up to
+// 1024 characters, that comes back as [Reply.ID] when the customer taps it.
 func QuickReplyButton(index int, payload string) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonQuickReply, value: payload}
 }
 
-// CopyCodeButton returns the code that the button copies.
+// CopyCodeButton returns the value of a copy-code button: the code that the
+// button copies.
 func CopyCodeButton(index int, code string) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonCopyCode, value: code}
 }
 
-// FlowButton returns the token that comes back with the flow's answers, and the
-// data of its first screen, which may be nil.
+// FlowButton returns the value of a flow button: the token that comes back with
+// the answers, and the data of the first screen, which may be nil.
 func FlowButton(index int, token string, data map[string]any) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonFlow, value: token, data: data}
 }
 
-// CatalogButton returns the product whose picture stands for the catalogue.
+// CatalogButton returns the value of a catalogue button: the id of the product
+// whose picture represents the catalogue.
 func CatalogButton(index int, productID string) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonCatalog, value: productID}
 }
 
-// OrderDetailsButton returns an order to pay, as Meta's "order_details" object.
-// [OrderDetails] has it typed, where that operation will do.
+// OrderDetailsButton returns the value of an order button: Meta's
+// "order_details" object. [OrderDetails] sends a typed order by an operation of
+// its own.
 func OrderDetailsButton(index int, details map[string]any) ButtonParam {
 	return ButtonParam{Index: index, kind: buttonOrderDetails, data: details}
 }
 
-// maxButtons is how many buttons a template may have.
-const maxButtons = 10
-
 func (p ButtonParam) check(c *checker, field string) {
-	c.that(p.kind != "", field, "is empty; use URLButton, QuickReplyButton or one of their kind")
-	c.that(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d; buttons are 0 to %d", p.Index, maxButtons-1))
+	c.require(p.kind != "", field, "is empty; use URLButton, QuickReplyButton or one of their kind")
+	c.require(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d; buttons are 0 to %d", p.Index, maxButtons-1))
 	switch p.kind {
 	case buttonURL:
 		checkValue(c, field, p.value, 2000)
@@ -235,7 +241,7 @@ func (p ButtonParam) check(c *checker, field string) {
 		c.text(field, p.value, 1024)
 		c.json(field, p.data)
 	case buttonOrderDetails:
-		c.that(len(p.data) > 0, field, "has no details")
+		c.require(len(p.data) > 0, field, "has no details")
 		c.json(field, p.data)
 	default:
 		c.text(field, p.value, 1024)
@@ -265,22 +271,22 @@ func (p ButtonParam) object() component {
 	return component{Type: "button", SubType: p.kind, Index: &p.Index, Parameters: []map[string]any{value}}
 }
 
-// component is one part of a template with its values, as the service takes it.
+// component holds the values of one part of a template, in the service's form.
 type component struct {
 	Type       string           `json:"type"`
 	SubType    string           `json:"sub_type,omitempty"`
 	Index      *int             `json:"index,omitempty"`
 	Parameters []map[string]any `json:"parameters,omitempty"`
-	Cards      []cardParts      `json:"cards,omitempty"`
+	Cards      []cardComponents `json:"cards,omitempty"`
 }
 
-// cardParts is one card among the components.
-type cardParts struct {
+// cardComponents holds the values of one card of a carousel.
+type cardComponents struct {
 	Index      int         `json:"card_index"`
 	Components []component `json:"components"`
 }
 
-// templateBody is what every request with a template says.
+// templateBody holds the members of every request with a template.
 type templateBody struct {
 	Template  string           `json:"template"`
 	Namespace string           `json:"namespace,omitempty"`
@@ -311,29 +317,29 @@ func (m Template) encode() (encoded, error) {
 	}{m.body(), m.MarketingLite, m.ActivitySharing, m.ttlSeconds()}}, nil
 }
 
-// check finds what is wrong whatever the template says.
+// check notes what is wrong with the message, whatever the template's text.
 func (m Template) check(c *checker) {
-	c.that(m.Name != "", "Name", "is empty")
-	c.that(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
-	c.that(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
-	c.that(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
-	c.that(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo tells it")
+	c.require(m.Name != "", "Name", "is empty")
+	c.require(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
+	c.require(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
+	c.require(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
+	c.require(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo.Namespace holds it")
 	m.checkValues(c)
 	if len(m.Cards) > 0 {
 		c.count("Cards", len(m.Cards), 2, 10, "cards")
 	}
 	for i, card := range m.Cards {
-		var inner checker
-		card.asTemplate().checkValues(&inner)
-		c.within(at("Cards", i, ""), inner)
+		var values checker
+		card.asTemplate().checkValues(&values)
+		c.failIn(at("Cards", i, ""), values)
 	}
-	c.that(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970")
+	c.require(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970")
 	m.checkTTL(c)
-	c.that(m.Category == "" || strings.EqualFold(m.Category, "MARKETING") || !m.MarketingLite && !m.ActivitySharing,
+	c.require(m.Category == "" || strings.EqualFold(m.Category, "MARKETING") || !m.MarketingLite && !m.ActivitySharing,
 		"MarketingLite", "and ActivitySharing go with marketing templates only")
 }
 
-// checkValues finds what is wrong with the values.
+// checkValues notes what is wrong with the values of a template or a card.
 func (m Template) checkValues(c *checker) {
 	m.Header.check(c)
 	if m.Header.kind == headerText {
@@ -342,7 +348,7 @@ func (m Template) checkValues(c *checker) {
 	names := unique{}
 	for i, p := range m.Body {
 		p.check(c, at("Body", i, ""))
-		c.that((p.Name == "") == (m.Body[0].Name == ""), at("Body", i, ""), "mixes named and numbered values")
+		c.require((p.Name == "") == (m.Body[0].Name == ""), at("Body", i, ""), "mixes named and numbered values")
 		if p.Name != "" {
 			names.add(c, at("Body", i, "Name"), p.Name)
 		}
@@ -354,8 +360,8 @@ func (m Template) checkValues(c *checker) {
 	}
 }
 
-// thirtyDays is the longest delivery; outside of marketing the service knows it
-// as -1 only.
+// thirtyDays is the longest TTL. For templates other than marketing the service
+// takes it only as -1.
 const thirtyDays = 30 * 24 * time.Hour
 
 func (m Template) checkTTL(c *checker) {
@@ -372,8 +378,8 @@ func (m Template) checkTTL(c *checker) {
 	default:
 		c.fail("Category", "is "+quote(m.Category)+"; a TTL needs MARKETING, UTILITY or AUTHENTICATION")
 	}
-	c.that(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v; it must be whole seconds", m.TTL))
-	c.that(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",
+	c.require(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v; it must be whole seconds", m.TTL))
+	c.require(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",
 		fmt.Sprintf("is %v; %s takes %v to %v", m.TTL, strings.ToUpper(m.Category), least, most))
 }
 
@@ -384,7 +390,7 @@ func (m Template) ttlSeconds() int64 {
 	return int64(m.TTL / time.Second)
 }
 
-// components returns the parts that carry values.
+// components returns the components that have values.
 func (m Template) components() []component {
 	var parts []component
 	if !m.Header.IsZero() {
@@ -411,7 +417,7 @@ func (m Template) components() []component {
 	if len(m.Cards) > 0 {
 		carousel := component{Type: "carousel"}
 		for i, card := range m.Cards {
-			carousel.Cards = append(carousel.Cards, cardParts{i, card.asTemplate().components()})
+			carousel.Cards = append(carousel.Cards, cardComponents{i, card.asTemplate().components()})
 		}
 		parts = append(parts, carousel)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// wrongField returns the *Error of a local check, whose Field and Kind it
-// compares.
+// wrongField compares the Field and the Kind of a local check's error and returns
+// the *Error.
 func wrongField(t testing.TB, err error, kind chatapi.ErrorKind, field string) *chatapi.Error {
 	t.Helper()
 	var e *chatapi.Error
@@ -365,9 +365,9 @@ func TestEmojis(t *testing.T) {
 	}
 }
 
-// TestWhatPassesIsOneObjectWithOneRecipient holds every kind to it that
-// whatever a customer's text contains, the request is valid JSON that names
-// exactly one recipient and carries the text unchanged.
+// TestWhatPassesIsOneObjectWithOneRecipient checks for every kind that the
+// request is valid JSON with exactly one recipient and the unchanged text,
+// whatever that text contains.
 func TestWhatPassesIsOneObjectWithOneRecipient(t *testing.T) {
 	client := offline(t)
 	recipients := []chatapi.Recipient{ann, annsChat, chatapi.BSUID("US.1000000000000001"), chatapi.Username("sample.person")}
@@ -422,7 +422,7 @@ func TestWhatPassesIsOneObjectWithOneRecipient(t *testing.T) {
 	assert.Greater(t, passed, 300, "the property held for too few messages to mean anything")
 }
 
-// decoded returns JSON with its escapes in one canonical form.
+// decoded returns JSON with its escapes in a canonical form.
 func decoded(data []byte) string {
 	var v any
 	if err := json.Unmarshal(data, &v); err != nil {
@@ -434,7 +434,7 @@ func decoded(data []byte) string {
 	return fmt.Sprint(v)
 }
 
-// A seed makes the ids of attempts repeatable; without one they are not.
+// The ids of attempts are repeatable with a seed, and random without one.
 func TestAttemptIDs(t *testing.T) {
 	ids := func(seed uint64) (ids []string) {
 		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Seed: seed}),

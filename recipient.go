@@ -7,11 +7,11 @@ import (
 	"strings"
 )
 
-// ChannelID identifies one connected business number. The service calls it
-// instanceId; it looks like "ABC100000001", or like "100001" on old channels.
+// ChannelID identifies one connected business number, such as "ABC100000001", or
+// "100001" for an old channel. The service calls it instanceId.
 type ChannelID string
 
-// RecipientKind tells by what a [Recipient] is addressed.
+// RecipientKind is the kind of address in a [Recipient].
 type RecipientKind string
 
 // The kinds of recipient that the service accepts (contract, "Recipients").
@@ -21,20 +21,20 @@ const (
 	RecipientBSUID    RecipientKind = "bsuid"
 	RecipientUsername RecipientKind = "username"
 
-	// recipientBSUIDAsPhone is a BSUID that travels in the phone member; to
-	// callers it is a BSUID, so it has no exported name.
+	// recipientBSUIDAsPhone is a BSUID that is sent in the phone member.
+	// Callers see it as a BSUID, so it has no exported name.
 	recipientBSUIDAsPhone RecipientKind = "bsuid-as-phone"
 )
 
-// Recipient says who a message goes to: a phone number, a chat, a
+// Recipient is the address of a message: a phone number, a chat, a
 // business-scoped user id or a username. Make one with [Phone], [Chat],
 // [BSUID], [Username] or [ParseRecipient].
 //
-// A Recipient is a small comparable value, fit for map keys; for looking up
-// one person under several spellings use [Recipient.Key]. The zero Recipient
-// is refused by every send. Its text form (see [Recipient.MarshalText])
-// survives storage and JSON. In slog it is masked, because a phone number is
-// personal data.
+// A Recipient is a small comparable value that can be a map key; to find one
+// person under several spellings, use [Recipient.Key]. Every send refuses the
+// zero Recipient with [ErrInvalid]. The text form (see [Recipient.MarshalText])
+// can be stored and read back, also in JSON. In slog a Recipient is masked,
+// because a phone number is personal data.
 type Recipient struct {
 	kind  RecipientKind
 	value string
@@ -47,30 +47,30 @@ const (
 )
 
 var (
-	// Wide on purpose: a BSUID is opaque, and the service matches it so.
+	// The pattern is wide, as the service's is, because a BSUID is opaque.
 	bsuidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{2,16}\.[A-Za-z0-9._:-]+$`)
 
 	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
 
-	// The last line is what pages and address books put in: hard and thin
-	// spaces, dashes that do not break, and invisible marks of direction.
+	// The last line holds signs that web pages and address books add: hard and
+	// thin spaces, dashes that do not break, and invisible marks of direction.
 	phoneSigns = strings.NewReplacer("+", "", "(", "", ")", "", "-", "", ".", "", " ", "",
 		"\u00a0", "", "\u2009", "", "\u202f", "", "\u2010", "", "\u2011", "", "\u2013", "", "\u200e", "", "\u202a", "", "\u202c", "")
 )
 
-// Phone returns the recipient with that phone number, country code first. The
-// signs people write (+ ( ) - . and spaces), and the invisible ones that come
-// along when a number is copied, are removed; nothing else is changed, least of
-// all the country code. A number that does not have 6 to 15 digits, or begins
-// with 0, is refused when it is used, with the number in the error.
+// Phone returns the recipient with that phone number, which begins with the
+// country code. It removes the signs that people write (+ ( ) - . and spaces) and
+// the invisible signs in copied numbers. It changes nothing else, and never adds
+// a country code. A number that begins with 0, or does not have 6 to 15 digits, is
+// [ErrInvalid] when it is used, and the error shows the number.
 func Phone(number string) Recipient {
 	return Recipient{RecipientPhone, phoneSigns.Replace(strings.TrimSpace(number))}
 }
 
-// Chat returns the recipient behind a chat id: "12025550143@c.us" for a
-// person, "120363000000000001@g.us" for a group. A "<BSUID>@lid" becomes that
-// [BSUID], because the service cuts such a chat id down to digits and then
-// fails (contract, "Recipients"; observed). Any other id is sent as it is.
+// Chat returns the recipient with that chat id: "12025550143@c.us" for a person,
+// "120363000000000001@g.us" for a group. A "<BSUID>@lid" becomes that [BSUID],
+// because the service would cut it down to digits and then fail (contract,
+// "Recipients"; observed). Any other id is sent unchanged.
 func Chat(id string) Recipient {
 	id = strings.TrimSpace(id)
 	if user, ok := strings.CutSuffix(id, suffixHidden); ok && bsuidPattern.MatchString(user) {
@@ -80,10 +80,10 @@ func Chat(id string) Recipient {
 }
 
 // BSUID returns the recipient with that business-scoped user id, such as
-// "US.1000000000000001", which is how people who hide their number are
-// addressed. A trailing "@lid" is dropped. Routing by BSUID can be switched off
-// for a channel; then a send fails with [ErrRecipient], and [BSUIDAsPhone] is
-// the way that was seen to work.
+// "US.1000000000000001". It is the address of people who hide their number. A
+// trailing "@lid" is removed. Sends by BSUID can be switched off for a channel;
+// then a send fails with [ErrRecipient], and [BSUIDAsPhone] was observed to work
+// instead.
 func BSUID(id string) Recipient {
 	return Recipient{RecipientBSUID, strings.TrimSuffix(strings.TrimSpace(id), suffixHidden)}
 }
@@ -95,18 +95,18 @@ func BSUIDAsPhone(id string) Recipient {
 	return Recipient{recipientBSUIDAsPhone, BSUID(id).value}
 }
 
-// Username returns the recipient with that WhatsApp username; a leading @ is
-// dropped.
+// Username returns the recipient with that WhatsApp username. A leading @ is
+// removed.
 func Username(name string) Recipient {
 	return Recipient{RecipientUsername, strings.TrimPrefix(strings.TrimSpace(name), "@")}
 }
 
-// ParseRecipient reads what a person typed or what a database holds: a phone
-// number, a chat id (by its suffix), a "@username", a BSUID such as
-// "US.1000000000000001", or the text form of a Recipient ("phone:12025550143").
-// It guesses, so prefer the constructors where the kind is known: digits with
-// dots are taken for a phone number, and a bare word is an error rather than a
-// username. The error is an [*Error] of kind [ErrInvalid].
+// ParseRecipient returns the recipient in a text that a person typed or a
+// database holds: a phone number, a chat id (by its suffix), a "@username", a
+// BSUID such as "US.1000000000000001", or the text form of a Recipient
+// ("phone:12025550143"). It guesses the kind, so prefer the constructors if you
+// know it: digits with dots are read as a phone number, and a single word is an
+// error, not a username. The error is an [*Error] of kind [ErrInvalid].
 func ParseRecipient(text string) (Recipient, error) {
 	text = strings.TrimSpace(text)
 	var r Recipient
@@ -142,8 +142,7 @@ func knownRecipientKind(k RecipientKind) bool {
 	return false
 }
 
-// Kind tells how the recipient is addressed; it is empty for the zero
-// Recipient.
+// Kind returns the kind of the recipient's address; empty for the zero Recipient.
 func (r Recipient) Kind() RecipientKind {
 	if r.kind == recipientBSUIDAsPhone {
 		return RecipientBSUID
@@ -151,8 +150,8 @@ func (r Recipient) Kind() RecipientKind {
 	return r.kind
 }
 
-// Value returns the phone number in digits, the chat id, the BSUID or the
-// username without its @.
+// Value returns the address: the phone number in digits, the chat id, the BSUID
+// or the username without its @.
 func (r Recipient) Value() string { return r.value }
 
 // IsZero reports whether r is the zero Recipient, which names nobody.
@@ -163,9 +162,9 @@ func (r Recipient) IsGroup() bool {
 	return r.kind == RecipientChat && strings.HasSuffix(r.value, suffixGroup)
 }
 
-// Key returns one text for every spelling of the same recipient: a phone number
-// and its "@c.us" chat have the same key, and so do the two ways to send to a
-// BSUID. It does not know that a number and a BSUID belong to one person.
+// Key returns a text that is the same for every spelling of one recipient: a
+// phone number and its "@c.us" chat have one key, and so do the two ways to send
+// to a BSUID. It cannot know that a phone number and a BSUID belong to one person.
 func (r Recipient) Key() string {
 	if r.kind == RecipientChat {
 		if digits, ok := strings.CutSuffix(r.value, suffixPerson); ok && isPhone(digits) {
@@ -179,7 +178,7 @@ func (r Recipient) Key() string {
 }
 
 // String returns the recipient as people write it: "+12025550143", a chat id, a
-// BSUID, "@username". It holds the phone number; slog gets a masked form.
+// BSUID, "@username". It shows the full phone number; slog gets a masked form.
 func (r Recipient) String() string {
 	switch r.kind {
 	case RecipientPhone:
@@ -192,7 +191,8 @@ func (r Recipient) String() string {
 	return r.value
 }
 
-// LogValue returns the recipient with all but its last two characters masked.
+// LogValue returns the recipient with its kind and all but the last two
+// characters masked.
 func (r Recipient) LogValue() slog.Value {
 	if r.IsZero() {
 		return slog.StringValue("")
@@ -230,12 +230,12 @@ func (r *Recipient) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// PhoneVariants returns the ways in which one phone number is written in
-// digits, the given one first: in Brazil with and without the ninth digit, in
-// Mexico as 52 and 521, in Argentina as 54 and 549. WhatsApp reports one of them
-// whichever was written to. Use them to look a customer up, never to send: only
-// one of them is a WhatsApp account, and another may be another person's.
-// Number is read as [Phone] reads it; the result is nil if it is no phone number.
+// PhoneVariants returns the spellings of one phone number in digits, the given
+// one first: in Brazil with and without the ninth digit, in Mexico as 52 and 521,
+// in Argentina as 54 and 549. WhatsApp reports one of them, whichever you send
+// to. Use them to look up a customer, never to send: only one of them is the
+// customer's WhatsApp account, and another may belong to another person. The
+// number is read as by [Phone]; the result is nil if it is not a phone number.
 func PhoneVariants(number string) []string {
 	digits := Phone(number).value
 	if !isPhone(digits) {
@@ -261,13 +261,13 @@ func PhoneVariants(number string) []string {
 }
 
 // isPhone reports whether text is a phone number in digits. The service takes 6
-// to 15 of them; sendMessage documents 10 to 15, which short numbers of small
-// countries do not reach.
+// to 15 digits. The documentation of sendMessage says 10 to 15, but numbers of
+// small countries can be shorter.
 func isPhone(text string) bool {
 	return len(text) >= 6 && len(text) <= 15 && isDigits(text)
 }
 
-// check reports, as an ErrInvalid, why the recipient cannot be sent to.
+// check returns an ErrInvalid if no message can be sent to the recipient.
 func (r Recipient) check() error {
 	switch r.kind {
 	case "":
@@ -315,19 +315,35 @@ func (r Recipient) member() (name, value string) {
 	return "phone", r.value
 }
 
-// sameChannel compares two spellings of a channel id; the oldest channels have
-// "instance" before the digits.
+// chat returns the id of the chat in which the history keeps the recipient;
+// empty for a username, whose chat is not known.
+func (r Recipient) chat() string {
+	switch r.Kind() {
+	case RecipientPhone:
+		return r.value + suffixPerson
+	case RecipientChat:
+		return r.value
+	case RecipientBSUID:
+		return r.value + suffixHidden
+	}
+	return ""
+}
+
+// sameChannel reports whether a and b are spellings of one channel id. An id of
+// the oldest channels may have "instance" before the digits.
 func sameChannel(a, b ChannelID) bool {
 	trim := func(id ChannelID) string { return strings.TrimPrefix(string(id), "instance") }
 	return strings.EqualFold(trim(a), trim(b))
 }
 
-// channelKey is the same for all spellings of an id; see sameChannel.
+// channelKey returns a text that is the same for all spellings of an id; see
+// sameChannel.
 func channelKey(id ChannelID) string {
 	return strings.ToLower(strings.TrimPrefix(string(id), "instance"))
 }
 
-// phoneOf returns the digits of a recipient who has a number.
+// phoneOf returns the phone number of a recipient, in digits. A recipient without
+// one is an ErrInvalid with that field.
 func phoneOf(field string, who Recipient) (string, *Error) {
 	phone, ok := strings.CutPrefix(who.Key(), string(RecipientPhone)+":")
 	switch {

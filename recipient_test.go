@@ -157,7 +157,8 @@ func TestRecipientsAtTheEdge(t *testing.T) {
 	wrongField(t, err, chatapi.ErrInvalid, "recipient")
 }
 
-// Only a person's chat has a phone number's key, and only a chat is a group.
+// Only a person's chat has the key of a phone number, and only a chat can be a
+// group.
 func TestKeysOfChats(t *testing.T) {
 	for key, r := range map[string]chatapi.Recipient{
 		"phone:12025550143":            annsChat,
@@ -188,8 +189,8 @@ func TestRecipientsInLogs(t *testing.T) {
 	}
 }
 
-// Of Brazil's numbers only the mobile ones have a ninth digit, and Argentina's
-// 9 is not put before a 9.
+// In Brazil only mobile numbers have a ninth digit; in Argentina no second 9 is
+// added.
 func TestNumbersWithoutVariants(t *testing.T) {
 	for _, number := range []string{"551150001234", "5511950001234", "5511887654321", "5412345678901", "549112345678", "52551234567", "5225512345678", "120255"} {
 		assert.Equal(t, []string{number}, chatapi.PhoneVariants(number))

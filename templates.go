@@ -18,43 +18,172 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// TemplatesService lists, creates and removes message templates. See
-// [Client.Templates].
+// TemplatesService lists, creates and deletes message templates, and waits for
+// their approval. It is [Client.Templates], and safe for concurrent use.
 type TemplatesService struct{ service }
 
-// TemplateInfo is a template as the service holds it. Its JSON can be stored
-// and read back.
+// All yields every template of the channel, in the service's order. It reads 100
+// templates at a time while the loop runs. It ends after the first error, which
+// it yields with a nil template.
+//
+// Channels hosted by Meta ignore the offset and repeat the same page for ever
+// (contract, "Templates"), so All ends when a page holds nothing new. The calls
+// change nothing and are retried. A second loop over the result reads again.
+func (s TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, error] {
+	return s.all(ctx, "Templates.All")
+}
+
+// Get returns the template of that name in exactly that language. If there is
+// none, the error is [ErrNotFound] and lists the languages that exist: WhatsApp
+// does not fall back from "en" to "en_US". An empty name or language is
+// [ErrInvalid]. Get reads the list of templates, because the service has no
+// operation for a single template. If the service leaves out
+// the namespace, it is filled in from the other templates, provided that they
+// agree. The calls are retried.
+func (s TemplatesService) Get(ctx context.Context, name, language string) (*TemplateInfo, error) {
+	return s.get(ctx, "Templates.Get", name, language)
+}
+
+// Create submits a template for approval and returns it. Members that the
+// service's reply leaves out are those of the draft, and the status is
+// [TemplatePending]. [TemplatesService.WaitApproved] waits for the decision. A
+// draft that WhatsApp would refuse is [ErrInvalid] with the Field. The draft is
+// submitted at most once: after [ErrOutcomeUnknown], look for the template with
+// [TemplatesService.Get].
+func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
+	const op = "Templates.Create"
+	var c checker
+	draft.check(&c)
+	if c.first != nil {
+		return nil, s.refuse(op, c.first)
+	}
+	var raw json.RawMessage
+	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: "addTemplate", body: draft, once: true}, &raw); err != nil {
+		if e, ok := errors.AsType[*Error](err); ok && e.Kind == ErrOutcomeUnknown {
+			e.Sentence = "It is not known whether the template was submitted."
+			e.Advice = "look whether it is in the list before submitting it again"
+		}
+		return nil, err
+	}
+	info := &TemplateInfo{Name: draft.Name, Language: draft.Language, Category: strings.ToUpper(draft.Category),
+		Status: TemplatePending, Components: slices.Clone(draft.Components), Raw: raw}
+	var reply TemplateInfo // the reply is not documented, so each member may be missing
+	if isObject(raw) && reply.UnmarshalJSON(raw) == nil {
+		info.ID, info.Namespace, info.Reason = reply.ID, reply.Namespace, reply.Reason
+		info.Category = cmp.Or(reply.Category, info.Category)
+		info.Status = TemplateStatus(cmp.Or(string(reply.Status), string(info.Status)))
+	}
+	return info, nil
+}
+
+// Delete deletes the templates of that name in every language. It cannot be
+// undone, and the service has no way to delete one language alone. WhatsApp
+// keeps the name reserved for some weeks. An empty name is [ErrInvalid]; what
+// the service answers to an unknown name is not documented. Delete may be
+// repeated without harm and is retried.
+func (s TemplatesService) Delete(ctx context.Context, name string) error {
+	const op = "Templates.Delete"
+	if name == "" {
+		return s.refuse(op, invalid("name", "is empty"))
+	}
+	body := struct {
+		Name string `json:"name"`
+	}{name}
+	return s.call(ctx, request{op: op, method: http.MethodPost, path: "removeTemplate", body: body}, nil)
+}
+
+const (
+	firstPause   = time.Second
+	longestPause = time.Minute
+
+	// missingLooks is the number of reads after which a template that is
+	// missing from the list is not found. A new template may take some time to
+	// appear in it.
+	missingLooks = 4
+)
+
+// WaitApproved returns the template as soon as it can be sent. It reads the list
+// of templates at once, then after pauses of 1 s, 2 s, 4 s and so on up to a
+// minute. WhatsApp usually decides within minutes, in the worst case within a
+// day or two. The context bounds the wait.
+//
+// A rejection is [ErrTemplateRejected] with WhatsApp's Reason. A template that
+// is paused, disabled or being deleted is [ErrTemplate]. If the context ends
+// first, the error matches both ErrTemplate and the context's error, and its
+// Reason holds the last status. A template that is missing from the list for 7 s
+// is [ErrNotFound]. The reads are retried, and once the template was in the
+// list, WaitApproved also waits out [ErrUnavailable], [ErrUnreachable] and
+// [ErrRateLimited].
+func (s TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
+	const op = "Templates.WaitApproved"
+	var last *TemplateInfo
+	for look, wait := 1, firstPause; ; look, wait = look+1, min(2*wait, longestPause) {
+		t, err := s.get(ctx, op, name, language)
+		pause := wait
+		switch {
+		case err == nil:
+			last = t
+			if t.Status.usable() {
+				return t, nil
+			}
+			if t.Status.final() {
+				return nil, s.refuse(op, notApproved(t))
+			}
+		case ctx == nil:
+			return nil, err
+		case ctx.Err() != nil:
+		case errors.Is(err, ErrNotFound) && look < missingLooks:
+		case last != nil && waitable(err):
+			if e, ok := errors.AsType[*Error](err); ok {
+				pause = max(pause, e.RetryAfter)
+			}
+		default:
+			return nil, err
+		}
+		timer := time.NewTimer(pause)
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return nil, s.refuse(op, stillWaiting(ctx, name, last))
+		}
+	}
+}
+
+// TemplateInfo is a template as the service describes it. It can be stored as
+// JSON and read back.
 type TemplateInfo struct {
 	ID       string `json:"id,omitempty"`
 	Name     string `json:"name"`
 	Language string `json:"language"`
 
-	// Namespace is the account's; empty where the service does not tell it.
+	// Namespace is the account's namespace; empty if the service did not send
+	// it.
 	Namespace string `json:"namespace,omitempty"`
 
 	// Category is "MARKETING", "UTILITY" or "AUTHENTICATION"; old templates
-	// have others. Upper case, whatever the service wrote.
+	// have others. It is always in upper case.
 	Category string `json:"category,omitempty"`
 
 	Status TemplateStatus `json:"status,omitempty"`
 
-	// Reason says why a template was rejected; empty if it was not.
+	// Reason is the reason for a rejection; empty if there is none.
 	Reason string `json:"rejected_reason,omitempty"`
 
-	// Components are the template's parts. They are empty where the service
-	// does not list them.
+	// Components are the template's parts; empty if the service did not list
+	// them.
 	Components []Component `json:"components,omitempty"`
 
-	// Raw is the template as the service wrote it; the reply to
-	// [TemplatesService.Create] where it came from there.
+	// Raw is the template as the service wrote it. After
+	// [TemplatesService.Create] it is the service's reply.
 	Raw json.RawMessage `json:"-"`
 }
 
-// TemplateStatus is where a template stands; upper case, whatever the service
-// wrote. The set is open.
+// TemplateStatus is the state of a template's approval, always in upper case.
+// The set is open.
 type TemplateStatus string
 
-// The known statuses. Only an approved template can be sent.
+// The known statuses. Only an approved or a flagged template can be sent.
 const (
 	TemplateApproved        TemplateStatus = "APPROVED"
 	TemplatePending         TemplateStatus = "PENDING"
@@ -70,8 +199,8 @@ const (
 	TemplateDeleted         TemplateStatus = "DELETED"
 )
 
-// usable reports whether a template of this status can be sent; a flagged one
-// still can.
+// usable reports whether a template of this status can be sent. A flagged
+// template can.
 func (s TemplateStatus) usable() bool {
 	switch s {
 	case TemplateApproved, TemplateFlagged, "REINSTATED", "UNLOCKED", "UNARCHIVED":
@@ -80,8 +209,8 @@ func (s TemplateStatus) usable() bool {
 	return false
 }
 
-// over reports whether waiting will not make a template of this status usable.
-func (s TemplateStatus) over() bool {
+// final reports whether waiting does not make a template of this status usable.
+func (s TemplateStatus) final() bool {
 	switch s {
 	case TemplateRejected, TemplatePaused, TemplateDisabled, TemplateLocked, TemplateArchived,
 		TemplateLimitExceeded, TemplatePendingDeletion, TemplateDeleted:
@@ -151,20 +280,10 @@ func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// templatesPage is how many templates one request asks for.
+// templatesPage is the number of templates that one request asks for.
 const templatesPage = 100
 
-// All yields every template of the channel, in the service's order. It stops
-// at the first error, which it yields with a nil template.
-//
-// Channels hosted by Meta ignore the offset and repeat the same page for ever
-// (contract, "Templates"); All ends when a page holds nothing new. The calls
-// change nothing and are retried. A second loop over the result asks anew.
-func (s TemplatesService) All(ctx context.Context) iter.Seq2[*TemplateInfo, error] {
-	return s.all(ctx, "Templates.All")
-}
-
-// all is All for the operation that its caller names.
+// all is All; errors and hooks name the operation op.
 func (s TemplatesService) all(ctx context.Context, op string) iter.Seq2[*TemplateInfo, error] {
 	return func(yield func(*TemplateInfo, error) bool) {
 		seen := map[string]bool{}
@@ -185,8 +304,8 @@ func (s TemplatesService) all(ctx context.Context, op string) iter.Seq2[*Templat
 					return
 				}
 			}
-			// Neither a short page nor the total proves the end: the limit may be
-			// ignored too, and the total may be the page's.
+			// Neither a short page nor the total proves the end: the service may
+			// ignore the limit too, and the total may be that of the page.
 			if len(seen) == before {
 				return
 			}
@@ -195,7 +314,7 @@ func (s TemplatesService) all(ctx context.Context, op string) iter.Seq2[*Templat
 	}
 }
 
-// key tells templates of one channel apart.
+// key returns a text that is different for each template of a channel.
 func (t *TemplateInfo) key() string {
 	switch {
 	case t.ID != "":
@@ -206,7 +325,7 @@ func (t *TemplateInfo) key() string {
 	return "raw/" + string(t.Raw)
 }
 
-// page asks for the templates from offset on.
+// page returns one page of templates, from offset on.
 func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*TemplateInfo, error) {
 	query := url.Values{"limit": {strconv.Itoa(templatesPage)}, "offset": {strconv.Itoa(offset)}}
 	var raw json.RawMessage
@@ -230,16 +349,7 @@ func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*T
 	return slices.DeleteFunc(page, func(t *TemplateInfo) bool { return t == nil }), nil
 }
 
-// Get returns the template of that name in exactly that language. The error is
-// [ErrNotFound] with the languages that do exist, since WhatsApp does not fall
-// back from "en" to "en_US". It reads the whole list: there is no operation for
-// one template. A namespace that the service left out is filled in from the
-// other templates, if they agree.
-func (s TemplatesService) Get(ctx context.Context, name, language string) (*TemplateInfo, error) {
-	return s.get(ctx, "Templates.Get", name, language)
-}
-
-// get is Get for the operation that its caller names.
+// get is Get; errors and hooks name the operation op.
 func (s TemplatesService) get(ctx context.Context, op, name, language string) (*TemplateInfo, error) {
 	switch {
 	case name == "":
@@ -276,7 +386,8 @@ func (s TemplatesService) get(ctx context.Context, op, name, language string) (*
 	return found, nil
 }
 
-// noTemplate says what exists instead.
+// noTemplate returns the error for a template that does not exist. It names the
+// languages in which a template of that name exists.
 func noTemplate(name, language string, languages []string) *Error {
 	e := &Error{Kind: ErrNotFound, Retry: RetryFix}
 	if len(languages) == 0 {
@@ -301,112 +412,12 @@ func noTemplate(name, language string, languages []string) *Error {
 	return e
 }
 
-// Create submits a template for approval and returns it as far as the service
-// tells: its status is [TemplatePending] unless told otherwise.
-// [TemplatesService.WaitApproved] waits for the decision. A draft that WhatsApp
-// would refuse is [ErrInvalid] with the place. It is submitted at most once:
-// after [ErrOutcomeUnknown], look with [TemplatesService.Get].
-func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
-	const op = "Templates.Create"
-	var c checker
-	draft.check(&c)
-	if c.first != nil {
-		return nil, s.refuse(op, c.first)
-	}
-	var raw json.RawMessage
-	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: "addTemplate", body: draft, once: true}, &raw); err != nil {
-		if e, ok := errors.AsType[*Error](err); ok && e.Kind == ErrOutcomeUnknown {
-			e.Sentence = "It is not known whether the template was submitted."
-			e.Advice = "look whether it is in the list before submitting it again"
-		}
-		return nil, err
-	}
-	info := &TemplateInfo{Name: draft.Name, Language: draft.Language, Category: strings.ToUpper(draft.Category),
-		Status: TemplatePending, Components: slices.Clone(draft.Components), Raw: raw}
-	var told TemplateInfo // the reply is not documented; take what is there
-	if isObject(raw) && told.UnmarshalJSON(raw) == nil {
-		info.ID, info.Namespace, info.Reason = told.ID, told.Namespace, told.Reason
-		info.Category = cmp.Or(told.Category, info.Category)
-		info.Status = TemplateStatus(cmp.Or(string(told.Status), string(info.Status)))
-	}
-	return info, nil
-}
-
-// Delete deletes the templates of that name in every language, for good: the
-// service has no way to remove one of them. WhatsApp keeps the name reserved
-// for some weeks.
-func (s TemplatesService) Delete(ctx context.Context, name string) error {
-	const op = "Templates.Delete"
-	if name == "" {
-		return s.refuse(op, invalid("name", "is empty"))
-	}
-	body := struct {
-		Name string `json:"name"`
-	}{name}
-	return s.call(ctx, request{op: op, method: http.MethodPost, path: "removeTemplate", body: body}, nil)
-}
-
-const (
-	firstLook   = time.Second
-	slowestLook = time.Minute
-
-	// missingLooks is how often a template may be missing from the list: one
-	// that was just created need not be in it yet.
-	missingLooks = 4
-)
-
-// WaitApproved looks at once, and then again after 1 s, 2 s and so on up to once
-// a minute, until the template can be sent, which it returns. WhatsApp decides
-// within minutes as a rule, and within a day or two at worst; the context says
-// how long to wait.
-//
-// A rejection is [ErrTemplateRejected] with the Reason. A template that is
-// paused, disabled or being deleted is [ErrTemplate]. When the context ends
-// first the error matches ErrTemplate and the context's error, and says where
-// the template stood. One that is in no list for 7 s is [ErrNotFound]. Once it
-// has been seen, failures of the service are waited out.
-func (s TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
-	const op = "Templates.WaitApproved"
-	var last *TemplateInfo
-	for look, wait := 1, firstLook; ; look, wait = look+1, min(2*wait, slowestLook) {
-		t, err := s.get(ctx, op, name, language)
-		pause := wait
-		switch {
-		case err == nil:
-			last = t
-			if t.Status.usable() {
-				return t, nil
-			}
-			if t.Status.over() {
-				return nil, s.refuse(op, notApproved(t))
-			}
-		case ctx == nil:
-			return nil, err
-		case ctx.Err() != nil:
-		case errors.Is(err, ErrNotFound) && look < missingLooks:
-		case last != nil && waitable(err):
-			if e, ok := errors.AsType[*Error](err); ok {
-				pause = max(pause, e.RetryAfter)
-			}
-		default:
-			return nil, err
-		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, s.refuse(op, stillWaiting(ctx, name, last))
-		}
-	}
-}
-
-// waitable reports a failure that says nothing about the template.
+// waitable reports whether an error may pass and does not concern the template.
 func waitable(err error) bool {
 	return errors.Is(err, ErrUnavailable) || errors.Is(err, ErrUnreachable) || errors.Is(err, ErrRateLimited)
 }
 
-// notApproved is the error of a template that will not become usable.
+// notApproved returns the error for a template whose status is final.
 func notApproved(t *TemplateInfo) *Error {
 	e := &Error{Kind: ErrTemplate, Retry: RetryFix,
 		Reason:   fmt.Sprintf("template %s (%s) is %s", quote(t.Name), t.Language, t.Status),
@@ -423,6 +434,8 @@ func notApproved(t *TemplateInfo) *Error {
 	return e
 }
 
+// stillWaiting returns the error for a context that ended before the decision.
+// last is nil if the template was never in the list.
 func stillWaiting(ctx context.Context, name string, last *TemplateInfo) *Error {
 	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err(),
 		Reason:   fmt.Sprintf("template %s was not seen before the context ended", quote(name)),

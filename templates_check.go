@@ -11,11 +11,12 @@ import (
 )
 
 // Use returns a message with this template: its name, language, namespace and
-// category, and the values in the order a reader meets the variables, which is
-// header text, body, then the ends of URLs. The variables of the body are
-// numbered, or named in the order of first use. The wrong number of values is
-// found by [TemplateInfo.Check]; headers of media and other buttons are set on
-// the result.
+// category, and the values. The values are in reading order: the variable of the
+// header text, the variables of the body, then the ends of URLs. In the body,
+// numbered variables are in the order of their numbers, named variables in the
+// order of first use. Set a header with media and values of other buttons on the
+// result. Use does not check; [TemplateInfo.Check] finds a wrong number of
+// values. On a nil TemplateInfo, Use returns the zero Template.
 func (t *TemplateInfo) Use(values ...string) Template {
 	if t == nil {
 		return Template{}
@@ -28,7 +29,7 @@ func (t *TemplateInfo) Use(values ...string) Template {
 		value, values = values[0], values[1:]
 		return value, true
 	}
-	p := parts(t.Components)
+	p := componentList(t.Components)
 	if names := variables(p.headerText()); len(names) > 0 {
 		if value, ok := next(); ok {
 			m.Header = HeaderText(value)
@@ -37,7 +38,7 @@ func (t *TemplateInfo) Use(values ...string) Template {
 			}
 		}
 	}
-	body := variables(p.part(ComponentBody).Text)
+	body := variables(p.find(ComponentBody).Text)
 	named := hasNames(body)
 	for _, name := range body {
 		value, ok := next()
@@ -50,7 +51,7 @@ func (t *TemplateInfo) Use(values ...string) Template {
 		}
 		m.Body = append(m.Body, param)
 	}
-	for i, b := range p.part(ComponentButtons).Buttons {
+	for i, b := range p.find(ComponentButtons).Buttons {
 		if !b.needsURL() {
 			continue
 		}
@@ -58,15 +59,15 @@ func (t *TemplateInfo) Use(values ...string) Template {
 			m.Buttons = append(m.Buttons, URLButton(i, value))
 		}
 	}
-	m.Body = append(m.Body, Params(values...)...) // too many, for Check to find
+	m.Body = append(m.Body, Params(values...)...) // too many values, so that Check finds them
 	return m
 }
 
-// parts are the components of a template, or of one of its cards.
-type parts []Component
+// componentList holds the components of a template, or of one of its cards.
+type componentList []Component
 
-// part returns the component of that type; empty if there is none.
-func (p parts) part(kind ComponentType) Component {
+// find returns the component of that type, or the zero Component.
+func (p componentList) find(kind ComponentType) Component {
 	for _, c := range p {
 		if c.Type == kind {
 			return c
@@ -75,9 +76,9 @@ func (p parts) part(kind ComponentType) Component {
 	return Component{}
 }
 
-// headerText returns the text of a text header.
-func (p parts) headerText() string {
-	if h := p.part(ComponentHeader); h.Format == FormatText || h.Format == "" {
+// headerText returns the text of a text header; empty for another header.
+func (p componentList) headerText() string {
+	if h := p.find(ComponentHeader); h.Format == FormatText || h.Format == "" {
 		return h.Text
 	}
 	return ""
@@ -88,41 +89,44 @@ func (b TemplateButton) needsURL() bool {
 	return b.Type == ButtonTypeOTP || b.Type == ButtonTypeURL && len(variables(b.URL)) > 0
 }
 
-// Check compares a message with the approved template before it is sent:
-// status, name, language, kind of header, number and names of the values, kind
-// and position of the buttons. Where they differ the error is [ErrTemplate] with
-// the Field; values that no template takes are [ErrInvalid], as in a send. It
-// calls nobody. What the list did not tell, such as components, is not compared.
+// Check returns an error if a message does not fit the approved template. It
+// compares status, name, language, kind of header, number and names of the
+// values, and kind and position of the buttons. A difference is [ErrTemplate]
+// with the Field ([ErrTemplateRejected] if the template was rejected); a value
+// that no template takes is [ErrInvalid], as in a send. Members that the service
+// did not send, such as the components, are not compared. Check does not use the
+// network.
 func (t *TemplateInfo) Check(m Template) error {
+	const op = "TemplateInfo.Check"
 	if t == nil {
-		return invalid("template info", "is nil").in("TemplateInfo.Check", "")
+		return invalid("template info", "is nil").in(op, "")
 	}
 	if t.Status != "" && !t.Status.usable() {
-		e := misfit("Status", fmt.Sprintf("is %s; only an approved template can be sent", t.Status))
+		e := mismatch("Status", fmt.Sprintf("is %s; only an approved template can be sent", t.Status))
 		e.Advice = "wait for it with Templates.WaitApproved"
-		if t.Status.over() {
+		if t.Status.final() {
 			e = notApproved(t)
 		}
-		return e.in("TemplateInfo.Check", "")
+		return e.in(op, "")
 	}
-	return t.fits("check template", m)
+	return t.compare(op, m)
 }
 
-// fits is Check without the status.
-func (t *TemplateInfo) fits(op string, m Template) error {
+// compare is Check without the status; errors name the operation op.
+func (t *TemplateInfo) compare(op string, m Template) error {
 	var c checker
 	m.check(&c)
 	if m.Name != t.Name {
-		c.failWith(misfit("Name", fmt.Sprintf("is %s, but the template is %s", quote(m.Name), quote(t.Name))))
+		c.failWith(mismatch("Name", fmt.Sprintf("is %s, but the template is %s", quote(m.Name), quote(t.Name))))
 	}
 	if m.Language != t.Language {
-		c.failWith(misfit("Language", fmt.Sprintf("is %s, but the template is in %s; WhatsApp takes no other spelling or region", quote(m.Language), quote(t.Language))))
+		c.failWith(mismatch("Language", fmt.Sprintf("is %s, but the template is in %s; WhatsApp takes no other spelling or region", quote(m.Language), quote(t.Language))))
 	}
 	if m.Namespace != "" && t.Namespace != "" && m.Namespace != t.Namespace {
-		c.failWith(misfit("Namespace", "is not the one of the template"))
+		c.failWith(mismatch("Namespace", "is not the one of the template"))
 	}
 	if len(t.Components) > 0 {
-		parts(t.Components).fit(&c, m)
+		componentList(t.Components).compare(&c, m)
 	}
 	if c.first != nil {
 		return c.first.in(op, "")
@@ -130,34 +134,34 @@ func (t *TemplateInfo) fits(op string, m Template) error {
 	return nil
 }
 
-// misfit is the error of a value that is fine by itself but not for this
+// mismatch returns the error for a value that is valid but does not fit this
 // template.
-func misfit(field, problem string) *Error {
+func mismatch(field, problem string) *Error {
 	e := invalid(field, problem)
 	e.Kind = ErrTemplate
 	return e
 }
 
-// fit compares the values with the components.
-func (p parts) fit(c *checker, m Template) {
-	p.fitHeader(c, m.Header)
-	p.fitBody(c, m.Body)
-	p.fitButtons(c, m.Buttons)
-	p.fitOffer(c, m.OfferExpires)
-	cards := p.part(ComponentCarousel).Cards
+// compare compares the values with the components.
+func (p componentList) compare(c *checker, m Template) {
+	p.compareHeader(c, m.Header)
+	p.compareBody(c, m.Body)
+	p.compareButtons(c, m.Buttons)
+	p.compareOffer(c, m.OfferExpires)
+	cards := p.find(ComponentCarousel).Cards
 	if len(m.Cards) != len(cards) {
-		c.failWith(misfit("Cards", fmt.Sprintf("has %s, but the template has %d", plural(len(m.Cards), "card"), len(cards))))
+		c.failWith(mismatch("Cards", fmt.Sprintf("has %s, but the template has %d", plural(len(m.Cards), "card"), len(cards))))
 		return
 	}
 	for i, card := range m.Cards {
-		var inner checker
-		parts(cards[i]).fit(&inner, card.asTemplate())
-		c.within(at("Cards", i, ""), inner)
+		var values checker
+		componentList(cards[i]).compare(&values, card.asTemplate())
+		c.failIn(at("Cards", i, ""), values)
 	}
 }
 
-func (p parts) fitHeader(c *checker, value Header) {
-	header := p.part(ComponentHeader)
+func (p componentList) compareHeader(c *checker, value Header) {
+	header := p.find(ComponentHeader)
 	names := variables(p.headerText())
 	format := header.Format
 	if format == "" && header.Text != "" {
@@ -183,51 +187,51 @@ func (p parts) fitHeader(c *checker, value Header) {
 	default:
 		return
 	}
-	c.failWith(misfit("Header", problem))
+	c.failWith(mismatch("Header", problem))
 }
 
-func (p parts) fitBody(c *checker, values []Param) {
-	names := variables(p.part(ComponentBody).Text)
+func (p componentList) compareBody(c *checker, values []Param) {
+	names := variables(p.find(ComponentBody).Text)
 	if !hasNames(names) {
 		for i, v := range values {
 			if v.Name != "" {
-				c.failWith(misfit(at("Body", i, "Name"), "is "+quote(v.Name)+", but the template numbers its variables: use Params"))
+				c.failWith(mismatch(at("Body", i, "Name"), "is "+quote(v.Name)+", but the template numbers its variables: use Params"))
 			}
 		}
 		if len(values) != len(names) {
-			c.failWith(misfit("Body", fmt.Sprintf("has %s, but the template has %s", plural(len(values), "value"), plural(len(names), "variable"))))
+			c.failWith(mismatch("Body", fmt.Sprintf("has %s, but the template has %s", plural(len(values), "value"), plural(len(names), "variable"))))
 		}
 		return
 	}
 	for i, v := range values {
 		switch {
 		case v.Name == "":
-			c.failWith(misfit(at("Body", i, "Name"), "is empty, but the template names its variables: use NamedParams"))
+			c.failWith(mismatch(at("Body", i, "Name"), "is empty, but the template names its variables: use NamedParams"))
 		case !slices.Contains(names, v.Name):
-			c.failWith(misfit(at("Body", i, "Name"), fmt.Sprintf("is %s; the template has %s", quote(v.Name), strings.Join(names, ", "))))
+			c.failWith(mismatch(at("Body", i, "Name"), fmt.Sprintf("is %s; the template has %s", quote(v.Name), strings.Join(names, ", "))))
 		}
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(values, func(v Param) bool { return v.Name == name }) {
-			c.failWith(misfit("Body", "has no value for {{"+name+"}}"))
+			c.failWith(mismatch("Body", "has no value for {{"+name+"}}"))
 		}
 	}
 }
 
-func (p parts) fitButtons(c *checker, values []ButtonParam) {
-	buttons := p.part(ComponentButtons).Buttons
+func (p componentList) compareButtons(c *checker, values []ButtonParam) {
+	buttons := p.find(ComponentButtons).Buttons
 	for i, v := range values {
 		field := at("Buttons", i, "")
 		if v.Index < 0 || v.Index >= len(buttons) {
-			c.failWith(misfit(field, fmt.Sprintf("is for button %d, but the template has %s", v.Index, plural(len(buttons), "button"))))
+			c.failWith(mismatch(field, fmt.Sprintf("is for button %d, but the template has %s", v.Index, plural(len(buttons), "button"))))
 			continue
 		}
 		b := buttons[v.Index]
 		switch {
-		case b.takes() != v.kind:
-			c.failWith(misfit(field, fmt.Sprintf("is a %s value, but button %d of the template is %s", v.kind, v.Index, b.Type)))
+		case b.valueKind() != v.kind:
+			c.failWith(mismatch(field, fmt.Sprintf("is a %s value, but button %d of the template is %s", v.kind, v.Index, b.Type)))
 		case v.kind == buttonURL && !b.needsURL():
-			c.failWith(misfit(field, fmt.Sprintf("is given, but the URL of button %d has no variable", v.Index)))
+			c.failWith(mismatch(field, fmt.Sprintf("is given, but the URL of button %d has no variable", v.Index)))
 		}
 	}
 	for i, b := range buttons {
@@ -235,51 +239,51 @@ func (p parts) fitButtons(c *checker, values []ButtonParam) {
 		switch {
 		case given:
 		case b.needsURL():
-			c.failWith(misfit("Buttons", fmt.Sprintf("has no value for the URL of button %d (%s): use URLButton", i, quote(b.Text))))
+			c.failWith(mismatch("Buttons", fmt.Sprintf("has no value for the URL of button %d (%s): use URLButton", i, quote(b.Text))))
 		case b.Type == ButtonTypeCopyCode:
-			c.failWith(misfit("Buttons", fmt.Sprintf("has no code for button %d: use CopyCodeButton", i)))
+			c.failWith(mismatch("Buttons", fmt.Sprintf("has no code for button %d: use CopyCodeButton", i)))
 		}
 	}
 }
 
-func (p parts) fitOffer(c *checker, expires time.Time) {
-	offer := p.part(ComponentOffer)
-	var told struct {
+func (p componentList) compareOffer(c *checker, expires time.Time) {
+	offer := p.find(ComponentOffer)
+	var details struct {
 		Expires wire.Bool `json:"has_expiration"`
 	}
-	_ = wire.UnmarshalLenient(offer.Extra["limited_time_offer"], &told) // without it nothing is required
+	_ = wire.UnmarshalLenient(offer.Extra["limited_time_offer"], &details) // unreadable details require nothing
 	switch {
 	case offer.Type == "" && !expires.IsZero():
-		c.failWith(misfit("OfferExpires", "is given, but the template has no limited-time offer"))
-	case told.Expires.Value && expires.IsZero():
-		c.failWith(misfit("OfferExpires", "is missing; the template's offer ends at a time"))
+		c.failWith(mismatch("OfferExpires", "is given, but the template has no limited-time offer"))
+	case details.Expires.Value && expires.IsZero():
+		c.failWith(mismatch("OfferExpires", "is missing; the template's offer ends at a time"))
 	}
 }
 
-// takes returns the kind of value that a button can have; empty if none.
-func (b TemplateButton) takes() string {
+// valueKind returns the kind of value that a button can have, or an empty text.
+func (b TemplateButton) valueKind() string {
 	switch b.Type {
 	case ButtonTypeURL, ButtonTypeOTP:
 		return buttonURL
 	case ButtonTypeQuickReply, ButtonTypeCopyCode, ButtonTypeFlow, ButtonTypeCatalog, ButtonTypeOrderDetails:
-		return strings.ToLower(string(b.Type)) // the wire's two words for one thing
+		return strings.ToLower(string(b.Type)) // the wire's type and sub_type differ only in case
 	}
 	return ""
 }
 
 // Preview is a template as the customer will see it.
 type Preview struct {
-	// Header is the text of a text header, or what stands in its place, such
-	// as "[image] https://example.com/a.jpg".
+	// Header is the text of a text header, or a description of another one,
+	// such as "[image] https://example.com/a.jpg".
 	Header string
 
-	// Body and Footer have their values put in.
+	// Body is the body with its values; Footer is a fixed text.
 	Body, Footer string
 
 	// Buttons are in the template's order.
 	Buttons []PreviewButton
 
-	// Cards are those of a carousel.
+	// Cards are the cards of a carousel.
 	Cards []Preview
 }
 
@@ -288,7 +292,7 @@ type PreviewButton struct {
 	Type ButtonType
 	Text string
 
-	// URL is where a URL button leads, its value put in.
+	// URL is the address of a URL button, with its value.
 	URL string
 }
 
@@ -313,26 +317,28 @@ func (p Preview) String() string {
 	return strings.Join(lines, "\n")
 }
 
-// Preview renders what the customer will see. A message that does not fit the
-// template is refused as by [TemplateInfo.Check], except that the template need
-// not be approved yet.
+// Preview returns the template as the customer will see it, with the values of
+// the message. A message that does not fit the template is an error, as in
+// [TemplateInfo.Check], but the template need not be approved yet. A template
+// whose components are not known is [ErrTemplate]. Preview does not use the
+// network.
 func (t *TemplateInfo) Preview(m Template) (Preview, error) {
 	const op = "TemplateInfo.Preview"
 	if t == nil {
 		return Preview{}, invalid("template info", "is nil").in(op, "")
 	}
-	if err := t.fits(op, m); err != nil {
+	if err := t.compare(op, m); err != nil {
 		return Preview{}, err
 	}
 	if len(t.Components) == 0 {
-		return Preview{}, misfit("Components", "are not known; the service did not list them").in(op, "")
+		return Preview{}, mismatch("Components", "are not known; the service did not list them").in(op, "")
 	}
-	return parts(t.Components).preview(m), nil
+	return componentList(t.Components).preview(m), nil
 }
 
-func (p parts) preview(m Template) Preview {
-	shown := Preview{Header: p.previewHeader(m.Header), Body: fill(p.part(ComponentBody).Text, m.Body), Footer: p.part(ComponentFooter).Text}
-	for i, b := range p.part(ComponentButtons).Buttons {
+func (p componentList) preview(m Template) Preview {
+	shown := Preview{Header: p.previewHeader(m.Header), Body: fillVariables(p.find(ComponentBody).Text, m.Body), Footer: p.find(ComponentFooter).Text}
+	for i, b := range p.find(ComponentButtons).Buttons {
 		button := PreviewButton{Type: b.Type, Text: b.Text, URL: b.URL}
 		for _, given := range m.Buttons {
 			if given.Index == i && given.kind == buttonURL {
@@ -341,13 +347,13 @@ func (p parts) preview(m Template) Preview {
 		}
 		shown.Buttons = append(shown.Buttons, button)
 	}
-	for i, card := range p.part(ComponentCarousel).Cards {
-		shown.Cards = append(shown.Cards, parts(card).preview(m.Cards[i].asTemplate()))
+	for i, card := range p.find(ComponentCarousel).Cards {
+		shown.Cards = append(shown.Cards, componentList(card).preview(m.Cards[i].asTemplate()))
 	}
 	return shown
 }
 
-func (p parts) previewHeader(h Header) string {
+func (p componentList) previewHeader(h Header) string {
 	switch h.kind {
 	case "":
 		return p.headerText()
@@ -361,8 +367,9 @@ func (p parts) previewHeader(h Header) string {
 	return "[" + string(h.kind) + "] " + cmp.Or(h.media.id, h.media.String())
 }
 
-// fill puts the values into a text.
-func fill(text string, params []Param) string {
+// fillVariables returns a text with values in place of its variables. A variable
+// without a value stays as it is.
+func fillVariables(text string, params []Param) string {
 	names := variables(text)
 	values := make(map[string]string, len(params))
 	for i, p := range params {

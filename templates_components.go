@@ -15,7 +15,7 @@ import (
 
 // TemplateDraft is a template to submit with [TemplatesService.Create].
 type TemplateDraft struct {
-	// Name is lower-case letters, digits and underscores.
+	// Name is 1 to 512 lower-case letters, digits and underscores.
 	Name string `json:"name"`
 
 	// Category is "MARKETING", "UTILITY" or "AUTHENTICATION".
@@ -24,41 +24,41 @@ type TemplateDraft struct {
 	// Language is a code such as "en" or "pt_BR".
 	Language string `json:"language"`
 
-	// Components are the parts: a body, and around it at most one header,
-	// footer and set of buttons.
+	// Components are the template's parts: a body, and at most one component
+	// of each other type.
 	Components []Component `json:"components"`
 }
 
-// Component is one part of a template. In JSON it has the service's form.
+// Component is one part of a template. Its JSON is the service's form.
 type Component struct {
 	Type ComponentType
 
 	// Format is the kind of a header.
 	Format HeaderFormat
 
-	// Text is that of a text header, the body or the footer, with variables as
-	// {{1}} or {{customer}}.
+	// Text is the text of a text header (up to 60 characters), the body (1024)
+	// or the footer (60). Variables are written {{1}} or {{customer}}.
 	Text string
 
-	// Example holds one example for each variable of the text, in the order of
-	// their numbers, or of their first use if they have names. For a media
-	// header it is the handle or link of an example file. WhatsApp approves no
-	// variable without an example.
+	// Example holds one example for each variable of the text: numbered
+	// variables in the order of their numbers, named variables in the order of
+	// first use. For a media header it holds the handle or link of an example
+	// file. WhatsApp approves no variable without an example.
 	Example []string
 
-	// Buttons are those of a component of type BUTTONS.
+	// Buttons are the buttons of a BUTTONS component: 1 to 10.
 	Buttons []TemplateButton
 
-	// Cards are those of a component of type CAROUSEL, each with components of
-	// its own.
+	// Cards are the cards of a CAROUSEL component, 2 to 10, each a list of
+	// components.
 	Cards [][]Component
 
-	// Extra holds members that have no field here, such as
+	// Extra holds the members that have no field here, such as
 	// "add_security_recommendation".
 	Extra map[string]json.RawMessage
 }
 
-// ComponentType is what a [Component] is. The set is open.
+// ComponentType is the type of a [Component]. The set is open.
 type ComponentType string
 
 // The known component types.
@@ -71,7 +71,7 @@ const (
 	ComponentOffer    ComponentType = "LIMITED_TIME_OFFER"
 )
 
-// HeaderFormat is what a template's header shows. The set is open.
+// HeaderFormat is the kind of content of a template's header. The set is open.
 type HeaderFormat string
 
 // The known header formats.
@@ -81,7 +81,7 @@ const (
 	FormatVideo    HeaderFormat = "VIDEO"
 	FormatDocument HeaderFormat = "DOCUMENT"
 	FormatLocation HeaderFormat = "LOCATION"
-	FormatProduct  HeaderFormat = "PRODUCT" // on a card
+	FormatProduct  HeaderFormat = "PRODUCT" // only on a card
 )
 
 // TemplateButton is one button of a template.
@@ -91,8 +91,8 @@ type TemplateButton struct {
 	// Text is the label, up to 25 characters.
 	Text string
 
-	// URL is where a URL button leads. It may end in {{1}}; then Example is
-	// one such address, or its end.
+	// URL is the address of a URL button. It may end in {{1}}; then Example is
+	// such an address, or its end.
 	URL string
 
 	// Phone is the number of a PHONE_NUMBER button.
@@ -102,11 +102,11 @@ type TemplateButton struct {
 	// a COPY_CODE button.
 	Example string
 
-	// Extra holds members that have no field here, such as "flow_id".
+	// Extra holds the members that have no field here, such as "flow_id".
 	Extra map[string]json.RawMessage
 }
 
-// ButtonType is what a [TemplateButton] does. The set is open.
+// ButtonType is the action of a [TemplateButton]. The set is open.
 type ButtonType string
 
 // The known button types.
@@ -125,8 +125,8 @@ const (
 // variable matches {{1}} and {{customer}}.
 var variable = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\s*\}\}`)
 
-// variables returns the variables of a text without repetition: by number, or,
-// if one of them has a name, in the order of first use.
+// variables returns the names of a text's variables, each once. They are in the
+// order of their numbers or, if one of them is not a number, of first use.
 func variables(text string) []string {
 	var names []string
 	seen := map[string]bool{}
@@ -144,6 +144,7 @@ func variables(text string) []string {
 
 func isNumber(text string) bool { return number(text) >= 0 }
 
+// number returns the number of a variable, or -1 if its name is not a number.
 func number(text string) int {
 	n, err := strconv.ParseUint(text, 10, 16)
 	if err != nil {
@@ -152,12 +153,13 @@ func number(text string) int {
 	return int(n)
 }
 
-// hasNames reports whether the variables are named rather than numbered.
+// hasNames reports whether one of the variables has a name instead of a number.
 func hasNames(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return !isNumber(name) })
 }
 
-// members is a JSON object that is taken apart; what is left of it is Extra.
+// members holds the members of a JSON object that have not been read yet. The
+// methods remove each member that they read; the rest becomes Extra.
 type members map[string]json.RawMessage
 
 func readMembers(data []byte) (members, error) {
@@ -169,7 +171,7 @@ func readMembers(data []byte) (members, error) {
 	return m, err
 }
 
-// text takes the first of the names that is there.
+// text reads the first member that has one of the names, as a text.
 func (m members) text(out *string, names ...string) error {
 	for _, name := range names {
 		raw, ok := m[name]
@@ -187,7 +189,7 @@ func (m members) text(out *string, names ...string) error {
 	return nil
 }
 
-// take decodes a member with structure.
+// take reads a member that is not a text.
 func (m members) take(name string, out any) error {
 	raw, ok := m[name]
 	if !ok {
@@ -200,6 +202,7 @@ func (m members) take(name string, out any) error {
 	return nil
 }
 
+// extra returns the members that were not read; nil if there are none.
 func (m members) extra() map[string]json.RawMessage {
 	if len(m) == 0 {
 		return nil
@@ -207,54 +210,54 @@ func (m members) extra() map[string]json.RawMessage {
 	return m
 }
 
-// UnmarshalJSON reads the service's form; types and formats are folded to upper
+// UnmarshalJSON reads the service's form. It turns types and formats into upper
 // case.
-func (c *Component) UnmarshalJSON(data []byte) error {
+func (part *Component) UnmarshalJSON(data []byte) error {
 	m, err := readMembers(data)
 	if err != nil {
 		return err
 	}
-	*c = Component{}
+	*part = Component{}
 	var kind, format string
 	type card struct {
 		Components []Component `json:"components"`
 	}
 	var cards, others []card
 	for _, err := range []error{
-		m.text(&kind, "type"), m.text(&format, "format", "subType"), m.text(&c.Text, "text"),
-		m.take("buttons", &c.Buttons), m.take("cards", &cards),
+		m.text(&kind, "type"), m.text(&format, "format", "subType"), m.text(&part.Text, "text"),
+		m.take("buttons", &part.Buttons), m.take("cards", &cards),
 	} {
 		if err != nil {
 			return err
 		}
 	}
-	c.Type, c.Format = ComponentType(strings.ToUpper(kind)), HeaderFormat(strings.ToUpper(format))
-	// One client reads cards under this name too; any other form of it stays
-	// in Extra.
+	part.Type, part.Format = ComponentType(strings.ToUpper(kind)), HeaderFormat(strings.ToUpper(format))
+	// One client reads cards under this name too. If it does not hold cards, it
+	// stays in Extra.
 	raw := m["card_components"]
 	if len(cards) == 0 && wire.UnmarshalLenient(raw, &others) == nil && !slices.ContainsFunc(others, func(o card) bool { return len(o.Components) == 0 }) {
 		cards = others
 		delete(m, "card_components")
 	}
 	for _, card := range cards {
-		c.Cards = append(c.Cards, card.Components)
+		part.Cards = append(part.Cards, card.Components)
 	}
-	if examples, ok := readExample(m["example"], c.Text); ok {
-		c.Example = examples
+	if examples, ok := readExample(m["example"], part.Text); ok {
+		part.Example = examples
 		delete(m, "example")
 	}
-	c.Extra = m.extra()
+	part.Extra = m.extra()
 	return nil
 }
 
-// namedExample is an example as Meta writes it for a variable with a name.
+// namedExample is the example of a named variable, in Meta's form.
 type namedExample struct {
 	Name    wire.Text `json:"param_name"`
 	Example wire.Text `json:"example"`
 }
 
-// readExample reads the forms that examples come in. ok is false for any other,
-// which stays as it is.
+// readExample reads an example in any of its known forms. ok is false for any
+// other form, which then stays in Extra.
 func readExample(raw json.RawMessage, text string) (examples []string, ok bool) {
 	if !isObject(raw) {
 		return nil, false
@@ -304,49 +307,50 @@ func texts(list []wire.Text) []string {
 }
 
 // MarshalJSON writes the service's form.
-func (c Component) MarshalJSON() ([]byte, error) {
-	m := map[string]any{"type": c.Type}
-	if c.Format != "" {
-		m["format"] = c.Format
+func (part Component) MarshalJSON() ([]byte, error) {
+	m := map[string]any{"type": part.Type}
+	if part.Format != "" {
+		m["format"] = part.Format
 	}
-	if c.Text != "" {
-		m["text"] = c.Text
+	if part.Text != "" {
+		m["text"] = part.Text
 	}
-	if len(c.Buttons) > 0 {
-		m["buttons"] = c.Buttons
+	if len(part.Buttons) > 0 {
+		m["buttons"] = part.Buttons
 	}
-	if len(c.Cards) > 0 {
-		cards := make([]map[string]any, len(c.Cards))
-		for i, card := range c.Cards {
+	if len(part.Cards) > 0 {
+		cards := make([]map[string]any, len(part.Cards))
+		for i, card := range part.Cards {
 			cards[i] = map[string]any{"components": card}
 		}
 		m["cards"] = cards
 	}
-	if len(c.Example) > 0 {
-		m["example"] = c.example()
+	if len(part.Example) > 0 {
+		m["example"] = part.example()
 	}
-	return withExtra(m, c.Extra)
+	return withExtra(m, part.Extra)
 }
 
-func (c Component) example() map[string]any {
-	part := strings.ToLower(string(c.Type))
-	if names := variables(c.Text); hasNames(names) {
-		list := make([]map[string]string, 0, len(c.Example))
-		for i, value := range c.Example[:min(len(c.Example), len(names))] {
+func (part Component) example() map[string]any {
+	prefix := strings.ToLower(string(part.Type))
+	if names := variables(part.Text); hasNames(names) {
+		list := make([]map[string]string, 0, len(part.Example))
+		for i, value := range part.Example[:min(len(part.Example), len(names))] {
 			list = append(list, map[string]string{"param_name": names[i], "example": value})
 		}
-		return map[string]any{part + "_text_named_params": list}
+		return map[string]any{prefix + "_text_named_params": list}
 	}
 	switch {
-	case c.Type == ComponentHeader && c.Format != FormatText:
-		return map[string]any{"header_handle": c.Example}
-	case c.Type == ComponentHeader:
-		return map[string]any{"header_text": c.Example}
+	case part.Type == ComponentHeader && part.Format != FormatText:
+		return map[string]any{"header_handle": part.Example}
+	case part.Type == ComponentHeader:
+		return map[string]any{"header_text": part.Example}
 	}
-	return map[string]any{part + "_text": [][]string{c.Example}}
+	return map[string]any{prefix + "_text": [][]string{part.Example}}
 }
 
-// withExtra adds the members without a field; a field wins over them.
+// withExtra returns the JSON object of m and the members of extra. If both have
+// a name, the member of m counts.
 func withExtra(m map[string]any, extra map[string]json.RawMessage) ([]byte, error) {
 	for name, value := range extra {
 		if _, taken := m[name]; !taken {
@@ -387,8 +391,8 @@ func (b *TemplateButton) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
-// MarshalJSON writes the service's form: the example is a list for a URL and a
-// text for a code.
+// MarshalJSON writes the service's form, in which the example is a text for a
+// COPY_CODE button and a list for any other.
 func (b TemplateButton) MarshalJSON() ([]byte, error) {
 	m := map[string]any{"type": b.Type}
 	for name, value := range map[string]string{"text": b.Text, "url": b.URL, "phone_number": b.Phone} {
@@ -408,23 +412,25 @@ func (b TemplateButton) MarshalJSON() ([]byte, error) {
 
 var templateName = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
 
-// check finds what WhatsApp would refuse in a draft. The length of a button's
+const maxButtons = 10 // of a template
+
+// check notes what WhatsApp would refuse in a draft. The length of a button's
 // label is documented; the other limits are Meta's (inferred).
 func (d TemplateDraft) check(c *checker) {
-	c.that(templateName.MatchString(d.Name), "Name", "is "+quote(d.Name)+"; it must be 1 to 512 lower-case letters, digits and underscores")
-	c.that(d.Category != "", "Category", "is empty; give MARKETING, UTILITY or AUTHENTICATION")
+	c.require(templateName.MatchString(d.Name), "Name", "is "+quote(d.Name)+"; it must be 1 to 512 lower-case letters, digits and underscores")
+	c.require(d.Category != "", "Category", "is empty; give MARKETING, UTILITY or AUTHENTICATION")
 	c.text("Category", d.Category, 64)
-	c.that(isWord(d.Language), "Language", "is "+quote(d.Language)+"; it must be a code such as en or pt_BR")
-	c.that(len(d.Components) > 0, "Components", "are missing; a template has at least a body")
+	c.require(isWord(d.Language), "Language", "is "+quote(d.Language)+"; it must be a code such as en or pt_BR")
+	c.require(len(d.Components) > 0, "Components", "are missing; a template has at least a body")
 	checkComponents(c, "Components", d.Components)
-	c.that(slices.ContainsFunc(d.Components, func(part Component) bool { return part.Type == ComponentBody }), "Components", "have no body")
+	c.require(slices.ContainsFunc(d.Components, func(part Component) bool { return part.Type == ComponentBody }), "Components", "have no body")
 }
 
 func checkComponents(c *checker, list string, parts []Component) {
 	types := unique{}
 	for i, part := range parts {
 		place := at(list, i, "")
-		c.that(part.Type != "", place+".Type", "is empty")
+		c.require(part.Type != "", place+".Type", "is empty")
 		types.add(c, place+".Type", string(part.Type))
 		part.check(c, place)
 	}
@@ -434,34 +440,34 @@ func (part Component) check(c *checker, place string) {
 	names := variables(part.Text)
 	switch part.Type {
 	case ComponentHeader:
-		c.that(part.Format != "", place+".Format", "is empty; a header is FormatText, FormatImage, FormatVideo, FormatDocument or FormatLocation")
+		c.require(part.Format != "", place+".Format", "is empty; a header is FormatText, FormatImage, FormatVideo, FormatDocument or FormatLocation")
 		if part.Format == FormatText {
 			c.text(place+".Text", part.Text, 60)
 			c.count(place+".Text", len(names), 0, 1, "variables")
 		} else {
-			c.that(part.Text == "", place+".Text", "does not go with a header of media")
+			c.require(part.Text == "", place+".Text", "does not go with a header of media")
 		}
 	case ComponentBody:
 		c.optional(place+".Text", part.Text, 1024)
-		c.that(part.Text != "" || len(part.Extra) > 0, place+".Text", "is empty")
+		c.require(part.Text != "" || len(part.Extra) > 0, place+".Text", "is empty")
 	case ComponentFooter:
 		c.optional(place+".Text", part.Text, 60)
-		c.that(len(names) == 0, place+".Text", "has a variable; footers have none")
+		c.require(len(names) == 0, place+".Text", "has a variable; footers have none")
 	case ComponentButtons:
 		c.count(place+".Buttons", len(part.Buttons), 1, maxButtons, "buttons")
 	case ComponentCarousel:
 		c.count(place+".Cards", len(part.Cards), 2, 10, "cards")
 	}
 	if hasNames(names) {
-		c.that(!slices.ContainsFunc(names, isNumber), place+".Text", "mixes named and numbered variables")
+		c.require(!slices.ContainsFunc(names, isNumber), place+".Text", "mixes named and numbered variables")
 	} else if len(names) > 0 {
-		c.that(number(names[0]) == 1 && number(names[len(names)-1]) == len(names), place+".Text", "must number its variables from {{1}} without gaps")
+		c.require(number(names[0]) == 1 && number(names[len(names)-1]) == len(names), place+".Text", "must number its variables from {{1}} without gaps")
 	}
 	if len(names) > 0 {
-		c.that(len(part.Example) == len(names), place+".Example", "has "+plural(len(part.Example), "value")+" for "+plural(len(names), "variable")+"; WhatsApp wants one for each")
+		c.require(len(part.Example) == len(names), place+".Example", "has "+plural(len(part.Example), "value")+" for "+plural(len(names), "variable")+"; WhatsApp wants one for each")
 	}
 	for j, example := range part.Example {
-		c.that(strings.TrimSpace(example) != "" && utf8.ValidString(example), at(place+".Example", j, ""), "is empty or not valid UTF-8")
+		c.require(strings.TrimSpace(example) != "" && utf8.ValidString(example), at(place+".Example", j, ""), "is empty or not valid UTF-8")
 	}
 	for j, b := range part.Buttons {
 		b.check(c, at(place+".Buttons", j, ""))
@@ -472,7 +478,7 @@ func (part Component) check(c *checker, place string) {
 }
 
 func (b TemplateButton) check(c *checker, place string) {
-	c.that(b.Type != "", place+".Type", "is empty")
+	c.require(b.Type != "", place+".Type", "is empty")
 	c.optional(place+".Text", b.Text, 25)
 	switch b.Type {
 	case ButtonTypeQuickReply:
@@ -482,11 +488,11 @@ func (b TemplateButton) check(c *checker, place string) {
 		c.url(place+".URL", variable.ReplaceAllString(b.URL, "x"))
 		names := variables(b.URL)
 		c.count(place+".URL", len(names), 0, 1, "variables")
-		c.that(len(names) == 0 || variable.FindAllStringIndex(b.URL, -1)[0][1] == len(b.URL), place+".URL", "may have a variable only at its end")
-		c.that(len(names) == 0 || b.Example != "", place+".Example", "is empty; WhatsApp wants one for the variable in the URL")
+		c.require(len(names) == 0 || variable.FindAllStringIndex(b.URL, -1)[0][1] == len(b.URL), place+".URL", "may have a variable only at its end")
+		c.require(len(names) == 0 || b.Example != "", place+".Example", "is empty; WhatsApp wants one for the variable in the URL")
 	case ButtonTypePhoneNumber:
 		c.text(place+".Text", b.Text, 25)
-		c.that(isPhone(Phone(b.Phone).value), place+".Phone", "is "+quote(b.Phone)+", which is no phone number")
+		c.require(isPhone(Phone(b.Phone).value), place+".Phone", "is "+quote(b.Phone)+", which is no phone number")
 	case ButtonTypeCopyCode:
 		c.text(place+".Example", b.Example, 1024)
 	}

@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A template that was read does not refer to the bytes it was read from, which
-// a decoder uses again.
+// A template keeps no reference to the bytes it was read from, because a decoder
+// reuses them.
 func TestTemplateInfoKeepsNothingOfTheBuffer(t *testing.T) {
 	const wire = `{"id":"31","name":"order_update","language":{"code":"en"},"namespace":"n1","category":"UTILITY","status":"APPROVED","components":[
 		{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::aW"]}},
@@ -32,7 +32,7 @@ func TestTemplateInfoKeepsNothingOfTheBuffer(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// A draft can be changed and submitted again.
+// A template that was read can be changed and submitted again as a draft.
 func TestTemplateInfoKeepsNothingOfTheDraft(t *testing.T) {
 	d := draft()
 	info, err := serving(t, always(`{"id":"31"}`)).Templates.Create(t.Context(), d)
@@ -43,7 +43,7 @@ func TestTemplateInfoKeepsNothingOfTheDraft(t *testing.T) {
 	assert.Equal(t, json.RawMessage(`{"id":"31"}`), info.Raw)
 }
 
-// A value is no pattern: its dollar signs and braces are shown as they are.
+// Dollar signs and braces in a value are shown unchanged.
 func TestPreviewTakesValuesLiterally(t *testing.T) {
 	info := approved(t, "You owe {{1}} for {{2}}.")
 	preview, err := info.Preview(info.Use("$1.50", "${1}", "{{1}}", "$1"))
@@ -84,7 +84,8 @@ func TestComponentFieldWinsOverExtra(t *testing.T) {
 	assert.JSONEq(t, `{"type":"BODY","text":"Hello","number":1}`, string(data))
 }
 
-// A service that asks for a longer pause than the next one gets it.
+// If the service asks for a longer pause than the next one, WaitApproved makes
+// that pause.
 func TestWaitApprovedHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

@@ -18,11 +18,12 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// tooMany is more requests than any test makes of serving or a store: a loop
-// without a pause or an end fails the test instead of hanging it.
+// tooMany is more requests than any test makes to serving or a store. A loop
+// without a pause or an end then fails the test instead of hanging it.
 const tooMany = 1000
 
-// serving returns a client whose service answers the n-th call, from 0, as told.
+// serving returns a client whose service answers the n-th call, from 0, with the
+// result of answer(n).
 func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *chatapi.Client {
 	t.Helper()
 	n := -1
@@ -55,7 +56,7 @@ func listed(templates ...string) string {
 	return `{"templates":[` + strings.Join(rows, ",") + `]}`
 }
 
-// collect runs All to its end.
+// collect returns all that All yields.
 func collect(ctx context.Context, client *chatapi.Client) (names []string, err error) {
 	for t, e := range client.Templates.All(ctx) {
 		if e != nil {
