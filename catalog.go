@@ -36,7 +36,6 @@ type CommerceInfo struct {
 // GetCommerce returns what is set, one entry as a rule. A channel to which no
 // catalogue is linked is an error of the provider, mostly [ErrInvalid] with
 // code 100 (contract, "/commerce"; inferred).
-// It changes nothing and is retried.
 func (s CatalogService) GetCommerce(ctx context.Context) ([]CommerceInfo, error) {
 	const op = "Catalog.GetCommerce"
 	var raw json.RawMessage
@@ -64,7 +63,6 @@ func (s CatalogService) GetCommerce(ctx context.Context) ([]CommerceInfo, error)
 
 // SetCommerce sets both, as the service wants them together. It is refused with
 // [ErrBlocked] while the subscription is over its limit.
-// It may be repeated without harm and is retried.
 func (s CatalogService) SetCommerce(ctx context.Context, shown Commerce) error {
 	body := map[string]any{"params": map[string]bool{"is_cart_enabled": shown.Cart, "is_catalog_visible": shown.Visible}}
 	return s.call(ctx, request{op: "Catalog.SetCommerce", method: http.MethodPost, path: "commerce", body: body}, nil)

@@ -140,7 +140,6 @@ type FlowPreview struct {
 // All yields every flow that the service lists. The service has no parameter
 // to ask for a further page; when it says that there are more flows than it
 // listed, that is an error at the end, [ErrUnsupported].
-// It changes nothing and is retried.
 func (s FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
 	const op = "Flows.All"
 	return func(yield func(*FlowInfo, error) bool) {
@@ -168,7 +167,6 @@ func (s FlowsService) All(ctx context.Context) iter.Seq2[*FlowInfo, error] {
 }
 
 // Get returns one flow.
-// It changes nothing and is retried.
 func (s FlowsService) Get(ctx context.Context, id string) (*FlowInfo, error) {
 	raw, err := s.one(ctx, request{op: "Flows.Get", method: http.MethodGet}, id, "")
 	if err != nil {
@@ -214,14 +212,12 @@ func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, e
 
 // Delete removes a flow. Only a draft can be deleted; a published one is
 // deprecated.
-// It may be repeated without harm and is retried.
 func (s FlowsService) Delete(ctx context.Context, id string) error {
 	_, err := s.one(ctx, request{op: "Flows.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
 // GetPreview returns a page that shows the flow in a browser.
-// It changes nothing and is retried.
 func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, error) {
 	const op = "Flows.GetPreview"
 	raw, err := s.one(ctx, request{op: op, method: http.MethodGet}, id, "/preview")
@@ -247,14 +243,12 @@ func (s FlowsService) GetPreview(ctx context.Context, id string) (*FlowPreview, 
 
 // Publish makes a draft available to customers, for good: from then on it can
 // only be deprecated.
-// It may be repeated without harm and is retried.
 func (s FlowsService) Publish(ctx context.Context, id string) error {
 	_, err := s.one(ctx, request{op: "Flows.Publish", method: http.MethodPost}, id, "/publish")
 	return err
 }
 
 // Deprecate takes a published flow out of use, for good.
-// It may be repeated without harm and is retried.
 func (s FlowsService) Deprecate(ctx context.Context, id string) error {
 	_, err := s.one(ctx, request{op: "Flows.Deprecate", method: http.MethodPost}, id, "/deprecate")
 	return err
@@ -262,7 +256,6 @@ func (s FlowsService) Deprecate(ctx context.Context, id string) error {
 
 // UpdateMetadata changes what is said about a flow. An empty patch is
 // [ErrInvalid].
-// It may be repeated without harm and is retried.
 func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowPatch) error {
 	const op = "Flows.UpdateMetadata"
 	body := struct {
@@ -288,7 +281,6 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 // UpdateAssets replaces the flow's JSON and returns what is wrong with it. The
 // service can take it and still find problems; when it does not take it they
 // come beside the error, which is [ErrInvalid] then.
-// It may be repeated without harm and is retried.
 func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
 	const op = "Flows.UpdateAssets"
 	if !isJSONObject(flow) {
@@ -324,7 +316,6 @@ type EncryptionKeyInfo struct {
 }
 
 // GetEncryptionKey returns the public key that is set for the channel's number.
-// It changes nothing and is retried.
 func (s FlowsService) GetEncryptionKey(ctx context.Context) (*EncryptionKeyInfo, error) {
 	raw, err := s.do(ctx, request{op: "Flows.GetEncryptionKey", method: http.MethodGet, path: "whatsapp_business_encryption"})
 	if err != nil {
@@ -343,7 +334,6 @@ func (s FlowsService) GetEncryptionKey(ctx context.Context) (*EncryptionKeyInfo,
 // the one before. It is needed before a flow with an endpoint is published. A
 // private key is refused with [ErrInvalid] and does not leave the machine, and
 // so is any key of another kind or size.
-// It may be repeated without harm and is retried.
 func (s FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string) error {
 	const op = "Flows.SetEncryptionKey"
 	block, rest := pem.Decode([]byte(publicKeyPEM))

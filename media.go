@@ -272,7 +272,6 @@ func (m *MediaInfo) LogValue() slog.Value {
 // messages as needed; WhatsApp keeps it for 30 days (general Cloud API
 // knowledge). The file is a link, which the service fetches, or bytes of at most
 // [MaxInlineMedia]; one that has an id already is [ErrInvalid].
-// It is retried, which may store the file twice; the id of one copy is returned.
 func (s MediaService) Upload(ctx context.Context, file Media) (id string, err error) {
 	const op = "Media.Upload"
 	var c checker
@@ -291,7 +290,6 @@ func (s MediaService) Upload(ctx context.Context, file Media) (id string, err er
 }
 
 // Get returns what the service knows of a file, with a link to it.
-// It changes nothing and is retried.
 func (s MediaService) Get(ctx context.Context, id string) (*MediaInfo, error) {
 	return s.get(ctx, "Media.Get", id)
 }
@@ -317,7 +315,6 @@ func (s MediaService) get(ctx context.Context, op, id string) (*MediaInfo, error
 }
 
 // Delete removes a file from the service.
-// It may be repeated without harm and is retried.
 func (s MediaService) Delete(ctx context.Context, id string) error {
 	const op = "Media.Delete"
 	place, bad := segment("id", id)
