@@ -12,8 +12,8 @@ import (
 // write: a welcome event, prompts and commands. See [Client.Automation].
 type AutomationService struct{ service }
 
-// Automation holds the offers that customers see before they write. The limits are
-// documented (contract, "Limits").
+// Automation holds the offers that customers see before they write. The limits
+// are documented (contract, "Limits").
 type Automation struct {
 	// Welcome makes WhatsApp send a [TypeRequestWelcome] event when a customer
 	// first opens the chat, so that a bot can greet.
@@ -42,8 +42,8 @@ type AutomationInfo struct {
 	Raw json.RawMessage
 }
 
-// Get returns the present offers, which are empty for a channel that never set any. It
-// changes nothing and is retried.
+// Get returns the present offers, which are empty for a channel that never set
+// any. It changes nothing and is retried.
 func (s AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
 	const op = "Automation.Get"
 	var raw json.RawMessage
@@ -71,9 +71,9 @@ func (s AutomationService) Get(ctx context.Context) (*AutomationInfo, error) {
 	return info, nil
 }
 
-// Set replaces all offers; the zero Automation removes them. A value over its limit is
-// [ErrInvalid], and Error.Field names it. The call may be repeated without harm and is
-// retried.
+// Set replaces all offers; the zero Automation removes them. A value over its
+// limit is [ErrInvalid], and Error.Field names it. The call may be repeated
+// without harm and is retried.
 func (s AutomationService) Set(ctx context.Context, a Automation) error {
 	const op = "Automation.Set"
 	type command struct {

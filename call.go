@@ -90,8 +90,8 @@ func (c *Client) undecided(status int) bool {
 	return status >= 500
 }
 
-// openCall turns e into ErrOutcomeUnknown, for a call other than a send that may or
-// may not have been carried out. It matches no other kind.
+// openCall turns e into ErrOutcomeUnknown, for a call other than a send that
+// may or may not have been carried out. It matches no other kind.
 func openCall(e *Error) *Error {
 	if e.HTTPStatus != 0 {
 		e.cause = nil
@@ -102,8 +102,8 @@ func openCall(e *Error) *Error {
 	return e
 }
 
-// local puts the operation and the client's channel on an error. The client may be
-// nil.
+// local puts the operation and the client's channel on an error. The client may
+// be nil.
 func (c *Client) local(op string, e *Error) *Error {
 	return e.in(op, c.ChannelID())
 }
@@ -220,8 +220,8 @@ func (s service) decode(op string, raw json.RawMessage, out any) error {
 	return nil
 }
 
-// unreadable returns the error of a reply that is JSON without the parts that this
-// call expects.
+// unreadable returns the error of a reply that is JSON without the parts that
+// this call expects.
 func (s service) unreadable(op string, raw json.RawMessage, cause error) *Error {
 	return s.client.notJSON(op, &transport.Reply{Status: http.StatusOK, Body: raw}, cause)
 }

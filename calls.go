@@ -8,17 +8,19 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// CallsService does the signalling of calls. The sound itself flows by WebRTC between
-// the customer and your own media server. See [Client.Calls]. The customer's side of a
-// call arrives as [*CallEvent]. With SIP switched on, neither these methods nor those
-// events work (contract, "Calling, groups, flows"; documented, beta).
+// CallsService does the signalling of calls. The sound itself flows by WebRTC
+// between the customer and your own media server. See [Client.Calls]. The
+// customer's side of a call arrives as [*CallEvent]. With SIP switched on,
+// neither these methods nor those events work (contract, "Calling, groups,
+// flows"; documented, beta).
 //
-// Actions on a call go out at most once, because a call cannot be placed or answered
-// twice. After [ErrOutcomeUnknown] the next [*CallEvent] shows the outcome.
+// Actions on a call go out at most once, because a call cannot be placed or
+// answered twice. After [ErrOutcomeUnknown] the next [*CallEvent] shows the
+// outcome.
 type CallsService struct{ service }
 
-// CallSettings says how a channel handles calls. In an update, an empty field stays as it
-// is.
+// CallSettings says how a channel handles calls. In an update, an empty field
+// stays as it is.
 type CallSettings struct {
 	// Status is "ENABLED" or "DISABLED".
 	Status string
@@ -45,8 +47,8 @@ type CallSettings struct {
 	SIP *CallSIP
 }
 
-// CallSIP routes calls by SIP. The password of a server is in [CallSettingsInfo.Raw]
-// only.
+// CallSIP routes calls by SIP. The password of a server is in
+// [CallSettingsInfo.Raw] only.
 type CallSIP struct {
 	// Status is "ENABLED" or "DISABLED".
 	Status string
@@ -101,8 +103,8 @@ type wireSIPServer struct {
 	AppID     wire.Text            `json:"app_id,omitempty"`
 }
 
-// GetSettings returns the channel's settings for calls. It changes nothing and is
-// retried.
+// GetSettings returns the channel's settings for calls. It changes nothing and
+// is retried.
 func (s CallsService) GetSettings(ctx context.Context) (*CallSettingsInfo, error) {
 	const op = "Calls.GetSettings"
 	var raw json.RawMessage
@@ -137,9 +139,10 @@ func (s CallsService) GetSettings(ctx context.Context) (*CallSettingsInfo, error
 	return info, nil
 }
 
-// UpdateSettings changes the given settings. The service forwards them unchecked, and
-// Meta may take only one group of settings per call: first Status, then SIP. An empty
-// change is [ErrInvalid]. The call may be repeated without harm and is retried.
+// UpdateSettings changes the given settings. The service forwards them
+// unchecked, and Meta may take only one group of settings per call: first
+// Status, then SIP. An empty change is [ErrInvalid]. The call may be repeated
+// without harm and is retried.
 func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) error {
 	const op = "Calls.UpdateSettings"
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
@@ -187,8 +190,8 @@ type CallSession struct {
 
 // CallInfo describes a call that was placed.
 type CallInfo struct {
-	// ID identifies the call ("wacid…") for the other actions. It is empty if the
-	// service returned none.
+	// ID identifies the call ("wacid…") for the other actions. It is empty if
+	// the service returned none.
 	ID string
 
 	// Raw is the service's reply.
@@ -196,9 +199,9 @@ type CallInfo struct {
 }
 
 // Connect calls a person. The person needs a phone number, else the error is
-// [ErrInvalid], and must have permitted calls, else it is [ErrUnsupported] with code
-// 138006. A channel without calls is [ErrUnsupported] with code 138000. It goes out at
-// most once.
+// [ErrInvalid], and must have permitted calls, else it is [ErrUnsupported] with
+// code 138006. A channel without calls is [ErrUnsupported] with code 138000. It
+// goes out at most once.
 func (s CallsService) Connect(ctx context.Context, to Recipient, offer CallSession) (*CallInfo, error) {
 	phone, bad := phoneOf("to", to)
 	if bad != nil {
@@ -215,8 +218,9 @@ func (s CallsService) Connect(ctx context.Context, to Recipient, offer CallSessi
 	return call, nil
 }
 
-// PreAccept prepares the media connection of an incoming call, so that the first words
-// after [CallsService.Accept] are not lost. It goes out at most once.
+// PreAccept prepares the media connection of an incoming call, so that the
+// first words after [CallsService.Accept] are not lost. It goes out at most
+// once.
 func (s CallsService) PreAccept(ctx context.Context, callID string, answer CallSession) error {
 	_, err := s.act(ctx, "Calls.PreAccept", callAction{Action: "pre_accept", CallID: callID}, &answer)
 	return err

@@ -18,8 +18,8 @@ type ChannelStatus struct {
 	// 2023). The set is open.
 	Status string
 
-	// AccountStatus is a text such as "authenticated". The old web product sent an
-	// object instead; then AccountStatus is empty, and the object is in Raw.
+	// AccountStatus is a text such as "authenticated". The old web product sent
+	// an object instead; then AccountStatus is empty, and the object is in Raw.
 	AccountStatus string
 
 	// MarketingLite is set if the Marketing Messages path is available.
@@ -29,11 +29,11 @@ type ChannelStatus struct {
 	Raw json.RawMessage
 }
 
-// GetStatus returns the state of the channel. A channel that is not connected is no
-// error: see Status. The error is [ErrUnauthorized] or [ErrWrongChannel] for the token,
-// [ErrBlocked] for the subscription, [ErrNotFound] for a wrong API URL,
-// [ErrUnavailable] or [ErrUnreachable] for a service that fails. It changes nothing and
-// is retried.
+// GetStatus returns the state of the channel. A channel that is not connected
+// is no error: see Status. The error is [ErrUnauthorized] or [ErrWrongChannel]
+// for the token, [ErrBlocked] for the subscription, [ErrNotFound] for a wrong
+// API URL, [ErrUnavailable] or [ErrUnreachable] for a service that fails. It
+// changes nothing and is retried.
 func (s ChannelService) GetStatus(ctx context.Context) (*ChannelStatus, error) {
 	const op = "Channel.GetStatus"
 	var raw json.RawMessage
@@ -53,7 +53,8 @@ func (s ChannelService) GetStatus(ctx context.Context) (*ChannelStatus, error) {
 	return status, nil
 }
 
-// MarketingLiteInfo says whether the channel can send by the Marketing Messages path.
+// MarketingLiteInfo says whether the channel can send by the Marketing Messages
+// path.
 type MarketingLiteInfo struct {
 	Available bool
 
@@ -65,9 +66,9 @@ type MarketingLiteInfo struct {
 	Raw json.RawMessage
 }
 
-// GetMarketingLite returns whether [Template] messages of the category MARKETING can go
-// by the Marketing Messages path. Errors are those of [ChannelService.GetStatus]. It
-// changes nothing and is retried.
+// GetMarketingLite returns whether [Template] messages of the category
+// MARKETING can go by the Marketing Messages path. Errors are those of
+// [ChannelService.GetStatus]. It changes nothing and is retried.
 func (s ChannelService) GetMarketingLite(ctx context.Context) (*MarketingLiteInfo, error) {
 	const op = "Channel.GetMarketingLite"
 	var raw json.RawMessage

@@ -12,11 +12,11 @@ import (
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file holds the five legacy operations. They belong to the contract, but not to
-// the service of 2026 (contract, "Legacy operations"): Channel.GetStatistics,
-// Channel.GetExtendedStatistics, Channel.GetOutputIP, Channel.GetHookInfo and
-// Media.DeleteLegacy. They may still work on a channel; elsewhere they are
-// [ErrNotFound].
+// This file holds the five legacy operations. They belong to the contract, but
+// not to the service of 2026 (contract, "Legacy operations"):
+// Channel.GetStatistics, Channel.GetExtendedStatistics, Channel.GetOutputIP,
+// Channel.GetHookInfo and Media.DeleteLegacy. They may still work on a channel;
+// elsewhere they are [ErrNotFound].
 
 // ChannelStatistics holds the cost of templates in a month.
 type ChannelStatistics struct {
@@ -31,8 +31,8 @@ type ChannelStatistics struct {
 	Raw json.RawMessage
 }
 
-// GetStatistics returns the cost of templates in a month; the zero month is the current
-// one. It changes nothing and is retried.
+// GetStatistics returns the cost of templates in a month; the zero month is the
+// current one. It changes nothing and is retried.
 //
 // Deprecated: the operation is not part of the service since 2026. [Ledger]
 // computes costs from the events that you receive, and [Ledger.Bill] a month.
@@ -59,8 +59,8 @@ func (s ChannelService) GetStatistics(ctx context.Context, month YearMonth) (*Ch
 	return &ChannelStatistics{Date: string(body.Date), TemplatesCost: json.Number(body.Cost), Raw: raw}, nil
 }
 
-// UsagePeriod counts the conversations of one period, in the billing model of 2022.
-// Prices are as the service writes them. The service names no currency.
+// UsagePeriod counts the conversations of one period, in the billing model of
+// 2022. Prices are as the service writes them. The service names no currency.
 type UsagePeriod struct {
 	// Date is the first day of the period, such as "2022-10-01".
 	Date string
@@ -114,7 +114,8 @@ func (s ChannelService) GetExtendedStatistics(ctx context.Context) ([]UsagePerio
 // delivered webhooks. It changes nothing and is retried.
 //
 // Deprecated: the operation is not part of the service since 2026, and the
-// address proves nothing. A webhook proves its origin by a secret: see [WebhookSecret].
+// address proves nothing. A webhook proves its origin by a secret: see
+// [WebhookSecret].
 func (s ChannelService) GetOutputIP(ctx context.Context) (string, error) {
 	const op = "Channel.GetOutputIP"
 	var raw json.RawMessage
@@ -180,8 +181,8 @@ func (s ChannelService) GetHookInfo(ctx context.Context, messageID string) ([]Ho
 	return records, nil
 }
 
-// DeleteLegacy deletes a file by the operation of older generations of the service. It
-// may be repeated without harm and is retried.
+// DeleteLegacy deletes a file by the operation of older generations of the
+// service. It may be repeated without harm and is retried.
 //
 // Deprecated: use [MediaService.Delete], which does the same.
 func (s MediaService) DeleteLegacy(ctx context.Context, id string) error {

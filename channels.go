@@ -40,20 +40,21 @@ const degradedAfter = 3
 type Health struct {
 	State HealthState
 
-	// Reason is a sentence for an operator, empty while the channel is healthy. It
-	// is that of the newest error that fits the state.
+	// Reason is a sentence for an operator, empty while the channel is healthy.
+	// It is that of the newest error that fits the state.
 	Reason string
 
 	// Since is when the state began.
 	Since time.Time
 }
 
-// Channels is a registry of the clients of many channels. Each channel has its own
-// connections, pace and webhook secrets, so that a bad channel slows no other.
-// The exception is [WithHTTPClient] among the [WithClientOptions]: then all share
-// its connections. Make a registry with [NewChannels]; the zero Channels is an
-// empty registry too. It is safe for concurrent use and may be changed while
-// calls are running. No printed form of it shows a token or a secret.
+// Channels is a registry of the clients of many channels. Each channel has its
+// own connections, pace and webhook secrets, so that a bad channel slows no
+// other. The exception is [WithHTTPClient] among the [WithClientOptions]: then
+// all share its connections. Make a registry with [NewChannels]; the zero
+// Channels is an empty registry too. It is safe for concurrent use and may be
+// changed while calls are running. No printed form of it shows a token or a
+// secret.
 type Channels struct {
 	opts    []Option
 	changed func(ChannelID, Health)
@@ -82,18 +83,19 @@ type registered struct {
 // ChannelsOption changes a [Channels] in [NewChannels].
 type ChannelsOption func(*Channels)
 
-// WithClientOptions gives these options to every client that [Channels.Put] makes,
-// before the channel's own options. Put returns the error of a wrong option.
+// WithClientOptions gives these options to every client that [Channels.Put]
+// makes, before the channel's own options. Put returns the error of a wrong
+// option.
 func WithClientOptions(opts ...Option) ChannelsOption {
 	return func(s *Channels) { s.opts = append(s.opts, opts...) }
 }
 
-// WithHealthChange calls changed whenever a channel's health state changes. Calls
-// for one channel come in order, one at a time, and never twice in a row with the
-// same state; calls for different channels may overlap. A removed channel causes
-// no more calls. changed runs inside the API call that showed the change and
-// delays it, so it should return soon. It runs without a lock and may use the
-// registry. A nil function is never called.
+// WithHealthChange calls changed whenever a channel's health state changes.
+// Calls for one channel come in order, one at a time, and never twice in a row
+// with the same state; calls for different channels may overlap. A removed
+// channel causes no more calls. changed runs inside the API call that showed
+// the change and delays it, so it should return soon. It runs without a lock
+// and may use the registry. A nil function is never called.
 func WithHealthChange(changed func(ChannelID, Health)) ChannelsOption {
 	return func(s *Channels) { s.changed = changed }
 }
@@ -110,10 +112,11 @@ func NewChannels(opts ...ChannelsOption) *Channels {
 }
 
 // Put adds a channel, or replaces its token and options, and returns its new
-// client. Arguments and errors are those of [New]. A program that still holds the
-// old client can go on with it and its token, but its calls no longer count for
-// the health. A channel that needed a new token is healthy again; any other state
-// lasts until a call of the new client shows a better one. Webhook secrets stay.
+// client. Arguments and errors are those of [New]. A program that still holds
+// the old client can go on with it and its token, but its calls no longer count
+// for the health. A channel that needed a new token is healthy again; any other
+// state lasts until a call of the new client shows a better one. Webhook
+// secrets stay.
 func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	if s == nil {
 		return nil, invalid("registry", "is nil; make it with NewChannels").in("Channels.Put", "")
@@ -200,19 +203,20 @@ func (s *Channels) All() iter.Seq2[ChannelID, *Client] {
 	}
 }
 
-// Health returns the state of a channel, or the zero Health for a channel that is
-// not in the registry. It sends no request.
+// Health returns the state of a channel, or the zero Health for a channel that
+// is not in the registry. It sends no request.
 //
-// A reply with status 401 means that the channel needs a new token. A reply with
-// status 403, and the codes 131031 and 131042, block the channel. Three calls in a
-// row with [ErrUnreachable], [ErrUnavailable] or [ErrOutcomeUnknown] degrade it.
+// A reply with status 401 means that the channel needs a new token. A reply
+// with status 403, and the codes 131031 and 131042, block the channel. Three
+// calls in a row with [ErrUnreachable], [ErrUnavailable] or [ErrOutcomeUnknown]
+// degrade it.
 //
 // A success makes the channel healthy again if the call began after the present
-// state did. After 131031 and 131042 the success must be a send, since reads still
-// work then. Any other refusal, such as a closed window, shows that a degraded
-// channel answers again. A call whose deadline passed while it waited for the
-// answer counts as failed. A call that the caller canceled does not count, nor
-// does one that this process refused to send.
+// state did. After 131031 and 131042 the success must be a send, since reads
+// still work then. Any other refusal, such as a closed window, shows that a
+// degraded channel answers again. A call whose deadline passed while it waited
+// for the answer counts as failed. A call that the caller canceled does not
+// count, nor does one that this process refused to send.
 func (s *Channels) Health(id ChannelID) Health {
 	m, known := s.find(id)
 	if !known {
@@ -223,10 +227,10 @@ func (s *Channels) Health(id ChannelID) Health {
 	return m.health
 }
 
-// SetWebhookSecrets replaces the secrets of a channel's webhooks. Give the new and
-// the old secret while an address is being changed. Without a secret all webhooks
-// of the channel are refused. The error for a channel that is not in the registry
-// is [ErrNotFound].
+// SetWebhookSecrets replaces the secrets of a channel's webhooks. Give the new
+// and the old secret while an address is being changed. Without a secret all
+// webhooks of the channel are refused. The error for a channel that is not in
+// the registry is [ErrNotFound].
 func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	m, known := s.find(id)
 	if !known {
@@ -241,9 +245,9 @@ func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	return nil
 }
 
-// WebhookSecrets returns the secrets of a channel's webhooks, and no secret for a
-// channel that is not in the registry. It calls nothing and never waits for ctx.
-// One handler serves all channels with it:
+// WebhookSecrets returns the secrets of a channel's webhooks, and no secret for
+// a channel that is not in the registry. It calls nothing and never waits for
+// ctx. One handler serves all channels with it:
 //
 //	chatapi.NewWebhookHandler(handle, chatapi.WebhookSecrets(channels.WebhookSecrets))
 //

@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -54,8 +55,8 @@ type Client struct {
 	pacer     *transport.Pacer
 	files     *fetch.Fetcher
 
-	// webhookLock is held while the list of webhook addresses is changed. It is a
-	// mutex whose waiters give up when their context ends.
+	// webhookLock is held while the list of webhook addresses is changed. It is
+	// a mutex whose waiters give up when their context ends.
 	webhookLock chan struct{}
 
 	// observe, if not nil, is called with the result of every call.
@@ -82,6 +83,9 @@ func New(apiURL, token string, opts ...Option) (*Client, error) {
 			continue
 		}
 		if err := opt(&c); err != nil {
+			if e, ok := errors.AsType[*Error](err); ok {
+				return nil, e.in("New", "")
+			}
 			return nil, err
 		}
 	}
@@ -166,5 +170,6 @@ func (c *Client) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 // LogValue returns String as the value for slog.
 func (c *Client) LogValue() slog.Value { return slog.StringValue(c.String()) }
 
-// MarshalJSON returns String as a JSON text, so that a client in a logged struct shows no token.
+// MarshalJSON returns String as a JSON text, so that a client in a logged
+// struct shows no token.
 func (c *Client) MarshalJSON() ([]byte, error) { return json.Marshal(c.String()) }

@@ -122,6 +122,7 @@ func TestWrongOptionsAreErrors(t *testing.T) {
 		var e *chatapi.Error
 		require.ErrorAs(t, err, &e, name)
 		assert.Equal(t, name, e.Field)
+		assert.Equal(t, "New", e.Op)
 	}
 	_, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, nil, chatapi.WithLogger(nil))
 	assert.NoError(t, err, "nil options are no harm")

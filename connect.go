@@ -7,11 +7,12 @@ import (
 	"strings"
 )
 
-// ConnectOptions says what [Client.Connect] changes. With the zero value it only checks.
+// ConnectOptions says what [Client.Connect] changes. With the zero value it
+// only checks.
 type ConnectOptions struct {
-	// WebhookURL, if it is not empty, is added to the channel's webhook addresses.
-	// The other addresses stay, since other programs and the vendor's own inbox
-	// are in the same list.
+	// WebhookURL, if it is not empty, is added to the channel's webhook
+	// addresses. The other addresses stay, since other programs and the
+	// vendor's own inbox are in the same list.
 	WebhookURL string
 }
 
@@ -63,17 +64,18 @@ func (c *Connection) String() string {
 		cmp.Or(spacedPhone(c.Phone), "number unknown"), plural(c.Templates, "template"), plural(len(c.Webhooks), "webhook"))
 }
 
-// Connect checks address and token against the service, reads the channel's state,
-// number and templates, and adds the webhook address if one is given. It is made for
-// the button of a helpdesk's channel form. It may be repeated without harm, and its
-// requests are retried.
+// Connect checks address and token against the service, reads the channel's
+// state, number and templates, and adds the webhook address if one is given. It
+// is made for the button of a helpdesk's channel form. It may be repeated
+// without harm, and its requests are retried.
 //
-// It always returns a Connection, also with an error: its Steps show how far it came.
-// The error is that of the failed step, an [*Error] whose Sentence is for the operator:
-// [ErrUnauthorized] for a wrong token, [ErrWrongChannel] for the token of another
-// channel, [ErrBlocked] for a blocked subscription or a channel that is not connected,
-// [ErrUnavailable] for a channel that is still connecting, [ErrUnreachable] for a host
-// that does not answer, [ErrNotFound] for a wrong URL.
+// It always returns a Connection, also with an error: its Steps show how far it
+// came. The error is that of the failed step, an [*Error] whose Sentence is for
+// the operator: [ErrUnauthorized] for a wrong token, [ErrWrongChannel] for the
+// token of another channel, [ErrBlocked] for a blocked subscription or a
+// channel that is not connected, [ErrUnavailable] for a channel that is still
+// connecting, [ErrUnreachable] for a host that does not answer, [ErrNotFound]
+// for a wrong URL.
 func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection, error) {
 	connection := &Connection{}
 	if c != nil {

@@ -12,14 +12,15 @@ import (
 	"github.com/chatapi-go/chatapi/internal/errorcode"
 )
 
-// ErrorKind is the kind of failure that an [Error] reports. Each sentinel of this
-// package is an ErrorKind. A program decides with errors.Is(err, ErrWindowClosed). A
-// dashboard counts by Error.Kind, whose text is snake_case. Minor releases add kinds.
+// ErrorKind is the kind of failure that an [Error] reports. Each sentinel of
+// this package is an ErrorKind. A program decides with errors.Is(err,
+// ErrWindowClosed). A dashboard counts by Error.Kind, whose text is snake_case.
+// Minor releases add kinds.
 type ErrorKind string
 
-// Error returns the kind in words after "chatapi: ". With this method every ErrorKind
-// is an error that errors.Is matches; fmt calls it too. string(kind) is the bare text
-// for a metric, such as "service_window_closed".
+// Error returns the kind in words after "chatapi: ". With this method every
+// ErrorKind is an error that errors.Is matches; fmt calls it too. string(kind)
+// is the bare text for a metric, such as "service_window_closed".
 func (k ErrorKind) Error() string {
 	if k == "" {
 		return "" // an AttemptEnd without a refusal has no kind
@@ -32,7 +33,8 @@ func (k ErrorKind) words() string { return strings.ReplaceAll(string(k), "_", " 
 // The kinds of error. Each comment says who has to act.
 const (
 	// ErrInvalid: the request is wrong. If the SDK found the mistake, before it
-	// sent anything, Error.Field names the place. The caller changes the request.
+	// sent anything, Error.Field names the place. The caller changes the
+	// request.
 	ErrInvalid ErrorKind = "invalid_request"
 	// ErrUnauthorized: the token is missing, wrong or expired. An admin enters a
 	// new one.
@@ -60,8 +62,8 @@ const (
 	ErrMarketingLimit ErrorKind = "marketing_limit"
 	// ErrOptedOut: this person does not want marketing messages.
 	ErrOptedOut ErrorKind = "opted_out_of_marketing"
-	// ErrRateLimited: too many requests. The caller waits for Error.RetryAfter, if
-	// it is set, and tries again.
+	// ErrRateLimited: too many requests. The caller waits for Error.RetryAfter,
+	// if it is set, and tries again.
 	ErrRateLimited ErrorKind = "rate_limited"
 	// ErrTemplate: the template is missing, paused, or does not fit its values.
 	ErrTemplate ErrorKind = "template"
@@ -79,8 +81,8 @@ const (
 	// Error.Reason quotes it.
 	ErrRefused ErrorKind = "refused"
 	// ErrOutcomeUnknown: the request may or may not have been carried out. The
-	// caller does not repeat a send, which could go out twice, but looks it up with
-	// [Client.Resolve].
+	// caller does not repeat a send, which could go out twice, but looks it up
+	// with [Client.Resolve].
 	ErrOutcomeUnknown ErrorKind = "outcome_unknown"
 	// ErrHistoryOff: the channel keeps no history.
 	ErrHistoryOff ErrorKind = "history_off"
@@ -94,8 +96,8 @@ const (
 	ErrSnapshot ErrorKind = "unreadable_snapshot"
 )
 
-// RetryClass says whether the same call may be tried again after an error. It is one
-// of the constants, or a time to wait first, such as "wait:24h".
+// RetryClass says whether the same call may be tried again after an error. It
+// is one of the constants, or a time to wait first, such as "wait:24h".
 type RetryClass string
 
 // The classes of retry.
@@ -107,8 +109,8 @@ const (
 	RetryUnknown  RetryClass = "unknown"  // the outcome is unknown: look it up, do not resend
 )
 
-// Wait returns the time to wait before the next try, for a class such as "wait:24h".
-// It returns false for every other class.
+// Wait returns the time to wait before the next try, for a class such as
+// "wait:24h". It returns false for every other class.
 func (r RetryClass) Wait() (time.Duration, bool) {
 	text, ok := strings.CutPrefix(string(r), "wait:")
 	if !ok {
@@ -118,11 +120,12 @@ func (r RetryClass) Wait() (time.Duration, bool) {
 	return d, err == nil
 }
 
-// Error is the error of every failed call: a refusal of the service, a check that
-// failed before anything was sent, or a broken connection. Get it with errors.As;
-// test its kind with errors.Is and a sentinel such as [ErrWindowClosed]. An Error
-// never holds the token: it is removed from the texts of the service and the
-// network, and an underlying error that contains it is replaced.
+// Error is the error of every failed call: a refusal of the service, a check
+// that failed before anything was sent, or a broken connection. Get it with
+// errors.As; test its kind with errors.Is and a sentinel such as
+// [ErrWindowClosed]. An Error never holds the token: it is removed from the
+// texts of the service and the network, and an underlying error that contains
+// it is replaced.
 type Error struct {
 	// Op is the function or method that the program called, such as "Send" or
 	// "Templates.Get". Channel is empty if no channel was involved.
@@ -147,21 +150,22 @@ type Error struct {
 	// Reason is what the service, or the local check, said.
 	Reason string
 
-	// Sentence tells an operator in one sentence what happened. Advice says what to
-	// do, without a capital letter and a full stop; it is empty if the sentence
-	// says enough. Advice holds no texts and no recipients.
+	// Sentence tells an operator in one sentence what happened. Advice says
+	// what to do, without a capital letter and a full stop; it is empty if the
+	// sentence says enough. Advice holds no texts and no recipients.
 	Sentence string
 	Advice   string
 
-	// Retry says whether and when the caller may try the same again. The Client has
-	// already made the retries that are safe.
+	// Retry says whether and when the caller may try the same again. The Client
+	// has already made the retries that are safe.
 	Retry RetryClass
 
-	// RetryAfter is the pause that the service asked for; 0 if it asked for none.
+	// RetryAfter is the pause that the service asked for; 0 if it asked for
+	// none.
 	RetryAfter time.Duration
 
-	// Attempt identifies the send that failed, for [Client.Resolve]. It is nil if
-	// the call was no send, or if the message itself was wrong.
+	// Attempt identifies the send that failed, for [Client.Resolve]. It is nil
+	// if the call was no send, or if the message itself was wrong.
 	Attempt *Attempt
 
 	// Raw is the body of the reply without the token, cut at 8 KiB.
@@ -218,8 +222,8 @@ func (e *Error) Is(target error) bool {
 	return ok && e != nil && e.Kind == k
 }
 
-// Unwrap returns the underlying error, such as that of the network or the context. It
-// is nil for most refusals.
+// Unwrap returns the underlying error, such as that of the network or the
+// context. It is nil for most refusals.
 func (e *Error) Unwrap() error {
 	if e == nil {
 		return nil
@@ -227,8 +231,8 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// LogValue returns the error as attributes for slog, including the advice, without the
-// raw body, texts or recipients.
+// LogValue returns the error as attributes for slog, including the advice,
+// without the raw body, texts or recipients.
 func (e *Error) LogValue() slog.Value {
 	if e == nil {
 		return slog.Value{}
@@ -286,15 +290,15 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 	return json.Marshal(out)
 }
 
-// in puts the operation and the channel on the error. channel is empty if no channel is
-// involved. Use (*Client).local where there is a client.
+// in puts the operation and the channel on the error. channel is empty if no
+// channel is involved. Use (*Client).local where there is a client.
 func (e *Error) in(op string, channel ChannelID) *Error {
 	e.Op, e.Channel = op, channel
 	return e
 }
 
-// invalid returns the error of a local check. problem is the rest of a sentence that
-// begins with the field.
+// invalid returns the error of a local check. problem is the rest of a sentence
+// that begins with the field.
 func invalid(field, problem string) *Error {
 	return &Error{Kind: ErrInvalid, Field: field, Reason: problem, Retry: RetryFix,
 		Sentence: "The " + field + " " + ended(problem)}
@@ -350,8 +354,8 @@ func kindOf(row errorcode.Row) ErrorKind {
 	return ErrRefused
 }
 
-// matchText finds the catalogue's row for a text of the service. The service's own
-// conditions come before the patterns of WhatsApp.
+// matchText finds the catalogue's row for a text of the service. The service's
+// own conditions come before the patterns of WhatsApp.
 func matchText(text string) (errorcode.Row, bool) {
 	lower := strings.ToLower(text)
 	for _, own := range []struct{ part, key string }{

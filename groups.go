@@ -17,9 +17,9 @@ import (
 // GroupsService creates and manages groups. See [Client.Groups]. Messages to a
 // group are sent with [Client.Send] to [GroupInfo.Recipient].
 //
-// A group's id may be given with or without "@g.us". The contract has no types for
-// the replies about groups (contract, "Calling, groups, flows"; inferred), so Raw is
-// kept beside the members that could be read.
+// A group's id may be given with or without "@g.us". The contract has no types
+// for the replies about groups (contract, "Calling, groups, flows"; inferred),
+// so Raw is kept beside the members that could be read.
 type GroupsService struct{ service }
 
 // GroupInfo is a group as the service describes it.
@@ -59,10 +59,10 @@ type GroupPatch struct {
 // groupsPage is the number of groups that one request asks for.
 const groupsPage = 100
 
-// All yields every group, in the service's order. It requests page after page while the
-// loop runs. It yields the first error with a nil group and ends. A page without a new
-// group ends the loop too, since a service may repeat its last page for ever. The
-// requests change nothing and are retried.
+// All yields every group, in the service's order. It requests page after page
+// while the loop runs. It yields the first error with a nil group and ends. A
+// page without a new group ends the loop too, since a service may repeat its
+// last page for ever. The requests change nothing and are retried.
 func (s GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
 	const op = "Groups.All"
 	return func(yield func(*GroupInfo, error) bool) {
@@ -103,8 +103,8 @@ func (s GroupsService) All(ctx context.Context) iter.Seq2[*GroupInfo, error] {
 	}
 }
 
-// nextCursor returns the cursor of the next page, from any of the places where Graph and
-// its resellers put it. There may be a cursor without a next page.
+// nextCursor returns the cursor of the next page, from any of the places where
+// Graph and its resellers put it. There may be a cursor without a next page.
 func nextCursor(reply wire.Value) string {
 	paging := reply.Get("paging")
 	for _, place := range []wire.Value{paging.Get("cursors"), paging, reply} {
@@ -133,9 +133,9 @@ func readGroup(raw json.RawMessage) *GroupInfo {
 	return group
 }
 
-// Get returns one group. With fields, the service sends only the members of these names.
-// An unknown group is [ErrNotFound] or [ErrInvalid], as the service answers. It changes
-// nothing and is retried.
+// Get returns one group. With fields, the service sends only the members of
+// these names. An unknown group is [ErrNotFound] or [ErrInvalid], as the
+// service answers. It changes nothing and is retried.
 func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*GroupInfo, error) {
 	query := url.Values{}
 	if len(fields) > 0 {
@@ -150,11 +150,12 @@ func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*G
 	return group, nil
 }
 
-// Create creates a group with the channel as its only member. People join by the link
-// from [GroupsService.GetInviteLink]. The ID of the result is empty if the service
-// names none, since it may create groups in the background (contract: untyped); then
-// see Raw, [GroupsService.All] and the webhooks. The call goes out at most once: after
-// [ErrOutcomeUnknown], check whether the group exists.
+// Create creates a group with the channel as its only member. People join by
+// the link from [GroupsService.GetInviteLink]. The ID of the result is empty if
+// the service names none, since it may create groups in the background
+// (contract: untyped); then see Raw, [GroupsService.All] and the webhooks. The
+// call goes out at most once: after [ErrOutcomeUnknown], check whether the
+// group exists.
 func (s GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo, error) {
 	const op = "Groups.Create"
 	if strings.TrimSpace(draft.Subject) == "" {
@@ -175,8 +176,8 @@ func (s GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo
 	return group, nil
 }
 
-// Update changes the given fields of a group. An empty patch is [ErrInvalid]. The call
-// may be repeated without harm and is retried.
+// Update changes the given fields of a group. An empty patch is [ErrInvalid].
+// The call may be repeated without harm and is retried.
 func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) error {
 	const op = "Groups.Update"
 	body := struct {
@@ -200,22 +201,23 @@ func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) 
 	return err
 }
 
-// Delete deletes a group for good. The call may be repeated without harm and is retried.
+// Delete deletes a group for good. The call may be repeated without harm and is
+// retried.
 func (s GroupsService) Delete(ctx context.Context, id string) error {
 	_, err := s.one(ctx, request{op: "Groups.Delete", method: http.MethodDelete}, id, "")
 	return err
 }
 
-// GetInviteLink returns the link by which people join the group. A reply without a link
-// is [ErrUnavailable]; an unknown group is [ErrNotFound] or [ErrInvalid], as the service
-// answers. It changes nothing and is retried.
+// GetInviteLink returns the link by which people join the group. A reply
+// without a link is [ErrUnavailable]; an unknown group is [ErrNotFound] or
+// [ErrInvalid], as the service answers. It changes nothing and is retried.
 func (s GroupsService) GetInviteLink(ctx context.Context, id string) (string, error) {
 	return s.link(ctx, request{op: "Groups.GetInviteLink", method: http.MethodGet}, id)
 }
 
-// ResetInviteLink replaces the invite link by a new one and returns it. The old link
-// stops working. The call is retried; then only the last link works, and that one is
-// returned. Errors are those of [GroupsService.GetInviteLink].
+// ResetInviteLink replaces the invite link by a new one and returns it. The old
+// link stops working. The call is retried; then only the last link works, and
+// that one is returned. Errors are those of [GroupsService.GetInviteLink].
 func (s GroupsService) ResetInviteLink(ctx context.Context, id string) (string, error) {
 	return s.link(ctx, request{op: "Groups.ResetInviteLink", method: http.MethodPost}, id)
 }

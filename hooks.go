@@ -8,11 +8,11 @@ import (
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
-// Hooks are functions that a [Client] calls while it works, for metrics and traces.
-// Their arguments hold no token, no texts and no recipients. A hook runs in the
-// goroutine of the call and delays it; concurrent calls run hooks concurrently. A
-// hook that panics does no harm to the call; the logger of [WithLogger] gets a
-// warning. A nil function is not called.
+// Hooks are functions that a [Client] calls while it works, for metrics and
+// traces. Their arguments hold no token, no texts and no recipients. A hook
+// runs in the goroutine of the call and delays it; concurrent calls run hooks
+// concurrently. A hook that panics does no harm to the call; the logger of
+// [WithLogger] gets a warning. A nil function is not called.
 type Hooks struct {
 	// Attempt is called before each attempt to reach the service. It returns the
 	// context for the attempt and the function to call after the attempt. Either
@@ -65,8 +65,8 @@ const (
 	WaitPair  WaitReason = transport.WaitPair  // for the recipient's turn, see Pace.Pair
 )
 
-// WaitInfo describes a pause of a [Client] that is about to begin. The pause ends
-// early if the context of the call ends.
+// WaitInfo describes a pause of a [Client] that is about to begin. The pause
+// ends early if the context of the call ends.
 type WaitInfo struct {
 	Channel  ChannelID
 	Op       string
@@ -74,9 +74,9 @@ type WaitInfo struct {
 	Duration time.Duration
 }
 
-// WithHooks calls the hooks for every attempt and every pause. The option may be
-// given several times: the hooks are called in their order, and the functions that
-// Attempt returned in the reverse order.
+// WithHooks calls the hooks for every attempt and every pause. The option may
+// be given several times: the hooks are called in their order, and the
+// functions that Attempt returned in the reverse order.
 func WithHooks(h Hooks) Option {
 	return func(c *config) error { c.hooks = append(c.hooks, h); return nil }
 }

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Option changes a [Client] in [New]. A value that an option cannot use makes New
-// fail with [ErrInvalid]; Error.Field is then the option's name.
+// Option changes a [Client] in [New]. A value that an option cannot use makes
+// New fail with [ErrInvalid]; Error.Field is then the option's name.
 type Option func(*config) error
 
 // config holds the options of one client.
@@ -83,8 +83,9 @@ func WithBearerToken() Option {
 	return func(c *config) error { c.bearer = true; return nil }
 }
 
-// WithTimeout bounds each attempt, including the reading of the reply. The default
-// is 30 seconds; 0 or less is [ErrInvalid]. The context bounds the whole call.
+// WithTimeout bounds each attempt, including the reading of the reply. The
+// default is 30 seconds; 0 or less is [ErrInvalid]. The context bounds the
+// whole call.
 func WithTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
@@ -103,8 +104,8 @@ type RetryPolicy struct {
 	Attempts int
 
 	// MinWait is the shortest pause and MaxWait the longest; 0 is the default,
-	// 800 ms and 30 s. When the service asks for a longer pause than MaxWait, the
-	// call fails at once, with that pause in Error.RetryAfter.
+	// 800 ms and 30 s. When the service asks for a longer pause than MaxWait,
+	// the call fails at once, with that pause in Error.RetryAfter.
 	MinWait, MaxWait time.Duration
 
 	// Trust503 says that this service answers 503 only when it accepted nothing,
@@ -127,12 +128,12 @@ func WithRetry(r RetryPolicy) Option {
 	}
 }
 
-// WithTokenSource takes the token from a function, so that a token can be rotated
-// without a restart. A token given to [New] is used first. The Client asks source
-// when it first needs a token, and again after the service refused the present
-// one (401). It then repeats the call with the new token, a send too, because a
-// refused token proves that nothing was sent. Calls that wait for the source
-// share one answer, and each waits no longer than its context.
+// WithTokenSource takes the token from a function, so that a token can be
+// rotated without a restart. A token given to [New] is used first. The Client
+// asks source when it first needs a token, and again after the service refused
+// the present one (401). It then repeats the call with the new token, a send
+// too, because a refused token proves that nothing was sent. Calls that wait
+// for the source share one answer, and each waits no longer than its context.
 //
 // An error of source fails the call with [ErrUnauthorized], and nothing is sent.
 // A token that names another channel is [ErrWrongChannel]. The newest 64 tokens
@@ -151,9 +152,9 @@ func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
 // zero Pace is no limit.
 type Pace struct {
 	// PerSecond is the sustained number of messages per second; 0 is no limit.
-	// For each number WhatsApp takes 80 a second by default, up to 1,000 after an
-	// upgrade, and 20 if the number is used in the phone app too. The service's
-	// own limit is not published.
+	// For each number WhatsApp takes 80 a second by default, up to 1,000 after
+	// an upgrade, and 20 if the number is used in the phone app too. The
+	// service's own limit is not published.
 	//
 	// The rate adapts. When the service says that it is too high (status 429 or
 	// code 130429), it is halved, at most once a second and down to a 32nd of
@@ -190,8 +191,9 @@ func WithPace(p Pace) Option {
 
 // WithLogger logs each attempt at debug level: channel, op, attempt, took and
 // status; kind, retry and code of a refusal; message_id of an accepted message;
-// error if there was no reply. It also warns of a hook that panics. It never logs
-// texts, recipients or the token. A nil logger logs nothing, which is the default.
+// error if there was no reply. It also warns of a hook that panics. It never
+// logs texts, recipients or the token. A nil logger logs nothing, which is the
+// default.
 func WithLogger(logger *slog.Logger) Option {
 	return func(c *config) error { c.logger = logger; return nil }
 }

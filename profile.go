@@ -30,8 +30,8 @@ type ProfileInfo struct {
 	Raw json.RawMessage
 }
 
-// ProfilePatch is a change of the business profile. A field that is nil or zero stays as
-// it is. A pointer to an empty text empties the field.
+// ProfilePatch is a change of the business profile. A field that is nil or zero
+// stays as it is. A pointer to an empty text empties the field.
 //
 //	chatapi.ProfilePatch{About: new("Open 9-18")}
 type ProfilePatch struct {
@@ -40,15 +40,15 @@ type ProfilePatch struct {
 	// Description has at most 256 characters (contract, "Limits"; documented).
 	Description *string
 
-	// Vertical is the line of business, such as "Shopping and Retail". The service
-	// takes any text.
+	// Vertical is the line of business, such as "Shopping and Retail". The
+	// service takes any text.
 	Vertical *string
 
 	// Photo is an https link or the bytes of an image.
 	Photo Media
 
-	// Websites replaces the list. Nil leaves the list as it is, and an empty list
-	// empties it.
+	// Websites replaces the list. Nil leaves the list as it is, and an empty
+	// list empties it.
 	Websites []string
 }
 
@@ -83,9 +83,9 @@ func (s ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
 	return profile, nil
 }
 
-// Update changes the given fields of the profile. An empty patch is [ErrInvalid]. The
-// service refuses with [ErrBlocked] while the subscription is over its limit. The call
-// may be repeated without harm and is retried.
+// Update changes the given fields of the profile. An empty patch is
+// [ErrInvalid]. The service refuses with [ErrBlocked] while the subscription is
+// over its limit. The call may be repeated without harm and is retried.
 func (s ProfileService) Update(ctx context.Context, patch ProfilePatch) error {
 	const op = "Profile.Update"
 	body := struct {

@@ -32,8 +32,8 @@ func decodeReply(body []byte, out any) error {
 	return wire.UnmarshalLenient(body, out)
 }
 
-// refusal returns the *Error for the reply to any call but a send, or nil if the reply
-// is a success.
+// refusal returns the *Error for the reply to any call but a send, or nil if
+// the reply is a success.
 func (c *Client) refusal(op string, reply *transport.Reply) *Error {
 	found, body, object := readComplaint(reply.Body)
 	if reply.Status >= 200 && reply.Status < 300 {
@@ -64,8 +64,8 @@ func (c *Client) refusal(op string, reply *transport.Reply) *Error {
 	return c.refused(op, reply, found, "")
 }
 
-// readComplaint reads the places of a body that only refusals have. object reports
-// whether the body is a JSON object.
+// readComplaint reads the places of a body that only refusals have. object
+// reports whether the body is a JSON object.
 func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 	if reply, object = readReplyBody(body); !object {
 		return c, reply, false
@@ -85,9 +85,9 @@ type replyBody struct {
 	Message, Error, Errors, Code, Success, Response json.RawMessage
 }
 
-// readReplyBody reads the object without reflection, because it reads every reply.
-// ok is false if the body is not a JSON object, or if sent, id or jobId is not a
-// scalar.
+// readReplyBody reads the object without reflection, because it reads every
+// reply. ok is false if the body is not a JSON object, or if sent, id or jobId
+// is not a scalar.
 func readReplyBody(body []byte) (reply replyBody, ok bool) {
 	document, err := wire.Parse(body)
 	if err != nil {
@@ -128,8 +128,8 @@ func readReplyBody(body []byte) (reply replyBody, ok bool) {
 	return reply, true
 }
 
-// complaint holds what a body says about a failure: all texts, and the first code in
-// the order of the contract.
+// complaint holds what a body says about a failure: all texts, and the first
+// code in the order of the contract.
 type complaint struct {
 	code    int
 	hasCode bool
@@ -158,7 +158,8 @@ func (c *complaint) text() string {
 	return strings.Join(c.texts, ": ")
 }
 
-// add reads a value that may be a text, a code, a Graph object or an array of those.
+// add reads a value that may be a text, a code, a Graph object or an array of
+// those.
 func (c *complaint) add(value json.RawMessage) {
 	value = bytes.TrimSpace(value)
 	if len(value) == 0 {
@@ -222,8 +223,9 @@ type graphError struct {
 	Data      json.RawMessage `json:"error_data"`
 }
 
-// refused returns the *Error for a refusal. It takes kind, advice and retry class from
-// the catalogue; fallback is the key of a row for a refusal that no row describes.
+// refused returns the *Error for a refusal. It takes kind, advice and retry
+// class from the catalogue; fallback is the key of a row for a refusal that no
+// row describes.
 func (c *Client) refused(op string, reply *transport.Reply, found complaint, fallback string) *Error {
 	e := c.local(op, &Error{HTTPStatus: reply.Status, Reason: clip(found.text(), 500), Raw: capped(reply.Body)})
 	if wait, ok := transport.RetryAfter(reply.Header, time.Now()); ok {
@@ -257,8 +259,9 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 	return e
 }
 
-// classify finds the catalogue's row for a refusal: by its code, else by its texts,
-// else by its status. Without a match it returns the row of fallback, and false.
+// classify finds the catalogue's row for a refusal: by its code, else by its
+// texts, else by its status. Without a match it returns the row of fallback,
+// and false.
 func classify(reply *transport.Reply, found complaint, fallback string) (errorcode.Row, bool) {
 	switch {
 	case reply.Status == http.StatusTooManyRequests:
@@ -362,8 +365,8 @@ func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error 
 	return e
 }
 
-// plainText returns a short text of a body for an error: of a JSON text its content,
-// of an HTML page its title, else the body itself.
+// plainText returns a short text of a body for an error: of a JSON text its
+// content, of an HTML page its title, else the body itself.
 func plainText(body []byte) string {
 	var text string
 	if json.Unmarshal(body, &text) == nil {
@@ -403,7 +406,8 @@ func onlyMember(body []byte, name string) bool {
 	return ok
 }
 
-// firstText returns the first of the members that is a scalar and not empty, as text.
+// firstText returns the first of the members that is a scalar and not empty, as
+// text.
 func firstText(object wire.Value, names ...string) string {
 	for _, name := range names {
 		if text, err := object.Get(name).Text(); err == nil && text != "" {

@@ -8,8 +8,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
-// sendReply reads the reply to a send, in the order of the contract. A reply that is
-// neither a clear acceptance nor a clear refusal is an open outcome.
+// sendReply reads the reply to a send, in the order of the contract. A reply
+// that is neither a clear acceptance nor a clear refusal is an open outcome.
 func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
 	found, body, object := readComplaint(reply.Body)
 	switch {
@@ -57,9 +57,9 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 	return nil, c.refused(op, reply, found, "1msg:sent-false")
 }
 
-// openOutcome returns the error of a send whose reply is neither an acceptance nor a
-// refusal. The error matches no other kind: a program that repeats calls after
-// ErrUnavailable must not send twice.
+// openOutcome returns the error of a send whose reply is neither an acceptance
+// nor a refusal. The error matches no other kind: a program that repeats calls
+// after ErrUnavailable must not send twice.
 func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint) *Error {
 	e := c.refused(op, reply, found, "")
 	row, _ := errorcode.Lookup("http:500")
@@ -69,8 +69,8 @@ func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint)
 	return e
 }
 
-// meaning classifies a reply for hooks, logs and the pacer, before the call itself
-// reads it.
+// meaning classifies a reply for hooks, logs and the pacer, before the call
+// itself reads it.
 func (c *Client) meaning(r *transport.Request, status int, header http.Header, body []byte) transport.Meaning {
 	reply := &transport.Reply{Status: status, Header: header, Body: body}
 	if !r.Message {

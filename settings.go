@@ -12,15 +12,15 @@ import (
 // [Client.Settings].
 type SettingsService struct{ service }
 
-// SettingsInfo holds the settings of a channel. A setting that the reply leaves out is
-// false here; Raw shows the difference.
+// SettingsInfo holds the settings of a channel. A setting that the reply leaves
+// out is false here; Raw shows the difference.
 type SettingsInfo struct {
 	// Webhooks are the addresses to which events go. [WebhooksService] changes
 	// them one by one.
 	Webhooks []WebhookInfo
 
-	// GuaranteedHooks makes the service repeat the delivery of an event until the
-	// receiver answers with 200. How often and how fast is not published.
+	// GuaranteedHooks makes the service repeat the delivery of an event until
+	// the receiver answers with 200. How often and how fast is not published.
 	GuaranteedHooks bool
 
 	// AckNotifications makes the service deliver statuses. Without it no
@@ -42,9 +42,9 @@ type SettingsInfo struct {
 	Raw json.RawMessage
 }
 
-// SettingsPatch is a change of settings. A field that is nil stays as it is. It is not
-// the result of [SettingsService.Get], because writing that back would also replace the
-// list of webhook addresses, which other programs share.
+// SettingsPatch is a change of settings. A field that is nil stays as it is. It
+// is not the result of [SettingsService.Get], because writing that back would
+// also replace the list of webhook addresses, which other programs share.
 //
 //	chatapi.SettingsPatch{AckNotifications: new(true)}
 type SettingsPatch struct {
@@ -85,8 +85,8 @@ func (s SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 	return settings, nil
 }
 
-// Update changes the given settings and leaves the others as they are. An empty patch is
-// [ErrInvalid]. The call may be repeated without harm and is retried.
+// Update changes the given settings and leaves the others as they are. An empty
+// patch is [ErrInvalid]. The call may be repeated without harm and is retried.
 func (s SettingsService) Update(ctx context.Context, patch SettingsPatch) error {
 	const op = "Settings.Update"
 	if patch == (SettingsPatch{}) {

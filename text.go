@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// clip shortens text for an error, on a character boundary.
+// clip shortens text to limit characters, for an error.
 func clip(text string, limit int) string {
 	runes := []rune(text)
 	if len(runes) <= limit {
@@ -19,6 +19,7 @@ func clip(text string, limit int) string {
 	return string(runes[:limit]) + "…"
 }
 
+// isDigits reports whether text has digits only, and at least one.
 func isDigits(text string) bool {
 	for i := range len(text) {
 		if text[i] < '0' || text[i] > '9' {
@@ -32,6 +33,7 @@ func isLink(text string) bool {
 	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
 
+// isToken reports whether s is a token in the sense of HTTP headers.
 func isToken(s string) bool {
 	return s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return r <= ' ' || r > '~' || strings.ContainsRune(`/;,"=()<>@:\?[]`, r)
@@ -45,12 +47,13 @@ func isWord(s string) bool {
 	})
 }
 
-// isAddress reports whether text has only characters that one may paste into
-// a browser; url.Parse is happier than the service.
+// isAddress reports whether text has only characters of addresses. url.Parse
+// accepts more than the service does.
 func isAddress(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r == 0x7f })
 }
 
+// between writes a range of numbers: "3", or "1 to 3".
 func between(least, most int) string {
 	if least == most {
 		return strconv.Itoa(least)
@@ -58,7 +61,8 @@ func between(least, most int) string {
 	return fmt.Sprintf("%d to %d", least, most)
 }
 
-// at names an element of a list, such as "Sections[1].Rows".
+// at returns the name of an element of a list, or of its member, such as
+// "Sections[1].Rows".
 func at(list string, index int, member string) string {
 	place := list + "[" + strconv.Itoa(index) + "]"
 	if member != "" {
@@ -67,10 +71,11 @@ func at(list string, index int, member string) string {
 	return place
 }
 
-// quote shows a wrong value in an error, cut short.
+// quote returns a wrong value in quotation marks, shortened for an error.
 func quote(value string) string { return strconv.Quote(clip(value, 64)) }
 
-// ended closes a sentence that may end in a quotation with a stop of its own.
+// ended adds a full stop to a sentence, unless it has an end mark already, such
+// as that of a quotation.
 func ended(sentence string) string {
 	if strings.HasSuffix(sentence, ".") || strings.HasSuffix(sentence, "?") || strings.HasSuffix(sentence, "!") {
 		return sentence
@@ -78,18 +83,20 @@ func ended(sentence string) string {
 	return sentence + "."
 }
 
+// isObject reports whether data begins like a JSON object.
 func isObject(data []byte) bool {
 	data = bytes.TrimSpace(data)
 	return len(data) > 0 && data[0] == '{'
 }
 
+// redactQuery removes the query of an address, which may be a secret.
 func redactQuery(address string) string {
 	address, _, _ = strings.Cut(address, "?")
 	return address
 }
 
-// spacedPhone writes a North American number in groups, as people read it, and
-// any other with its plus.
+// spacedPhone writes a phone number for people: a North American one in groups,
+// any other with a plus only.
 func spacedPhone(digits string) string {
 	switch {
 	case digits == "":
@@ -111,8 +118,10 @@ func plural(n int, noun string) string {
 	return fmt.Sprintf("%d %ss", n, noun)
 }
 
+// isJSONObject reports whether data is a JSON object.
 func isJSONObject(data json.RawMessage) bool { return isObject(data) && json.Valid(data) }
 
+// article puts the article before a kind of message.
 func article(noun string) string {
 	switch noun {
 	case "image", "audio":

@@ -12,7 +12,8 @@ import (
 // UsersService blocks and unblocks people. See [Client.Users].
 type UsersService struct{ service }
 
-// BlockedUser is a person whose messages WhatsApp does not deliver to the channel.
+// BlockedUser is a person whose messages WhatsApp does not deliver to the
+// channel.
 type BlockedUser struct {
 	// Phone is the number in digits. If the service gives no number, it is the
 	// identifier that the service gives instead.
@@ -22,9 +23,9 @@ type BlockedUser struct {
 	Raw json.RawMessage
 }
 
-// ListBlocked returns all blocked people, in the service's order. The list has one page
-// (contract, "blockedUsers"; entries untyped, observed). It changes nothing and is
-// retried.
+// ListBlocked returns all blocked people, in the service's order. The list has
+// one page (contract, "blockedUsers"; entries untyped, observed). It changes
+// nothing and is retried.
 func (s UsersService) ListBlocked(ctx context.Context) ([]BlockedUser, error) {
 	const op = "Users.ListBlocked"
 	var raw json.RawMessage
@@ -51,16 +52,16 @@ func (s UsersService) ListBlocked(ctx context.Context) ([]BlockedUser, error) {
 	return users, nil
 }
 
-// Block stops the messages of a person. The service takes phone numbers only, so any
-// recipient but a [Phone], or the [Chat] of one, is [ErrInvalid]. WhatsApp blocks only
-// people who wrote in the last 24 hours (general Cloud API knowledge). The call may be
-// repeated without harm and is retried.
+// Block stops the messages of a person. The service takes phone numbers only,
+// so any recipient but a [Phone], or the [Chat] of one, is [ErrInvalid].
+// WhatsApp blocks only people who wrote in the last 24 hours (general Cloud API
+// knowledge). The call may be repeated without harm and is retried.
 func (s UsersService) Block(ctx context.Context, who Recipient) error {
 	return s.set(ctx, "Users.Block", "blockUser", who)
 }
 
-// Unblock lets the messages of a person arrive again. It takes the same recipients as
-// Block. The call may be repeated without harm and is retried.
+// Unblock lets the messages of a person arrive again. It takes the same
+// recipients as Block. The call may be repeated without harm and is retried.
 func (s UsersService) Unblock(ctx context.Context, who Recipient) error {
 	return s.set(ctx, "Users.Unblock", "unblockUser", who)
 }

@@ -1,6 +1,6 @@
-// Package errorcode is the catalogue of WhatsApp's and the service's errors, as data.
-// Rows are found by number, HTTP status, condition or text. Each has its class, its
-// retry class, and one line of advice.
+// Package errorcode is the catalogue of WhatsApp's and the service's errors, as
+// data. Rows are found by number, HTTP status, condition or text. Each has its
+// class, its retry class, and one line of advice.
 package errorcode
 
 import (
@@ -22,8 +22,8 @@ type Row struct {
 	// "net:dial", "d360:key".
 	Code string
 
-	// Title is a short name. Class says who has to act, Retry whether a sender may
-	// try again, Advice what to do.
+	// Title is a short name. Class says who has to act, Retry whether a sender
+	// may try again, Advice what to do.
 	Title, Class, Retry, Advice string
 }
 
@@ -71,8 +71,9 @@ func Lookup(key string) (Row, bool) {
 	return row, ok
 }
 
-// LookupNumber returns the row of a WhatsApp code. For a number that is not listed it
-// returns a row by the range of the number, with the retry class "unknown".
+// LookupNumber returns the row of a WhatsApp code. For a number that is not
+// listed it returns a row by the range of the number, with the retry class
+// "unknown".
 func LookupNumber(code int) (Row, bool) {
 	if row, ok := Lookup(strconv.Itoa(code)); ok {
 		return row, true
@@ -102,8 +103,8 @@ func LookupNumber(code int) (Row, bool) {
 // bracketed is a code that a text quotes, such as "(#131056)" or "(138000)".
 var bracketed = regexp.MustCompile(`\(#?([0-9]{1,7})\)`)
 
-// MatchText returns the row for a text: that of a known code in brackets, else that of
-// the longest pattern in the text.
+// MatchText returns the row for a text: that of a known code in brackets, else
+// that of the longest pattern in the text.
 func MatchText(text string) (Row, bool) {
 	if text == "" {
 		return Row{}, false
@@ -124,7 +125,8 @@ func MatchText(text string) (Row, bool) {
 	return Row{}, false
 }
 
-// fold unifies case, typographic apostrophes and dashes, and runs of white space.
+// fold unifies case, typographic apostrophes and dashes, and runs of white
+// space.
 func fold(text string) string {
 	text = strings.NewReplacer("’", "'", "‘", "'", "–", "-", "—", "-", "\u2011", "-").Replace(strings.ToLower(text))
 	return strings.Join(strings.Fields(text), " ")

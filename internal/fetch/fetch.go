@@ -1,5 +1,6 @@
-// Package fetch gets files from addresses that came from outside and are not trusted:
-// without any credential, by https only, and from the public internet only.
+// Package fetch gets files from addresses that came from outside and are not
+// trusted: without any credential, by https only, and from the public internet
+// only.
 package fetch
 
 import (
@@ -22,9 +23,9 @@ type Fetcher struct {
 	loopback bool
 }
 
-// New returns a Fetcher with its own network end. An unguarded transport, if it is not
-// nil, replaces that. Then resolved names are not checked, and loopback addresses are
-// allowed, by http too.
+// New returns a Fetcher with its own network end. An unguarded transport, if it
+// is not nil, replaces that. Then resolved names are not checked, and loopback
+// addresses are allowed, by http too.
 func New(unguarded http.RoundTripper) *Fetcher {
 	if unguarded != nil {
 		return fetcher(unguarded, true)
@@ -47,8 +48,9 @@ func fetcher(transport http.RoundTripper, loopback bool) *Fetcher {
 	return f
 }
 
-// network returns a network end without a proxy, which would resolve the names itself,
-// and without decompression, which would turn a small file into a large one.
+// network returns a network end without a proxy, which would resolve the names
+// itself, and without decompression, which would turn a small file into a large
+// one.
 func network(d *net.Dialer) *http.Transport {
 	return &http.Transport{
 		DialContext:            d.DialContext,
@@ -62,8 +64,9 @@ func network(d *net.Dialer) *http.Transport {
 	}
 }
 
-// Check checks an address as far as possible before its name is resolved. The error is a
-// *Forbidden whose text continues a sentence that begins with "the address".
+// Check checks an address as far as possible before its name is resolved. The
+// error is a *Forbidden whose text continues a sentence that begins with "the
+// address".
 func (f *Fetcher) Check(u *url.URL) error {
 	host := strings.ToLower(strings.TrimSuffix(u.Hostname(), "."))
 	local := host == "localhost" || strings.HasSuffix(host, ".localhost")
@@ -87,8 +90,8 @@ func (f *Fetcher) Check(u *url.URL) error {
 	return nil
 }
 
-// Get requests a file and follows redirects, each of which it checks too. The error does
-// not quote the address, whose query may be a signature.
+// Get requests a file and follows redirects, each of which it checks too. The
+// error does not quote the address, whose query may be a signature.
 func (f *Fetcher) Get(ctx context.Context, address *url.URL) (*http.Response, error) {
 	if err := f.Check(address); err != nil {
 		return nil, err

@@ -14,8 +14,8 @@ type Forbidden struct{ Why string }
 
 func (e *Forbidden) Error() string { return e.Why }
 
-// special lists the networks that are not part of the public internet although no method
-// of netip.Addr says so (IANA special-purpose registries, 2026).
+// special lists the networks that are not part of the public internet although
+// no method of netip.Addr says so (IANA special-purpose registries, 2026).
 var special = prefixes(
 	"0.0.0.0/8",        // this network
 	"100.64.0.0/10",    // carrier-grade NAT, and a cloud's metadata
@@ -66,9 +66,9 @@ func public(addr netip.Addr) bool {
 	return true
 }
 
-// guard returns a function that checks each connection after names were resolved and
-// before it is opened. Neither a redirect nor a name whose address changes gets around
-// it.
+// guard returns a function that checks each connection after names were
+// resolved and before it is opened. Neither a redirect nor a name whose address
+// changes gets around it.
 func guard(allow func(netip.Addr) bool) func(context.Context, string, string, syscall.RawConn) error {
 	return func(_ context.Context, _, address string, _ syscall.RawConn) error {
 		to, err := netip.ParseAddrPort(address)

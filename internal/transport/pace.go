@@ -18,17 +18,17 @@ const (
 	WaitPair  = "pair"
 )
 
-// Pacer makes messages wait for their turn: for that of the channel by a token bucket
-// whose rate falls when the service complains, and for that of the recipient by a
-// bucket for each recipient. A nil Pacer lets everything pass.
+// Pacer makes messages wait for their turn: for that of the channel by a token
+// bucket whose rate falls when the service complains, and for that of the
+// recipient by a bucket for each recipient. A nil Pacer lets everything pass.
 type Pacer struct {
 	channel *adaptive
 	pairs   *pairs
 }
 
-// NewPacer returns a Pacer for perSecond messages a second of the channel, and for one
-// message to each recipient in the time every; 0 is no limit. It returns nil if there
-// is no limit at all.
+// NewPacer returns a Pacer for perSecond messages a second of the channel, and
+// for one message to each recipient in the time every; 0 is no limit. It
+// returns nil if there is no limit at all.
 func NewPacer(perSecond float64, burst int, every time.Duration, pairBurst int) *Pacer {
 	p := &Pacer{}
 	if perSecond > 0 {
@@ -43,8 +43,8 @@ func NewPacer(perSecond float64, burst int, every time.Duration, pairBurst int) 
 	return p
 }
 
-// wait waits for the turn of a message. The recipient's turn comes first, so that a
-// message that waits for its recipient holds no turn of the channel.
+// wait waits for the turn of a message. The recipient's turn comes first, so
+// that a message that waits for its recipient holds no turn of the channel.
 func (p *Pacer) wait(c *call) error {
 	if p == nil {
 		return nil
@@ -87,9 +87,9 @@ func (p *Pacer) again(recipient string) time.Duration {
 	return delay
 }
 
-// Learn adapts the pace to the reply to a message. The transport calls it for replies
-// with status 429, since it may repeat those attempts itself. The caller of Do calls
-// it for a refusal that it finds in any other reply.
+// Learn adapts the pace to the reply to a message. The transport calls it for
+// replies with status 429, since it may repeat those attempts itself. The
+// caller of Do calls it for a refusal that it finds in any other reply.
 func (p *Pacer) Learn(r *Request, m Meaning) {
 	if p == nil || !r.Message {
 		return
@@ -102,7 +102,8 @@ func (p *Pacer) Learn(r *Request, m Meaning) {
 	}
 }
 
-// sleep waits for d. If the context's deadline would pass first, it fails at once.
+// sleep waits for d. If the context's deadline would pass first, it fails at
+// once.
 func sleep(ctx *call, d time.Duration, reason string) error {
 	if d <= 0 {
 		return ctx.Err()
@@ -124,10 +125,10 @@ func sleep(ctx *call, d time.Duration, reason string) error {
 	}
 }
 
-// adaptive is a token bucket whose rate adapts. When the service says that the rate is
-// too high, it is halved, at most once a second (the refusals of one burst are one
-// complaint) and down to a 32nd of the full rate. Each second without a complaint
-// adds a 20th of the full rate.
+// adaptive is a token bucket whose rate adapts. When the service says that the
+// rate is too high, it is halved, at most once a second (the refusals of one
+// burst are one complaint) and down to a 32nd of the full rate. Each second
+// without a complaint adds a 20th of the full rate.
 type adaptive struct {
 	full    rate.Limit
 	limiter *rate.Limiter
@@ -180,11 +181,11 @@ func (a *adaptive) regain(now time.Time) {
 	}
 }
 
-// pairs holds one bucket for each recipient. By the generic cell rate algorithm a
-// bucket is only the instant at which it will be full again. The key is a hash of
-// 64 bits: two recipients with the same hash, which is unlikely below billions,
-// share a bucket. Full buckets are dropped, so that memory depends on the
-// recipients of the last minutes only.
+// pairs holds one bucket for each recipient. By the generic cell rate algorithm
+// a bucket is only the instant at which it will be full again. The key is a
+// hash of 64 bits: two recipients with the same hash, which is unlikely below
+// billions, share a bucket. Full buckets are dropped, so that memory depends on
+// the recipients of the last minutes only.
 type pairs struct {
 	every time.Duration
 	burst time.Duration // how far ahead of now a bucket may be
@@ -202,8 +203,8 @@ type refusals struct {
 	until int64
 }
 
-// newPairs returns no buckets yet, which means that all are full. A burst below 1
-// counts as 1.
+// newPairs returns no buckets yet, which means that all are full. A burst below
+// 1 counts as 1.
 func newPairs(every time.Duration, burst int) *pairs {
 	return &pairs{every: every, burst: time.Duration(max(burst, 1)-1) * every, seed: maphash.MakeSeed(),
 		full: map[uint64]int64{}, sweepAt: 1024, refusals: map[uint64]refusals{}}
@@ -240,10 +241,10 @@ func (p *pairs) cancel(t turn) {
 	}
 }
 
-// refused notes that the service finds the recipient's rate too high. The next turn
-// comes after 4 s, after the next complaint 16 s, then 64 s and so on up to 4^6 s
-// (contract of errors: code 131056). Two hours without a complaint start the count
-// anew.
+// refused notes that the service finds the recipient's rate too high. The next
+// turn comes after 4 s, after the next complaint 16 s, then 64 s and so on up
+// to 4^6 s (contract of errors: code 131056). Two hours without a complaint
+// start the count anew.
 func (p *pairs) refused(recipient string, now time.Time) {
 	key := maphash.String(p.seed, recipient)
 	p.mu.Lock()
@@ -267,8 +268,8 @@ func (p *pairs) refused(recipient string, now time.Time) {
 	}
 }
 
-// sweep drops full buckets. The next sweep comes when the number of those that are
-// left has doubled, so that the cost per turn stays constant.
+// sweep drops full buckets. The next sweep comes when the number of those that
+// are left has doubled, so that the cost per turn stays constant.
 func (p *pairs) sweep(at int64) {
 	for key, full := range p.full {
 		if full <= at {

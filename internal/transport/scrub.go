@@ -21,10 +21,10 @@ import (
 // Redacted stands where the token was.
 const Redacted = "[redacted]"
 
-// Scrubber removes tokens from texts, in every spelling that software gives them: plain,
-// or escaped for URLs, JSON, Go and HTML. It keeps the tokens in closures, which no
-// verb of fmt prints, so that a printed Scrubber, or a struct that holds one, does not
-// show them.
+// Scrubber removes tokens from texts, in every spelling that software gives
+// them: plain, or escaped for URLs, JSON, Go and HTML. It keeps the tokens in
+// closures, which no verb of fmt prints, so that a printed Scrubber, or a
+// struct that holds one, does not show them.
 type Scrubber struct {
 	add    func(token string)
 	search atomic.Pointer[search]
@@ -36,12 +36,13 @@ type search struct {
 }
 
 const (
-	// shortest is the least length of a token that is searched for. A shorter one
-	// would occur in many texts by chance. Real tokens have 16 characters and more.
+	// shortest is the least length of a token that is searched for. A shorter
+	// one would occur in many texts by chance. Real tokens have 16 characters
+	// and more.
 	shortest = 4
 
-	// remembered is how many tokens of a source are searched for. A token is long
-	// out of use when so many newer ones have followed it.
+	// remembered is how many tokens of a source are searched for. A token is
+	// long out of use when so many newer ones have followed it.
 	remembered = 64
 )
 
@@ -105,8 +106,8 @@ func newSearch(tokens []string) *search {
 // Text returns text without the tokens.
 func (s *Scrubber) Text(text string) string { return s.search.Load().text(text) }
 
-// Bytes returns data without the tokens. It returns data itself if there is no token
-// in it.
+// Bytes returns data without the tokens. It returns data itself if there is no
+// token in it.
 func (s *Scrubber) Bytes(data []byte) []byte {
 	if search := s.search.Load(); search.in(data) {
 		return []byte(search.text(string(data)))
@@ -114,9 +115,9 @@ func (s *Scrubber) Bytes(data []byte) []byte {
 	return data
 }
 
-// Error returns err itself if no error in its tree shows a token. Otherwise it returns a
-// new error with the scrubbed text, the same Timeout and the same well-known
-// sentinels, but nothing to unwrap.
+// Error returns err itself if no error in its tree shows a token. Otherwise it
+// returns a new error with the scrubbed text, the same Timeout and the same
+// well-known sentinels, but nothing to unwrap.
 func (s *Scrubber) Error(err error) error {
 	if err == nil || !s.shows(err) {
 		return err
@@ -137,8 +138,8 @@ var sentinels = []error{
 	net.ErrClosed, syscall.ECONNREFUSED, syscall.ECONNRESET, errTooLarge,
 }
 
-// shows reports whether an error of the tree shows a token. It looks at every one, since
-// errors.As reaches every one.
+// shows reports whether an error of the tree shows a token. It looks at every
+// one, since errors.As reaches every one.
 func (s *Scrubber) shows(err error) bool {
 	if err == nil {
 		return false

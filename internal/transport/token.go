@@ -15,8 +15,8 @@ import (
 	"sync/atomic"
 )
 
-// tokenLayer puts the token on a copy of the request and removes it from everything that
-// comes back, so that no layer above ever sees it.
+// tokenLayer puts the token on a copy of the request and removes it from
+// everything that comes back, so that no layer above ever sees it.
 type tokenLayer struct {
 	next   http.RoundTripper
 	token  func() *issued // a closure, so that no verb of fmt prints it
@@ -57,8 +57,8 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	return resp, nil
 }
 
-// authorized is a request with the token. It shares everything but the token with the
-// request of the layers above.
+// authorized is a request with the token. It shares everything but the token
+// with the request of the layers above.
 type authorized struct {
 	http.Request
 	address url.URL
@@ -66,8 +66,8 @@ type authorized struct {
 
 // add puts the token on the request and returns its generation.
 func (sent *authorized) add(token *issued, bearer bool) (generation int) {
-	// net/http repeats a POST by itself if it has such a key, or if it can rewind
-	// the body. The retry layer alone decides about that.
+	// net/http repeats a POST by itself if it has such a key, or if it can
+	// rewind the body. The retry layer alone decides about that.
 	unwanted := []string{"Idempotency-Key", "X-Idempotency-Key", "Authorization"}
 	sent.GetBody = nil
 	if bearer || slices.ContainsFunc(unwanted, func(name string) bool { return sent.Header[name] != nil }) {
@@ -109,8 +109,8 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 	}
 }
 
-// evidence collects, for all network calls of one attempt, whether any byte may have
-// been written.
+// evidence collects, for all network calls of one attempt, whether any byte may
+// have been written.
 type evidence struct {
 	mu      sync.Mutex
 	watched bool
@@ -120,8 +120,8 @@ type evidence struct {
 
 type attemptKey struct{}
 
-// attempt is the state of one attempt of a call. It is the context of its request, so
-// that the token layer finds it there.
+// attempt is the state of one attempt of a call. It is the context of its
+// request, so that the token layer finds it there.
 type attempt struct {
 	context.Context
 	call     *call
@@ -149,9 +149,10 @@ func (a *attempt) watch() *watched {
 	return &a.first
 }
 
-// add records one network call. The call is clean only with proof that nothing was
-// written: it asked for a connection, it never got one, and either the network end is
-// net/http's own transport or the error comes from the lookup, dial or handshake.
+// add records one network call. The call is clean only with proof that nothing
+// was written: it asked for a connection, it never got one, and either the
+// network end is net/http's own transport or the error comes from the lookup,
+// dial or handshake.
 func (e *evidence) add(w *watched, err error, standard bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -163,17 +164,17 @@ func (e *evidence) add(w *watched, err error, standard bool) {
 	}
 }
 
-// unsent reports whether it is proven that nothing was written. An attempt that never
-// reached the network layer proves nothing: a middleware may have sent the request
-// another way.
+// unsent reports whether it is proven that nothing was written. An attempt that
+// never reached the network layer proves nothing: a middleware may have sent
+// the request another way.
 func (e *evidence) unsent() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.calls > 0 && !e.dirty
 }
 
-// watched observes one network call through net/http's trace: whether the call asked
-// for a connection, whether it got one, and the error if it did not.
+// watched observes one network call through net/http's trace: whether the call
+// asked for a connection, whether it got one, and the error if it did not.
 type watched struct {
 	asked, got atomic.Bool
 	failure    atomic.Pointer[error]
@@ -227,8 +228,8 @@ func untrusted(err error) bool {
 		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }
 
-// quiet hides the written header fields from the caller's own trace: one of them is the
-// token, or the path with the token.
+// quiet hides the written header fields from the caller's own trace: one of
+// them is the token, or the path with the token.
 type quiet struct{ context.Context }
 
 func (q quiet) Value(key any) any {

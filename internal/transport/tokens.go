@@ -13,9 +13,10 @@ type SourceError struct{ Err error }
 func (e *SourceError) Error() string { return "the token source failed: " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
 
-// tokens holds the token in use. It asks the source, if there is one, when a token is
-// first needed, and again after the service refused the token in use. fmt does not
-// print it with other structs: they hold a pointer to it, and the layers closures.
+// tokens holds the token in use. It asks the source, if there is one, when a
+// token is first needed, and again after the service refused the token in use.
+// fmt does not print it with other structs: they hold a pointer to it, and the
+// layers closures.
 type tokens struct {
 	source func(context.Context) (string, error) // nil if there is only the token of Config
 	check  func(string) error                    // checks a token from the source; may be nil
@@ -54,9 +55,9 @@ func (t *tokens) ready(ctx context.Context) error {
 	return err
 }
 
-// renew asks the source for another token than the one of the generation used, and
-// reports whether there is another one now. Callers that come while the source is
-// asked wait for the same answer.
+// renew asks the source for another token than the one of the generation used,
+// and reports whether there is another one now. Callers that come while the
+// source is asked wait for the same answer.
 func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) {
 	if t.source == nil {
 		return false, nil

@@ -1,7 +1,7 @@
-// Package transport carries one API call to the service and back. It repeats the
-// attempts that are safe to repeat, puts the token on the request in the last step,
-// removes it from everything that comes back, and says for each failure whether the
-// request may have reached the service.
+// Package transport carries one API call to the service and back. It repeats
+// the attempts that are safe to repeat, puts the token on the request in the
+// last step, removes it from everything that comes back, and says for each
+// failure whether the request may have reached the service.
 //
 // The layers of a call, outermost first: limiter, retry, attempt (deadline and
 // log), the user's middleware, token, network end.
@@ -66,17 +66,17 @@ type Config struct {
 	// Read classifies a reply, for the Pacer, the Logger and the hooks.
 	Read func(r *Request, status int, header http.Header, body []byte) Meaning
 
-	// Attempt is called before each attempt, with its number from 1. The function
-	// that it returns is called after the attempt. Wait is called before a pause.
-	// Both may be nil.
+	// Attempt is called before each attempt, with its number from 1. The
+	// function that it returns is called after the attempt. Wait is called
+	// before a pause. Both may be nil.
 	Attempt func(ctx context.Context, op string, number int) (context.Context, func(Result))
 	Wait    func(ctx context.Context, op, reason string, d time.Duration)
 
 	Logger *slog.Logger
 }
 
-// Meaning is the content of a reply, as far as the Pacer, the Logger and the hooks need
-// it.
+// Meaning is the content of a reply, as far as the Pacer, the Logger and the
+// hooks need it.
 type Meaning struct {
 	Kind, Retry string // empty for a success
 	Code        int
@@ -215,8 +215,8 @@ func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
 }
 
-// call is the state of one call. It is the context of its requests, so that the layers
-// below find it there.
+// call is the state of one call. It is the context of its requests, so that the
+// layers below find it there.
 type call struct {
 	context.Context
 	transport *Transport
@@ -260,8 +260,8 @@ var (
 	sendJSON = http.Header{"Accept": asJSON, "Content-Type": asJSON}
 )
 
-// repeat lets go-retryablehttp make attempts until one is final. The attempt layer
-// gives each attempt its header and body.
+// repeat lets go-retryablehttp make attempts until one is final. The attempt
+// layer gives each attempt its header and body.
 func (c *call) repeat() (*http.Response, error) {
 	t := c.transport
 	c.http = *blank.WithContext(c)
@@ -293,8 +293,9 @@ func (c *call) reportWait(reason string, d time.Duration) {
 	}
 }
 
-// checkRetry decides after each attempt whether there is another one. A request with
-// Once is repeated only if the service refused it for now, or if nothing was sent.
+// checkRetry decides after each attempt whether there is another one. A request
+// with Once is repeated only if the service refused it for now, or if nothing
+// was sent.
 func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err error) (bool, error) {
 	state := callFrom(ctx)
 	once := state.request.Once
@@ -326,8 +327,8 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 	return ctx.Err() == nil && wait <= t.config.MaxWait, nil
 }
 
-// backoff returns the pause that the service asked for, else a random pause that at
-// most doubles with each attempt.
+// backoff returns the pause that the service asked for, else a random pause
+// that at most doubles with each attempt.
 func (t *Transport) backoff(least, most time.Duration, attempt int, resp *http.Response) time.Duration {
 	if resp != nil {
 		if wait, ok := RetryAfter(resp.Header, time.Now()); ok {
@@ -357,8 +358,8 @@ func (t *Transport) NewID() string {
 	return hex.EncodeToString(b[:])
 }
 
-// RetryAfter reads the header Retry-After, in seconds or as a date. It returns false if
-// the header is missing or unreadable.
+// RetryAfter reads the header Retry-After, in seconds or as a date. It returns
+// false if the header is missing or unreadable.
 func RetryAfter(h http.Header, now time.Time) (time.Duration, bool) {
 	value := h.Get("Retry-After")
 	if value == "" {
@@ -383,8 +384,8 @@ func permanent(err error) bool {
 	return errors.Is(err, errTooLarge) || untrusted(err)
 }
 
-// bare removes the *url.Error that http.Client puts around every error. It repeats
-// method and address, which chatapi.Error says better.
+// bare removes the *url.Error that http.Client puts around every error. It
+// repeats method and address, which chatapi.Error says better.
 func bare(err error) error {
 	var wrapped *url.Error
 	if errors.As(err, &wrapped) && error(wrapped) == err { //nolint:errorlint // only the outermost is removed
@@ -393,8 +394,8 @@ func bare(err error) error {
 	return err
 }
 
-// attemptLayer gives one attempt its deadline, and reports it to the hooks, the logger
-// and the pacer.
+// attemptLayer gives one attempt its deadline, and reports it to the hooks, the
+// logger and the pacer.
 type attemptLayer struct {
 	next    http.RoundTripper
 	foreign bool // a layer below is neither ours nor net/http's and may change a header
@@ -449,8 +450,8 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	return resp, err
 }
 
-// report gives the result of an attempt to the hooks, the logger and the pacer. It
-// classifies the reply only if one of them needs that.
+// report gives the result of an attempt to the hooks, the logger and the pacer.
+// It classifies the reply only if one of them needs that.
 func (l *attemptLayer) report(state *call, resp *http.Response, err error, started time.Time, done func(Result)) {
 	logs := l.config.Logger != nil && l.config.Logger.Enabled(state, slog.LevelDebug)
 	limited := resp != nil && resp.StatusCode == http.StatusTooManyRequests
@@ -494,8 +495,8 @@ func (l *attemptLayer) log(state *call, r Result) {
 	l.config.Logger.LogAttrs(state, slog.LevelDebug, "chatapi request", attrs...)
 }
 
-// attemptError is the error of an attempt. unsent is set if it is proven that nothing
-// of the request was written.
+// attemptError is the error of an attempt. unsent is set if it is proven that
+// nothing of the request was written.
 type attemptError struct {
 	err    error
 	unsent bool
@@ -509,8 +510,8 @@ func unsent(err error) bool {
 	return errors.As(err, &failed) && failed.unsent
 }
 
-// timeoutError means that the time of one attempt is over. It differs from the caller's
-// deadline.
+// timeoutError means that the time of one attempt is over. It differs from the
+// caller's deadline.
 type timeoutError struct{ after time.Duration }
 
 func (e *timeoutError) Error() string { return "no reply within " + e.after.String() }
@@ -521,8 +522,8 @@ func (e *timeoutError) Is(target error) bool {
 
 var errTooLarge = fmt.Errorf("the reply is over %d MiB", MaxBody>>20)
 
-// buffer reads the reply into memory, so that a cut or endless body is a failure of the
-// attempt, under its deadline. It uses into, if that is not nil.
+// buffer reads the reply into memory, so that a cut or endless body is a
+// failure of the attempt, under its deadline. It uses into, if that is not nil.
 func buffer(resp *http.Response, into *buffered) error {
 	if _, done := resp.Body.(*buffered); done {
 		return nil
@@ -549,8 +550,8 @@ func buffer(resp *http.Response, into *buffered) error {
 	return nil
 }
 
-// readAll reads up to one byte more than MaxBody. If the announced length is true, it
-// allocates once.
+// readAll reads up to one byte more than MaxBody. If the announced length is
+// true, it allocates once.
 func readAll(body io.Reader, announced int64) ([]byte, error) {
 	if announced <= 0 {
 		announced = 511
