@@ -372,3 +372,20 @@ func matchText(text string) (errorcode.Row, bool) {
 	}
 	return errorcode.MatchText(text)
 }
+
+// Attempt describes one try to send one message. After [ErrOutcomeUnknown],
+// [Client.Resolve] needs it to look for the message. It is plain JSON and holds
+// neither the token nor the text.
+type Attempt struct {
+	// ID is unique to this try.
+	ID        string    `json:"id"`
+	Channel   ChannelID `json:"channel"`
+	To        Recipient `json:"to"`
+	Operation string    `json:"operation"`
+
+	// Fingerprint is a hash of the request, followed by a hash of the text that
+	// the history will show, if there is one. Two attempts at the same message
+	// have the same fingerprint.
+	Fingerprint string    `json:"fingerprint"`
+	Started     time.Time `json:"started"`
+}

@@ -2,7 +2,12 @@ package chatapi
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"strings"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // Outcome is what [Client.Resolve] found out about an attempt.
@@ -116,4 +121,53 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		return unknown("the history does not have it yet, and the attempt is less than a minute old"), nil
 	}
 	return Resolution{Outcome: OutcomeNotFound, Why: "the history has no such message to this chat"}, nil
+}
+
+// fingerprint returns "body:HASH text:HASH" for a request, and "body:HASH" if
+// the history will show no text of it.
+func fingerprint(operation string, body []byte, historyText string) string {
+	var space [1024]byte
+	sum := sha256.Sum256(append(append(append(space[:0], operation...), '\n'), body...))
+	mark := append(make([]byte, 0, 128), "body:"...)
+	mark = hex.AppendEncode(mark, sum[:16])
+	if historyText != "" {
+		mark = appendTextHash(append(mark, " text:"...), historyText)
+	}
+	return string(mark)
+}
+
+// textHash returns the hash of the text in a fingerprint; empty if it has none.
+func textHash(fingerprint string) string {
+	_, hash, _ := strings.Cut(fingerprint, " text:")
+	return hash
+}
+
+// appendTextHash appends the hash of a text, in hexadecimal. Space around the
+// text does not count.
+func appendTextHash(dst []byte, text string) []byte {
+	var space [1024]byte
+	sum := sha256.Sum256(append(space[:0], strings.TrimSpace(text)...))
+	return hex.AppendEncode(dst, sum[:16])
+}
+
+// textInHistory returns the text that the history will show of a request body;
+// empty if there is none. A message of one of the SDK's types carries its text
+// instead, so that the body need not be parsed; see encoded.historyText.
+func textInHistory(operation string, body []byte) string {
+	var name string
+	switch operation {
+	case "sendMessage", "sendButton", "sendList":
+		name = "body"
+	case "sendFile":
+		name = "caption"
+	default:
+		return ""
+	}
+	document, err := wire.Parse(body)
+	if err != nil {
+		return ""
+	}
+	defer document.Release()
+	text, _ := document.Root().Get(name).Text()
+	return text
 }
