@@ -139,8 +139,8 @@ const (
 // or stops in the middle is [ErrUnavailable], and a store that cannot be reached
 // [ErrUnreachable].
 //
-// Download repeats the request for the file, as DownloadOptions.RetryFor allows,
-// but never a write. If an error comes after some bytes were written, Download
+// The request for the file is retried, as DownloadOptions.RetryFor allows; a write
+// to w is not. If an error comes after some bytes were written, Download
 // returns a MediaFile with their number beside the error. It is safe for
 // concurrent use with different writers.
 func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, opts DownloadOptions) (*MediaFile, error) {

@@ -160,5 +160,5 @@ func TestCallerEndsWhileTheSourceIsAsked(t *testing.T) {
 	assert.True(t, failure.GivenUp)
 	assert.False(t, failure.Sent)
 	var failed *transport.SourceError
-	assert.False(t, errors.As(err, &failed))
+	assert.NotErrorAs(t, err, &failed)
 }
