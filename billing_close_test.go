@@ -56,6 +56,28 @@ func TestAConversationBilledInAClosedMonthIsBilledOnce(t *testing.T) {
 	}
 }
 
+// May has the conversation, though its answer is then said to be delivered
+// earlier. A second answer, delivered after June was closed too, does not open it
+// again.
+func TestAConversationBilledInAClosedMonthIsBilledOnceOverTwoCloses(t *testing.T) {
+	answer := sent("m1", instant("2022-05-31T23:00:00Z"), customerA, "")
+	answer[1].At = instant("2022-06-01T01:00:00Z")
+	ledger := newLedger(t, chatapi.Account{}, append(answer, wrote(instant("2022-05-31T22:00:00Z"), customerA))...)
+	require.Len(t, closeMonth(t, ledger, may2022).Charges, 1)
+	answer[1].At = instant("2022-05-31T23:30:00Z")
+	require.NoError(t, ledger.Record(answer[1]))
+	require.Empty(t, closeMonth(t, ledger, june2022).Charges)
+	late := billOf(t, ledger, may2022).Late
+
+	second := sent("m2", instant("2022-05-31T23:45:00Z"), customerA, "")
+	second[1].At = instant("2022-07-01T01:00:00Z")
+	for _, a := range second {
+		require.NoError(t, ledger.Record(a))
+	}
+	assert.Equal(t, late, billOf(t, ledger, may2022).Late)
+	assert.Empty(t, billOf(t, ledger, chatapi.Month(2022, time.July)).Charges)
+}
+
 // The last message is older than the facts that are kept.
 func TestAnOldServiceWindowOutlivesCloseAndRestore(t *testing.T) {
 	at := instant("2022-04-10T10:00:00Z")

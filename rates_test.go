@@ -237,7 +237,8 @@ func TestAPriceIsAnEstimateWhereANewerCardLacksIt(t *testing.T) {
 		"India,utility,BRL,0.2,2023-06-01,\n"+
 		"India,utility,BRL,0.3,2024-07-01,2023-06-01\n"+
 		"Mexico,utility,BRL,0.4,2024-01-01,\n"+
-		"Chile,utility,BRL,0.5,2024-02-01,2024-03-01\n") // printed after its day
+		"Chile,utility,BRL,0.5,2024-02-01,2024-03-01\n"+ // printed after its day
+		"Peru,utility,BRL,0.6,2024-07-01,\n") // as new as India's second price
 	for _, test := range []struct {
 		market, day string
 		estimate    bool
