@@ -35,6 +35,40 @@ func TestWalksNameFunctionsThatExist(t *testing.T) {
 	}
 }
 
+// TestArchitectureListsEveryFile checks that the table of docs/architecture.md has
+// every code file of the root, by its name or by a pattern.
+func TestArchitectureListsEveryFile(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join(root, "*.go"))
+	require.NoError(t, err)
+	var patterns []string
+	for _, line := range strings.Split(string(text), "\n") {
+		if cells := strings.SplitN(line, "|", 3); len(cells) == 3 && cells[0] == "" {
+			for _, name := range regexp.MustCompile("`([^`/]+\\.go)`").FindAllStringSubmatch(cells[1], -1) {
+				patterns = append(patterns, name[1])
+			}
+		}
+	}
+	used := map[string]bool{}
+	for _, file := range files {
+		file = filepath.Base(file)
+		if strings.HasSuffix(file, "_test.go") {
+			continue
+		}
+		listed := false
+		for _, pattern := range patterns {
+			if ok, _ := filepath.Match(pattern, file); ok {
+				listed, used[pattern] = true, true
+			}
+		}
+		assert.True(t, listed, "%s is missing in the table of docs/architecture.md", file)
+	}
+	for _, pattern := range patterns {
+		assert.True(t, used[pattern] || strings.HasSuffix(pattern, "_test.go"), "docs/architecture.md lists %s, which does not exist", pattern)
+	}
+}
+
 // functionsOf returns the functions that a file declares, methods as
 // "Type.Method".
 func functionsOf(t *testing.T, path string) map[string]bool {
