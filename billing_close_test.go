@@ -17,14 +17,6 @@ var (
 	june2022 = chatapi.Month(2022, time.June)
 )
 
-// restored is the ledger after a restart.
-func restored(t *testing.T, ledger *chatapi.Ledger, account chatapi.Account) *chatapi.Ledger {
-	t.Helper()
-	again, err := chatapi.RestoreLedger(bytes.NewReader(snapshotOf(t, ledger)), account)
-	require.NoError(t, err)
-	return again
-}
-
 func closeMonth(t *testing.T, ledger *chatapi.Ledger, month chatapi.YearMonth) *chatapi.Bill {
 	t.Helper()
 	bill, err := ledger.Close(month)

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"os"
 	"slices"
 	"testing"
@@ -164,30 +163,6 @@ func (s scenario) activities() []chatapi.Activity {
 	return all
 }
 
-// bills returns the bill of every month that an activity or its windows can
-// touch.
-func bills(t *testing.T, account chatapi.Account, activities []chatapi.Activity) []*chatapi.Bill {
-	t.Helper()
-	ledger := chatapi.NewLedger(account)
-	months := map[chatapi.YearMonth]bool{}
-	for _, a := range activities {
-		require.NoError(t, ledger.Record(a))
-		local := a.At.In(account.Timezone)
-		months[chatapi.Month(local.Year(), local.Month())] = true
-	}
-	var all []*chatapi.Bill
-	for month := range months {
-		bill, err := ledger.Bill(month)
-		if err != nil {
-			require.ErrorIs(t, err, chatapi.ErrNoPrice)
-		}
-		require.NotNil(t, bill)
-		all = append(all, bill)
-	}
-	slices.SortFunc(all, func(a, b *chatapi.Bill) int { return (a.Month.Year-b.Month.Year)*12 + int(a.Month.Month-b.Month.Month) })
-	return all
-}
-
 // scenarioRows writes bills in the form of the scenarios.
 func scenarioRows(all []*chatapi.Bill, priced bool) (units, windows []string) {
 	for _, bill := range all {
@@ -219,14 +194,6 @@ func scenarioRows(all []*chatapi.Bill, priced bool) (units, windows []string) {
 		}
 	}
 	return units, windows
-}
-
-func texts(rows []scenarioRow) []string {
-	var all []string
-	for _, r := range rows {
-		all = append(all, r.String())
-	}
-	return all
 }
 
 // Every scenario under both anchors, in the order of arrival, backwards,
@@ -283,20 +250,6 @@ func (s scenario) check(t *testing.T, anchor chatapi.Anchor, want []scenarioRow)
 		require.NoError(t, err)
 		require.Equal(t, wantTotal, total)
 	}
-}
-
-// arrivals are orders in which the activities may come in.
-func arrivals(in []chatapi.Activity) [][]chatapi.Activity {
-	backwards := slices.Clone(in)
-	slices.Reverse(backwards)
-	all := [][]chatapi.Activity{in, backwards, slices.Concat(in, backwards)}
-	random := rand.New(rand.NewPCG(2022, 2))
-	for range 5 {
-		shuffled := slices.Concat(in, in)
-		random.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		all = append(all, shuffled)
-	}
-	return all
 }
 
 // Whatever the events of a scenario are, each is taken or refused with a reason,

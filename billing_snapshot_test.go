@@ -15,13 +15,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-func snapshotOf(t *testing.T, ledger *chatapi.Ledger) []byte {
-	t.Helper()
-	var out bytes.Buffer
-	require.NoError(t, ledger.Snapshot(&out))
-	return out.Bytes()
-}
-
 // Every scenario, cut in two at every place: a ledger restored in between gives
 // the same bills, and the same facts give the same bytes.
 func TestASnapshotMidwayChangesNothing(t *testing.T) {
@@ -171,13 +164,6 @@ func FuzzRestoreLedger(f *testing.F) {
 		replied(t, true, err)
 		require.NotEmpty(t, snapshotOf(t, ledger))
 	})
-}
-
-// replied checks that there is an answer, or a reason of the SDK's why not.
-func replied(t *testing.T, there bool, err error) {
-	t.Helper()
-	var e *chatapi.Error
-	require.True(t, there && err == nil || errors.As(err, &e), "%v", err)
 }
 
 // One contact twice is refused, also where the checksum is right.

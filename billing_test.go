@@ -16,31 +16,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-var customerA, customerB = chatapi.Contact{Phone: "12025550143"}, chatapi.Contact{Phone: "12025550144"}
-
-const abc = chatapi.ChannelID("ABC1")
-
-// sent is a message of the business that is delivered two seconds later.
-func sent(id string, at time.Time, to chatapi.Contact, category string) []chatapi.Activity {
-	return []chatapi.Activity{
-		{Kind: chatapi.ActivityOutbound, At: at, Channel: abc, Contact: to, MessageID: id, Category: category},
-		{Kind: chatapi.ActivityDelivered, At: at.Add(2 * time.Second), Channel: abc, Contact: to, MessageID: id},
-	}
-}
-
-func wrote(at time.Time, from chatapi.Contact) chatapi.Activity {
-	return chatapi.Activity{Kind: chatapi.ActivityInbound, At: at, Channel: abc, Contact: from}
-}
-
-func newLedger(t *testing.T, account chatapi.Account, activities ...chatapi.Activity) *chatapi.Ledger {
-	t.Helper()
-	ledger := chatapi.NewLedger(account)
-	for _, a := range activities {
-		require.NoError(t, ledger.Record(a))
-	}
-	return ledger
-}
-
 func TestWindow(t *testing.T) {
 	since := instant("2026-03-28T12:00:00Z") // the clocks change within it: still 24 hours
 	w := chatapi.WindowFrom(since)
@@ -315,12 +290,6 @@ Total     0.0147  USD
 	assert.ErrorIs(t, none.WriteText(nil), chatapi.ErrInvalid)
 	assert.ErrorIs(t, bill.WriteText(failingWriter{}), errWriter)
 }
-
-var errWriter = errors.New("full")
-
-type failingWriter struct{}
-
-func (failingWriter) Write([]byte) (int, error) { return 0, errWriter }
 
 func TestALedgerIsSafeForConcurrentUse(t *testing.T) {
 	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})

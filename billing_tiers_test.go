@@ -13,8 +13,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-var may2026 = chatapi.Month(2026, time.May)
-
 // before is what was sent of a category to Argentina, whose tiers are known.
 func before(units int) []chatapi.PriorUsage {
 	return []chatapi.PriorUsage{{Month: may2026, Market: "Argentina", Category: chatapi.CategoryUtility, Units: units}}

@@ -10,11 +10,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// cloud is WhatsApp's envelope around one change.
-func cloud(field, value string) string {
-	return `{"object":"whatsapp_business_account","entry":[{"id":"1","time":1790000000,"changes":[{"field":"` + field + `","value":` + value + `}]}]}`
-}
-
 // An event has the same key in every format.
 func TestParseWebhookSameKey(t *testing.T) {
 	for name, c := range map[string]struct{ key, normalized, raw string }{

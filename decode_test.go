@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"maps"
 	"os"
@@ -19,8 +18,6 @@ import (
 
 	"github.com/chatapi-go/chatapi"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files in testdata")
 
 // Every webhook body of the contract yields the events of its golden file. A person
 // has read the golden files; -update writes them again.

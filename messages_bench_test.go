@@ -8,7 +8,6 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"runtime"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -151,9 +150,4 @@ func BenchmarkSendCostBusy(b *testing.B) {
 	}
 	b.ReportMetric(median(ratio), "x-send-busy")
 	b.ReportMetric(median(ratioTimed), "x-send-busy-timeout")
-}
-
-func median(values []float64) float64 {
-	slices.Sort(values)
-	return values[len(values)/2]
 }

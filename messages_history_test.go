@@ -74,15 +74,6 @@ func (s *store) client(t *testing.T) *chatapi.Client {
 	return client
 }
 
-func numbers(t *testing.T, client *chatapi.Client, filter chatapi.HistoryFilter) (all []int64) {
-	t.Helper()
-	for ev, err := range client.Messages.All(t.Context(), filter) {
-		require.NoError(t, err)
-		all = append(all, ev.Info().Number)
-	}
-	return all
-}
-
 func TestHistoryIsReadForward(t *testing.T) {
 	s := &store{}
 	began := time.Unix(1795000000, 0)

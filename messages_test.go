@@ -17,20 +17,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// wrongField compares the Field and the Kind of a local check's error and returns
-// the *Error.
-func wrongField(t testing.TB, err error, kind chatapi.ErrorKind, field string) *chatapi.Error {
-	t.Helper()
-	var e *chatapi.Error
-	require.ErrorAs(t, err, &e)
-	assert.Equal(t, field, e.Field, "%v", err)
-	assert.ErrorIs(t, err, kind)
-	assert.NotEmpty(t, e.Reason)
-	assert.NotEmpty(t, e.Sentence)
-	assert.Equal(t, chatapi.RetryFix, e.Retry)
-	return e
-}
-
 var (
 	ann      = chatapi.Phone("12025550143")
 	annsChat = chatapi.Chat("12025550143@c.us")
@@ -113,9 +99,6 @@ func TestHeadersOfButtons(t *testing.T) {
 		assert.JSONEq(t, want, string(body.Header))
 	}
 }
-
-// runes returns n characters of four bytes each: limits count characters.
-func runes(n int) string { return strings.Repeat("😀", n) }
 
 // rows returns n rows whose ids begin with a prefix.
 func rows(prefix string, n int) []chatapi.Row {

@@ -22,40 +22,6 @@ import (
 // without a pause or an end then fails the test instead of hanging it.
 const tooMany = 1000
 
-// serving returns a client whose service answers the n-th call, from 0, with the
-// result of answer(n).
-func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *chatapi.Client {
-	t.Helper()
-	n := -1
-	network := &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-		if n++; n == tooMany {
-			t.Errorf("%d requests: the client does not pause", n)
-		}
-		if n >= tooMany {
-			return reply(401, `{"error":"too many"}`), nil
-		}
-		return answer(n, r), nil
-	})}
-	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken, chatapi.WithHTTPClient(network), chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
-	require.NoError(t, err)
-	return client
-}
-
-// always answers every call with the same 200.
-func always(body string) func(int, *http.Request) *http.Response {
-	return func(int, *http.Request) *http.Response { return reply(200, body) }
-}
-
-// listed returns a reply that lists templates, each as "name/language/STATUS".
-func listed(templates ...string) string {
-	var rows []string
-	for _, t := range templates {
-		part := strings.Split(t, "/")
-		rows = append(rows, fmt.Sprintf(`{"name":%q,"language":%q,"status":%q}`, part[0], part[1], part[2]))
-	}
-	return `{"templates":[` + strings.Join(rows, ",") + `]}`
-}
-
 // collect returns all that All yields.
 func collect(ctx context.Context, client *chatapi.Client) (names []string, err error) {
 	for t, e := range client.Templates.All(ctx) {
@@ -268,19 +234,6 @@ func TestGetBorrowsAMissingNamespaceWhenAllAgree(t *testing.T) {
 	}
 }
 
-// draft is the contract's example of a template to create.
-func draft() chatapi.TemplateDraft {
-	return chatapi.TemplateDraft{Name: "order_update", Category: "UTILITY", Language: "en", Components: []chatapi.Component{
-		{Type: chatapi.ComponentHeader, Format: chatapi.FormatText, Text: "Order {{1}}", Example: []string{"1001"}},
-		{Type: chatapi.ComponentBody, Text: "Hello {{1}}, order {{2}} left the store.", Example: []string{"Pat", "1001"}},
-		{Type: chatapi.ComponentFooter, Text: "Example Ltd"},
-		{Type: chatapi.ComponentButtons, Buttons: []chatapi.TemplateButton{
-			{Type: chatapi.ButtonTypeURL, Text: "Track", URL: "https://shop.example.com/t/{{1}}", Example: "1001"},
-			{Type: chatapi.ButtonTypeQuickReply, Text: "Thanks"},
-		}},
-	}}
-}
-
 func TestCreateAndRemove(t *testing.T) {
 	for body, want := range map[string]chatapi.TemplateInfo{
 		`{"id":"31","status":"approved","category":"MARKETING"}`: {ID: "31", Status: chatapi.TemplateApproved, Category: "MARKETING"},
@@ -403,15 +356,6 @@ func TestWaitApprovedEnds(t *testing.T) {
 	cancel()
 	_, err := offline(t).Templates.WaitApproved(ctx, "a", "en")
 	assert.ErrorIs(t, err, context.Canceled)
-}
-
-// approved returns the contract's example as an approved template, with a
-// second text for the body.
-func approved(t testing.TB, body string) *chatapi.TemplateInfo {
-	t.Helper()
-	d := draft()
-	d.Components[1].Text = body
-	return &chatapi.TemplateInfo{Name: d.Name, Language: d.Language, Namespace: "n1", Category: d.Category, Status: chatapi.TemplateApproved, Components: d.Components}
 }
 
 func FuzzTemplateInfo(f *testing.F) {

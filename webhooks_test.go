@@ -21,41 +21,6 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-const (
-	hookSecret = "0hx7-secret"
-	hookBody   = `{"instanceId":"ABC100000001","messages":[
-		{"id":"a","type":"chat","body":"one","fromMe":false,"chatId":"12025550143@c.us"},
-		{"id":"b","type":"chat","body":"two","fromMe":false,"chatId":"12025550143@c.us"}],
-		"ack":[{"id":"c","status":"read"}]}`
-)
-
-// hook is a handler with the keys of the events that it handled and the errors
-// that it reported.
-type hook struct {
-	keys    []string
-	errors  []error
-	handler *chatapi.WebhookHandler
-}
-
-// newHook returns a handler with a secret. It handles each event with fail, if that
-// is not nil.
-func newHook(fail func(e chatapi.Event) error, opts ...chatapi.WebhookOption) *hook {
-	h := &hook{}
-	opts = append([]chatapi.WebhookOption{chatapi.WebhookSecret(hookSecret), h.reporting()}, opts...)
-	h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error {
-		h.keys = append(h.keys, e.Key())
-		if fail != nil {
-			return fail(e)
-		}
-		return nil
-	}, opts...)
-	return h
-}
-
-func (h *hook) reporting() chatapi.WebhookOption {
-	return chatapi.WebhookErrors(func(_ context.Context, err error) { h.errors = append(h.errors, err) })
-}
-
 func (h *hook) post(body string) *httptest.ResponseRecorder {
 	return h.serve(httptest.NewRequest(http.MethodPost, "/hooks/"+hookSecret, strings.NewReader(body)))
 }

@@ -2,7 +2,6 @@ package chatapi_test
 
 import (
 	"fmt"
-	"iter"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -44,19 +43,6 @@ func manyActivities(n int) (all []chatapi.Activity) {
 		all = append(all, a)
 	}
 	return all
-}
-
-func values(all []chatapi.Activity, end error) iter.Seq2[chatapi.Activity, error] {
-	return func(yield func(chatapi.Activity, error) bool) {
-		for _, a := range all {
-			if !yield(a, nil) {
-				return
-			}
-		}
-		if end != nil {
-			yield(chatapi.Activity{}, end)
-		}
-	}
 }
 
 func TestLoadDoesWhatRecordDoes(t *testing.T) {
