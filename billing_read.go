@@ -40,6 +40,8 @@ func (a *Activity) UnmarshalJSON(data []byte) error {
 	return nil
 }
 
+const opReadActivities = "ReadActivities"
+
 // ReadActivities reads activities as JSON lines, for [Ledger.Load]: one
 // [Activity] a line; empty lines are skipped. A line that cannot be read is
 // yielded as an [ErrInvalid] error that names it, and reading goes on with the
@@ -49,9 +51,7 @@ func (a *Activity) UnmarshalJSON(data []byte) error {
 func ReadActivities(r io.Reader) iter.Seq2[Activity, error] {
 	return func(yield func(Activity, error) bool) {
 		if r == nil {
-			e := invalid("activities", "are missing")
-			e.Op = "ReadActivities"
-			yield(Activity{}, e)
+			yield(Activity{}, invalid("activities", "are missing").in(opReadActivities, ""))
 			return
 		}
 		for a, err := range jsonl.Decode(r, newActivityDecoder) {
@@ -73,8 +73,8 @@ func activityError(err error) error {
 		return err
 	}
 	e := invalid("activities", "are unreadable: "+line.Error())
-	e.Op, e.cause = "ReadActivities", line.Err
-	return e
+	e.cause = line.Err
+	return e.in(opReadActivities, "")
 }
 
 // activityDecoder decodes lines. It keeps the texts that repeat.

@@ -71,8 +71,8 @@ func ReadMedia(name string, r io.Reader) (Media, error) {
 	data, err := io.ReadAll(io.LimitReader(r, MaxInlineMedia+1))
 	switch {
 	case err != nil:
-		return Media{}, &Error{Op: "ReadMedia", Kind: ErrMedia, Retry: RetryFix, Reason: err.Error(), cause: err,
-			Sentence: "The file could not be read."}
+		e := &Error{Kind: ErrMedia, Retry: RetryFix, Reason: err.Error(), cause: err, Sentence: "The file could not be read."}
+		return Media{}, e.in("ReadMedia", "")
 	case len(data) == 0:
 		return Media{}, invalid("r", "is empty").in("ReadMedia", "")
 	case len(data) > MaxInlineMedia:

@@ -334,8 +334,8 @@ func (d *download) unansweredError(ctx context.Context, cause error) (e *Error) 
 	forbidden, refused := errors.AsType[*fetch.Forbidden](cause)
 	switch {
 	case refused:
-		e = invalid("URL", forbidden.Why)
-		e.Op, e.Channel, e.Retry = d.op, d.client.channel, RetryNo
+		e = d.client.local(d.op, invalid("URL", forbidden.Why))
+		e.Retry = RetryNo
 		e.Sentence = "The link to the file leads to an address from which no files are fetched."
 		e.Advice = "somebody may have forged the webhook"
 		return e

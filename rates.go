@@ -59,8 +59,7 @@ func EmbeddedRates(currency string) (*Rates, error) {
 	}
 	have := strings.Join(slices.Sorted(maps.Keys(lists)), ", ")
 	e := invalid("currency", fmt.Sprintf("%q has no embedded cards, only %s have; give ReadRates your own", clip(currency, 16), have))
-	e.Op = "EmbeddedRates"
-	return nil, e
+	return nil, e.in("EmbeddedRates", "")
 }
 
 // ReadRates reads rate cards of your own from CSV with a header line, all rows
@@ -82,8 +81,8 @@ func EmbeddedRates(currency string) (*Rates, error) {
 func ReadRates(cards io.Reader, more ...io.Reader) (*Rates, error) {
 	refuse := func(problem string, cause error) (*Rates, error) {
 		e := invalid("cards", problem)
-		e.Op, e.cause = "ReadRates", cause
-		return nil, e
+		e.cause = cause
+		return nil, e.in("ReadRates", "")
 	}
 	files := append([]io.Reader{cards}, more...)
 	if slices.Contains(files, nil) {
