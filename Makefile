@@ -1,4 +1,4 @@
-# For people. What must hold before a change lands is .ci/run.
+# Commands for daily work. .ci/run holds every check that a change has to pass.
 .PHONY: help check test race lint format api slips knots renamed bench fuzz quickstart ci
 
 .DEFAULT_GOAL := help
@@ -17,7 +17,7 @@ check: format ## before each commit, two minutes at most: formatting, go vet, te
 test: ## every test of every module in the workspace
 	go test work
 
-race: ## the same with the race detector
+race: ## the tests of make test, with the race detector
 	go test -race work
 
 lint: format bin/golangci-lint ## formatting, go vet, golangci-lint as pinned in tools/go.mod
@@ -33,7 +33,7 @@ format:
 bin/golangci-lint: tools/go.mod
 	GOWORK=off go build -C tools -o ../bin/golangci-lint github.com/golangci/golangci-lint/v2/cmd/golangci-lint
 
-api: ## write the list of exported declarations anew, after a change that is meant
+api: ## write the list of exported declarations again, after an intended change
 	go test ./conformance -run '^TestSurface$$' -update-surface
 
 SLIPS ?=
@@ -64,7 +64,7 @@ fuzz: ## every fuzz target of the root module in turn, each for FUZZTIME
 		done; \
 	done
 
-quickstart: ## the main job on the embedded fake
+quickstart: ## run examples/quickstart on the embedded fake
 	go run ./examples/quickstart
 
 ci: ## everything that must hold before a change lands

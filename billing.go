@@ -403,7 +403,7 @@ func (l *Ledger) usable() error {
 
 // ledgerError names the operation of an error, and makes an [*Error] of the
 // engine's own. An error of the accounts keeps NewLedger as its operation, since
-// that is the call to mend.
+// the program has to correct that call.
 func ledgerError(op string, err error) error {
 	if errors.Is(err, ledger.ErrFull) {
 		err = invalid("Ledger", "is full: close months that are over")

@@ -13,12 +13,13 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// patient is a registry with the channel ABC1, whose service answers as told.
+// patient is a registry with the channel ABC1. Its service answers with status and
+// body.
 type patient struct {
 	t        *testing.T
 	channels *chatapi.Channels
 	client   *chatapi.Client
-	told     []chatapi.HealthState
+	changes  []chatapi.HealthState
 	onChange func(chatapi.Health)
 
 	status int
@@ -29,7 +30,7 @@ func newPatient(t *testing.T) *patient {
 	p := &patient{t: t}
 	p.channels = chatapi.NewChannels(
 		chatapi.WithHealthChange(func(_ chatapi.ChannelID, h chatapi.Health) {
-			p.told = append(p.told, h.State)
+			p.changes = append(p.changes, h.State)
 			if p.onChange != nil {
 				p.onChange(h)
 			}
@@ -46,7 +47,7 @@ func (p *patient) put() {
 	require.NoError(p.t, err)
 }
 
-// call makes one call that is answered so, and returns the health after it.
+// call makes one call, which gets this answer, and returns the health after it.
 func (p *patient) call(status int, body string) chatapi.Health {
 	p.status, p.body = status, body
 	_, _ = p.client.Channel.GetStatus(p.t.Context())
@@ -60,15 +61,15 @@ func (p *patient) send(status int, body string) chatapi.Health {
 	return p.channels.Health("ABC1")
 }
 
-// Removing the channel in the middle of what is being told ends the telling.
+// Remove drops the changes that the function has not been called with yet.
 func TestRemoveWhileHealthIsTold(t *testing.T) {
 	p := newPatient(t)
 	p.onChange = func(chatapi.Health) {
-		p.put() // heals, which would be told next
+		p.put() // heals, which would be the next change
 		assert.True(t, p.channels.Remove("ABC1"))
 	}
 	p.call(401, `{}`)
-	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.told)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.changes)
 }
 
 // Failures count in a row and for one client; a refusal is an answer.
@@ -99,7 +100,7 @@ func TestHealthOfASecondCause(t *testing.T) {
 		second := p.call(401, `{"error":"Wrong token \"x\" for channel \"ABC1\""}`)
 		assert.NotEqual(t, first.Reason, second.Reason)
 		assert.Equal(t, first.Since, second.Since)
-		assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.told)
+		assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.changes)
 	})
 }
 
@@ -130,15 +131,15 @@ func TestHealthOfABlockedChannelThatFails(t *testing.T) {
 	}
 }
 
-// What Put itself changes is told before Put returns.
+// Put calls the function with its own change before it returns.
 func TestPutTellsThatTheChannelIsHealthy(t *testing.T) {
 	p := newPatient(t)
 	p.call(401, `{}`)
 	p.put()
-	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.told)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.changes)
 }
 
-// A change that is caused while another one is told waits until that one is.
+// A change that the function causes waits until the function has returned.
 func TestHealthIsToldInOrder(t *testing.T) {
 	p := newPatient(t)
 	depth := 0
@@ -151,17 +152,17 @@ func TestHealthIsToldInOrder(t *testing.T) {
 		depth--
 	}
 	p.call(401, `{}`)
-	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.told)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.changes)
 }
 
-// A panic of the function that is told ends no later telling.
+// After a panic of the function, later changes still reach it.
 func TestHealthIsToldAfterAPanic(t *testing.T) {
 	p := newPatient(t)
 	p.onChange = func(chatapi.Health) { panic("broken") }
 	assert.PanicsWithValue(t, "broken", func() { p.call(403, "") })
 	p.onChange = nil
 	p.call(200, `{}`)
-	assert.Equal(t, []chatapi.HealthState{chatapi.HealthBlocked, chatapi.HealthHealthy}, p.told)
+	assert.Equal(t, []chatapi.HealthState{chatapi.HealthBlocked, chatapi.HealthHealthy}, p.changes)
 }
 
 // A channel's own options come after those of the registry, and win.

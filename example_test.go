@@ -62,7 +62,7 @@ func Example_send() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	// Accepted. Whether it was delivered and read is told by statuses with this id.
+	// The service has accepted the message. Statuses with this id report delivery and reading.
 	id := receipt.ID
 
 	fmt.Println(id == ann.LastReceived().ID, ann.LastReceived().Text)

@@ -340,7 +340,7 @@ func TestTheEndOfAnAttempt(t *testing.T) {
 	}
 }
 
-// A limit on quality is not mended by going slower, so the pace stays.
+// A slower pace does not cure a limit on quality, so the pace stays.
 func TestPaceIgnoresLimitsOnQuality(t *testing.T) {
 	for _, code := range []string{"131048", "471", "131064"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -1,8 +1,6 @@
 package chatapi
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Product is a message with one product of a catalogue. It needs an open
 // service window.

@@ -295,9 +295,10 @@ func (p *poller) readNew(ctx context.Context) error {
 	return nil
 }
 
-// MarkRead marks a customer's message as read, which the customer sees. If typing is true, the customer also sees that an answer is being
-// written, for at most 25 seconds or until the answer comes. An empty id is
-// [ErrInvalid]. MarkRead may be repeated without harm and is retried.
+// MarkRead marks a customer's message as read, which the customer sees. If typing
+// is true, the customer also sees that an answer is being written, for at most 25
+// seconds or until the answer comes. An empty id is [ErrInvalid]. MarkRead may be
+// repeated without harm and is retried.
 func (s MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
 	const op = "Messages.MarkRead"
 	if messageID == "" {

@@ -1,8 +1,6 @@
 package chatapi
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // Buttons is a text with one to three reply buttons. The customer's choice
 // arrives as [Content.Reply]. It needs an open service window.
