@@ -14,8 +14,8 @@ import (
 
 // This file holds the five legacy operations. They belong to the contract, but
 // not to the service of 2026 (contract, "Legacy operations"):
-// Channel.GetStatistics, Channel.GetExtendedStatistics, Channel.GetOutputIP,
-// Channel.GetHookInfo and Media.DeleteLegacy. They may still work on a channel;
+// Channel.GetStatistics, Channel.ListExtendedStatistics, Channel.GetOutputIP,
+// Channel.ListHookInfo and Media.DeleteLegacy. They may still work on a channel;
 // elsewhere they are [ErrNotFound].
 
 // ChannelStatistics holds the cost of templates in a month.
@@ -80,13 +80,13 @@ type UsagePeriod struct {
 	Raw json.RawMessage
 }
 
-// GetExtendedStatistics returns the usage by period. It changes nothing and is
+// ListExtendedStatistics returns the usage by period. It changes nothing and is
 // retried.
 //
 // Deprecated: the operation is not part of the service since 2026. Use
 // [Ledger.Bill], which also knows the models after 2022.
-func (s ChannelService) GetExtendedStatistics(ctx context.Context) ([]UsagePeriod, error) {
-	const op = "Channel.GetExtendedStatistics"
+func (s ChannelService) ListExtendedStatistics(ctx context.Context) ([]UsagePeriod, error) {
+	const op = "Channel.ListExtendedStatistics"
 	var raw json.RawMessage
 	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "extendedStatistics"}, &raw); err != nil {
 		return nil, err
@@ -149,13 +149,13 @@ type HookRecord struct {
 	Raw json.RawMessage
 }
 
-// GetHookInfo returns the statuses of one message. It changes nothing and is
+// ListHookInfo returns the statuses of one message. It changes nothing and is
 // retried.
 //
 // Deprecated: the operation is not part of the service since 2026. Statuses
 // arrive as [*StatusEvent]; store them as they come.
-func (s ChannelService) GetHookInfo(ctx context.Context, messageID string) ([]HookRecord, error) {
-	const op = "Channel.GetHookInfo"
+func (s ChannelService) ListHookInfo(ctx context.Context, messageID string) ([]HookRecord, error) {
+	const op = "Channel.ListHookInfo"
 	if messageID == "" {
 		return nil, s.refuse(op, invalid("messageID", "is empty"))
 	}

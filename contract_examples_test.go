@@ -66,7 +66,7 @@ func TestContractRequests(t *testing.T) {
 			return c.Flows.UpdateMetadata(ctx, "21", chatapi.FlowPatch{Name: text("lead_form_2"), Categories: []chatapi.FlowCategory{"OTHER"}})
 		}},
 		"request-flow-assets": {"PATCH flows/21/assets", func(ctx context.Context, c *chatapi.Client) error {
-			return got(c.Flows.UpdateAssets(ctx, "21", json.RawMessage(`{"version":"7.0","screens":[]}`)))
+			return got(c.Flows.SetAssets(ctx, "21", json.RawMessage(`{"version":"7.0","screens":[]}`)))
 		}},
 		"request-encryption-key": {"POST whatsapp_business_encryption", func(ctx context.Context, c *chatapi.Client) error {
 			return c.Flows.SetEncryptionKey(ctx, "-----BEGIN PUBLIC KEY-----\nSYNTHETICNOTAKEY\n-----END PUBLIC KEY-----\n")
@@ -156,12 +156,12 @@ func TestContractFamilyReplies(t *testing.T) {
 		"response-flow-deprecated":            func(t *testing.T, c *chatapi.Client) { assert.NoError(t, c.Flows.Deprecate(ctx, "21")) },
 		"response-flow-deleted":               func(t *testing.T, c *chatapi.Client) { assert.NoError(t, c.Flows.Delete(ctx, "21")) },
 		"response-flow-assets": func(t *testing.T, c *chatapi.Client) {
-			problems, err := c.Flows.UpdateAssets(ctx, "21", json.RawMessage(`{}`))
+			problems, err := c.Flows.SetAssets(ctx, "21", json.RawMessage(`{}`))
 			require.NoError(t, err)
 			assert.Empty(t, problems)
 		},
 		"response-flow-assets-graph-names": func(t *testing.T, c *chatapi.Client) {
-			problems, err := c.Flows.UpdateAssets(ctx, "21", json.RawMessage(`{}`))
+			problems, err := c.Flows.SetAssets(ctx, "21", json.RawMessage(`{}`))
 			require.ErrorIs(t, err, chatapi.ErrInvalid)
 			require.Len(t, problems, 1)
 			assert.Equal(t, "INVALID_PROPERTY", problems[0].Code)
@@ -189,7 +189,7 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.JSONEq(t, string(contract(t, "response-call-connect.json")), string(call.Raw))
 		},
 		"response-hook-info": func(t *testing.T, c *chatapi.Client) {
-			hooks, err := c.Channel.GetHookInfo(ctx, "wamid.SYNTHETIC0000000000000001")
+			hooks, err := c.Channel.ListHookInfo(ctx, "wamid.SYNTHETIC0000000000000001")
 			require.NoError(t, err)
 			require.Len(t, hooks, 1)
 			assert.Equal(t, "wamid.SYNTHETIC0000000000000001", hooks[0].MessageID)
@@ -207,7 +207,7 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.Equal(t, "12025550143", users[0].Phone)
 		},
 		"response-commerce": func(t *testing.T, c *chatapi.Client) {
-			shops, err := c.Catalog.GetCommerce(ctx)
+			shops, err := c.Catalog.ListCommerce(ctx)
 			require.NoError(t, err)
 			require.Len(t, shops, 1)
 			assert.Equal(t, "100000000000011", shops[0].ID)
@@ -290,7 +290,7 @@ func TestContractFamilyReplies(t *testing.T) {
 			assert.Equal(t, json.Number("12.5"), month.TemplatesCost)
 		},
 		"response-extended-statistics": func(t *testing.T, c *chatapi.Client) {
-			periods, err := c.Channel.GetExtendedStatistics(ctx)
+			periods, err := c.Channel.ListExtendedStatistics(ctx)
 			require.NoError(t, err)
 			require.Len(t, periods, 1)
 			assert.Equal(t, "2022-10-01", periods[0].Date)

@@ -114,7 +114,7 @@ type FlowDraft struct {
 	EndpointURI string
 
 	// JSON is the flow itself. It may be set later, with
-	// [FlowsService.UpdateAssets].
+	// [FlowsService.SetAssets].
 	JSON json.RawMessage
 
 	// Publish publishes the flow at once, if it has no problems.
@@ -289,13 +289,13 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 	return err
 }
 
-// UpdateAssets replaces the flow's JSON and returns the problems that the service
+// SetAssets replaces the flow's JSON and returns the problems that the service
 // finds in it. The service can accept JSON that has problems; the error is nil
-// then. If it refuses the JSON for its problems, UpdateAssets returns them beside
+// then. If it refuses the JSON for its problems, SetAssets returns them beside
 // the error, which is [ErrInvalid]. JSON that is no object is [ErrInvalid], too.
-// UpdateAssets may be repeated without harm and is retried.
-func (s FlowsService) UpdateAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
-	const op = "Flows.UpdateAssets"
+// SetAssets may be repeated without harm and is retried.
+func (s FlowsService) SetAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
+	const op = "Flows.SetAssets"
 	if !isJSONObject(flow) {
 		return nil, s.refuse(op, invalid("flow", "is no JSON object"))
 	}

@@ -56,8 +56,8 @@ var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 	"Flows.UpdateMetadata": func(ctx context.Context, c *chatapi.Client, id string) error {
 		return c.Flows.UpdateMetadata(ctx, id, chatapi.FlowPatch{Name: new("Booking")})
 	},
-	"Flows.UpdateAssets": func(ctx context.Context, c *chatapi.Client, id string) error {
-		_, err := c.Flows.UpdateAssets(ctx, id, json.RawMessage(`{"version":"7.0"}`))
+	"Flows.SetAssets": func(ctx context.Context, c *chatapi.Client, id string) error {
+		_, err := c.Flows.SetAssets(ctx, id, json.RawMessage(`{"version":"7.0"}`))
 		return err
 	},
 	"Media.Get": func(ctx context.Context, c *chatapi.Client, id string) error {
@@ -71,7 +71,7 @@ var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 // elsewhere are the methods whose text goes into a body or a query, where dots
 // do no harm.
 var elsewhere = map[string]bool{
-	"Calls.Accept": true, "Calls.PreAccept": true, "Calls.Reject": true, "Calls.Terminate": true, "Channel.GetHookInfo": true,
+	"Calls.Accept": true, "Calls.PreAccept": true, "Calls.Reject": true, "Calls.Terminate": true, "Channel.ListHookInfo": true,
 	"Flows.SetEncryptionKey": true, "Messages.MarkRead": true, "Templates.Get": true, "Templates.Delete": true,
 	"Templates.WaitApproved": true, "Webhooks.Add": true, "Webhooks.Remove": true,
 }

@@ -121,12 +121,12 @@ type CommerceInfo struct {
 	Raw json.RawMessage
 }
 
-// GetCommerce returns the settings of the channel's catalogues, usually one entry.
+// ListCommerce returns the settings of the channel's catalogues, usually one entry.
 // For a channel without a catalogue the provider answers with an error, mostly
-// [ErrInvalid] with code 100 (contract, "/commerce"; inferred). GetCommerce is
+// [ErrInvalid] with code 100 (contract, "/commerce"; inferred). ListCommerce is
 // retried.
-func (s CatalogService) GetCommerce(ctx context.Context) ([]CommerceInfo, error) {
-	const op = "Catalog.GetCommerce"
+func (s CatalogService) ListCommerce(ctx context.Context) ([]CommerceInfo, error) {
+	const op = "Catalog.ListCommerce"
 	var raw json.RawMessage
 	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "commerce"}, &raw); err != nil {
 		return nil, err

@@ -104,14 +104,14 @@ func calls() []call {
 		{name: "Channel.GetStatistics", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October))) //nolint:staticcheck // deprecated, and still a call
 		}},
-		{name: "Channel.GetExtendedStatistics", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.GetExtendedStatistics(ctx)) //nolint:staticcheck // deprecated, and still a call
+		{name: "Channel.ListExtendedStatistics", do: func(ctx context.Context, c client) error {
+			return got(c.Channel.ListExtendedStatistics(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Channel.GetOutputIP", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.GetOutputIP(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
-		{name: "Channel.GetHookInfo", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.GetHookInfo(ctx, "wamid.1")) //nolint:staticcheck // deprecated, and still a call
+		{name: "Channel.ListHookInfo", do: func(ctx context.Context, c client) error {
+			return got(c.Channel.ListHookInfo(ctx, "wamid.1")) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Profile.Get", do: func(ctx context.Context, c client) error { return got(c.Profile.Get(ctx)) }},
 		{name: "Profile.Update", do: func(ctx context.Context, c client) error {
@@ -180,8 +180,8 @@ func calls() []call {
 		{name: "Flows.UpdateMetadata", do: func(ctx context.Context, c client) error {
 			return c.Flows.UpdateMetadata(ctx, "1000000001", chatapi.FlowPatch{Name: &text})
 		}},
-		{name: "Flows.UpdateAssets", do: func(ctx context.Context, c client) error {
-			return got(c.Flows.UpdateAssets(ctx, "1000000001", json.RawMessage(`{"version":"7.2","screens":[]}`)))
+		{name: "Flows.SetAssets", do: func(ctx context.Context, c client) error {
+			return got(c.Flows.SetAssets(ctx, "1000000001", json.RawMessage(`{"version":"7.2","screens":[]}`)))
 		}},
 		{name: "Flows.GetEncryptionKey", do: func(ctx context.Context, c client) error { return got(c.Flows.GetEncryptionKey(ctx)) }},
 		{name: "Flows.SetEncryptionKey", do: func(ctx context.Context, c client) error { return c.Flows.SetEncryptionKey(ctx, publicKey()) }},
@@ -194,7 +194,7 @@ func calls() []call {
 		{name: "Calls.Accept", once: true, do: func(ctx context.Context, c client) error { return c.Calls.Accept(ctx, "wacid.1", session) }},
 		{name: "Calls.Reject", once: true, do: func(ctx context.Context, c client) error { return c.Calls.Reject(ctx, "wacid.1") }},
 		{name: "Calls.Terminate", once: true, do: func(ctx context.Context, c client) error { return c.Calls.Terminate(ctx, "wacid.1") }},
-		{name: "Catalog.GetCommerce", do: func(ctx context.Context, c client) error { return got(c.Catalog.GetCommerce(ctx)) }},
+		{name: "Catalog.ListCommerce", do: func(ctx context.Context, c client) error { return got(c.Catalog.ListCommerce(ctx)) }},
 		{name: "Catalog.SetCommerce", do: func(ctx context.Context, c client) error {
 			return c.Catalog.SetCommerce(ctx, chatapi.Commerce{Cart: true, Visible: true})
 		}},

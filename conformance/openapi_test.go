@@ -43,7 +43,7 @@ func live(ctx context.Context, api *chatapitest.API, c client, step step) {
 		Commands: []chatapi.Command{{Name: "help", Description: "Get help"}}}))
 	step("automation", got(c.Automation.Get(ctx)))
 	step("commerce", c.Catalog.SetCommerce(ctx, chatapi.Commerce{Cart: true}))
-	step("commerce", got(c.Catalog.GetCommerce(ctx)))
+	step("commerce", got(c.Catalog.ListCommerce(ctx)))
 	step("statistics", got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October)))) //nolint:staticcheck // deprecated, and still a call
 	step("block", c.Users.Block(ctx, chatapi.Phone("12025550144")))
 	step("blocked", got(c.Users.ListBlocked(ctx)))
@@ -59,7 +59,7 @@ func live(ctx context.Context, api *chatapitest.API, c client, step step) {
 	step("history", each(c.Messages.All(ctx, chatapi.HistoryFilter{})))
 	step("history", each(c.Messages.All(ctx, chatapi.HistoryFilter{Chat: "12025550143@c.us", From: api.Now().Add(-time.Hour), To: api.Now()})))
 	step("resolve", got(c.Resolve(ctx, chatapi.Attempt{Channel: c.ChannelID(), To: ann, Operation: "sendMessage", Started: time.Now()})))
-	step("extended statistics", got(c.Channel.GetExtendedStatistics(ctx))) //nolint:staticcheck // deprecated, and still a call
+	step("extended statistics", got(c.Channel.ListExtendedStatistics(ctx))) //nolint:staticcheck // deprecated, and still a call
 	step("media", c.Media.Delete(ctx, media))
 }
 
@@ -105,7 +105,7 @@ func liveFlows(ctx context.Context, c client, step step) (id string) {
 	draft, err := c.Flows.Create(ctx, chatapi.FlowDraft{Name: "draft", Categories: []chatapi.FlowCategory{"OTHER"}, EndpointURI: "https://flow.example.com"})
 	step("flow", err)
 	if err == nil {
-		step("flow assets", got(c.Flows.UpdateAssets(ctx, draft.ID, program)))
+		step("flow assets", got(c.Flows.SetAssets(ctx, draft.ID, program)))
 		step("flow metadata", c.Flows.UpdateMetadata(ctx, draft.ID, chatapi.FlowPatch{Name: new("booking"), Categories: []chatapi.FlowCategory{"SURVEY"},
 			EndpointURI: new("https://flow.example.com/2")}))
 		step("flow publish", c.Flows.Publish(ctx, draft.ID))
@@ -164,7 +164,7 @@ func liveCalls(ctx context.Context, customer *chatapitest.Customer, c client, st
 func liveMessages(ctx context.Context, customer *chatapitest.Customer, c client, step step, hello, media, flow string) {
 	link := chatapi.MediaURL("https://files.example.com/a.png")
 	step("read", c.Messages.MarkRead(ctx, hello, true))
-	step("hook", got(c.Channel.GetHookInfo(ctx, hello))) //nolint:staticcheck // deprecated, and still a call
+	step("hook", got(c.Channel.ListHookInfo(ctx, hello))) //nolint:staticcheck // deprecated, and still a call
 	step("reply", got(c.Send(ctx, ann, chatapi.Text{Body: "well"}, chatapi.ReplyTo(hello))))
 	for name, message := range messages() {
 		switch m := message.(type) {

@@ -69,6 +69,21 @@ func TestSurfaceNoticesBreaks(t *testing.T) {
 	assert.Equal(t, 5, strings.Count(problem, "\n  "), "nothing else changed:\n%s", problem)
 }
 
+// TestVerbsOfServices checks that a verb tells the form of its result: Get one
+// thing, List a slice, All an iterator.
+func TestVerbsOfServices(t *testing.T) {
+	method := regexp.MustCompile(`^chatapi type \w+Service method ((Get|List|All)\w*)\([^()]*\) \(?(iter\.Seq2|\[\])?`)
+	forms := map[string]string{"Get": "", "List": "[]", "All": "iter.Seq2"}
+	read := 0
+	for _, line := range committedSurface(t) {
+		if found := method.FindStringSubmatch(line); found != nil {
+			read++
+			assert.Equal(t, forms[found[2]], found[3], "the verb of %s does not fit its result: see CONTRIBUTING.md", line)
+		}
+	}
+	assert.Greater(t, read, 20)
+}
+
 // TestSurfaceLines shows the line of each kind of declaration.
 func TestSurfaceLines(t *testing.T) {
 	set := token.NewFileSet()
