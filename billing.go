@@ -325,7 +325,7 @@ func newAccount(given Account, index int32) (*account, *Error) {
 	return a, nil
 }
 
-// addAccount adds a checked account, with its numbers and what it used before.
+// addAccount adds a checked account, with its numbers and its earlier usage.
 func (l *Ledger) addAccount(a *account) *Error {
 	if a.Portfolio != "" {
 		a.volume = l.volumes[a.Portfolio]

@@ -170,9 +170,9 @@ func gapError(gaps []Gap) error {
 	return noPrice("", all)
 }
 
-// units returns what is paid for in a month, in the order in which free tiers and
-// volume tiers are spent: of opening over all numbers, then number, then contact.
-// With a volume they are only those of its accounts.
+// units returns the units of a month, in the order in which they spend free tiers
+// and volume tiers: by opening over all numbers, then number, then contact. With a
+// volume it returns only the units of its accounts.
 func (l *Ledger) units(month YearMonth, of *volume) []*ledger.Unit {
 	var found []opening
 	for _, a := range l.accounts {
@@ -293,7 +293,7 @@ func (u unit) conversation(charge Charge) Conversation {
 	return c
 }
 
-// start returns the unit's charge before anything decides what it costs.
+// start returns the unit's charge before free tiers and prices apply.
 func (u unit) start() Charge {
 	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Category: u.Category,
 		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.Currency()}, Free: FreeReason(u.Free)}
@@ -346,9 +346,9 @@ func (u unit) banded() bool {
 
 // grounds are the reasons for a charge that the charge itself does not have.
 type grounds struct {
-	told bool // its status decided
-	free int  // its place in the free tier of the month, from 1; 0 if it has no place
-	nth  int  // its place among the month's charged units of its market and category
+	reported bool // a status of WhatsApp decided the charge
+	free     int  // its place in the free tier of the month, from 1; 0 if it has no place
+	nth      int  // its place among the month's charged units of its market and category
 }
 
 // charge decides what one unit costs, and spends the free tier or the volume.
@@ -362,7 +362,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 		c.Category = cmp.Or(said.category, c.Category)
 		if said.free != "" {
 			c.Free = said.free
-			return c, grounds{told: true}
+			return c, grounds{reported: true}
 		}
 		if said.charged {
 			c.Free = ""
@@ -398,7 +398,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 // why says a charge in words.
 func (u unit) why(c Charge, g grounds) string {
 	switch {
-	case g.told:
+	case g.reported:
 		return freeWords[c.Free] + ", as its status says"
 	case g.free > 0:
 		return fmt.Sprintf("number %s of %s free this month", grouped(g.free), grouped(u.rules.Free))
@@ -412,7 +412,7 @@ func (u unit) why(c Charge, g grounds) string {
 	return c.Market + ", " + c.Price.words()
 }
 
-// words says since when the price holds, what it is worth, and its volume tier.
+// words describes the price: its first day, its status, and its volume tier.
 func (p Price) words() string {
 	text := "price since " + p.Since
 	switch {

@@ -132,7 +132,7 @@ func (run *monthCloser) keep() error {
 }
 
 // closingPart is what closing a month means for some of the contacts: its units,
-// the earlier months that are closed with it, and what is late in closed ones.
+// the earlier months that are closed with it, and the late arrivals of closed ones.
 type closingPart struct {
 	units  []opening
 	months map[YearMonth]*Bill // no bills yet

@@ -98,8 +98,8 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	return ledger.Planned{Contact: to.Key(), Category: category}, nil
 }
 
-// compare adds up what is to be paid with the messages, and takes off what is to
-// be paid without them. It looks at the months in which a unit differs.
+// compare adds the charges with the messages, and subtracts the charges without
+// them. It looks at the months in which a unit differs.
 func (q *quoteRun) compare(all []ledger.Planned) error {
 	if q.now < q.account.terms.ClosedUntil {
 		return invalid("now", "is in a month that is closed")
@@ -184,8 +184,8 @@ const contactsAtATime = 256
 
 // meterAhead is the fast path. It applies when the messages only add units, come
 // after all recorded units in their free tier, and have no volume tier. It returns
-// a meter with what is used of the tier; nil where it does not apply. If the tier
-// is used up, as it is for busy numbers, it need not look at every contact.
+// a meter that knows the used part of the tier; nil if it does not apply. If the
+// tier is used up, as it is for busy numbers, it need not look at every contact.
 func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	if len(with) == 0 || len(without) > 0 {
 		return nil
@@ -227,8 +227,7 @@ func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	return m
 }
 
-// count charges units, and adds what they cost or, with the sign -1, takes it
-// off.
+// count charges units and adds the amounts, or subtracts them if sign is -1.
 func (q *quoteRun) count(m *meter, units []*ledger.Unit, sign int) error {
 	for _, u := range units {
 		if u.Kind == ledger.UnitWindow {

@@ -171,8 +171,8 @@ func (c *Campaign) String() string {
 	return text.String()
 }
 
-// String returns the forecast as aligned text for people: what the month is
-// expected to have at its end, then what is spent and what it will come to.
+// String returns the forecast as aligned text for people: the expected units at
+// the end of the month, then the amount spent so far and the expected total.
 func (f *Forecast) String() string {
 	if f == nil {
 		return ""

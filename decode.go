@@ -38,8 +38,8 @@ func ParseWebhook(body []byte) ([]Event, error) {
 type parsedBody struct {
 	events []Event
 
-	// channel is the first channel that the body names; other is a different
-	// one that it names as well.
+	// channel is the first channel that the body names; other is a
+	// second, different one.
 	channel, other ChannelID
 
 	// err is an *Error if the body is not one JSON object, and a *ParseError if

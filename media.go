@@ -109,7 +109,7 @@ func (m Media) GoString() string { return m.String() }
 // LogValue returns the same as String, so that logs show no bytes.
 func (m Media) LogValue() slog.Value { return slog.StringValue(m.String()) }
 
-// check notes what is wrong with the file itself; field is its place in the
+// check notes the first problem of the file itself; field is its place in the
 // message.
 func (m Media) check(c *checker, field string) {
 	switch {

@@ -384,7 +384,7 @@ func HeaderProduct(catalogID, productID string) Header {
 // IsZero reports whether h is the zero Header.
 func (h Header) IsZero() bool { return h.kind == "" }
 
-// check notes what is wrong with the header itself, whatever message it is in.
+// check notes the first problem of the header itself, in every kind of message.
 func (h Header) check(c *checker) {
 	c.optional("Header", h.name, 512)
 	switch h.kind {

@@ -317,7 +317,7 @@ func (m Template) encode() (encoded, error) {
 	}{m.body(), m.MarketingLite, m.ActivitySharing, m.ttlSeconds()}}, nil
 }
 
-// check notes what is wrong with the message, whatever the template's text.
+// check notes the first problem that is visible without the template's text.
 func (m Template) check(c *checker) {
 	c.require(m.Name != "", "Name", "is empty")
 	c.require(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
@@ -339,7 +339,7 @@ func (m Template) check(c *checker) {
 		"MarketingLite", "and ActivitySharing go with marketing templates only")
 }
 
-// checkValues notes what is wrong with the values of a template or a card.
+// checkValues notes the first problem of the values of a template or a card.
 func (m Template) checkValues(c *checker) {
 	m.Header.check(c)
 	if m.Header.kind == headerText {

@@ -22,7 +22,7 @@ type Rates struct{ list *ratecard.List }
 // priceKey names the units whose volume is counted together.
 type priceKey struct{ market, category string }
 
-// Price is one price of a rate card, and what it is worth.
+// Price is one price of a rate card, with its source and status.
 type Price struct {
 	Amount Money `json:"amount"`
 

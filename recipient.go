@@ -302,7 +302,7 @@ func (r Recipient) check() error {
 	return nil
 }
 
-// member returns the one request member that names the recipient, and its value.
+// member returns the name and the value of the request member for the recipient.
 func (r Recipient) member() (name, value string) {
 	switch r.kind {
 	case RecipientChat:
