@@ -14,14 +14,14 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// This file tests the kinds that few businesses use. It also tests that the
-// fake, an independent reading of the contract, accepts every kind.
+// This file tests the kinds that few businesses use. It also checks that the
+// fake, which reads the contract independently, accepts every kind.
 
 const namespace = "00000000_0000_4000_8000_000000000001"
 
 var indian = chatapi.Phone("910000000001")
 
-// twoCards returns a carousel of two cards that open a page.
+// twoCards returns a carousel with two cards, each of which opens a page.
 func twoCards(body string, header func(i int) chatapi.Header, text string) chatapi.Carousel {
 	m := chatapi.Carousel{Body: body}
 	for i := 1; i <= 2; i++ {
@@ -236,13 +236,13 @@ func TestMoreWrongMessagesNameTheField(t *testing.T) {
 	}
 }
 
-// twoSections returns two sections with that many products.
+// twoSections returns two sections with a and b products.
 func twoSections(a, b int) []chatapi.ProductSection {
 	products := strings.Split(strings.Repeat("SKU,", 30)+"SKU", ",")
 	return []chatapi.ProductSection{{Title: "A", Products: products[:a]}, {Title: "B", Products: products[:b]}}
 }
 
-// spring is an approved template with an offer and a carousel.
+// spring returns an approved template with an offer and a carousel.
 func spring() *chatapi.TemplateInfo {
 	card := func() []chatapi.Component {
 		return []chatapi.Component{
@@ -268,8 +268,8 @@ func springMessage() chatapi.Template {
 	return m
 }
 
-// TestTheFakeTakesEveryKind sends every kind to the fake, a strict and
-// independent reading of the contract.
+// TestTheFakeTakesEveryKind sends every kind to the fake, which checks requests
+// by its own strict reading of the contract.
 func TestTheFakeTakesEveryKind(t *testing.T) {
 	api := chatapitest.New(t)
 	client := api.Client()
@@ -288,7 +288,7 @@ func TestTheFakeTakesEveryKind(t *testing.T) {
 			{Type: chatapi.ComponentButtons, Buttons: []chatapi.TemplateButton{{Type: chatapi.ButtonTypeOrderDetails, Text: "Pay"}}}}},
 		{Name: "spring_cards", Category: "MARKETING", Language: "en", Components: spring().Components},
 	} {
-		for j := range d.Components { // an approved template does not list its examples
+		for j := range d.Components { // the service leaves the examples of an approved template out
 			fillExamples(&d.Components[j])
 		}
 		_, err := client.Templates.Create(t.Context(), d)

@@ -68,8 +68,8 @@ func TestRequestsAreTheContracts(t *testing.T) {
 	}
 }
 
-// likeContract prepares a message, as a value and as a pointer, and compares it
-// with the contract's example.
+// likeContract prepares a message, as a value and as a pointer, and compares the
+// request with the contract's example.
 func likeContract(t *testing.T, file string, to chatapi.Recipient, m chatapi.Message, opts ...chatapi.SendOption) *chatapi.Prepared {
 	t.Helper()
 	p, err := offline(t).Prepare(to, m, opts...)
@@ -100,7 +100,7 @@ func TestHeadersOfButtons(t *testing.T) {
 	}
 }
 
-// rows returns n rows whose ids begin with a prefix.
+// rows returns n rows whose ids have the given prefix.
 func rows(prefix string, n int) []chatapi.Row {
 	list := make([]chatapi.Row, n)
 	for i := range list {
@@ -337,7 +337,7 @@ func TestTheSameMessageIsTheSameBytes(t *testing.T) {
 	for range 50 {
 		again, err := offline(t).Prepare(ann, m)
 		require.NoError(t, err)
-		require.Equal(t, string(first.Body), string(again.Body), "a fingerprint of it would differ")
+		require.Equal(t, string(first.Body), string(again.Body), "the fingerprints of both would differ")
 	}
 }
 
@@ -348,9 +348,8 @@ func TestEmojis(t *testing.T) {
 	}
 }
 
-// TestWhatPassesIsOneObjectWithOneRecipient checks for every kind that the
-// request is valid JSON with exactly one recipient and the unchanged text,
-// whatever that text contains.
+// TestWhatPassesIsOneObjectWithOneRecipient checks each kind: the request is
+// valid JSON with exactly one recipient and the unchanged text.
 func TestWhatPassesIsOneObjectWithOneRecipient(t *testing.T) {
 	client := offline(t)
 	recipients := []chatapi.Recipient{ann, annsChat, chatapi.BSUID("US.1000000000000001"), chatapi.Username("sample.person")}
@@ -402,7 +401,7 @@ func TestWhatPassesIsOneObjectWithOneRecipient(t *testing.T) {
 		return true
 	}
 	require.NoError(t, quick.Check(property, &quick.Config{MaxCount: 300}))
-	assert.Greater(t, passed, 300, "the property held for too few messages to mean anything")
+	assert.Greater(t, passed, 300, "too few messages passed the checks")
 }
 
 // decoded returns JSON with its escapes in a canonical form.
@@ -417,7 +416,7 @@ func decoded(data []byte) string {
 	return fmt.Sprint(v)
 }
 
-// The ids of attempts are repeatable with a seed, and random without one.
+// A seed makes the ids of attempts repeatable. Without a seed they are random.
 func TestAttemptIDs(t *testing.T) {
 	ids := func(seed uint64) (ids []string) {
 		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Seed: seed}),
