@@ -61,7 +61,7 @@ func TestHistoryRowsWithoutANumberKeepTheirOrder(t *testing.T) {
 }
 
 // A notice in the place of a later page ends the history. It does not mean that
-// there is none.
+// the channel has no history.
 func TestHistoryNoticeAfterTheFirstPage(t *testing.T) {
 	s := &store{}
 	for i := 1; i <= 100; i++ {
