@@ -27,7 +27,8 @@ type Activity struct {
 	// is refused with [ErrNoTime].
 	At time.Time `json:"at,omitzero"`
 
-	// Observed is when the fact arrived here. It has no effect beside At.
+	// Observed is when the fact arrived here. If At is set, Observed has no
+	// effect.
 	Observed time.Time `json:"observed_at,omitzero"`
 
 	// Channel is the business number.
@@ -50,16 +51,16 @@ type Activity struct {
 	// have it.
 	EntryPoint EntryPoint `json:"entry_point,omitempty"`
 
-	// Reported is what a status said about conversation and price.
+	// Reported is the part of a status about conversation and price.
 	Reported Reported `json:"reported,omitzero"`
 }
 
-// Reported is what Meta's status says about billing. Unknown words are kept as they
-// come. A status names no amount.
+// Reported is the part of Meta's status about billing. It keeps unknown words. A
+// status names no amount.
 type Reported struct {
-	// Conversation is the conversation's id. Origin says what opened it, such as
-	// "user_initiated", "utility" or "referral_conversion". ExpiresAt is its end,
-	// which Meta rounds up to a minute and sends only with "sent".
+	// Conversation is the conversation's id. Origin is the kind of conversation,
+	// such as "user_initiated", "utility" or "referral_conversion". ExpiresAt is
+	// its end, which Meta rounds up to a minute and sends only with "sent".
 	Conversation string    `json:"conversation,omitempty"`
 	Origin       string    `json:"origin,omitempty"`
 	ExpiresAt    time.Time `json:"expires_at,omitzero"`
@@ -70,14 +71,14 @@ type Reported struct {
 	// Billable is "true" or "false"; empty if the status does not say.
 	Billable string `json:"billable,omitempty"`
 
-	// Category is the category that it is billed under. Type, since 2025, says
-	// why it costs something or nothing: "regular", "free_customer_service",
+	// Category is the category under which Meta bills the message. Type, since
+	// 2025, is the reason for its cost: "regular", "free_customer_service",
 	// "free_entry_point".
 	Category string `json:"category,omitempty"`
 	Type     string `json:"type,omitempty"`
 }
 
-// IsZero reports whether the status said nothing about billing.
+// IsZero reports whether the status has nothing about billing.
 func (r Reported) IsZero() bool { return r == Reported{} }
 
 // ActivityKind is the kind of an [Activity].
@@ -106,8 +107,8 @@ const (
 	EntryPointButton  EntryPoint = "button"   // a plain link or "send message" button: not free
 )
 
-// The billing categories, as in rate cards. Which of them exist depends on the
-// [Model]. Unknown words of the service are kept as they come.
+// The billing categories, as in rate cards. The [Model] decides which of them
+// exist. Unknown words of the service are kept.
 const (
 	CategoryMarketing                   = "marketing"
 	CategoryUtility                     = "utility"
@@ -131,7 +132,7 @@ const (
 	CategoryTemplate = "template"
 )
 
-// check makes an entry of an activity, or says why it cannot be placed.
+// check makes an entry of an activity, or returns the reason to refuse it.
 func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 	*e = ledger.Entry{}
 	e.Number, e.ID = string(a.Channel), a.MessageID
@@ -182,14 +183,13 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 	return nil
 }
 
-// The seconds between which an instant fits into Unix nanoseconds.
+// These seconds bound the instants that fit into Unix nanoseconds.
 var (
 	firstSecond = time.Date(ledger.MinYear, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 	afterLast   = time.Date(ledger.MaxYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
-// placeInTime gives the entry the activity's instant, and says how well it is
-// known.
+// placeInTime gives the entry the activity's instant and its rank.
 func (a *Activity) placeInTime(e *ledger.Entry) error {
 	for _, t := range [...]time.Time{a.At, a.Observed} {
 		if t.IsZero() {
@@ -213,9 +213,9 @@ func (a *Activity) placeInTime(e *ledger.Entry) error {
 	return nil
 }
 
-// contactKeyOf returns how the engine knows a recipient; see [ledger.ContactOf].
+// contactKeyOf returns the engine's form of a recipient; see [ledger.ContactOf].
 func contactKeyOf(r Recipient) (ledger.Contact, string) {
-	if r.kind == RecipientPhone { // nearly all: not worth a Key
+	if r.kind == RecipientPhone { // the usual kind needs no Key
 		if contact := ledger.Phone(r.value); contact != 0 {
 			return contact, ""
 		}
@@ -223,15 +223,15 @@ func contactKeyOf(r Recipient) (ledger.Contact, string) {
 	return ledger.ContactOf(r.Key())
 }
 
-// recipientOf returns the recipient with that [Recipient.Key]. A bill always shows
-// this spelling of a contact, whichever came first.
+// recipientOf returns the recipient with that [Recipient.Key]. A bill always
+// shows this spelling of a contact, whichever spelling came first.
 func recipientOf(key string) Recipient {
 	kind, value, _ := strings.Cut(key, ":")
 	return Recipient{RecipientKind(kind), value}
 }
 
-// activityOf returns the activity of an event. Its Kind is empty for an event that
-// means nothing for windows and bills.
+// activityOf returns the activity of an event. Its Kind is empty for an event
+// without effect on windows and bills.
 func activityOf(event Event) (Activity, error) {
 	if v := reflect.ValueOf(event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return Activity{}, invalid("Event", "is nil")
@@ -241,15 +241,15 @@ func activityOf(event Event) (Activity, error) {
 	switch e := event.(type) {
 	case *MessageEvent:
 		if e.Type == TypeSystem {
-			break // WhatsApp's note, not the customer's words
+			break // WhatsApp wrote this note, not the customer
 		}
 		a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, threadOf(e.From, e.Chat)
 		if e.Referral != nil {
 			a.EntryPoint = EntryPoint(e.Referral.SourceType)
 		}
 	case *CallEvent:
-		// A call of the customer opens the service window as a message does
-		// (Meta; medium: the date since when was not found).
+		// A customer's call opens the service window as a message does (Meta;
+		// medium: the first day of the rule was not found).
 		if e.Direction == "USER_INITIATED" && e.Event == "connect" {
 			a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, e.From
 		}
@@ -260,8 +260,9 @@ func activityOf(event Event) (Activity, error) {
 		a.Reported = reportedOf(e)
 		switch e.Status {
 		case StatusSent:
-			// The send names the category. The status calls a free-form message
-			// "service", for example, which would look like a template's category.
+			// The category is that of the send. A status calls a free-form
+			// message "service", for example, which would look like a template's
+			// category.
 			a.Kind, a.Category = ActivityOutbound, ""
 		case StatusDelivered:
 			a.Kind = ActivityDelivered
@@ -274,7 +275,7 @@ func activityOf(event Event) (Activity, error) {
 	return a, nil
 }
 
-// reportedOf returns what a status says about billing.
+// reportedOf returns the part of a status about billing.
 func reportedOf(e *StatusEvent) (r Reported) {
 	if c := e.Conversation; c != nil {
 		r.Conversation, r.Origin, r.ExpiresAt = c.ID, c.Origin, c.ExpiresAt
@@ -288,8 +289,8 @@ func reportedOf(e *StatusEvent) (r Reported) {
 	return r
 }
 
-// threadOf returns the other side of a message. In a group that is the group, since
-// the group has the window and is sent to.
+// threadOf returns the other side of a message. For a group that is the group
+// itself, since the group has the window and gets the messages.
 func threadOf(person Contact, chat string) Contact {
 	if group := Chat(chat); group.IsGroup() {
 		return Contact{Chat: chat}
@@ -300,7 +301,7 @@ func threadOf(person Contact, chat string) Contact {
 	return person
 }
 
-// contactFor returns the contact with that one name.
+// contactFor returns the contact with only that name.
 func contactFor(r Recipient) Contact {
 	switch r.Kind() {
 	case RecipientPhone:
@@ -320,7 +321,7 @@ func messageCategory(m Message) (string, error) {
 		return "", err
 	}
 	if _, ok := m.(File); ok {
-		return "", nil // encoding would write the whole file out
+		return "", nil // encoding would write the whole file
 	}
 	content, err := m.encode()
 	if err != nil {

@@ -38,7 +38,7 @@ type Account struct {
 	// rules in force.
 	Model Model
 
-	// Anchor says from where a conversation of [ModelCBP2022] runs. Empty is
+	// Anchor is the start of a conversation under [ModelCBP2022]. Empty is
 	// [AnchorFirstInbound], Chat API's published rule.
 	Anchor Anchor
 
@@ -49,8 +49,8 @@ type Account struct {
 	// Rates are the prices. Nil is [EmbeddedRates] in USD.
 	Rates *Rates
 
-	// Used is how much of free tiers and volume tiers was used in a month before
-	// the first recorded activity.
+	// Used is the part of free tiers and volume tiers that was used in a month
+	// before the first recorded activity.
 	Used []PriorUsage
 }
 
@@ -82,15 +82,15 @@ type PriorUsage struct {
 // order, and however often, they arrive. It knows no clock and does no I/O. A
 // Ledger is safe for concurrent use.
 type Ledger struct {
-	err       *Error // of a wrong account
+	err       *Error // of a wrong account; nil for valid accounts
 	accounts  []*account
 	volumes   map[string]*volume // by portfolio
 	byChannel map[ChannelID]*account
 	rest      *account // gets the channels that no account names
 
-	mu     sync.Mutex // guards what follows, and the terms of the accounts
+	mu     sync.Mutex // guards the fields below, and the terms of the accounts
 	engine ledger.Engine
-	closed map[YearMonth]*Bill // without their rows
+	closed map[YearMonth]*Bill // without their charges and conversations
 }
 
 // NewLedger returns an empty ledger for the accounts. A wrong account (an
@@ -137,8 +137,8 @@ func (l *Ledger) Record(a Activity) error {
 	return nil
 }
 
-// loadBatch is how many entries [Ledger.Load] hands over at a time. They are many
-// because waking another processor takes long.
+// loadBatch is the number of entries that [Ledger.Load] hands over at a time. It
+// is large because waking another processor takes long.
 const loadBatch = 4096
 
 // Load records activities until the first error, which is the sequence's own or
@@ -171,7 +171,7 @@ func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 		}
 	}()
 	err := l.checkAll(activities, full, spare)
-	for range spare { // until all are entered
+	for range spare { // until all are recorded
 	}
 	if failed != nil {
 		return ledgerError(op, failed)
@@ -261,7 +261,7 @@ type account struct {
 }
 
 // tierKey names a free tier of an account: its month, and its number unless all
-// numbers share it.
+// numbers share the tier.
 type tierKey struct {
 	month  YearMonth
 	number ChannelID
@@ -287,7 +287,7 @@ func (a *account) month(instant int64) YearMonth {
 // monthStart returns the first instant of the month in the account's time zone.
 func (a *account) monthStart(m YearMonth) int64 {
 	start := time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, a.zone)
-	if start.Day() != 1 { // there is no such midnight: the clocks went forward
+	if start.Day() != 1 { // the clocks skip this midnight
 		_, start = start.ZoneBounds()
 	}
 	return start.UnixNano()
@@ -390,7 +390,7 @@ func (l *Ledger) owner(number ChannelID) *account { return cmp.Or(l.byChannel[nu
 
 const opNewLedger = "NewLedger"
 
-// usable returns the error of a ledger that can do nothing.
+// usable returns the error of a ledger with wrong accounts.
 func (l *Ledger) usable() error {
 	switch {
 	case l == nil || l.byChannel == nil:
@@ -401,9 +401,9 @@ func (l *Ledger) usable() error {
 	return nil
 }
 
-// ledgerError names the operation of an error, and makes an [*Error] of the
-// engine's own. An error of the accounts keeps NewLedger as its operation, since
-// the program has to correct that call.
+// ledgerError sets the operation of an error, and turns an error of the engine
+// into an [*Error]. An error of the accounts keeps NewLedger as its operation,
+// since the caller has to correct that call.
 func ledgerError(op string, err error) error {
 	if errors.Is(err, ledger.ErrFull) {
 		err = invalid("Ledger", "is full: close months that are over")

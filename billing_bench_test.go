@@ -10,9 +10,11 @@ import (
 	"time"
 )
 
-// A billing step beside a prototype that keeps no facts and knows no duplicates: a
-// map by contact. The contacts are a million, chosen at random, so that caches
-// don't help. Its twin in internal/ledger measures a slice by interned contact.
+// BenchmarkBillingStep compares the ledger with a prototype: a map from contacts
+// to small states, without facts and without a check for duplicates. The
+// activities pick their contacts at random from a million, so that caches don't
+// help. A benchmark of internal/ledger compares the engine with a slice of
+// states.
 
 const benchContacts, benchBlock = 1_000_000, 400_000
 
@@ -20,7 +22,7 @@ type protoState struct {
 	lastIn, opened, expires int64
 	units                   int32
 	category                uint32
-	_                       [16]byte // a free entry point, free units and a month, which it would have too
+	_                       [16]byte // stands for the free entry point, the free units and the month of a whole prototype
 }
 
 func (s *protoState) step(at int64, in bool) {
@@ -51,7 +53,7 @@ func benchActivities(random *rand.Rand) []Activity {
 
 func benchPhone(id uint32) string { return fmt.Sprintf("1202%07d", id) }
 
-// benchLedger knows the contacts and has no facts.
+// benchLedger returns a ledger that knows the contacts and has no facts.
 func benchLedger(b *testing.B) *Ledger {
 	b.Helper()
 	l := NewLedger(Account{})
@@ -65,7 +67,7 @@ func benchLedger(b *testing.B) *Ledger {
 	return l
 }
 
-// forget compacts the ledger so late that no fact is left.
+// forget compacts the ledger at an instant after all its facts.
 func forget(l *Ledger) {
 	l.engine.Compact([]int64{time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano()})
 }
@@ -75,8 +77,9 @@ func median(all []float64) float64 {
 	return all[len(all)/2]
 }
 
-// Each round begins with an empty journal on a heap that has its size, as after
-// the first closed month, and no garbage: the floor takes no memory, either.
+// Each round begins with an empty journal, without garbage, and with a heap that
+// has already grown, as after the first closed month: the prototype does not
+// allocate either.
 func BenchmarkBillingStep(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	byKey := make(map[string]*protoState, benchContacts)
@@ -178,8 +181,8 @@ func BenchmarkBillingMemory(b *testing.B) {
 	}
 }
 
-// A campaign to a hundred thousand people beside the bill of the same messages
-// once they are recorded: a quote records nothing, but may not be slower.
+// BenchmarkQuoteAll compares a quote for a campaign to 100,000 people with the
+// bill of the same messages. The quote must not be slower.
 func BenchmarkQuoteAll(b *testing.B) {
 	const recipients = 100_000
 	now := time.Date(2026, 11, 15, 0, 0, 0, 0, time.UTC)
@@ -199,7 +202,7 @@ func BenchmarkQuoteAll(b *testing.B) {
 		}
 		floor := time.Since(start)
 		start = time.Now()
-		if _, err := full.Quote(now.Add(time.Hour), "A", Phone(benchPhone(1)), Text{Body: "hi"}); err != nil { // asks the free tier
+		if _, err := full.Quote(now.Add(time.Hour), "A", Phone(benchPhone(1)), Text{Body: "hi"}); err != nil { // the free tier decides the cost
 			b.Fatal(err)
 		}
 		single = append(single, float64(time.Since(start))/float64(floor))

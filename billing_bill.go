@@ -19,32 +19,32 @@ type Charge struct {
 	Channel ChannelID `json:"channel"`
 	Contact Recipient `json:"contact"`
 
-	// MessageID is the message, where messages are billed; empty for a
+	// MessageID is the message, if messages are billed. It is empty for a
 	// conversation.
 	MessageID string `json:"message,omitempty"`
 
-	// Category is the category that it is billed under.
+	// Category is the category under which the unit is billed.
 	Category string `json:"category"`
 
-	// Market is Meta's pricing region of the contact; empty if it is unknown,
-	// as for groups.
+	// Market is Meta's pricing region of the contact. It is empty for groups and
+	// other contacts without a known country.
 	Market string `json:"market"`
 
-	// Model is the set of rules that it falls under.
+	// Model is the set of rules for the unit.
 	Model Model `json:"model"`
 
 	// At is when the conversation opened or the message was delivered, in the
 	// account's time zone. It decides month, rules and price.
 	At time.Time `json:"at"`
 
-	// Amount is the cost: zero when Free, and when Missing.
+	// Amount is the cost. It is zero if Free or Missing is set.
 	Amount Money `json:"amount"`
 
-	// Free says why it costs nothing; empty if it is charged.
+	// Free is the reason why the unit costs nothing; empty if it is charged.
 	Free FreeReason `json:"free,omitempty"`
 
-	// Missing is set when it costs something, but no card has the price. The bill
-	// then lists the price under Gaps.
+	// Missing is set if the unit costs something, but no card has the price. The
+	// bill then lists the price under Gaps.
 	Missing bool `json:"missing,omitempty"`
 
 	// Price is the card's price that was charged, and how sure it is.
@@ -70,11 +70,12 @@ type Bill struct {
 	// never added.
 	Totals []Money `json:"totals"`
 
-	// Gaps are the prices that no card has; the totals are short of them.
+	// Gaps are the prices that no card has. Totals leave them out.
 	Gaps []Gap `json:"gaps"`
 
 	// Closed is set once the month is closed; Conversations and Charges are then
-	// gone. Late is what came in for the month afterwards. It is not in Totals.
+	// empty. Late lists facts that came in for the month afterwards. They are not
+	// in Totals.
 	Closed bool   `json:"closed,omitempty"`
 	Late   []Late `json:"late,omitempty"`
 }
@@ -105,7 +106,8 @@ func Month(year int, month time.Month) YearMonth { return YearMonth{year, month}
 // String returns the month as "October 2026".
 func (m YearMonth) String() string { return fmt.Sprintf("%s %d", m.Month, m.Year) }
 
-// usableFor returns the error of a ledger that can do nothing, or of a wrong month.
+// usableFor returns the error of a ledger with wrong accounts, or of a wrong
+// month.
 func (l *Ledger) usableFor(month YearMonth) error {
 	if err := l.usable(); err != nil {
 		return err
@@ -133,7 +135,7 @@ func (l *Ledger) bill(month YearMonth) (*Bill, error) {
 	return l.billOf(month, l.units(month, nil))
 }
 
-// billOf makes the bill of a month of its units.
+// billOf makes the bill of a month from its units.
 func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 	m := l.newMeter(month)
 	m.all(units)
@@ -158,7 +160,7 @@ func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 	return bill, gapError(bill.Gaps)
 }
 
-// gapError returns [ErrNoPrice] for the gaps; nil if there are none.
+// gapError returns [ErrNoPrice] for the gaps; nil without gaps.
 func gapError(gaps []Gap) error {
 	if len(gaps) == 0 {
 		return nil
@@ -170,9 +172,9 @@ func gapError(gaps []Gap) error {
 	return noPrice("", all)
 }
 
-// units returns the units of a month, in the order in which they spend free tiers
-// and volume tiers: by opening over all numbers, then number, then contact. With a
-// volume it returns only the units of its accounts.
+// units returns the units of a month in the order in which they spend free tiers
+// and volume tiers: by opening over all numbers, then by number and contact. If a
+// volume is given, only the accounts with that volume count.
 func (l *Ledger) units(month YearMonth, of *volume) []*ledger.Unit {
 	var found []opening
 	for _, a := range l.accounts {
@@ -184,7 +186,7 @@ func (l *Ledger) units(month YearMonth, of *volume) []*ledger.Unit {
 			l.engine.Folds(a.index, from, to, func(f *ledger.Fold) { found = takeOpenings(found, f, start, end) })
 			return found
 		})
-		if found == nil { // millions of one account are not worth a copy
+		if found == nil { // saves a copy of the units of a single account
 			found = part
 		} else {
 			found = append(found, part...)
@@ -193,15 +195,14 @@ func (l *Ledger) units(month YearMonth, of *volume) []*ledger.Unit {
 	return inOrderOfOpening(found)
 }
 
-// opening is a unit with its instant beside it, so that sorting seldom looks at
-// the unit.
+// opening has a unit and its instant, so that sorting seldom reads the unit.
 type opening struct {
 	at   int64
 	unit *ledger.Unit
 }
 
-// takeOpenings takes from a fold the units that opened in some time, and appends
-// them.
+// takeOpenings moves the units that opened between two instants from a fold to
+// found.
 func takeOpenings(found []opening, f *ledger.Fold, start, end int64) []opening {
 	units := f.Take(start, end)
 	for i := range units {
@@ -225,8 +226,7 @@ func inOrderOfOpening(found []opening) []*ledger.Unit {
 	return units
 }
 
-// unit is a unit of the engine with the account that pays for it and the rules
-// that decided.
+// unit is a unit of the engine with its account and rules.
 type unit struct {
 	*ledger.Unit
 	account *account
@@ -238,15 +238,15 @@ func (l *Ledger) unit(u *ledger.Unit) unit {
 	return unit{u, a, &a.rules[u.Era]}
 }
 
-// meter charges the units of a month one after the other, of all accounts,
-// since a portfolio counts its volume over several.
+// meter charges the units of a month one after the other. It takes all accounts
+// together, since a portfolio may have several accounts.
 type meter struct {
 	ledger *Ledger
 	month  YearMonth
-	ignore bool // the reports of statuses
+	ignore bool // ignore the reports of statuses
 	used   map[tierSpent]int
 	volume map[volumeSpent]int
-	gapOf  map[Gap]*Gap // by all but day and units
+	gapOf  map[Gap]*Gap // keys have neither day nor units
 
 	conversations []Conversation
 	charges       []Charge
@@ -293,7 +293,7 @@ func (u unit) conversation(charge Charge) Conversation {
 	return c
 }
 
-// start returns the unit's charge before free tiers and prices apply.
+// start returns the unit's charge before price and free tiers.
 func (u unit) start() Charge {
 	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Category: u.Category,
 		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.Currency()}, Free: FreeReason(u.Free)}
@@ -303,8 +303,8 @@ func (u unit) start() Charge {
 	return c
 }
 
-// closedCharge is the charge of a conversation that a closed month has on its
-// bill.
+// closedCharge returns the charge of a conversation on the bill of a closed
+// month.
 func (u unit) closedCharge() Charge {
 	c := u.start()
 	c.Why = "on the bill of " + u.account.month(u.Opened).String() + ", which is closed"
@@ -315,7 +315,8 @@ func (u unit) closedCharge() Charge {
 // they use up a free tier or a volume tier.
 func (u unit) tiered() bool { return u.draws() || u.banded() }
 
-// draws reports whether the unit takes from a free tier, if something is left.
+// draws reports whether the unit takes from a free tier, until the tier is used
+// up.
 func (u unit) draws() bool {
 	if u.Free != "" {
 		return false
@@ -324,7 +325,7 @@ func (u unit) draws() bool {
 	return said.free == "" && !said.charged && u.rules.covers(cmp.Or(said.category, u.Category))
 }
 
-// tier returns the free tier that the unit takes from, if it does.
+// tier returns the free tier of a unit that takes from one.
 func (u unit) tier() tierSpent {
 	if u.rules.Scope == ScopeNumber {
 		return tierSpent{u.account, ChannelID(u.Pair.Number)}
@@ -344,14 +345,14 @@ func (u unit) banded() bool {
 	return len(price.Tiers) > 0
 }
 
-// grounds are the reasons for a charge that the charge itself does not have.
+// grounds has the reasons for a charge that are not in the charge itself.
 type grounds struct {
 	reported bool // a status of WhatsApp decided the charge
 	free     int  // its place in the free tier of the month, from 1; 0 if it has no place
 	nth      int  // its place among the month's charged units of its market and category
 }
 
-// charge decides what one unit costs, and spends the free tier or the volume.
+// charge decides the cost of one unit, and spends the free tier or the volume.
 func (m *meter) charge(u unit) (Charge, grounds) {
 	a, c := u.account, u.start()
 	day := dayOf(c.At)
@@ -395,7 +396,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 	return c, grounds{nth: nth}
 }
 
-// why says a charge in words.
+// why returns the reason for a charge in words.
 func (u unit) why(c Charge, g grounds) string {
 	switch {
 	case g.reported:
@@ -412,7 +413,8 @@ func (u unit) why(c Charge, g grounds) string {
 	return c.Market + ", " + c.Price.words()
 }
 
-// words describes the price: its first day, its status, and its volume tier.
+// words returns the day since which the price holds, its quality, and its volume
+// tier.
 func (p Price) words() string {
 	text := "price since " + p.Since
 	switch {
@@ -427,8 +429,8 @@ func (p Price) words() string {
 	return text
 }
 
-// gap counts a unit under its missing price, which is listed once for each market
-// and category.
+// gap counts a unit under its missing price. Each market and category has one
+// gap.
 func (m *meter) gap(c Charge, day ratecard.Day) {
 	key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
 	gap := m.gapOf[key]
@@ -440,10 +442,10 @@ func (m *meter) gap(c Charge, day ratecard.Day) {
 	gap.Units++
 }
 
-// priced returns the market under which a price is found, and whether it is found.
-// Under a forced model the day can lie after the last card with its categories.
-// A contact whose market was split off since is then looked up in the market that
-// it had on that card's last day.
+// priced returns the market under which a price is found, and whether a price is
+// found. Under a forced model, the day can be after the last card with its
+// categories. If a market was split off since, the contact is looked up in its
+// market on that card's last day.
 func (a *account) priced(market string, contact Recipient, category string, in ratecard.Era, day ratecard.Day) (string, bool) {
 	if _, ok := a.Rates.list.Find(market, category, in, day); ok {
 		return market, true
@@ -462,11 +464,11 @@ func (a *account) priced(market string, contact Recipient, category string, in r
 // dayOf returns the calendar day of t in its own location.
 func dayOf(t time.Time) ratecard.Day { return ratecard.DayOf(t.Year(), int(t.Month()), t.Day()) }
 
-// marketOf returns the pricing market of a contact on a day: by phone number,
-// or by the country that a BSUID begins with. It is empty for groups,
-// usernames and other chats, which tell no country.
+// marketOf returns the pricing market of a contact on a day: by phone number, or
+// by the country at the start of a BSUID. It is empty for groups, usernames and
+// other chats, which name no country.
 func marketOf(contact Recipient, day ratecard.Day) string {
-	if contact.kind == RecipientPhone { // nearly all: not worth a Key
+	if contact.kind == RecipientPhone { // the usual kind needs no Key
 		return ratecard.MarketOfPhone(contact.value, day)
 	}
 	if digits, ok := strings.CutPrefix(contact.Key(), ledger.PhonePrefix); ok {

@@ -17,7 +17,7 @@ type Campaign struct {
 	// Messages is the number of messages.
 	Messages int `json:"messages"`
 
-	// Totals are how much the bills would grow, with one sum for each currency.
+	// Totals are the growth of the bills, with one sum for each currency.
 	Totals []Money `json:"totals"`
 
 	// Costs are the parts of Totals, and the free messages by their reason, the
@@ -25,7 +25,7 @@ type Campaign struct {
 	// Category.
 	Costs []Cost `json:"costs"`
 
-	// Gaps are the prices that no card has; the totals are short of them.
+	// Gaps are the prices that no card has. Totals leave them out.
 	Gaps []Gap `json:"gaps"`
 }
 
@@ -41,16 +41,16 @@ type Cost struct {
 	Amount   Money      `json:"amount"`
 }
 
-// QuoteAll returns what messages to many recipients would cost if all were sent
-// and delivered at now. They use up the free tier and the volume tiers one after
-// the other; several messages to one recipient join the conversation of the first.
+// QuoteAll returns the cost of messages to many recipients, if all were sent and
+// delivered at now. They use up the free tier and the volume tiers one after the
+// other; several messages to one recipient join the conversation of the first.
 // Give a map of messages by recipient as maps.All(m). It takes about as long as a
 // bill, and some hundred bytes of memory for each message.
 //
-// Errors are those of [Ledger.Quote]. The first message that is refused ends it;
-// the error's Field has its place, as "messages[3].Category". If prices are
-// missing, the error is [ErrNoPrice] together with the campaign, whose Gaps list
-// them.
+// Errors are those of [Ledger.Quote]. QuoteAll stops at the first message that it
+// refuses; the error's Field has its place, as "messages[3].Category". If prices
+// are missing, the error is [ErrNoPrice] together with the campaign, whose Gaps
+// list them.
 func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[Recipient, Message]) (*Campaign, error) {
 	const op = "Ledger.QuoteAll"
 	q, err := l.newQuoteRun(now, channel)
@@ -89,7 +89,7 @@ type tally struct {
 	totals totals
 }
 
-// add adds a number of units that cost the amount together.
+// add adds units with their common amount.
 func (t tally) add(c Cost, units int) error {
 	if err := t.totals.add(c.Amount); err != nil {
 		return err
@@ -102,7 +102,7 @@ func costOf(c Charge) Cost {
 	return Cost{Account: c.Account, Market: c.Market, Category: c.Category, Free: c.Free, Missing: c.Missing, Amount: c.Amount}
 }
 
-// costs are sums by all fields of a [Cost] but its units and its amount.
+// costs are sums by every field of a [Cost] except units and amount.
 type costs map[Cost]*Cost
 
 func (all costs) add(c Cost, units int) error {

@@ -25,7 +25,7 @@ type Late struct {
 	// At is the instant in the closed month, in the account's time zone.
 	At time.Time `json:"at"`
 
-	// Why says in words what happened.
+	// Why is the reason in words.
 	Why string `json:"why"`
 }
 
@@ -62,13 +62,13 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	return run.bills[month], ledgerError(op, run.missing)
 }
 
-// monthCloser collects what becomes fixed when a month is closed.
+// monthCloser collects the parts of a month that the close fixes.
 type monthCloser struct {
 	ledger *Ledger
 	month  YearMonth
-	units  []opening            // of the month
-	late   map[YearMonth][]Late // by the closed month that they came too late for
-	bills  map[YearMonth]*Bill  // of the month, and of earlier ones that are closed with it
+	units  []opening            // the units of the month
+	late   map[YearMonth][]Late // late facts by their closed month
+	bills  map[YearMonth]*Bill  // the bills of the month and of earlier months that are closed with it
 
 	missing error // the [ErrNoPrice] of the month's bill
 }
@@ -110,7 +110,7 @@ func (run *monthCloser) makeBills() error {
 	return nil
 }
 
-// keep stores the bills without their rows, and what came too late for them.
+// keep stores the bills without their rows, and the late facts.
 func (run *monthCloser) keep() error {
 	l := run.ledger
 	for m, bill := range run.bills {
@@ -119,7 +119,7 @@ func (run *monthCloser) keep() error {
 		}
 	}
 	for m, late := range run.late {
-		if l.closed[m] == nil { // nothing was known of the month when it was closed
+		if l.closed[m] == nil { // the month had no facts when it was closed
 			bill, err := l.bill(m)
 			if err != nil {
 				return err
@@ -131,11 +131,12 @@ func (run *monthCloser) keep() error {
 	return nil
 }
 
-// closingPart is what closing a month means for some of the contacts: its units,
-// the earlier months that are closed with it, and the late arrivals of closed ones.
+// closingPart is the result of a close for some of the contacts: the units of the
+// month, the earlier months that are closed with it, and the late facts of closed
+// months.
 type closingPart struct {
 	units  []opening
-	months map[YearMonth]*Bill // no bills yet
+	months map[YearMonth]*Bill // without their bills yet
 	late   []Late
 }
 
@@ -150,7 +151,7 @@ func (l *Ledger) closingParts(a *account, month YearMonth) []closingPart {
 				}
 			}
 			part.units = takeOpenings(part.units, f, start, end)
-			if len(f.LateFacts()) > 0 { // what a message after the end makes late waits until its month is closed
+			if len(f.LateFacts()) > 0 { // a fact that a later message makes late waits for the close of its month
 				part.late = append(part.late, a.lateOf(l.engine.Until(f, end))...)
 			}
 		})
@@ -158,7 +159,7 @@ func (l *Ledger) closingParts(a *account, month YearMonth) []closingPart {
 	})
 }
 
-// lateOf lists what came in for a closed month, of one contact.
+// lateOf returns one contact's late facts.
 func (a *account) lateOf(f *ledger.Fold) (all []Late) {
 	for _, fact := range f.LateFacts() {
 		late := Late{Account: a.ID, Channel: ChannelID(f.Pair.Number), Contact: recipientOf(f.Pair.Contact), MessageID: string(fact.ID),
@@ -174,7 +175,7 @@ func (a *account) lateOf(f *ledger.Fold) (all []Late) {
 	return all
 }
 
-// lateIn lists what came in for a closed month since the last close.
+// lateIn returns the late facts of a closed month since the last close.
 func (l *Ledger) lateIn(month YearMonth) (all []Late) {
 	for _, a := range l.accounts {
 		if a.terms.ClosedUntil < a.monthEnd(month) {

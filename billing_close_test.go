@@ -31,8 +31,8 @@ func billOf(t *testing.T, ledger *chatapi.Ledger, month chatapi.YearMonth) *chat
 	return bill
 }
 
-// The answer was recorded before the close and delivered after it: May has the
-// conversation, and a second answer in it is neither charged nor late.
+// An answer is recorded before the close and delivered after it. The bill of May
+// has the conversation, so a second answer is neither charged nor late.
 func TestAConversationBilledInAClosedMonthIsBilledOnce(t *testing.T) {
 	answer := sent("m1", instant("2022-05-31T23:00:00Z"), customerA, "")
 	answer[1].At = instant("2022-06-01T01:00:00Z")
@@ -48,9 +48,9 @@ func TestAConversationBilledInAClosedMonthIsBilledOnce(t *testing.T) {
 	}
 }
 
-// May has the conversation, though its answer is then said to be delivered
-// earlier. A second answer, delivered after June was closed too, does not open it
-// again.
+// After May is closed, a status says that the answer was delivered earlier. A
+// second answer, delivered after June is closed too, does not open the
+// conversation again.
 func TestAConversationBilledInAClosedMonthIsBilledOnceOverTwoCloses(t *testing.T) {
 	answer := sent("m1", instant("2022-05-31T23:00:00Z"), customerA, "")
 	answer[1].At = instant("2022-06-01T01:00:00Z")
@@ -70,7 +70,8 @@ func TestAConversationBilledInAClosedMonthIsBilledOnceOverTwoCloses(t *testing.T
 	assert.Empty(t, billOf(t, ledger, chatapi.Month(2022, time.July)).Charges)
 }
 
-// The last message is older than the facts that are kept.
+// The ledger keeps the latest message of a customer, although it drops facts of
+// that age.
 func TestAnOldServiceWindowOutlivesCloseAndRestore(t *testing.T) {
 	at := instant("2022-04-10T10:00:00Z")
 	ledger := newLedger(t, chatapi.Account{}, wrote(at, customerA), wrote(at.Add(-time.Hour), customerA))
@@ -111,8 +112,8 @@ func TestConversationsSayThatTheirMonthIsClosed(t *testing.T) {
 	}
 }
 
-// What each history leaves open at the month's end: the next month's bill is the
-// same with and without a close, and after a restore.
+// Each history leaves something open at the end of May. The bill of June is the
+// same without a close, after a close, and after a restore.
 func TestClosingAMonthChangesNothingOfTheNext(t *testing.T) {
 	end := instant("2022-06-01T00:00:00Z")
 	late := func(a []chatapi.Activity, after time.Duration) []chatapi.Activity {
@@ -122,9 +123,9 @@ func TestClosingAMonthChangesNothingOfTheNext(t *testing.T) {
 	for name, history := range map[string][]chatapi.Activity{
 		"a message within the open conversation starts no window of its own": slices.Concat(sent("m1", end.Add(-4*time.Hour), customerA, "utility"),
 			[]chatapi.Activity{wrote(end.Add(10*time.Hour), customerA)}, sent("m2", end.Add(21*time.Hour), customerA, "")),
-		"an answered window keeps its conversation": slices.Concat([]chatapi.Activity{wrote(end.Add(-10*time.Hour), customerA)},
+		"an answered window stays a conversation": slices.Concat([]chatapi.Activity{wrote(end.Add(-10*time.Hour), customerA)},
 			sent("m1", end.Add(-9*time.Hour), customerA, ""), late(sent("m2", end.Add(-time.Hour), customerA, ""), 20*time.Hour)),
-		"a window that gave way stays away": slices.Concat([]chatapi.Activity{wrote(end.Add(-10*time.Hour), customerA)},
+		"a window that a conversation replaced stays replaced": slices.Concat([]chatapi.Activity{wrote(end.Add(-10*time.Hour), customerA)},
 			late(sent("m1", end.Add(-30*time.Hour), customerA, "utility"), 21*time.Hour), late(sent("m2", end.Add(13*time.Hour), customerA, ""), 3*time.Hour)),
 		"a message is delivered after four weeks": late(sent("m1", end.Add(-48*time.Hour), customerA, "utility"), 28*24*time.Hour),
 	} {
@@ -141,7 +142,7 @@ func TestClosingAMonthChangesNothingOfTheNext(t *testing.T) {
 			}
 			closeMonth(t, half, may2022)
 			half = restored(t, half, chatapi.Account{})
-			for _, a := range history { // and what was known comes again
+			for _, a := range history { // the known activities come again
 				require.NoError(t, half.Record(a))
 			}
 			conversations, err := closed.Conversations(abc, customerA.Recipient())
@@ -157,7 +158,8 @@ func TestClosingAMonthChangesNothingOfTheNext(t *testing.T) {
 	}
 }
 
-// A send is kept until it can be delivered no more: its category is in no status.
+// Only the send has the category, so the ledger keeps the send as long as
+// WhatsApp may deliver the message.
 func TestASendIsRememberedUntilItIsDelivered(t *testing.T) {
 	message := sent("m1", instant("2026-05-30T10:00:00Z"), customerA, "marketing")
 	message[1].At = instant("2026-06-27T10:00:00Z")
@@ -171,8 +173,9 @@ func TestASendIsRememberedUntilItIsDelivered(t *testing.T) {
 	}
 }
 
-// Facts are kept for 31 days before the end of the closed month, the first
-// instant included: the same webhook once more is not late.
+// The ledger keeps the facts of the last 31 days before the end of the closed
+// month. A fact at the first instant of these days is not late when its webhook
+// comes again.
 func TestARepeatOfTheOldestKeptFactIsNotLate(t *testing.T) {
 	kept := instant("2022-06-01T00:00:00Z").AddDate(0, 0, -31)
 	message := sent("m1", kept.Add(-2*time.Second), customerB, "utility")
@@ -186,7 +189,7 @@ func TestARepeatOfTheOldestKeptFactIsNotLate(t *testing.T) {
 	assert.Empty(t, billOf(t, ledger, may2022).Late)
 }
 
-// Rules may make a free entry point longer than facts are kept.
+// The account's rules make a free entry point longer than the ledger keeps facts.
 func TestALongEntryPointOutlivesSeveralCloses(t *testing.T) {
 	rules := chatapi.PublishedRules("")
 	rules[1].EntryPointLength, rules[2].EntryPointLength = 300*24*time.Hour, 300*24*time.Hour
@@ -201,11 +204,11 @@ func TestALongEntryPointOutlivesSeveralCloses(t *testing.T) {
 	for _, a := range sent("m2", instant("2022-10-03T10:00:00Z"), customerA, "") {
 		require.NoError(t, ledger.Record(a))
 	}
-	assert.Empty(t, billOf(t, ledger, chatapi.Month(2022, time.October)).Charges, "it joins the free conversation of May")
+	assert.Empty(t, billOf(t, ledger, chatapi.Month(2022, time.October)).Charges, "the message joins the free conversation of May")
 }
 
-// A quote folds an answer into what a closed month left open; the ledger does
-// not keep it.
+// A quote folds a planned answer into a conversation that a closed month left
+// open. The ledger must not keep that answer.
 func TestAQuoteLeavesWhatAClosedMonthLeftOpen(t *testing.T) {
 	ledger := newLedger(t, chatapi.Account{}, wrote(instant("2022-05-31T22:00:00Z"), customerA))
 	closeMonth(t, ledger, may2022)
@@ -215,7 +218,7 @@ func TestAQuoteLeavesWhatAClosedMonthLeftOpen(t *testing.T) {
 	assert.Equal(t, before, snapshotOf(t, ledger))
 }
 
-// The caller may do with a bill as it likes.
+// A caller may change the bill that it got.
 func TestAClosedBillIsTheCallersOwn(t *testing.T) {
 	ledger := newLedger(t, chatapi.Account{}, sent("m1", instant("2022-05-10T10:00:00Z"), customerA, "utility")...)
 	closeMonth(t, ledger, may2022)
@@ -233,7 +236,7 @@ func TestWhatCameLateIsInTheAccountsZoneAfterARestore(t *testing.T) {
 	for _, a := range sent("late", instant("2022-05-11T01:00:00Z"), customerA, "utility") {
 		require.NoError(t, ledger.Record(a))
 	}
-	closeMonth(t, ledger, june2022) // from here on the bill of May itself has it
+	closeMonth(t, ledger, june2022) // moves the late message into the closed bill of May
 	want := billOf(t, ledger, may2022).Late
 	require.Len(t, want, 1)
 	assert.Equal(t, "2022-05-10 22:00", want[0].At.Format("2006-01-02 15:04"))
@@ -241,7 +244,7 @@ func TestWhatCameLateIsInTheAccountsZoneAfterARestore(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// Rules of the month after the last closed one may still be corrected.
+// The rules of a month after the last closed one may change.
 func TestRulesFromTheFirstOpenInstantMayChange(t *testing.T) {
 	ledger := newLedger(t, chatapi.Account{}, sent("m1", instant("2026-09-10T10:00:00Z"), customerA, "utility")...)
 	closeMonth(t, ledger, chatapi.Month(2026, time.September))
@@ -251,10 +254,10 @@ func TestRulesFromTheFirstOpenInstantMayChange(t *testing.T) {
 	last.EntryPointLength = 7 * 24 * time.Hour
 	restored(t, ledger, chatapi.Account{Rules: rules})
 	_, err := chatapi.RestoreLedger(bytes.NewReader(snapshotOf(t, ledger)), chatapi.Account{Rules: rules[:1]})
-	assert.ErrorIs(t, err, chatapi.ErrSnapshot, "those of the closed month may not")
+	assert.ErrorIs(t, err, chatapi.ErrSnapshot, "the rules of the closed month may not change")
 }
 
-// A month before the last closed one is closed already: nothing is opened again.
+// Closing May after June must not open June again.
 func TestClosingAnEarlierMonthKeepsTheLaterOneClosed(t *testing.T) {
 	ledger := newLedger(t, chatapi.Account{}, append(sent("m1", instant("2022-05-10T10:00:00Z"), customerA, "utility"),
 		sent("m2", instant("2022-06-10T10:00:00Z"), customerA, "utility")...)...)
@@ -272,8 +275,8 @@ func TestClosingAnEarlierMonthKeepsTheLaterOneClosed(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
-// What an answer of the next month makes late is listed once, also when that
-// month is closed in turn.
+// An answer in June makes a message of May late. The bill of May lists that
+// message once, also after June is closed.
 func TestWhatAnAnswerMakesLateIsListedOnce(t *testing.T) {
 	ledger := newLedger(t, chatapi.Account{}, wrote(instant("2022-05-31T22:00:00Z"), customerA))
 	closeMonth(t, ledger, may2022)

@@ -13,7 +13,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Operations are labels of metrics and logs, so they have the Go names.
+// Metrics and logs use operations as labels, so an operation is the name of the
+// Go method.
 func TestErrorsOfALedgerNameTheMethod(t *testing.T) {
 	now, to := instant("2026-11-15T10:00:00Z"), chatapi.Phone("12025550143")
 	no, early := chatapi.Month(2026, 13), chatapi.Month(2021, 11) // the first card is of 2022
@@ -57,7 +58,7 @@ func TestErrorsOfALedgerNameTheMethod(t *testing.T) {
 	}
 }
 
-// The error of a sequence is the caller's: it comes back as it is.
+// Load returns an error of the caller's sequence unchanged.
 func TestLoadReturnsTheErrorOfTheSequence(t *testing.T) {
 	own := &chatapi.Error{Op: "mine", Kind: chatapi.ErrMedia}
 	err := chatapi.NewLedger(chatapi.Account{}).Load(func(yield func(chatapi.Activity, error) bool) { yield(chatapi.Activity{}, own) })
@@ -65,8 +66,7 @@ func TestLoadReturnsTheErrorOfTheSequence(t *testing.T) {
 	assert.Equal(t, "mine", own.Op)
 }
 
-// A reader that fails with an error of this package makes a damaged snapshot all
-// the same.
+// A snapshot is damaged if its reader fails, even with an error of this package.
 func TestRestoreKeepsTheErrorOfTheReaderAsACause(t *testing.T) {
 	own := &chatapi.Error{Op: "mine", Kind: chatapi.ErrMedia}
 	_, err := chatapi.RestoreLedger(iotest.ErrReader(own), chatapi.Account{})

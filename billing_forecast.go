@@ -11,13 +11,13 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
-// Forecast is what a month is expected to cost when it is over.
+// Forecast is the expected cost of a month.
 type Forecast struct {
 	Month YearMonth `json:"month"`
 	Now   time.Time `json:"now"`
 
-	// Spent is what opened or was delivered before Now costs; Totals is what the
-	// whole month will cost. Both have one sum for each currency.
+	// Spent is the cost of the units before Now; Totals is the expected cost of
+	// the whole month. Both have one sum for each currency.
 	Spent  []Money `json:"spent"`
 	Totals []Money `json:"totals"`
 
@@ -31,20 +31,20 @@ type Forecast struct {
 	// closed month.
 	Costs []Cost `json:"costs"`
 
-	// Gaps are the prices that no card has; the sums are short of them.
+	// Gaps are the prices that no card has. The sums leave them out.
 	Gaps []Gap `json:"gaps"`
 }
 
-// Forecast returns the bill that the month is expected to have at its end, by what
-// is recorded until now. The error is [ErrNoPrice] as from [Ledger.Bill].
+// Forecast returns the expected bill of the month, from the facts recorded until
+// now. The error is [ErrNoPrice] as from [Ledger.Bill].
 //
 // It assumes that the rest of the month goes on as the month began. Each account,
 // number, market and category gets as many units for each hour left as it got for
 // each hour so far, in whole numbers. Units that are free for a reason of their
-// own, such as a free entry point, are expected to stay a share of them. The rest
-// of a free tier is shared in proportion; the other units pay under the rules,
-// prices and volume tiers of now. Early in the month the forecast is not worth
-// much; less than an hour counts as an hour.
+// own, such as a free entry point, keep their share. The rest of a free tier is
+// shared in proportion; the other units pay under the rules, prices and volume
+// tiers of now. Early in the month the forecast is not worth much; less than an
+// hour counts as an hour.
 //
 // The forecast of a month that is over is its bill. A month that has not begun is
 // [ErrInvalid].
@@ -81,7 +81,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	}{
 		{func(pace *pace) uint64 { return pace.low(p.now) }, &result.Low},
 		{func(pace *pace) uint64 { return pace.high(p.now) }, &result.High},
-		{func(pace *pace) uint64 { return pace.mean(p.now) }, &result.Totals}, // last: its costs and gaps stay
+		{func(pace *pace) uint64 { return pace.mean(p.now) }, &result.Totals}, // comes last, because its costs and gaps stay
 	} {
 		end, err := p.extrapolate(run.more)
 		if err != nil {
@@ -92,18 +92,18 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	return result, ledgerError(op, gapError(result.Gaps))
 }
 
-// projection is a month until now, or extrapolated to its end.
+// projection is a month until now, or extended to its end.
 type projection struct {
 	ledger *Ledger
 	now    int64
 	meter  *meter
 	sums   tally
-	groups map[flow]int // how many units came
+	groups map[flow]int // the number of units
 	pace   map[*account]*pace
 }
 
-// flow is a kind of units that is expected to go on. Free is a reason of its own,
-// not the free tier.
+// flow is a kind of units that continues to the end of the month. Free is a
+// reason other than the free tier.
 type flow struct {
 	account          *account
 	channel          ChannelID
@@ -115,14 +115,14 @@ func (f flow) compare(g flow) int {
 	return cmp.Or(cmp.Compare(f.channel, g.channel), cmp.Compare(f.market, g.market), cmp.Compare(f.category, g.category), cmp.Compare(f.free, g.free))
 }
 
-// pace is how many units an account had so far, and on which days.
+// pace counts the units of an account so far, by day.
 type pace struct {
 	start, end int64
 	units      int
 	days       map[int64]int // by number of 24 hours since the start
 }
 
-// sum charges the units that came before now.
+// sum charges the units before now.
 func (p *projection) sum(units []*ledger.Unit) error {
 	for _, opened := range units {
 		if opened.Opened >= p.now || opened.Kind == ledger.UnitWindow {
@@ -148,15 +148,15 @@ func (p *projection) sum(units []*ledger.Unit) error {
 	return nil
 }
 
-// left returns how long the account's month still runs, and gone how long it has
-// run, at least an hour.
+// left returns the remaining time of the account's month. gone returns the time
+// so far, at least an hour.
 func (p *pace) left(now int64) uint64 { return uint64(max(0, p.end-max(now, p.start))) }
 func (p *pace) gone(now int64) uint64 { return uint64(max(int64(time.Hour), min(now, p.end)-p.start)) }
 
-// mean returns how many further units come if the month goes on as it began.
+// mean returns the number of further units if the month goes on as it began.
 func (p *pace) mean(now int64) uint64 { return mulDiv(uint64(p.units), p.left(now), p.gone(now)) }
 
-// low and high return how many further units come if every day is like the
+// low and high return the number of further units if every day is like the
 // quietest, or the busiest, of the whole days so far.
 func (p *pace) low(now int64) uint64  { return p.extreme(now, slices.Min[[]uint64]) }
 func (p *pace) high(now int64) uint64 { return p.extreme(now, slices.Max[[]uint64]) }
@@ -177,8 +177,8 @@ func mulDiv(a, b, c uint64) uint64 {
 	return quotient
 }
 
-// extrapolate returns a copy of p with further units added for each account, as
-// many as more says for its pace.
+// extrapolate returns a copy of p with further units for each account. The
+// function more returns their number.
 func (p *projection) extrapolate(more func(*pace) uint64) (*projection, error) {
 	end := *p
 	end.meter = &meter{ledger: p.ledger, month: p.meter.month, used: maps.Clone(p.meter.used), volume: maps.Clone(p.meter.volume), gapOf: p.meter.gapOf}
@@ -234,7 +234,7 @@ func (p *projection) addAccount(a *account, n uint64) error {
 			left := max(0, rules.Free-a.used[tierKey{p.meter.month, of.number}]-p.meter.used[of])
 			free.Free = rules.reason(kind.category)
 			share := min(units, left)
-			if tiered[of] > left { // the last flow gets what rounding leaves
+			if tiered[of] > left { // the last flow gets the rest left by rounding
 				share = min(share, int(mulDiv(uint64(units), uint64(left), uint64(tiered[of]))))
 			}
 			p.meter.used[of] += share
@@ -253,7 +253,7 @@ func (p *projection) addAccount(a *account, n uint64) error {
 	return nil
 }
 
-// addCharged adds units that pay, each the price of its volume tier.
+// addCharged adds units that pay, each at the price of its volume tier.
 func (p *projection) addCharged(kind flow, in ratecard.Era, units int) error {
 	a, day := kind.account, dayOf(kind.account.time(p.now))
 	c := Cost{Account: a.ID, Market: kind.market, Category: kind.category, Amount: Money{Currency: a.Rates.Currency()}}
@@ -295,7 +295,7 @@ func (p *projection) missing() (all []Gap) {
 			continue
 		}
 		gap := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
-		day := dayOf(time.Unix(0, p.now).UTC()).String() // of a price that was there, and is not any more
+		day := dayOf(time.Unix(0, p.now).UTC()).String() // the price existed earlier, but not now
 		if before := p.meter.gapOf[gap]; before != nil {
 			day = before.Day
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// even is so many messages a day, at the same hours, to that contact.
+// even returns perDay messages to a contact on each day, always at the same
+// hours.
 func even(month time.Time, days, perDay int, to chatapi.Contact, category string) (all []chatapi.Activity) {
 	for day := range days {
 		for i := range perDay {
@@ -22,9 +23,9 @@ func even(month time.Time, days, perDay int, to chatapi.Contact, category string
 	return all
 }
 
-// Where every day is like the other, the forecast in the middle of the month is
-// the bill at its end: to the message at which the free ones end, and the volume
-// tier begins.
+// If all days are alike, the forecast in the middle of the month equals the bill
+// at its end. In two of the months the free tier ends, or a volume tier begins,
+// after the forecast.
 func TestAForecastOfAnEvenMonthIsItsBill(t *testing.T) {
 	for name, test := range map[string]struct {
 		month    time.Time
@@ -45,8 +46,8 @@ func TestAForecastOfAnEvenMonthIsItsBill(t *testing.T) {
 			forecast, err := ledger.Forecast(month, test.month.AddDate(0, 0, 15))
 			require.NoError(t, err)
 			assert.Equal(t, bill.Totals, forecast.Totals)
-			assert.Equal(t, bill.Totals, forecast.Low, "every day is the slowest")
-			assert.Equal(t, bill.Totals, forecast.High, "and the busiest")
+			assert.Equal(t, bill.Totals, forecast.Low, "all days are equally quiet")
+			assert.Equal(t, bill.Totals, forecast.High, "all days are equally busy")
 			sofar, err := ledger.Bill(month)
 			require.NoError(t, err)
 			assert.Equal(t, sofar.Totals, forecast.Spent)
@@ -59,8 +60,8 @@ func TestAForecastOfAnEvenMonthIsItsBill(t *testing.T) {
 	}
 }
 
-// Facts after now are not looked at, and when the month is over the forecast is
-// the bill, closed or not.
+// The sum so far leaves out facts after now. Once the month is over, the forecast
+// is the bill, whether the month is closed or open.
 func TestAForecastOfAMonthThatIsOver(t *testing.T) {
 	start, end := instant("2026-11-01T00:00:00Z"), instant("2026-12-01T00:00:00Z")
 	month := chatapi.Month(2026, time.November)
@@ -90,7 +91,6 @@ func TestAForecastOfAMonthThatIsOver(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
-// Several accounts and markets, days that differ, a price that is missing.
 func TestForecastText(t *testing.T) {
 	start := instant("2026-11-01T00:00:00Z")
 	month := chatapi.Month(2026, time.November)
@@ -111,7 +111,7 @@ Month                         1.50 USD  between 1.175 and 1.85
 `, forecast.String())
 }
 
-// A tier that is nearly used up goes to the markets in proportion.
+// The markets share the rest of the free tier in proportion to their messages.
 func TestAForecastSharesTheFreeTier(t *testing.T) {
 	start := instant("2026-11-01T00:00:00Z")
 	month := chatapi.Month(2026, time.November)
@@ -125,16 +125,17 @@ func TestAForecastSharesTheFreeTier(t *testing.T) {
 			free[c.Market] += c.Units
 		}
 	}
-	assert.Equal(t, map[string]int{"North America": 20 + 13, "Brazil": 40 + 27}, free, "the 40 that are left, as 1 to 2")
+	assert.Equal(t, map[string]int{"North America": 20 + 13, "Brazil": 40 + 27}, free, "the 40 free messages left are shared as 1 to 2")
 }
 
-// Less than an hour of the month counts as one, and what is delivered at now is
-// not over yet.
+// The forecast counts less than an hour as an hour. A message delivered at now is
+// not spent yet.
 func TestAForecastOfTheFirstMinutes(t *testing.T) {
 	start := instant("2026-11-01T00:00:00Z")
 	month := chatapi.Month(2026, time.November)
 	ledger := newLedger(t, chatapi.Account{}, sent("m1", start.Add(time.Minute), customerA, "marketing")...)
-	// That one, and one for each whole hour that is left of the 720.
+	// One message was delivered; one more follows for each whole hour left of the
+	// 720.
 	for minutes, units := range map[int]int{10: 1 + 720, 59: 1 + 719} {
 		forecast, err := ledger.Forecast(month, start.Add(time.Duration(minutes)*time.Minute))
 		require.NoError(t, err)
@@ -151,7 +152,7 @@ func TestAForecastOfTheFirstMinutes(t *testing.T) {
 	}
 }
 
-// Messages that are free for a reason of their own take nothing from the tier.
+// Messages after a free entry point take nothing from the free tier.
 func TestAForecastLeavesTheFreeTierToThoseThatTakeIt(t *testing.T) {
 	start := instant("2026-11-01T00:00:00Z")
 	month := chatapi.Month(2026, time.November)

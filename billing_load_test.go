@@ -14,7 +14,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// manyActivities are of some thousand contacts of every kind, at two numbers.
+// manyActivities returns n activities of some thousand contacts of every kind, at
+// two numbers.
 func manyActivities(n int) (all []chatapi.Activity) {
 	random := rand.New(rand.NewPCG(7, 7))
 	start := instant("2026-10-01T00:00:00Z")
@@ -54,7 +55,7 @@ func TestLoadDoesWhatRecordDoes(t *testing.T) {
 	require.NoError(t, loaded.Load(values(all, nil)), "again")
 	require.Equal(t, want, snapshotOf(t, loaded))
 
-	// Up to an error, wherever it comes, everything is recorded.
+	// Load records every activity before the error, wherever the error comes.
 	for _, n := range []int{0, 1, 4095, 4096, 4097, 20_000} {
 		part := chatapi.NewLedger(chatapi.Account{})
 		require.ErrorIs(t, part.Load(values(all[:n], errCardFile)), errCardFile)
@@ -75,7 +76,7 @@ func TestABillIsTheSameOnAnyNumberOfProcessors(t *testing.T) {
 		before := runtime.GOMAXPROCS(n)
 		bill, err := ledger.Bill(october)
 		runtime.GOMAXPROCS(before)
-		require.ErrorIs(t, err, chatapi.ErrNoPrice, "of groups")
+		require.ErrorIs(t, err, chatapi.ErrNoPrice, "groups have no price")
 		texts = append(texts, bill.String())
 	}
 	assert.Equal(t, texts[0], texts[1])
@@ -94,7 +95,7 @@ func TestClosingIsTheSameOnAnyNumberOfProcessors(t *testing.T) {
 		require.NoError(t, ledger.Load(values(all[:25_000], nil)))
 		for _, month := range []time.Month{time.October, time.November} {
 			if _, err := ledger.Close(chatapi.Month(2026, month)); err != nil {
-				require.ErrorIs(t, err, chatapi.ErrNoPrice, "of groups")
+				require.ErrorIs(t, err, chatapi.ErrNoPrice, "groups have no price")
 			}
 			require.NoError(t, ledger.Load(values(all[25_000:], nil)), "late")
 		}

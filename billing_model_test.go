@@ -16,25 +16,25 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// The model check: docs/billing.md once more, written down as plainly and slowly
-// as it reads, sharing nothing with the ledger. On random small histories both
-// have to agree.
+// The model check writes the rules of docs/billing.md a second time, plainly and
+// slowly, and shares no code with the ledger. Both have to agree on random small
+// histories.
 
-// naive is the rules for one account.
+// naive bills one account by the rules of docs/billing.md.
 type naive struct {
 	zone   *time.Location
-	model  chatapi.Model // "" is by date
+	model  chatapi.Model // empty for the model in force
 	anchor chatapi.Anchor
-	used   int // of every free tier, in every month
-	sent   int // charged utility templates to North America before, in every month
+	used   int // units used before of each free tier, in each month
+	sent   int // utility templates to North America charged before, in each month
 
 	// replaced says that the account has rules of its own: posts are free entry
-	// points for 30 hours, and each number has 1,000 free utility and marketing
-	// ones under every model.
+	// points for 30 hours, and under every model each number has 1,000 free
+	// utility and marketing units.
 	replaced bool
 }
 
-// naiveRules are the same as an account takes them.
+// naiveRules returns the replaced rules in the form of an account.
 func naiveRules(anchor chatapi.Anchor) []chatapi.Rule {
 	rules := chatapi.PublishedRules(anchor)
 	for i := range rules {
@@ -47,8 +47,8 @@ func naiveRules(anchor chatapi.Anchor) []chatapi.Rule {
 	return rules
 }
 
-// naiveCards are the prices: by era one for each category, and where messages are
-// billed tiers from the third and the fifth on, but for marketing.
+// naiveCards has one price for each era and category. Where messages are billed,
+// all categories but marketing have tiers from message 3 and message 5.
 const naiveCards = `market,category,currency,price,effective_from,from_message,to_message
 North America,marketing,USD,0.11,2021-01-01,,
 North America,utility,USD,0.12,2021-01-01,,
@@ -71,7 +71,8 @@ North America,service,USD,0.54,2025-07-01,3,4
 North America,service,USD,0.64,2025-07-01,5,
 `
 
-// price is what the nth unit of the month costs; "0.00" is no price.
+// price returns the price of the nth unit of the month; "0.00" means that no card
+// has it.
 func (n naive) price(u *naiveUnit, nth int) string {
 	first, from := map[chatapi.Model]int{chatapi.ModelNBP: 10, chatapi.ModelCBP2022: 20, chatapi.ModelCBP2023: 30, chatapi.ModelCBP2024: 30,
 		chatapi.ModelPMP2025: 40, chatapi.ModelPMP2026: 40}[u.model], map[chatapi.Model]string{chatapi.ModelNBP: "2021-01-01", chatapi.ModelCBP2022: "2022-02-01",
@@ -99,7 +100,7 @@ type naiveInbound struct {
 	entry chatapi.EntryPoint
 }
 
-// naiveUnit is a row, and what decides about its free tier.
+// naiveUnit is a row with its model, which decides its free tier.
 type naiveUnit struct {
 	scenarioRow
 	model chatapi.Model
@@ -109,7 +110,8 @@ const naiveDay = 24 * time.Hour
 
 func naiveLess(a, b time.Time) int { return a.Compare(b) }
 
-// earliest is the instant of a fact: what the wire says outranks what was seen.
+// earliest returns the earliest instant that the wire gives for a fact. If the
+// wire gives no instant, earliest returns the earliest observation.
 func earliest(all []chatapi.Activity) (t time.Time, ok bool) {
 	var told, seen []time.Time
 	for _, a := range all {
@@ -173,7 +175,7 @@ func within(t, start time.Time, length time.Duration) bool {
 	return !t.Before(start) && t.Before(start.Add(length))
 }
 
-// facts puts one pair's activities together.
+// facts joins the activities of one number and contact into messages.
 func (n naive) facts(all []chatapi.Activity) (inbounds []naiveInbound, messages []naiveMessage) {
 	byID := map[string][]chatapi.Activity{}
 	ids := []string{}
@@ -223,7 +225,7 @@ func (n naive) facts(all []chatapi.Activity) (inbounds []naiveInbound, messages 
 	return inbounds, messages
 }
 
-// naiveWindow is a window of Chat API's anchor.
+// naiveWindow is a window under Chat API's anchor.
 type naiveWindow struct {
 	start          time.Time
 	answered, void bool
@@ -237,7 +239,7 @@ func (n naive) pair(number chatapi.ChannelID, contact string, all []chatapi.Acti
 	for i, m := range messages {
 		now, model := m.delivered, n.modelOn(m.delivered)
 
-		// Windows of the customer's messages up to now.
+		// Open the windows of the customer's messages up to now.
 		for ; n.anchor == chatapi.AnchorFirstInbound && looked < len(inbounds) && !inbounds[looked].at.After(now); looked++ {
 			at := inbounds[looked].at
 			covered := n.modelOn(at) != chatapi.ModelCBP2022
@@ -358,7 +360,8 @@ func (n naive) pair(number chatapi.ChannelID, contact string, all []chatapi.Acti
 	return units
 }
 
-// rows bills all pairs and spends the free tiers and the volume tiers.
+// rows bills every number and contact, and spends the free tiers and volume
+// tiers.
 func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
 	byPair := map[string][]chatapi.Activity{}
 	for _, a := range activities {
@@ -410,15 +413,15 @@ func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
 	return charged, windows
 }
 
-// smallHistory draws a small history around a day on which the rules changed, on a
-// coarse grid, so that instants meet and boundaries are hit.
+// smallHistory draws a small history around a day on which the rules changed. Its
+// instants lie on a coarse grid, so that many coincide or hit a boundary.
 func smallHistory(r *rand.Rand, around time.Time) (all []chatapi.Activity) {
 	grid := func(from time.Time, steps int) time.Time {
 		return from.Add(time.Duration(r.IntN(steps)) * 6 * time.Hour).Add(time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(2)))
 	}
 	pick := func(words ...string) string { return words[r.IntN(len(words))] }
 	record := func(a chatapi.Activity) {
-		if r.IntN(8) == 0 { // only seen, not told
+		if r.IntN(8) == 0 { // the wire gave no time
 			a.At, a.Observed = time.Time{}, a.At
 		}
 		all = append(all, a)
@@ -453,7 +456,8 @@ func smallHistory(r *rand.Rand, around time.Time) (all []chatapi.Activity) {
 	return all
 }
 
-// CHATAPI_HISTORIES=1000000 checks a million histories instead of 20,000.
+// With CHATAPI_HISTORIES=1000000 this test checks a million histories instead of
+// 20,000.
 func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 	count := 20_000
 	if text := os.Getenv("CHATAPI_HISTORIES"); text != "" {

@@ -12,8 +12,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A utility conversation runs from the last card per conversation into the first
-// per message: it keeps its price, and later utility templates ride it.
+// A utility conversation is open when Meta begins to bill messages. It keeps its
+// price, and later utility templates join it.
 func TestAConversationCrossesAChangeOfCards(t *testing.T) {
 	customer := chatapi.Contact{Phone: "5511990000001"}
 	opened := instant("2025-06-30T20:00:00Z")
@@ -38,11 +38,11 @@ func TestAConversationCrossesAChangeOfCards(t *testing.T) {
 	assert.Equal(t, june.Totals, closed.Totals)
 	again, err := ledger.Bill(chatapi.Month(2025, time.July))
 	require.NoError(t, err)
-	assert.Equal(t, july.Charges, again.Charges, "the conversation of June is still open for m2")
+	assert.Equal(t, july.Charges, again.Charges, "m2 joins the conversation of June")
 }
 
-// In Asunción the clocks went from 00:00 to 01:00 on 2023-10-01: the month began
-// at an instant that has no midnight.
+// In Asunción, clocks went from 00:00 to 01:00 on 2023-10-01, so that month began
+// without a midnight.
 func TestAMonthThatBeginsWithoutMidnight(t *testing.T) {
 	zone, err := time.LoadLocation("America/Asuncion")
 	require.NoError(t, err)

@@ -43,7 +43,7 @@ func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message
 	return q.only(planned.Category), ledgerError(op, gapError(q.missing()))
 }
 
-// quoteRun is what bills grow by when messages that are not recorded are added.
+// quoteRun computes how much the bills grow with messages that are not recorded.
 type quoteRun struct {
 	ledger  *Ledger
 	account *account
@@ -51,10 +51,10 @@ type quoteRun struct {
 	now     int64
 
 	growth tally
-	gaps   map[Gap]*Gap // that come with the messages, by all but day and units
+	gaps   map[Gap]*Gap // gaps that come with the messages; keys have neither day nor units
 
-	// Of the last contact: its fold with the messages, and, where the last message
-	// is a unit of its own, that unit with its charge.
+	// These fields are of the last contact: its fold with the messages and, if
+	// the last message is a unit of its own, that unit with its charge.
 	fold    *ledger.Fold
 	unit    *ledger.Unit
 	charge  Charge
@@ -98,15 +98,15 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	return ledger.Planned{Contact: to.Key(), Category: category}, nil
 }
 
-// compare adds the charges with the messages, and subtracts the charges without
-// them. It looks at the months in which a unit differs.
+// compare adds the cost with the messages, and subtracts the cost without them.
+// It reads the months in which a unit differs.
 func (q *quoteRun) compare(all []ledger.Planned) error {
 	if q.now < q.account.terms.ClosedUntil {
 		return invalid("now", "is in a month that is closed")
 	}
 	slices.SortStableFunc(all, func(a, b ledger.Planned) int { return cmp.Compare(a.Contact, b.Contact) })
 	var with, without []opening
-	same := map[uint32]int{} // by thread, how many of its units don't change
+	same := map[uint32]int{} // the number of unchanged units by thread
 	for len(all) > 0 {
 		n := 1
 		for n < len(all) && all[n].Contact == all[0].Contact {
@@ -148,8 +148,8 @@ func (q *quoteRun) compare(all []ledger.Planned) error {
 	return nil
 }
 
-// addJoining adds those of n messages to one contact that are no units of their
-// own: they join a conversation and cost nothing more.
+// addJoining adds those of n messages to one contact that join a conversation.
+// They cost nothing more.
 func (q *quoteRun) addJoining(plan ledger.Plan, n int) error {
 	for i := plan.Same; i < len(plan.With.Units); i++ {
 		if u := &plan.With.Units[i]; u.Planned && u.Kind != ledger.UnitWindow && !u.Carried {
@@ -168,7 +168,7 @@ func (q *quoteRun) addJoining(plan ledger.Plan, n int) error {
 	return q.growth.add(c, n)
 }
 
-// appendPaid appends the units that open months pay for.
+// appendPaid appends the units that belong to open months.
 func appendPaid(all []opening, units []ledger.Unit) []opening {
 	for i := range units {
 		if u := &units[i]; !u.Carried && u.Kind != ledger.UnitWindow {
@@ -178,14 +178,14 @@ func appendPaid(all []opening, units []ledger.Unit) []opening {
 	return all
 }
 
-// contactsAtATime is how many contacts meterAhead folds before it asks whether the
-// free tier is used up.
+// contactsAtATime is the number of contacts that meterAhead folds before it
+// checks whether the free tier is used up.
 const contactsAtATime = 256
 
 // meterAhead is the fast path. It applies when the messages only add units, come
-// after all recorded units in their free tier, and have no volume tier. It returns
-// a meter that knows the used part of the tier; nil if it does not apply. If the
-// tier is used up, as it is for busy numbers, it need not look at every contact.
+// after all recorded units in their free tier, and have no volume tier. It
+// returns a meter with the used part of the tier, and nil if it does not apply.
+// If the tier is used up, as for busy numbers, it need not read every contact.
 func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	if len(with) == 0 || len(without) > 0 {
 		return nil
@@ -227,7 +227,8 @@ func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	return m
 }
 
-// count charges units and adds the amounts, or subtracts them if sign is -1.
+// count charges units, and adds their cost. With the sign -1 it subtracts the
+// cost.
 func (q *quoteRun) count(m *meter, units []*ledger.Unit, sign int) error {
 	for _, u := range units {
 		if u.Kind == ledger.UnitWindow {
@@ -272,7 +273,7 @@ func (q *quoteRun) missing() (all []Gap) {
 	return all
 }
 
-// only returns the charge of the only message.
+// only returns the charge of a single message.
 func (q *quoteRun) only(category string) Charge {
 	c := q.charge
 	switch u := q.unit; {
@@ -284,7 +285,7 @@ func (q *quoteRun) only(category string) Charge {
 	}
 	growth := q.growth.totals[q.account.Rates.Currency()]
 	if growth != c.Amount {
-		// The message comes before others of the month, which then fall into another tier.
+		// The message counts before others of the month and changes their tiers.
 		c.Why += "; with what others of the month then cost instead: " + growth.String()
 		c.Amount, c.Free = growth, ""
 	}
@@ -316,7 +317,7 @@ func (q *quoteRun) joining(category string) Charge {
 func (q *quoteRun) minute(instant int64) string { return q.account.time(instant).Format(minuteForm) }
 
 // joined returns the open conversation that a message of that category joins; nil
-// if none is open.
+// if no conversation is open.
 func (q *quoteRun) joined(category string) (best *ledger.Unit) {
 	for i := range q.fold.Units {
 		u := &q.fold.Units[i]
@@ -330,7 +331,7 @@ func (q *quoteRun) joined(category string) (best *ledger.Unit) {
 	return best
 }
 
-// why says the charge of a planned unit in words.
+// why returns the reason for the charge of a planned unit in words.
 func (q *quoteRun) why(u *ledger.Unit, c Charge) string {
 	what := "new " + words(c.Category) + " conversation in " + cmp.Or(c.Market, "an unknown market")
 	if u.Kind == ledger.UnitMessage {

@@ -25,7 +25,7 @@ var (
 	brazilian = chatapi.Phone("5511990000001")
 )
 
-// Why a message costs or not, model by model, in words for an operator.
+// Each row is one reason for a cost, or for no cost, under one model.
 func TestAQuoteSaysWhy(t *testing.T) {
 	day := func(text string) time.Time { return instant(text + "T10:00:00Z") }
 	ad := func(at time.Time) chatapi.Activity {
@@ -87,8 +87,9 @@ func TestAQuoteSaysWhy(t *testing.T) {
 	}
 }
 
-// Under Chat API's anchor a conversation opens at the customer's message, so one
-// that is answered late takes the place of another in the free tier.
+// Under Chat API's anchor, a conversation opens at the customer's message. A late
+// answer therefore counts before a later conversation, and takes its place in the
+// free tier.
 func TestAQuoteCountsWhatOthersThenCost(t *testing.T) {
 	start := instant("2022-03-10T10:00:00Z")
 	past := append(sent("m1", start.Add(time.Hour), chatapi.Contact{Phone: "5511990000001"}, "utility"), wrote(start, customerA))
@@ -155,8 +156,8 @@ func TestAQuoteWithoutAPrice(t *testing.T) {
 	assert.Equal(t, "authentication international template to Brazil, the price is missing", quote.Why)
 }
 
-// A campaign spends the number's free messages and the volume tier as it goes,
-// which quotes one by one could not know of.
+// A campaign uses up the number's free messages and the volume tier. Separate
+// quotes would all start from the same place.
 func TestACampaignSpendsTheTiers(t *testing.T) {
 	now := instant("2026-11-05T10:00:00Z")
 	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 998}}}
@@ -175,10 +176,10 @@ func TestACampaignSpendsTheTiers(t *testing.T) {
 	account.Used = []chatapi.PriorUsage{{Month: may2026, Market: "North America", Category: "utility", Units: 79_995}}
 	campaign, err = newLedger(t, account).QuoteAll(instant("2026-05-05T10:00:00Z"), abc, toNumbers(10, template("UTILITY")))
 	require.NoError(t, err)
-	assert.Equal(t, "0.033 USD", campaign.Totals[0].String(), "five at 0.0034 and five at 0.0032")
+	assert.Equal(t, "0.033 USD", campaign.Totals[0].String(), "five messages at 0.0034 and five at 0.0032")
 }
 
-// toNumbers are messages to that many people in North America.
+// toNumbers yields the message for n people in North America.
 func toNumbers(n int, m chatapi.Message) iter.Seq2[chatapi.Recipient, chatapi.Message] {
 	return func(yield func(chatapi.Recipient, chatapi.Message) bool) {
 		for i := range n {
@@ -189,8 +190,8 @@ func toNumbers(n int, m chatapi.Message) iter.Seq2[chatapi.Recipient, chatapi.Me
 	}
 }
 
-// Under the models of conversations a second message to the same person joins
-// the conversation of the first.
+// Under the conversation models, a second message to the same person joins the
+// conversation of the first message.
 func TestTheSameRecipientTwiceJoins(t *testing.T) {
 	now := instant("2024-11-05T10:00:00Z")
 	campaign, err := newLedger(t, chatapi.Account{}).QuoteAll(now, abc, func(yield func(chatapi.Recipient, chatapi.Message) bool) {
@@ -204,8 +205,9 @@ func TestTheSameRecipientTwiceJoins(t *testing.T) {
 		"Total                        0.0875 USD\n", campaign.String())
 }
 
-// A quoted message is delivered at the very instant of a recorded one, and comes
-// before it by its contact: it takes the last free one, and the other then pays.
+// A quoted message and a recorded one are delivered at the same instant. The
+// quoted message counts first, because its contact does. It takes the last free
+// place, so that the recorded message has to pay.
 func TestAQuoteAtTheInstantOfARecordedMessage(t *testing.T) {
 	now := instant("2026-11-10T10:00:00Z")
 	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2026, time.November), Number: abc, Units: 999}}}
@@ -221,21 +223,21 @@ func TestAQuoteAtTheInstantOfARecordedMessage(t *testing.T) {
 	first := sent("m1", now.Add(-2*time.Second), chatapi.Contact{Phone: "12025550149"}, "")
 	quote, err := newLedger(t, account, first...).Quote(now, abc, annPhone, template("MARKETING"))
 	require.NoError(t, err)
-	assert.Equal(t, "0.025 USD", quote.Amount.String(), "marketing takes no free one")
+	assert.Equal(t, "0.025 USD", quote.Amount.String(), "marketing is not in the free tier")
 
 	brazil := sent("m1", now.Add(-2*time.Second), chatapi.Contact{Phone: "5511990000001"}, "")
 	quote, err = newLedger(t, account, brazil...).Quote(now, abc, annPhone, hello)
 	require.NoError(t, err)
-	assert.Equal(t, "0.0068 USD", quote.Amount.String(), "what Brazil then costs")
+	assert.Equal(t, "0.0068 USD", quote.Amount.String(), "the message to Brazil has to pay")
 }
 
-// Prices that miss on the bill already are none of the quote's.
+// A price that the bill already misses is not a gap of the quote.
 func TestAQuoteDoesNotRepeatOldGaps(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	ledger := newLedger(t, chatapi.Account{}, sent("m1", at, chatapi.Contact{Chat: "120363000000000001@g.us"}, "utility")...)
 	_, err := ledger.Bill(may2026)
 	require.ErrorIs(t, err, chatapi.ErrNoPrice)
-	quote, err := ledger.Quote(at.Add(time.Hour), abc, annPhone, template("UTILITY")) // has volume tiers, so the whole month is looked at
+	quote, err := ledger.Quote(at.Add(time.Hour), abc, annPhone, template("UTILITY")) // has volume tiers, so Quote reads the whole month
 	require.NoError(t, err)
 	assert.Equal(t, "0.0034 USD", quote.Amount.String())
 	campaign, err := ledger.QuoteAll(at.Add(time.Hour), abc, toNumbers(2, template("UTILITY")))
@@ -243,7 +245,8 @@ func TestAQuoteDoesNotRepeatOldGaps(t *testing.T) {
 	assert.Empty(t, campaign.Gaps)
 }
 
-// The first instant after a closed month can be quoted, the last of it not.
+// Quote accepts the first instant after a closed month, and refuses the last
+// instant of that month.
 func TestAQuoteAtTheEndOfAClosedMonth(t *testing.T) {
 	end := instant("2026-06-01T00:00:00Z")
 	ledger := newLedger(t, chatapi.Account{}, sent("m1", end.Add(-time.Hour), customerA, "marketing")...)
@@ -255,8 +258,8 @@ func TestAQuoteAtTheEndOfAClosedMonth(t *testing.T) {
 	require.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
-// Under Chat API's anchor one answer opens a conversation of the month before:
-// each takes from the free tier of its own month.
+// Under Chat API's anchor, an answer in June opens a conversation in May. Each
+// conversation takes from the free tier of its own month.
 func TestACampaignOverAMonthsEnd(t *testing.T) {
 	account := chatapi.Account{Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.May), Units: 1000}}}
 	ledger := newLedger(t, account, wrote(instant("2022-05-31T22:00:00Z"), customerA))
@@ -271,8 +274,8 @@ func TestACampaignOverAMonthsEnd(t *testing.T) {
 	assert.Equal(t, map[string]chatapi.FreeReason{chatapi.CategoryUserInitiated: "", chatapi.CategoryBusinessInitiated: chatapi.FreeTier}, free)
 }
 
-// A rule that changes within the month: what was charged under the old one took
-// nothing from the tier.
+// The rule changes within the month. A message that was charged under the old
+// rule took nothing from the free tier.
 func TestAQuoteAfterARuleChangedWithinTheMonth(t *testing.T) {
 	rule := chatapi.Rule{Model: chatapi.ModelPMP2026, Free: 1, Scope: chatapi.ScopeNumber, Categories: []string{chatapi.CategoryService}}
 	more := rule
@@ -284,7 +287,7 @@ func TestAQuoteAfterARuleChangedWithinTheMonth(t *testing.T) {
 	assert.Contains(t, quote.Why, "number 2 of 3 this month, 1 left")
 }
 
-// The service window is closed at the instant at which it ends.
+// The service window is closed at its last instant.
 func TestAQuoteAtTheEndOfTheServiceWindow(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	ledger := newLedger(t, chatapi.Account{}, wrote(at, customerA))

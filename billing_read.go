@@ -15,10 +15,10 @@ type plainActivity Activity
 
 type activityJSON struct {
 	plainActivity
-	Contact Recipient `json:"contact"` // in the place of the embedded one
+	Contact Recipient `json:"contact"` // replaces the embedded member
 }
 
-// MarshalJSON writes what [Activity.UnmarshalJSON] reads.
+// MarshalJSON writes the form that [Activity.UnmarshalJSON] reads.
 func (a Activity) MarshalJSON() ([]byte, error) {
 	return json.Marshal(activityJSON{plainActivity(a), a.Contact.Recipient()})
 }
@@ -43,11 +43,11 @@ func (a *Activity) UnmarshalJSON(data []byte) error {
 const opReadActivities = "ReadActivities"
 
 // ReadActivities reads activities as JSON lines, for [Ledger.Load]: one
-// [Activity] a line; empty lines are skipped. A line that cannot be read is
-// yielded as an [ErrInvalid] error that names it, and reading goes on with the
-// next line if the loop does. A line over 1 MiB, or an error of r, ends it.
-// Lines are decoded on all processors, in order, with a few megabytes in
-// memory however long the input is. The sequence reads r once.
+// [Activity] a line; empty lines are skipped. An unreadable line is yielded as an
+// [ErrInvalid] error with its number, and if the loop goes on, so does the
+// reading. A line over 1 MiB, or an error of r, ends the sequence. Lines are
+// decoded on all processors, in order, with a few megabytes in memory for an
+// input of any length. The sequence reads r once.
 func ReadActivities(r io.Reader) iter.Seq2[Activity, error] {
 	return func(yield func(Activity, error) bool) {
 		if r == nil {
@@ -93,8 +93,8 @@ func (d *activityDecoder) decode(line []byte, a *Activity) error {
 	return json.Unmarshal(line, a)
 }
 
-// fast reads a flat object of plain strings without white space, which is what
-// MarshalJSON writes. It gives up on everything else.
+// fast reads a flat object of plain strings without white space, as MarshalJSON
+// writes it. It gives up on any other text.
 func (d *activityDecoder) fast(text []byte, a *Activity) bool {
 	if len(text) < 2 || text[0] != '{' {
 		return false
@@ -171,7 +171,7 @@ func (d *activityDecoder) text(value []byte) string {
 	return kept
 }
 
-// readContact reads what [Activity.UnmarshalJSON] reads as well.
+// readContact reads the same texts as [Activity.UnmarshalJSON].
 func readContact(value []byte) (Contact, bool) {
 	var to Recipient
 	if to.UnmarshalText(value) != nil || to.IsZero() {

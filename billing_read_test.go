@@ -47,7 +47,8 @@ func TestActivitiesAsJSONLines(t *testing.T) {
 	assert.Empty(t, faults)
 	assert.Equal(t, want, got)
 
-	// What people write: spaces, CRLF, empty lines, a byte order mark, no last line break.
+	// People write spaces, CRLF, empty lines and a byte order mark, and leave out
+	// the last line break.
 	got, faults = readActivities(strings.NewReader("\ufeff" + ` { "kind": "inbound", "at": "2026-10-03T12:00:00+02:00", "channel": "ABC1", "contact": "+1 202 555 0143" }` +
 		"\r\n\r\n" + `{"kind":"inbound","at":"2026-10-03T10:00:00Z","channel":"ABC1","contact":"12025550143"}`))
 	assert.Empty(t, faults)
@@ -69,7 +70,7 @@ func TestActivitiesThatCannotBeReadAreNamed(t *testing.T) {
 	}
 	for line, problem := range lines {
 		got, faults := readActivities(strings.NewReader(good + line + "\n" + good))
-		assert.Len(t, got, 2, "the others are read")
+		assert.Len(t, got, 2, "the other lines are read")
 		require.Len(t, faults, 1, line)
 		assert.ErrorIs(t, faults[0], chatapi.ErrInvalid, line)
 		assert.ErrorContains(t, faults[0], problem, line)
@@ -84,7 +85,7 @@ func TestActivitiesThatCannotBeReadAreNamed(t *testing.T) {
 	require.Len(t, faults, 1)
 	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are unreadable: line 1: unexpected end of JSON input")
 	_, faults = readActivities(io.MultiReader(strings.NewReader(good), iotest.ErrReader(io.ErrUnexpectedEOF)))
-	assert.Equal(t, []error{io.ErrUnexpectedEOF}, faults, "cut off, not ended")
+	assert.Equal(t, []error{io.ErrUnexpectedEOF}, faults, "a reader that breaks off is not at its end")
 	got, faults := readActivities(strings.NewReader(""))
 	assert.Empty(t, faults)
 	assert.Empty(t, got)
@@ -97,8 +98,8 @@ func TestActivitiesThatCannotBeReadAreNamed(t *testing.T) {
 	assert.ErrorContains(t, faults[0], "line 2: is longer than")
 }
 
-// Long input is read in pieces by several goroutines: in order, none lost, and
-// the lines keep their numbers.
+// Several goroutines decode a long input. The activities keep their order, and
+// errors name the right line.
 func TestActivitiesOfALongFileStayInOrder(t *testing.T) {
 	const n = 20_000
 	var file bytes.Buffer
@@ -124,7 +125,7 @@ func TestActivitiesOfALongFileStayInOrder(t *testing.T) {
 		assert.Equal(t, 2, faults, name)
 	}
 	for range chatapi.ReadActivities(bytes.NewReader(file.Bytes())) {
-		break // ends the workers, too
+		break // stops the workers too
 	}
 	stop := errors.New("stop")
 	seen := 0
@@ -136,7 +137,7 @@ func TestActivitiesOfALongFileStayInOrder(t *testing.T) {
 	assert.Equal(t, n+1, seen)
 }
 
-// The fast way and encoding/json agree on every line.
+// The fast decoder and encoding/json agree on every line.
 func FuzzReadActivities(f *testing.F) {
 	for _, line := range []string{
 		`{"kind":"inbound","at":"2026-10-03T10:00:00Z","channel":"ABC1","entry_point":"ad","contact":"phone:12025550143"}`,

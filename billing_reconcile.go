@@ -13,7 +13,7 @@ import (
 // disagree. The bill follows the status.
 type Difference struct {
 	Computed Charge // by the rules alone
-	Billed   Charge // as on the bill
+	Billed   Charge // on the bill
 	Reported Reported
 
 	// Cause is the likely cause in words.
@@ -38,7 +38,7 @@ func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 			return nil, ledgerError(op, invalid("month", "is closed; reconcile it before"))
 		}
 	}
-	units := slices.DeleteFunc(l.units(month, nil), func(u *ledger.Unit) bool { return u.Kind == ledger.UnitWindow }) // windows have no charges of their own
+	units := slices.DeleteFunc(l.units(month, nil), func(u *ledger.Unit) bool { return u.Kind == ledger.UnitWindow }) // a window has no charge of its own
 	computed, billed := l.newMeter(month), l.newMeter(month)
 	computed.ignore = true
 	computed.all(units)
@@ -71,15 +71,15 @@ func likelyCause(computed, billed Charge) string {
 	return "Meta does not count it as within the service window or the free ones of the month"
 }
 
-// verdict is what a status decides about a unit.
+// verdict is the decision of a status about a unit.
 type verdict struct {
 	category string
 	free     FreeReason
 	charged  bool
 }
 
-// verdict reads what a status reported of the message that opened the unit. A word
-// that is not known here decides nothing.
+// verdict reads the report about the message that opened the unit. An unknown
+// word decides nothing.
 func (u unit) verdict() (v verdict) {
 	r := u.Report
 	if r == nil {
@@ -109,12 +109,12 @@ func (u unit) verdict() (v verdict) {
 		v.free = u.freeReason(v.category)
 	}
 	if strings.EqualFold(r.Model, "NBP") && v.category != "" {
-		v.category = "" // templates had no category of their own then
+		v.category = "" // templates of that time had no category of their own
 	}
 	return v
 }
 
-// freeReason says why a unit is free that a status only calls not billable.
+// freeReason returns the reason for a unit that a status only calls not billable.
 func (u unit) freeReason(category string) FreeReason {
 	switch {
 	case u.Free != "":

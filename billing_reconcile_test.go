@@ -11,7 +11,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// What the status says is on the bill; what the rules say beside it.
+// The bill follows the status, and Reconcile shows the charge by the rules beside
+// it.
 func TestReconcile(t *testing.T) {
 	at := instant("2026-02-10T10:00:00Z")
 	february := chatapi.Month(2026, time.February)
@@ -47,7 +48,7 @@ func TestReconcile(t *testing.T) {
 	require.Len(t, bill.Charges, 4)
 	assert.Equal(t, free.Billed, bill.Charges[0])
 	assert.Contains(t, bill.Charges, category.Billed)
-	assert.Empty(t, bill.Charges[3].Free, "words not known here decide nothing")
+	assert.Empty(t, bill.Charges[3].Free, "unknown words decide nothing")
 
 	_, err = ledger.Close(february)
 	require.NoError(t, err)
@@ -55,8 +56,8 @@ func TestReconcile(t *testing.T) {
 	require.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
-// Statuses of one message come in any order: what one says and the other leaves
-// out is kept, and of two ends of a conversation the later.
+// Two statuses of one message may have different fields. The ledger keeps all of
+// them, and the later of two ends of a conversation.
 func TestStatusesInEitherOrderReportTheSame(t *testing.T) {
 	at := instant("2022-03-10T10:00:00Z")
 	end := at.Add(24 * time.Hour)
@@ -78,7 +79,8 @@ func TestStatusesInEitherOrderReportTheSame(t *testing.T) {
 	}
 }
 
-// A failed status can know the category that a delivered one leaves out.
+// A failed or read status can name the category that the delivered status leaves
+// out.
 func TestTheCategoryIsThatOfWhicheverStatusNamesIt(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	for _, kind := range []chatapi.ActivityKind{chatapi.ActivityFailed, chatapi.ActivityRead} {
@@ -94,7 +96,7 @@ func TestTheCategoryIsThatOfWhicheverStatusNamesIt(t *testing.T) {
 	}
 }
 
-// The status decides, also where the rules find a reason to be free.
+// The status decides, even if the message is free by the rules.
 func TestAStatusThatChargesOverrulesAReasonToBeFree(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	message := sent("m1", at, customerA, "utility")
@@ -111,8 +113,8 @@ func TestAStatusThatChargesOverrulesAReasonToBeFree(t *testing.T) {
 	assert.Equal(t, chatapi.FreeCustomerService, differences[0].Computed.Free)
 }
 
-// A conversation is what its origin says; the category is that of the message.
-// Under the model of 2021 a status names no category of its own.
+// The origin decides the category of a conversation, and the category that of a
+// message. The model of 2021 had no categories in statuses.
 func TestWhichWordOfAStatusDecides(t *testing.T) {
 	for at, test := range map[string]struct {
 		reported chatapi.Reported
@@ -131,7 +133,7 @@ func TestWhichWordOfAStatusDecides(t *testing.T) {
 	}
 }
 
-// An echo knows only that it is a template; the sender knows which.
+// An echo does not name the category of its template; the send does.
 func TestATemplatesOwnCategoryIsKept(t *testing.T) {
 	all := sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "marketing")
 	echo := all[0]

@@ -24,8 +24,8 @@ const (
 	ModelPMP2026 Model = "pmp-2026" // 2026-10-01: all messages
 )
 
-// Anchor says from where the 24 hours of a conversation run under
-// [ModelCBP2022], the one model where Chat API and Meta differ.
+// Anchor is the start of the 24 hours of a conversation under [ModelCBP2022], the
+// only model in which Chat API and Meta differ.
 type Anchor string
 
 // The anchors. A conversation that the business begins runs from its first
@@ -40,8 +40,8 @@ const (
 	AnchorFirstDelivered Anchor = "first_delivered"
 )
 
-// FreeReason says why a conversation or message costs nothing. Where Meta's
-// statuses have a word for the reason, it is that word.
+// FreeReason says why a conversation or message costs nothing. It is the word of
+// Meta's statuses, if they have a word for the reason.
 type FreeReason string
 
 // The reasons.
@@ -53,7 +53,7 @@ const (
 	FreeCareWindow      FreeReason = "care_window"           // until 2022-01-31: within 24 hours of the customer's message
 
 	// FreeOpenConversation means that the message joins an open conversation.
-	// Only quotes have it; bills have no line for such a message.
+	// Only quotes have this reason; bills have no line for such a message.
 	FreeOpenConversation FreeReason = "open_conversation"
 )
 
@@ -76,7 +76,8 @@ type Rule struct {
 	// empty; it holds for the time before its day too.
 	Since string
 
-	// Model says whether messages or conversations are billed, and which kinds.
+	// Model decides whether messages or conversations are billed, and which
+	// kinds.
 	Model Model
 
 	// EntryPoints are the free entry points. After the delivery of an answer to
@@ -85,14 +86,14 @@ type Rule struct {
 	EntryPoints      []EntryPoint
 	EntryPointLength time.Duration
 
-	// Free is how many conversations or messages of a month cost nothing, in
-	// order of opening or delivery; 0 is no free tier. Scope says who shares
-	// them; an empty Scope is [ScopeAccount].
+	// Free is the number of conversations or messages of a month that cost
+	// nothing, in order of opening or delivery; 0 means no free tier. Scope says
+	// who shares them; an empty Scope is [ScopeAccount].
 	Free  int
 	Scope Scope
 
-	// Categories are the categories in the free tier, such as
-	// [CategoryService]; an empty list is every category.
+	// Categories are the categories in the free tier, such as [CategoryService].
+	// An empty list means every category.
 	Categories []string
 }
 
@@ -124,11 +125,11 @@ func PublishedRules(anchor Anchor) []Rule {
 var modelEras = map[Model]ratecard.Era{ModelNBP: ratecard.EraNotification, ModelCBP2022: ratecard.EraInitiated, ModelCBP2023: ratecard.EraConversation,
 	ModelCBP2024: ratecard.EraConversation, ModelPMP2025: ratecard.EraMessage, ModelPMP2026: ratecard.EraMessage}
 
-// rules are a [Rule] that was checked, in one account's time zone.
+// rules is a checked [Rule] in one account's time zone.
 type rules struct {
 	Rule
 	from int64        // Unix nanoseconds
-	era  ratecard.Era // of its prices
+	era  ratecard.Era // the era of its prices
 }
 
 // covers reports whether the free tier takes units of that category.
@@ -144,8 +145,9 @@ func (r *rules) reason(category string) FreeReason {
 	return FreeTier
 }
 
-// newRules checks the rules. It returns them by the instant at which each comes
-// into force in the account's time zone; of a forced model only its own.
+// newRules checks the rules and sorts them by the instant at which each comes
+// into force in the account's time zone. Of a forced model it returns only the
+// rules of that model.
 func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 	if _, known := modelEras[forced]; !known && forced != "" {
 		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(forced), 32)))

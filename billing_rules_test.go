@@ -9,8 +9,9 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// TestTheEngineHasTheSameWords compares the texts that rules, snapshots and bills
-// hold. The engine cannot import the root, so it declares them once more.
+// TestTheEngineHasTheSameWords compares the words of rules, snapshots and bills
+// with those of the engine. The engine cannot import the root, so it declares
+// them again.
 func TestTheEngineHasTheSameWords(t *testing.T) {
 	words := map[string]string{
 		ledger.ModelNBP:     string(chatapi.ModelNBP),

@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// scenario is one case of testdata/billing/scenarios.json. Every member of the
-// form has its field here: one that is not known fails the test.
+// scenario is one case of testdata/billing/scenarios.json. An unknown member
+// fails the test.
 type scenario struct {
 	ID         string          `json:"id"`
 	Rule       string          `json:"rule"`
@@ -82,7 +82,8 @@ type scenarioRow struct {
 	Price      string            `json:"price"`
 }
 
-// String makes rows comparable whatever the zone of their instants.
+// String writes instants in UTC, so that rows with different zones compare as
+// equal.
 func (r scenarioRow) String() string {
 	instant := func(t *time.Time) string {
 		if t == nil {
@@ -136,7 +137,8 @@ func (s scenario) account(t *testing.T, anchor chatapi.Anchor) chatapi.Account {
 	return account
 }
 
-// usage checks that the prior usage says what its scope needs, and no more.
+// usage returns the prior usage. It checks that the usage has exactly the members
+// of its scope.
 func (p scenarioPrior) usage(t *testing.T) chatapi.PriorUsage {
 	t.Helper()
 	month, err := time.Parse("2006-01", p.Month)
@@ -196,9 +198,9 @@ func scenarioRows(all []*chatapi.Bill, priced bool) (units, windows []string) {
 	return units, windows
 }
 
-// Every scenario under both anchors, in the order of arrival, backwards,
-// doubled, and shuffled a few times: always the same rows. With
-// CHATAPI_SCENARIOS=FILE the scenarios of that file are run as well.
+// Each scenario runs under both anchors. Its events arrive in order, backwards,
+// doubled and shuffled, and always give the same rows. CHATAPI_SCENARIOS=FILE
+// adds the scenarios of a file.
 func TestScenarios(t *testing.T) {
 	all := slices.Concat(loadScenarios(t, "testdata/billing/scenarios.json"), loadScenarios(t, "testdata/billing/tiers.json"))
 	if path := os.Getenv("CHATAPI_SCENARIOS"); path != "" {
@@ -239,10 +241,10 @@ func (s scenario) check(t *testing.T, anchor chatapi.Anchor, want []scenarioRow)
 				assert.Equal(t, s.Pricing.Market, c.Market)
 				if c.Free == "" {
 					assert.Contains(t, s.Pricing.Card, c.Amount.Currency)
-					assert.GreaterOrEqual(t, c.Price.Since, s.Pricing.Card[:len(time.DateOnly)], "printed on the card named")
+					assert.GreaterOrEqual(t, c.Price.Since, s.Pricing.Card[:len(time.DateOnly)], "the price is from the named card")
 				}
 				if c.Price.Tier > 0 {
-					assert.NotEmpty(t, s.Pricing.Tiers, "a volume tier where none is named")
+					assert.NotEmpty(t, s.Pricing.Tiers, "only a scenario with volume tiers has a tier price")
 				}
 			}
 		}
@@ -252,8 +254,8 @@ func (s scenario) check(t *testing.T, anchor chatapi.Anchor, want []scenarioRow)
 	}
 }
 
-// Whatever the events of a scenario are, each is taken or refused with a reason,
-// and the bill does not depend on the order of their arrival.
+// The ledger takes each event or refuses it with a reason. The bill does not
+// depend on the order of the events.
 func FuzzScenario(f *testing.F) {
 	for _, s := range slices.Concat(loadScenarios(f, "testdata/billing/scenarios.json"), loadScenarios(f, "testdata/billing/tiers.json")) {
 		events, err := json.Marshal(s.Events)

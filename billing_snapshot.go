@@ -13,15 +13,15 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// Snapshot writes everything that was recorded, for [RestoreLedger], so that after
-// a restart no event has to be recorded again. The same facts give the same bytes,
+// Snapshot writes the state of the ledger, for [RestoreLedger], so that after a
+// restart no event has to be recorded again. The same facts give the same bytes,
 // in whatever order they came. It holds phone numbers and message ids. Of the
 // accounts it holds the ids, and a digest of the rules under which months were
 // closed; rates and rules are yours to configure.
 //
-// All other calls of the ledger wait while the snapshot is written, so write it to
-// memory or to a file rather than to a slow connection. The error is that of w, or
-// [ErrInvalid].
+// All other calls of the ledger wait while the snapshot is written, so write it
+// to memory or to a file rather than to a slow connection. The error is that of
+// w, or [ErrInvalid].
 func (l *Ledger) Snapshot(w io.Writer) error {
 	const op = "Ledger.Snapshot"
 	if err := l.usable(); err != nil {
@@ -43,7 +43,7 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 	return err
 }
 
-// writeClosed writes how far each account is closed, and the closed bills.
+// writeClosed writes the closed time of each account, and the closed bills.
 func (l *Ledger) writeClosed(w *ledger.Encoder) {
 	w.Uint(uint64(len(l.accounts)))
 	for _, a := range l.accounts {
@@ -54,7 +54,7 @@ func (l *Ledger) writeClosed(w *ledger.Encoder) {
 	months := slices.SortedFunc(maps.Keys(l.closed), func(a, b YearMonth) int { return cmp.Or(a.Year-b.Year, int(a.Month-b.Month)) })
 	for _, m := range months {
 		bill := l.closed[m]
-		w.Uint(1) // one more
+		w.Uint(1) // an account follows
 		w.Int(int64(m.Year))
 		w.Int(int64(m.Month))
 		w.Uint(uint64(len(bill.Totals)))
@@ -82,9 +82,10 @@ func (l *Ledger) writeClosed(w *ledger.Encoder) {
 	w.Flush()
 }
 
-// settledBy returns a digest of the rules under which months were closed; empty if
-// no month is closed. A closed month stands, so other rules for it are a mistake in
-// the configuration. Rules of open months may change, since those are folded anew.
+// settledBy returns a digest of the rules under which months were closed; empty
+// if no month is closed. A closed month does not change, so other rules for it
+// are a mistake in the configuration. Rules of open months may
+// change, since open months are computed anew.
 func (a *account) settledBy() string {
 	if a.terms.ClosedUntil == ledger.Never {
 		return ""
@@ -120,7 +121,7 @@ func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error)
 	}
 	dec := ledger.NewDecoder(r)
 	if err := l.restore(dec); err != nil {
-		if _, ok := err.(*Error); !ok || dec.Err() != nil { // what the reader returned may be an *Error too
+		if _, ok := err.(*Error); !ok || dec.Err() != nil { // the reader may return an *Error too
 			err = badSnapshot("is damaged", err)
 		}
 		return nil, ledgerError(op, err)
@@ -128,8 +129,8 @@ func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error)
 	return l, nil
 }
 
-// restore reads a snapshot. Its error is that of a snapshot for another ledger, or
-// else says what is damaged.
+// restore reads a snapshot. Its error says that the snapshot belongs to another
+// ledger, or what is damaged.
 func (l *Ledger) restore(r *ledger.Decoder) error {
 	switch version, ok := r.Header(); {
 	case !ok:
@@ -160,8 +161,8 @@ func badSnapshot(problem string, cause error) *Error {
 	return e
 }
 
-// readAccounts reads how far each account is closed, and checks that they are
-// those of the ledger.
+// readAccounts reads the closed time of each account, and checks that the
+// accounts are those of the ledger.
 func (l *Ledger) readAccounts(r *ledger.Decoder) error {
 	i := 0
 	var differs error

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
-	_ "time/tzdata" // the accounts' zones, also where the machine has none
+	_ "time/tzdata" // has the accounts' zones on every machine
 
 	"github.com/stretchr/testify/require"
 
@@ -31,8 +31,8 @@ import (
 // answers, and the snapshots of new rows alone. A change of the answers changes
 // bills that were already paid.
 
-// keptLedger is one row: a ledger over the end of its month, under one model or
-// across a change of models.
+// keptLedger is one ledger of testdata/snapshots. It covers the end of a month,
+// under one model or across a change of models.
 type keptLedger struct {
 	name     string
 	month    chatapi.YearMonth
@@ -86,7 +86,6 @@ func keptLedgers(t *testing.T) []keptLedger {
 	}
 }
 
-// next is the month after the row's, and end the instant between the two.
 func (k keptLedger) next() chatapi.YearMonth {
 	after := time.Date(k.month.Year, k.month.Month+1, 1, 0, 0, 0, 0, time.UTC)
 	return chatapi.Month(after.Year(), after.Month())
@@ -100,24 +99,24 @@ func (k keptLedger) end() time.Time {
 	return time.Date(k.month.Year, k.month.Month+1, 1, 0, 0, 0, 0, zone)
 }
 
-// keptContacts are the contacts of every row, by the part that each plays.
+// keptContacts are the contacts of every row, by their part in it.
 var keptContacts = map[string]chatapi.Contact{
 	"answered":       {Phone: "12025550140"},
 	"brazil":         {BSUID: "BR.13491208655302741918"},
 	"wrote long ago": {Phone: "12025550142"},
-	"clicked":        {Phone: "12025550143"}, // an ad on the last evening
-	"crosses":        {Phone: "12025550144"}, // a conversation over the month's end
-	"entry point":    {Phone: "12025550145"}, // one over the month's end
+	"clicked":        {Phone: "12025550143"}, // an ad, on the last evening
+	"crosses":        {Phone: "12025550144"}, // has a conversation over the month's end
+	"entry point":    {Phone: "12025550145"}, // has a free entry point over the month's end
 	"unanswered":     {Phone: "12025550146"},
-	"not delivered":  {Phone: "12025550147"}, // until the next month
+	"not delivered":  {Phone: "12025550147"}, // before the next month
 	"failed":         {Phone: "12025550148"},
 	"page":           {Chat: "12025550149@c.us"},
 	"group":          {Chat: "120363000000000001@g.us"},
 	"username":       {Username: "ann.example"},
 }
 
-// activities are those of the row: before its month's end, those that come late
-// for it, and those after its end.
+// activities returns the activities before the month's end, the late ones for the
+// month, and those after its end.
 func (k keptLedger) activities() (before, late, after []chatapi.Activity) {
 	end := k.end()
 	in := func(hours float64, who string, entry chatapi.EntryPoint) chatapi.Activity {
@@ -137,7 +136,7 @@ func (k keptLedger) activities() (before, late, after []chatapi.Activity) {
 	observed[1].At, observed[1].Observed = time.Time{}, observed[1].At.Add(time.Minute)
 	delayed := out(-72, "not delivered", "utility")
 	delayed[1].At = end.Add(48 * time.Hour)
-	again := out(-1, "crosses", "") // delivered once its conversation has ended
+	again := out(-1, "crosses", "") // delivered after its conversation ended
 	again[1].At = end.Add(20 * time.Hour)
 	refused := out(-30, "failed", "marketing")
 	refused[1].Kind, refused[1].Category = chatapi.ActivityFailed, "marketing"
@@ -172,7 +171,7 @@ func (k keptLedger) activities() (before, late, after []chatapi.Activity) {
 	return before, late, after
 }
 
-// snapshots makes the row's snapshots by the end of their names.
+// snapshots returns the snapshots of the row by their state, open or closed.
 func (k keptLedger) snapshots(t *testing.T) map[string][]byte {
 	t.Helper()
 	before, late, after := k.activities()
@@ -193,7 +192,7 @@ func recordAll(t *testing.T, ledger *chatapi.Ledger, parts ...[]chatapi.Activity
 	}
 }
 
-// answers are what the ledger says of both months, a line for each answer.
+// answers returns the ledger's answers about both months, one on each line.
 func (k keptLedger) answers(t *testing.T, ledger *chatapi.Ledger) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -262,7 +261,7 @@ func (k keptLedger) answers(t *testing.T, ledger *chatapi.Ledger) []byte {
 	return out.Bytes()
 }
 
-// keptCharge is all of a charge but its price's source, in a line.
+// keptCharge writes a charge on one line, without the source of its price.
 func keptCharge(c chatapi.Charge) string {
 	line := fmt.Sprint(c.Account, " ", c.Channel, " ", c.Contact.Key(), " ", c.MessageID, ", ", c.Category, ", ", c.Market, ", ", c.Model, " ", c.At.Format(time.RFC3339Nano),
 		": ", c.Amount, " ", c.Free, ", ", c.Why)
@@ -307,18 +306,18 @@ func TestSnapshotsOfVersion1RestoreToTheSameAnswers(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, files, 2*len(names))
 	for _, file := range files {
-		require.True(t, names[strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))], "%s is no row", file)
+		require.True(t, names[strings.TrimSuffix(filepath.Base(file), filepath.Ext(file))], "no row has the file %s", file)
 	}
 }
 
-// restored returns the answers of a restored ledger; of one with a closed month
-// also those after the next month was recorded.
+// restored returns the answers of a restored ledger. If a month is closed, it
+// adds the answers after the next month is recorded.
 func (k keptLedger) restored(t *testing.T, snapshot []byte, state string) []byte {
 	t.Helper()
 	ledger, err := chatapi.RestoreLedger(bytes.NewReader(snapshot), k.accounts[0], k.accounts[1:]...)
 	require.NoError(t, err)
 	got := k.answers(t, ledger)
-	require.Equal(t, snapshot, snapshotOf(t, ledger), "a restored ledger is written as it was")
+	require.Equal(t, snapshot, snapshotOf(t, ledger), "a restored ledger gives the same snapshot")
 	if state == "closed" {
 		_, _, after := k.activities()
 		recordAll(t, ledger, after)
@@ -327,7 +326,7 @@ func (k keptLedger) restored(t *testing.T, snapshot []byte, state string) []byte
 	return got
 }
 
-// The facts of each row still give the snapshot that is kept of them.
+// The activities of each row still give the stored snapshot.
 func TestSnapshotsOfVersion1AreWrittenTheSame(t *testing.T) {
 	for _, kept := range keptLedgers(t) {
 		for state, snapshot := range kept.snapshots(t) {

@@ -15,7 +15,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Every scenario, cut in two at every place: a ledger restored in between gives
+// Each scenario is cut in two at every place. A ledger restored in between gives
 // the same bills, and the same facts give the same bytes.
 func TestASnapshotMidwayChangesNothing(t *testing.T) {
 	for _, s := range loadScenarios(t, "testdata/billing/scenarios.json") {
@@ -93,7 +93,7 @@ func TestRestoreRefuses(t *testing.T) {
 	require.ErrorIs(t, chatapi.NewLedger(chatapi.Account{}).Snapshot(nil), chatapi.ErrInvalid)
 }
 
-// One contact under two spellings is shown the same on every bill.
+// The spelling that arrives first does not decide how bills show a contact.
 func TestAContactIsShownTheSameWhicheverSpellingCameFirst(t *testing.T) {
 	at := instant("2022-03-10T10:00:00Z")
 	chat := chatapi.Contact{Chat: "12025550143@c.us"}
@@ -108,8 +108,8 @@ func TestAContactIsShownTheSameWhicheverSpellingCameFirst(t *testing.T) {
 	require.Equal(t, customerA.Recipient(), b.Charges[0].Contact)
 }
 
-// Whatever can be restored can be written, then read and written again the same,
-// and answers every question.
+// A ledger that can be restored answers every call. Its snapshot restores to the
+// same snapshot.
 func FuzzRestoreLedger(f *testing.F) {
 	account := chatapi.Account{ID: "waba1", Used: []chatapi.PriorUsage{{Month: chatapi.Month(2022, time.March), Units: 999}}}
 	for _, month := range []chatapi.YearMonth{{}, chatapi.Month(2022, time.February), chatapi.Month(2022, time.March)} {
@@ -133,7 +133,7 @@ func FuzzRestoreLedger(f *testing.F) {
 		f.Add(out.Bytes(), false)
 	}
 	f.Fuzz(func(t *testing.T, data []byte, sign bool) {
-		if sign { // else hardly anything passes the checksum
+		if sign { // without a checksum, Restore refuses nearly every input
 			sum := sha256.Sum256(data)
 			data = append(slices.Clone(data), sum[:]...)
 		}
@@ -166,7 +166,7 @@ func FuzzRestoreLedger(f *testing.F) {
 	})
 }
 
-// One contact twice is refused, also where the checksum is right.
+// Restore refuses a contact that comes twice, even with the right checksum.
 func TestASnapshotWithAContactTwiceIsRefused(t *testing.T) {
 	empty := snapshotOf(t, chatapi.NewLedger(chatapi.Account{}))
 	good := snapshotOf(t, newLedger(t, chatapi.Account{}, wrote(instant("2022-03-10T10:00:00Z"), customerA)))

@@ -17,7 +17,7 @@ import (
 )
 
 func TestWindow(t *testing.T) {
-	since := instant("2026-03-28T12:00:00Z") // the clocks change within it: still 24 hours
+	since := instant("2026-03-28T12:00:00Z") // clocks change during these 24 hours
 	w := chatapi.WindowFrom(since)
 	assert.Equal(t, since.Add(24*time.Hour), w.ExpiresAt)
 	assert.False(t, w.Open(since.Add(-1)))
@@ -37,7 +37,7 @@ func TestServiceWindowRollsWhateverTheOrder(t *testing.T) {
 	first, last := instant("2026-11-02T10:00:00Z"), instant("2026-11-02T20:00:00Z")
 	ledger := newLedger(t, chatapi.Account{}, wrote(last, customerA), wrote(first, customerA), wrote(first, customerA))
 	assert.Equal(t, chatapi.WindowFrom(last), ledger.ServiceWindow(abc, chatapi.Phone("+1 202 555 0143")))
-	assert.Equal(t, chatapi.WindowFrom(last), ledger.ServiceWindow(abc, chatapi.Chat("12025550143@c.us")), "the same person")
+	assert.Equal(t, chatapi.WindowFrom(last), ledger.ServiceWindow(abc, chatapi.Chat("12025550143@c.us")), "the chat and the number are the same person")
 	assert.Zero(t, ledger.ServiceWindow(abc, chatapi.Phone("12025550144")))
 	assert.Zero(t, ledger.ServiceWindow("ABC2", chatapi.Phone("12025550143")), "another number has a window of its own")
 }
@@ -113,8 +113,8 @@ func TestNewLedgerRefusesWrongAccounts(t *testing.T) {
 	}
 }
 
-// The whole way of the SDK's own events: an acknowledgement in the normalized
-// format has neither time nor category.
+// Events and sends become a bill. An acknowledgement in the normalized format has
+// neither time nor category.
 func TestEventsAndSendsBecomeABill(t *testing.T) {
 	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1", Numbers: []chatapi.ChannelID{abc}, Model: chatapi.ModelCBP2022})
 	now := instant("2022-03-10T10:00:00Z")
@@ -174,8 +174,8 @@ func TestACallOpensTheServiceWindowAndAGroupHasItsOwn(t *testing.T) {
 	assert.True(t, ledger.ServiceWindow(abc, chatapi.Chat(group)).Open(at))
 }
 
-// A forced model takes the last prices with its categories, and a market that
-// got a price of its own since is what it was called then.
+// A forced model takes the last prices that have its categories. A market that
+// split off since is looked up under its former name.
 func TestAForcedModelPricesFromItsLastCards(t *testing.T) {
 	used := []chatapi.PriorUsage{{Month: chatapi.Month(2026, time.November), Units: 1000}}
 	romania := chatapi.Contact{Phone: "40212025550"}
@@ -317,9 +317,9 @@ func TestALedgerIsSafeForConcurrentUse(t *testing.T) {
 	assert.Len(t, bill.Conversations, 50)
 }
 
-// history is a random, small and dense story of a few customers.
+// history returns a random history of a few customers, small and dense.
 func history(random *rand.Rand) []chatapi.Activity {
-	start := instant("2023-02-26T00:00:00Z") // the entry point's length changes in it
+	start := instant("2023-02-26T00:00:00Z") // the length of free entry points changes in these days
 	contacts := []chatapi.Contact{customerA, customerB}
 	channels := []chatapi.ChannelID{abc, "ABC2"}
 	entries := []chatapi.EntryPoint{"", "", chatapi.EntryPointAd, chatapi.EntryPointPageCTA, chatapi.EntryPointPost}
@@ -346,8 +346,8 @@ func history(random *rand.Rand) []chatapi.Activity {
 	return all
 }
 
-// Whatever happens, in whatever order it is told: the same bill, one
-// conversation at a time with each customer, and never one without a delivery.
+// Any order of the activities gives the same bill. A customer never has two
+// conversations at a time.
 func TestAnyOrderGivesTheSameConversationsAndNoneOverlap(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
 	for round := range 4000 {
@@ -386,9 +386,10 @@ func noOverlap(t *testing.T, all []*chatapi.Bill) bool {
 	return ok
 }
 
-// A template on its way when the customer writes begins its conversation inside
-// the customer's window, which then cannot be answered any more: two
-// conversations never overlap (docs/billing.md, Chat API's rule 5).
+// A template is sent before the customer writes and delivered after. Its
+// conversation opens inside the customer's window, so an answer can no longer
+// open that window: two conversations never overlap (docs/billing.md, Chat API's
+// rule 5).
 func TestALateDeliveryTakesTheWindowsPlace(t *testing.T) {
 	wroteAt := instant("2022-03-10T10:00:00Z")
 	template := sent("m1", wroteAt.Add(-time.Minute), customerA, "utility")
@@ -417,7 +418,8 @@ func TestALateDeliveryTakesTheWindowsPlace(t *testing.T) {
 	assert.ErrorIs(t, ledger.Load(func(yield func(chatapi.Activity, error) bool) { yield(chatapi.Activity{}, nil) }), chatapi.ErrInvalid)
 }
 
-// An answered ad closes an open conversation: open until then, and not at it.
+// An answered ad closes the open conversation. At that instant the conversation
+// is closed.
 func TestAConversationIsOpenUntilAFreeEntryPointClosesIt(t *testing.T) {
 	at := instant("2023-08-10T10:00:00Z")
 	click := wrote(at.Add(time.Hour), customerA)

@@ -69,7 +69,7 @@ func (b *Bill) WriteText(w io.Writer) error {
 	return text.Flush()
 }
 
-// table has a line for each charge, with the account if there are several.
+// table returns a line for each charge, with the account if there are several.
 func (b *Bill) table() *table {
 	several := slices.ContainsFunc(b.Charges, func(c Charge) bool { return c.Account != b.Charges[0].Account })
 	t := &table{right: map[int]bool{}}
@@ -101,7 +101,7 @@ func (b *Bill) table() *table {
 	return t
 }
 
-// lateTable has a line for each message that came in after the month was closed.
+// lateTable returns a line for each late message.
 func (b *Bill) lateTable() *table {
 	t := &table{}
 	t.add("At", "Number", "Customer", "What", "Why")
@@ -111,7 +111,8 @@ func (b *Bill) lateTable() *table {
 	return t
 }
 
-// sums counts the free units by reason and the charged ones by category.
+// sums returns the number of free units by reason, and of charged units by
+// category.
 func (b *Bill) sums() *table {
 	t := &table{right: map[int]bool{1: true}}
 	free, charged, missing := 0, 0, 0
@@ -125,7 +126,7 @@ func (b *Bill) sums() *table {
 				reasons = append(reasons, c.Free)
 			}
 			byReason[c.Free]++
-		case !c.Missing: // the gaps count those
+		case !c.Missing: // the gaps have these
 			charged++
 		}
 	}
@@ -133,7 +134,7 @@ func (b *Bill) sums() *table {
 	for _, reason := range reasons {
 		why = append(why, fmt.Sprintf("%s %s", freeWords[reason], grouped(byReason[reason])))
 	}
-	if len(b.Charges) > 0 || !b.Closed { // a closed bill has only its sums
+	if len(b.Charges) > 0 || !b.Closed { // a closed bill has only sums
 		t.add("Free", grouped(free), strings.Join(why, ", "))
 		t.add("Charged", grouped(charged))
 	}
@@ -171,8 +172,8 @@ func (c *Campaign) String() string {
 	return text.String()
 }
 
-// String returns the forecast as aligned text for people: the expected units at
-// the end of the month, then the amount spent so far and the expected total.
+// String returns the forecast as aligned text for people: the expected units of
+// the month, then the cost so far and at the end.
 func (f *Forecast) String() string {
 	if f == nil {
 		return ""
@@ -195,13 +196,13 @@ func (f *Forecast) String() string {
 	return text.String()
 }
 
-// costTable has a line for each cost that is charged or free.
+// costTable returns a line for each cost that is charged or free.
 func costTable(costs []Cost) *table {
 	t := &table{right: map[int]bool{2: true, 3: true}}
 	for _, c := range costs {
 		market := cmp.Or(c.Market, "unknown market")
 		switch {
-		case c.Missing: // the gaps list them
+		case c.Missing: // the gaps list these
 		case c.Free != "":
 			t.add(market, words(c.Category), grouped(c.Units), "free", freeWords[c.Free])
 		default:
@@ -311,7 +312,7 @@ func (m *YearMonth) UnmarshalText(text []byte) error {
 // words turns a category into words.
 func words(category string) string { return strings.ReplaceAll(category, "_", " ") }
 
-// grouped writes a count with its thousands apart: 1,000.
+// grouped writes a count with separated thousands: 1,000.
 func grouped(n int) string {
 	digits := strconv.Itoa(n)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
@@ -323,7 +324,7 @@ func grouped(n int) string {
 // table is text in columns as wide as their widest cell.
 type table struct {
 	rows  [][]string
-	more  iter.Seq[[]string] // rows after those, made anew each time; may be nil
+	more  iter.Seq[[]string] // further rows, made anew by each call; may be nil
 	right map[int]bool       // columns set to the right
 }
 

@@ -15,8 +15,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// mixedBill has two currencies, a free message, a missing price, and texts that
-// a spreadsheet would run.
+// mixedBill returns a bill with two currencies, a free message, a missing price,
+// and cells that a spreadsheet would run as formulas.
 func mixedBill(t *testing.T) *chatapi.Bill {
 	t.Helper()
 	inr, err := chatapi.EmbeddedRates("INR")
@@ -56,7 +56,7 @@ func TestBillAsCSV(t *testing.T) {
 2025-12-02T19:30:02Z,us,ABC1,phone:5511990000001,m5,service,Brazil,pmp-2025,USD,0.00,free_customer_service,false,,,false,,customer service,false
 `, out.String())
 
-	// The amounts add up to the totals, by currency.
+	// The amounts add up to the totals of their currencies.
 	rows, err := csv.NewReader(&out).ReadAll()
 	require.NoError(t, err)
 	sums := map[string]chatapi.Money{}
@@ -124,9 +124,9 @@ func TestBillFormsRefuseAndReport(t *testing.T) {
 	assert.Zero(t, zero)
 }
 
-// A conversation keeps the price of the day it opened; a message has that of
-// the day it was delivered; a utility conversation that is open when messages
-// begin to be billed takes its messages with it.
+// A conversation keeps the price of the day on which it opened, and a message
+// that of the day of its delivery. Messages in a utility conversation that is
+// still open when messages begin to be billed are free.
 func TestAcrossAChangeOfCards(t *testing.T) {
 	brazil := chatapi.Contact{Phone: "5511990000001"}
 	prices := func(month chatapi.YearMonth, account chatapi.Account, activities ...chatapi.Activity) []string {
@@ -144,17 +144,18 @@ func TestAcrossAChangeOfCards(t *testing.T) {
 	before := instant("2025-06-15T23:00:00Z")
 	assert.Equal(t, []string{"utility 0.05 BRL since 2025-01-01", "utility 0.07 BRL since 2025-06-16"},
 		prices(chatapi.Month(2025, time.June), chatapi.Account{Rates: own}, slices.Concat(
-			sent("m1", before, brazil, "utility"), sent("m2", before.Add(20*time.Hour), brazil, "utility"), // rides
+			sent("m1", before, brazil, "utility"), sent("m2", before.Add(20*time.Hour), brazil, "utility"), // joins the conversation
 			sent("m3", before.Add(30*time.Hour), brazil, "utility"))...))
 
 	straddle := slices.Concat(
 		sent("m1", instant("2025-06-30T20:00:00Z"), brazil, "utility"),
-		sent("m2", instant("2025-07-01T19:00:00Z"), brazil, "utility"), // free: the conversation is open
+		sent("m2", instant("2025-07-01T19:00:00Z"), brazil, "utility"), // free, because the conversation is open
 		sent("m3", instant("2025-07-01T21:00:00Z"), brazil, "utility"))
 	assert.Equal(t, []string{"utility 0.07 BRL since 2025-06-16"}, prices(chatapi.Month(2025, time.June), chatapi.Account{Rates: own}, straddle...))
 	assert.Equal(t, []string{"utility 0.04 BRL since 2025-07-01"}, prices(chatapi.Month(2025, time.July), chatapi.Account{Rates: own}, straddle...))
 
-	// Embedded: marketing to Saudi Arabia rose on 2026-04-01, at midnight of the account.
+	// The price for marketing to Saudi Arabia rose on 2026-04-01, at midnight of
+	// the account.
 	riyadh := time.FixedZone("+03", 3*3600)
 	saudi := chatapi.Contact{Phone: "966501234567"}
 	midnight := slices.Concat(sent("m1", instant("2026-03-31T20:59:57Z"), saudi, "marketing"), sent("m2", instant("2026-03-31T20:59:58Z"), saudi, "marketing"))
@@ -164,7 +165,7 @@ func TestAcrossAChangeOfCards(t *testing.T) {
 	assert.Equal(t, []string{"marketing 0.0501 USD since 2026-04-01"}, april)
 }
 
-// A closed bill says so, and what came in late is listed in every form.
+// A closed bill says that it is closed, and lists late messages in every form.
 func TestAClosedBillInEveryForm(t *testing.T) {
 	at := instant("2026-10-03T10:00:00Z")
 	october := chatapi.Month(2026, time.October)
@@ -193,7 +194,7 @@ At                Number  Customer      What       Why
 	require.NoError(t, err)
 	require.Len(t, rows, 2)
 	assert.Equal(t, []string{"2026-10-03T11:00:02Z", "waba1", "ABC1", "phone:12025550144", "m2", "delivered"}, rows[1][:6])
-	assert.Empty(t, rows[1][9], "no amount")
+	assert.Empty(t, rows[1][9], "a late message has no amount")
 	assert.Equal(t, "true", rows[1][len(rows[1])-1])
 	out.Reset()
 	require.NoError(t, bill.WriteJSON(&out))

@@ -13,12 +13,12 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// before is what was sent of a category to Argentina, whose tiers are known.
+// before returns a prior usage of a category in Argentina, whose tiers are known.
 func before(units int) []chatapi.PriorUsage {
 	return []chatapi.PriorUsage{{Month: may2026, Market: "Argentina", Category: chatapi.CategoryUtility, Units: units}}
 }
 
-// from is a delivered utility template to Argentina from that number.
+// from returns a delivered utility template to Argentina from a number.
 func from(channel chatapi.ChannelID, id string, at time.Time) []chatapi.Activity {
 	all := sent(id, at, chatapi.Contact{Phone: "541155500001"}, chatapi.CategoryUtility)
 	for i := range all {
@@ -34,8 +34,8 @@ func prices(bill *chatapi.Bill) (all []string) {
 	return all
 }
 
-// Which message is the nth follows from when each was delivered, over all
-// accounts of the portfolio, whatever the order in which they are recorded.
+// The delivery times of all accounts of a portfolio decide which message is the
+// nth. The order of recording does not matter.
 func TestAPortfolioCountsItsVolumeTogether(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	activities := slices.Concat(from("A", "m1", at), from("B", "m2", at.Add(time.Minute)), from("C", "m3", at.Add(2*time.Minute)), from("A", "m4", at.Add(3*time.Minute)))
@@ -44,7 +44,7 @@ func TestAPortfolioCountsItsVolumeTogether(t *testing.T) {
 		ledger := chatapi.NewLedger(
 			chatapi.Account{ID: "a", Portfolio: "p", Numbers: []chatapi.ChannelID{"A"}, Used: before(60_000)},
 			chatapi.Account{ID: "b", Portfolio: "p", Numbers: []chatapi.ChannelID{"B"}, Used: before(39_999)},
-			chatapi.Account{ID: "c", Numbers: []chatapi.ChannelID{"C"}, Used: before(99_000)}) // in no portfolio
+			chatapi.Account{ID: "c", Numbers: []chatapi.ChannelID{"C"}, Used: before(99_000)}) // belongs to no portfolio
 		for _, a := range arrival {
 			require.NoError(t, ledger.Record(a))
 		}
@@ -55,8 +55,8 @@ func TestAPortfolioCountsItsVolumeTogether(t *testing.T) {
 	}
 }
 
-// Each account counts its messages into the month of its own zone: the first
-// hours of June in Tokyo are still May in Lima.
+// Each account counts a message into the month of its own zone. The first hours
+// of June in Tokyo are still May in Lima.
 func TestAPortfolioOverTimeZones(t *testing.T) {
 	tokyo, err := time.LoadLocation("Asia/Tokyo")
 	require.NoError(t, err)
@@ -77,8 +77,8 @@ func TestAPortfolioOverTimeZones(t *testing.T) {
 	assert.Equal(t, []string{"june 0.026 0"}, prices(bill))
 }
 
-// A closed month keeps the volume it was closed with; what comes in late moves
-// nobody into another tier.
+// A closed month keeps its volume. A late message moves no other message into
+// another tier.
 func TestTheVolumeOfAClosedMonthStands(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	account := chatapi.Account{Numbers: []chatapi.ChannelID{"A"}, Used: before(99_999)}
@@ -94,8 +94,8 @@ func TestTheVolumeOfAClosedMonthStands(t *testing.T) {
 	assert.Equal(t, "m0", bill.Late[0].MessageID)
 }
 
-// A volume tier can lie on conversations too, with cards of your own, and then
-// the customer's conversations know the others' place.
+// With your own cards, conversations can have volume tiers too. The price of a
+// customer's conversation then depends on the other customers.
 func TestConversationsKnowTheirVolumeTier(t *testing.T) {
 	rates, err := chatapi.ReadRates(bytes.NewReader([]byte(`market,category,currency,price,effective_from,from_message,to_message
 Argentina,marketing,USD,0.05,2024-11-01,1,1
@@ -111,8 +111,7 @@ Argentina,marketing,USD,0.04,2024-11-01,2,
 	assert.Equal(t, "0.04", conversations[0].Charge.Amount.Decimal())
 }
 
-// The rules are data: a longer entry point, other entry points, another free
-// tier.
+// Rules can have a longer entry point, other entry points or another free tier.
 func TestRulesCanBeReplaced(t *testing.T) {
 	click := wrote(instant("2026-11-02T10:00:00Z"), customerA)
 	click.EntryPoint = chatapi.EntryPointPost
@@ -137,7 +136,7 @@ func TestRulesCanBeReplaced(t *testing.T) {
 	assert.Equal(t, []string{"free_entry_point", "free_entry_point", "free_tier", ""}, reasons(chatapi.Account{Rules: rules}))
 
 	rules[len(rules)-1].Since = "2026-12-01"
-	assert.Equal(t, []string{"", "", "", ""}, reasons(chatapi.Account{Rules: rules}), "not in force yet")
+	assert.Equal(t, []string{"", "", "", ""}, reasons(chatapi.Account{Rules: rules}), "the rule is not in force yet")
 }
 
 func TestPublishedRulesAreACopy(t *testing.T) {
@@ -162,7 +161,7 @@ func TestWrongRulesAreRefused(t *testing.T) {
 		"Rules[0].Free":             {{Model: chatapi.ModelPMP2026, Free: -1}},
 		"Rules[0].Scope":            {{Model: chatapi.ModelPMP2026, Free: 1, Scope: "planet"}},
 		"Rules[0].Categories":       {{Model: chatapi.ModelPMP2026, Free: 1, Categories: []string{""}}},
-		"Model":                     {{Model: chatapi.ModelCBP2023}}, // the account forces another
+		"Model":                     {{Model: chatapi.ModelCBP2023}}, // the account forces another model
 	} {
 		account := chatapi.Account{Rules: rules}
 		if field == "Model" {
@@ -176,8 +175,8 @@ func TestWrongRulesAreRefused(t *testing.T) {
 	}
 }
 
-// What was decided in closed months stands, so other rules for them are noticed.
-// Open months are folded anew under whatever rules are given.
+// Restore refuses other rules for closed months, since their bills stand. Open
+// months follow whatever rules the account has.
 func TestASnapshotNoticesOtherRulesForClosedMonths(t *testing.T) {
 	at := instant("2026-10-04T10:00:00Z")
 	ledger := newLedger(t, chatapi.Account{ID: "waba1"}, sent("m1", at, customerA, "utility")...)
@@ -193,7 +192,7 @@ func TestASnapshotNoticesOtherRulesForClosedMonths(t *testing.T) {
 	_, err := ledger.Close(chatapi.Month(2026, time.October))
 	require.NoError(t, err)
 	require.NoError(t, restore(chatapi.Account{}))
-	require.NoError(t, restore(chatapi.Account{Rules: added}), "a rule of a month to come")
+	require.NoError(t, restore(chatapi.Account{Rules: added}), "a future rule may be added")
 	for _, account := range []chatapi.Account{{Rules: longer}, {Model: chatapi.ModelCBP2022}, {Anchor: chatapi.AnchorFirstDelivered}} {
 		err := restore(account)
 		require.ErrorIs(t, err, chatapi.ErrSnapshot)
@@ -203,8 +202,9 @@ func TestASnapshotNoticesOtherRulesForClosedMonths(t *testing.T) {
 	}
 }
 
-// What statuses report decides what counts: a message that Meta calls free is no
-// part of the volume, and one that it bills as another category is of that one's.
+// A status decides what counts into the volume. A message that Meta calls free
+// does not count, and a message that Meta bills under another category counts
+// there.
 func TestTheVolumeFollowsWhatStatusesReport(t *testing.T) {
 	at := instant("2026-05-04T10:00:00Z")
 	free, moved := from("A", "m1", at), from("A", "m2", at.Add(time.Minute))

@@ -13,7 +13,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// patient is a registry with the channel ABC1. Its service answers with status and
+// patient is a registry with channel ABC1, whose service answers with status and
 // body.
 type patient struct {
 	t        *testing.T
@@ -40,21 +40,22 @@ func newPatient(t *testing.T) *patient {
 	return p
 }
 
-// put gives the channel a new client, which is used from then on.
+// put gives the channel a new client. Later calls use that client.
 func (p *patient) put() {
 	var err error
 	p.client, err = p.channels.Put("https://api.test/ABC1", opaqueToken)
 	require.NoError(p.t, err)
 }
 
-// call makes one call, which gets this answer, and returns the health after it.
+// call makes a reading call, which the service answers with that status and body.
+// It returns the health after the call.
 func (p *patient) call(status int, body string) chatapi.Health {
 	p.status, p.body = status, body
 	_, _ = p.client.Channel.GetStatus(p.t.Context())
 	return p.channels.Health("ABC1")
 }
 
-// send is call with a send.
+// send does the same as call with a message.
 func (p *patient) send(status int, body string) chatapi.Health {
 	p.status, p.body = status, body
 	_, _ = p.client.Send(p.t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
@@ -72,7 +73,8 @@ func TestRemoveWhileHealthIsTold(t *testing.T) {
 	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken}, p.changes)
 }
 
-// Failures count in a row and for one client; a refusal is an answer.
+// Failures count only in a row and for one client. A refusal is an answer and
+// ends the row.
 func TestHealthForgetsFailures(t *testing.T) {
 	for name, between := range map[string]func(*patient){
 		"a new client": (*patient).put,
@@ -91,7 +93,7 @@ func TestHealthForgetsFailures(t *testing.T) {
 	}
 }
 
-// A second cause in one state is the new reason, not a new beginning.
+// A second cause of the same state changes the reason, but not Since.
 func TestHealthOfASecondCause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPatient(t)
@@ -104,7 +106,8 @@ func TestHealthOfASecondCause(t *testing.T) {
 	})
 }
 
-// After a plain 403 a reading call heals, even if the account was blocked before.
+// After a plain 403, a successful read heals the channel, even if the account was
+// blocked before.
 func TestHealthOfABlockWithAnotherCause(t *testing.T) {
 	const locked = `{"sent":false,"error":{"code":131031,"message":"Account locked"}}`
 	p := newPatient(t)
@@ -118,7 +121,7 @@ func TestHealthOfABlockWithAnotherCause(t *testing.T) {
 	assert.Equal(t, chatapi.HealthBlocked, p.call(200, `{}`).State)
 }
 
-// Failures change no state that an admin has to end.
+// Failures do not change a state that an admin has to end.
 func TestHealthOfABlockedChannelThatFails(t *testing.T) {
 	for state, status := range map[chatapi.HealthState]int{chatapi.HealthBlocked: 403, chatapi.HealthNeedsToken: 401} {
 		p := newPatient(t)
@@ -131,7 +134,7 @@ func TestHealthOfABlockedChannelThatFails(t *testing.T) {
 	}
 }
 
-// Put calls the function with its own change before it returns.
+// Put reports the change that it makes before it returns.
 func TestPutTellsThatTheChannelIsHealthy(t *testing.T) {
 	p := newPatient(t)
 	p.call(401, `{}`)
@@ -139,7 +142,8 @@ func TestPutTellsThatTheChannelIsHealthy(t *testing.T) {
 	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.changes)
 }
 
-// A change that the function causes waits until the function has returned.
+// A change that is caused inside the health callback is reported after that
+// callback returns.
 func TestHealthIsToldInOrder(t *testing.T) {
 	p := newPatient(t)
 	depth := 0
@@ -155,7 +159,7 @@ func TestHealthIsToldInOrder(t *testing.T) {
 	assert.Equal(t, []chatapi.HealthState{chatapi.HealthNeedsToken, chatapi.HealthHealthy}, p.changes)
 }
 
-// After a panic of the function, later changes still reach it.
+// After a panic of the health callback, later changes are still reported.
 func TestHealthIsToldAfterAPanic(t *testing.T) {
 	p := newPatient(t)
 	p.onChange = func(chatapi.Health) { panic("broken") }
@@ -165,7 +169,7 @@ func TestHealthIsToldAfterAPanic(t *testing.T) {
 	assert.Equal(t, []chatapi.HealthState{chatapi.HealthBlocked, chatapi.HealthHealthy}, p.changes)
 }
 
-// A channel's own options come after those of the registry, and win.
+// A channel's own options override those of the registry.
 func TestChannelsOwnOptionsWin(t *testing.T) {
 	calls := 0
 	count := networkEnd(func(*http.Request) (*http.Response, error) { calls++; return reply(200, `{}`), nil })
@@ -177,7 +181,7 @@ func TestChannelsOwnOptionsWin(t *testing.T) {
 	assert.Equal(t, 1, calls)
 }
 
-// The registry keeps secrets of its own, whatever becomes of the caller's slice.
+// The registry copies the secrets, so the caller may change the slice.
 func TestSetWebhookSecretsCopies(t *testing.T) {
 	channels := chatapi.NewChannels()
 	_, err := channels.Put("https://api.test/ABC1", opaqueToken)

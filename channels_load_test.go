@@ -17,7 +17,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Everything at once, for the race detector.
+// All methods run at once, for the race detector.
 func TestChannelsUnderLoad(t *testing.T) {
 	statuses := []int{200, 401, 403, 500}
 	var mu sync.Mutex
@@ -27,7 +27,7 @@ func TestChannelsUnderLoad(t *testing.T) {
 		chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) {
 			mu.Lock()
 			defer mu.Unlock()
-			if id != "ABC0" { // that one is removed, and starts anew
+			if id != "ABC0" { // ABC0 is removed and starts again as healthy
 				assert.NotEqual(t, last[id], h.State)
 			}
 			last[id] = h.State
@@ -65,12 +65,12 @@ func TestChannelsUnderLoad(t *testing.T) {
 	group.Wait()
 }
 
-// Thousands of channels are put, rotated and removed while others look
-// everything up, and three channels go on sending all the while: each has to get
-// on between one batch of changes and the next, or the test never ends.
+// Thousands of channels are put, rotated and removed while other goroutines read
+// everything and three channels keep sending. The test ends only if each of the
+// three gets a message out between two batches of changes.
 func TestThousandsOfChannels(t *testing.T) {
 	const total, workers, batch = 3000, 4, 50
-	var tokens sync.Map // the newest of each channel
+	var tokens sync.Map // the newest token of each channel
 	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(r *http.Request) (*http.Response, error) {
 		channel := strings.Split(r.URL.Path, "/")[1]
 		if newest, _ := tokens.Load(channel); newest != r.URL.Query().Get("token") {
@@ -165,7 +165,8 @@ func TestThousandsOfChannels(t *testing.T) {
 	assert.Equal(t, total/2, left)
 }
 
-// Finding a channel among 10,000, beside finding it in a bare map.
+// BenchmarkChannelsLookup compares finding one of 10,000 channels with a look-up
+// in a bare map.
 func BenchmarkChannelsLookup(b *testing.B) {
 	channels := chatapi.NewChannels(chatapi.WithClientOptions(chatapi.WithHTTPClient(&http.Client{})))
 	floor := map[chatapi.ChannelID]*chatapi.Client{}

@@ -21,7 +21,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// What a channel's calls show, one after another.
+// Each row lists calls of one channel and the health after each call.
 func TestHealth(t *testing.T) {
 	const (
 		read, send   = false, true
@@ -60,7 +60,7 @@ func TestHealth(t *testing.T) {
 				var channels *chatapi.Channels
 				channels = chatapi.NewChannels(
 					chatapi.WithHealthChange(func(id chatapi.ChannelID, h chatapi.Health) {
-						assert.Equal(t, h, channels.Health(id)) // no lock is held
+						assert.Equal(t, h, channels.Health(id)) // Health would hang if a lock were held
 						told = append(told, h.State)
 					}),
 					chatapi.WithClientOptions(once, networkEnd(func(r *http.Request) (*http.Response, error) {
@@ -99,8 +99,9 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// What the caller gave up, or what was wrong before it was sent, says nothing
-// about the channel; that nobody answered before the caller's deadline does.
+// A call that the caller canceled, or that was wrong before it was sent, says
+// nothing about the channel. A call without an answer before the caller's
+// deadline counts as a failure.
 func TestHealthAndTheCaller(t *testing.T) {
 	hello := chatapi.Text{Body: "hi"}
 	pat := chatapi.Phone("12025550143")
@@ -114,7 +115,7 @@ func TestHealthAndTheCaller(t *testing.T) {
 			_, err := c.Send(ctx, pat, hello)
 			assert.ErrorIs(t, err, context.Canceled)
 		}, chatapi.HealthHealthy},
-		"too late": {func(ctx context.Context, c *chatapi.Client) {
+		"the deadline has passed": {func(ctx context.Context, c *chatapi.Client) {
 			ctx, cancel := context.WithTimeout(ctx, -time.Second)
 			defer cancel()
 			_, err := c.Channel.GetStatus(ctx)
@@ -145,13 +146,13 @@ func TestHealthAndTheCaller(t *testing.T) {
 	}
 }
 
-// A host that never takes the connection is not there, whatever the caller's
-// patience; nothing was given up.
+// A host that does not accept the connection is unreachable, although the caller
+// has no deadline.
 func TestHealthOfAHostThatIsNotThere(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		channels := chatapi.NewChannels(chatapi.WithClientOptions(once, chatapi.WithHTTPClient(&http.Client{Transport: &http.Transport{
 			DialContext: func(context.Context, string, string) (net.Conn, error) {
-				time.Sleep(10 * time.Second) // the system's limit, in our transport
+				time.Sleep(10 * time.Second) // the connection limit of the system
 				return nil, &net.OpError{Op: "dial", Net: "tcp", Err: context.DeadlineExceeded}
 			}}})))
 		client, err := channels.Put("https://api.test/ABC1", opaqueToken)
@@ -166,8 +167,8 @@ func TestHealthOfAHostThatIsNotThere(t *testing.T) {
 	})
 }
 
-// A channel whose network hangs, whose limiter is full, and whose health change
-// nobody takes off the hands of the call, costs the other one no time at all.
+// One channel has a network that hangs, a full limiter, and a health callback
+// that does not return. The other channel must not wait for it.
 func TestBadChannelSlowsNoOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -239,7 +240,7 @@ func TestChannelsRotation(t *testing.T) {
 	client, err := channels.Put("https://api.test/ABC1", fresh)
 	require.NoError(t, err)
 	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
-	_, err = old.Channel.GetStatus(t.Context()) // the old client goes on, and counts no more
+	_, err = old.Channel.GetStatus(t.Context()) // the old client still works, but no longer counts
 	require.ErrorIs(t, err, chatapi.ErrUnauthorized)
 	assert.Equal(t, chatapi.HealthHealthy, channels.Health("ABC1").State)
 	now, ok := channels.Client("abc1")
@@ -261,7 +262,8 @@ func TestChannelsRotation(t *testing.T) {
 	assert.ErrorIs(t, channels.SetWebhookSecrets("ABC1", "x"), chatapi.ErrNotFound)
 }
 
-// A new token ends no block, and a removed channel's client tells nothing.
+// A new token does not end a block. The client of a removed channel reports no
+// changes.
 func TestChannelsPutAndRemoveAndHealth(t *testing.T) {
 	status := http.StatusForbidden
 	var told []chatapi.HealthState
@@ -294,7 +296,7 @@ func TestChannelsPutAndRemoveAndHealth(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
-// A success that began before the trouble did proves nothing.
+// A success that began before the trouble does not heal the channel.
 func TestHealthOfALateSuccess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		channels := chatapi.NewChannels(chatapi.WithClientOptions(once, networkEnd(func(r *http.Request) (*http.Response, error) {
@@ -353,13 +355,13 @@ func TestChannelsAll(t *testing.T) {
 	for id, client := range channels.All() {
 		assert.Equal(t, id, client.ChannelID())
 		ids = append(ids, id)
-		channels.Remove("ABC3") // the loop goes over what there was
+		channels.Remove("ABC3") // All yields the channels of its start
 	}
 	assert.Equal(t, []chatapi.ChannelID{"ABC1", "ABC2", "ABC3"}, ids)
 }
 
-// One handler for two channels: each has secrets of its own, and neither's body
-// comes in at the other's address.
+// One handler serves all channels. Each channel has its own secrets, and its body
+// is refused at the address of another channel.
 func TestChannelsWebhooks(t *testing.T) {
 	channels := chatapi.NewChannels()
 	for _, id := range []chatapi.ChannelID{"ABC1", "ABC2", "ABC3", "ABC4"} {
@@ -368,7 +370,7 @@ func TestChannelsWebhooks(t *testing.T) {
 		require.NoError(t, channels.SetWebhookSecrets(id, "old-of-"+string(id), "new-of-"+string(id)))
 	}
 	channels.Remove("ABC3")
-	require.NoError(t, channels.SetWebhookSecrets("ABC4", "")) // a variable that was not set
+	require.NoError(t, channels.SetWebhookSecrets("ABC4", "")) // stands for an unset variable
 	_, err := channels.Put("https://api.test/ABC1", "n3w-t0ken-n3w-t0ken")
 	require.NoError(t, err)
 

@@ -34,8 +34,8 @@ func TestAddressesAtTheEdge(t *testing.T) {
 	}
 }
 
-// An error in a part of a message keeps its kind and advice, and the first
-// problem is the one that is reported.
+// An error in a part of a message keeps its kind and advice. Prepare reports the
+// first problem.
 func TestProblemsOfAPart(t *testing.T) {
 	large := chatapi.HeaderImage(chatapi.MediaBytes("a.png", make([]byte, chatapi.MaxInlineMedia+1)))
 	m := twoCards("Two", cardImage, "Card")
@@ -50,7 +50,7 @@ func TestProblemsOfAPart(t *testing.T) {
 	wrongField(t, err, chatapi.ErrInvalid, "Label")
 }
 
-// Messages of the rarer kinds that just keep their limits pass.
+// Rare kinds of message pass at their limits.
 func TestMoreLimitsAtTheEdge(t *testing.T) {
 	cards := func(n int) (m chatapi.Carousel) {
 		m.Body = runes(1024)
@@ -93,11 +93,11 @@ func TestMoreLimitsAtTheEdge(t *testing.T) {
 		"payment in BR":      chatapi.PaymentRequest{Region: "BR"},
 		"the north pole":     chatapi.Location{Latitude: 90, Longitude: 180},
 		"the south pole":     chatapi.Location{Latitude: -90, Longitude: -180},
-		"sixteen signs":      chatapi.Reaction{MessageID: "wamid.1", Emoji: runes(16)},
+		"sixteen characters": chatapi.Reaction{MessageID: "wamid.1", Emoji: runes(16)},
 		"four spaces":        chatapi.Template{Name: "a", Language: "en", Body: chatapi.Params("a    b")},
 		"the tenth button":   chatapi.Template{Name: "a", Language: "en", Buttons: []chatapi.ButtonParam{chatapi.URLButton(9, runes(2000))}},
 		"a long value":       chatapi.Template{Name: "a", Language: "en", Body: chatapi.Params(runes(32768))},
-		"lite of no kind":    chatapi.Template{Name: "a", Language: "en", MarketingLite: true, ActivitySharing: true},
+		"lite, no category":  chatapi.Template{Name: "a", Language: "en", MarketingLite: true, ActivitySharing: true},
 	} {
 		_, err := offline(t).Prepare(indian, m)
 		assert.NoError(t, err, name)

@@ -125,7 +125,7 @@ func TestWrongOptionsAreErrors(t *testing.T) {
 		assert.Equal(t, "New", e.Op)
 	}
 	_, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, nil, chatapi.WithLogger(nil))
-	assert.NoError(t, err, "nil options are no harm")
+	assert.NoError(t, err, "nil options do nothing")
 }
 
 func TestZeroAndNilClients(t *testing.T) {
@@ -169,7 +169,8 @@ func TestSendPreparedChecks(t *testing.T) {
 	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
-// What one process prepares and stores, another one sends, byte for byte.
+// A message prepared and stored by one process is sent by another one, byte for
+// byte.
 func TestPreparedIsSentByAnotherProcess(t *testing.T) {
 	planner, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken)
 	require.NoError(t, err)
@@ -197,14 +198,14 @@ func TestPreparedIsSentByAnotherProcess(t *testing.T) {
 	}
 }
 
-// Every condition of the contract's "Results and errors", on a send.
+// Each row is a condition of the contract's "Results and errors", on a send.
 func TestSendReplies(t *testing.T) {
 	const blocked = "Channel subscription is blocked"
 	for _, tc := range []struct {
 		name   string
 		status int
 		body   string
-		kind   chatapi.ErrorKind // empty: a receipt
+		kind   chatapi.ErrorKind // empty for a receipt
 		code   int
 		id     string
 		job    string
@@ -277,13 +278,13 @@ func TestSendReplies(t *testing.T) {
 			assert.Equal(t, tc.body, string(e.Raw))
 			assert.NotEmpty(t, e.Sentence)
 			if e.Kind == chatapi.ErrRefused {
-				assert.Equal(t, e.Reason != "", strings.Contains(e.Advice, "reason"), "it points to a reason where there is one: %s", e.Advice)
+				assert.Equal(t, e.Reason != "", strings.Contains(e.Advice, "reason"), "the advice names the reason if there is a reason: %s", e.Advice)
 			}
 			assert.NotEmpty(t, e.Retry)
 			require.NotNil(t, e.Attempt)
 			assert.Equal(t, "sendMessage", e.Attempt.Operation)
 			if tc.kind == chatapi.ErrOutcomeUnknown {
-				assert.NotErrorIs(t, err, chatapi.ErrUnavailable, "who retries on that must not double a send")
+				assert.NotErrorIs(t, err, chatapi.ErrUnavailable, "a program that retries ErrUnavailable must not send twice")
 			}
 		})
 	}
@@ -328,8 +329,8 @@ func TestErrorShapesForTwoReaders(t *testing.T) {
 	assert.NotErrorIs(t, none, chatapi.ErrInvalid)
 }
 
-// What the catalogue says of an open outcome is meant for sends: a read that
-// failed may be made again.
+// The reply codes that leave a send open do not leave a read open: a failed read
+// may be made again.
 func TestFailedReadsMayBeRepeated(t *testing.T) {
 	for _, answer := range []*http.Response{reply(500, `{"message":"upstream"}`), reply(502, "<html>"), reply(504, ""), reply(200, "[cut")} {
 		client, err := chatapi.New("https://api.1msg.io/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
@@ -393,18 +394,18 @@ func TestLoggerTellsNoSecrets(t *testing.T) {
 	}
 }
 
-// A call that has nothing to read succeeds with an empty reply.
+// A call without a result accepts an empty reply.
 func TestAnEmptyReplyIsASuccess(t *testing.T) {
 	for _, body := range []string{"", " \r\n", "{}", "null", "[]"} {
 		assert.NoError(t, answering(t, 200, body).Messages.MarkRead(t.Context(), "wamid.1", false), "%q", body)
 	}
 	assert.ErrorIs(t, answering(t, 200, "OK").Messages.MarkRead(t.Context(), "wamid.1", false), chatapi.ErrUnavailable)
 	_, err := answering(t, 200, "").Channel.GetStatus(t.Context())
-	assert.ErrorIs(t, err, chatapi.ErrUnavailable, "here there is something to read")
+	assert.ErrorIs(t, err, chatapi.ErrUnavailable, "a call with a result needs a reply")
 }
 
-// An error after which it is open whether a group was made matches no other
-// kind, and has nothing behind it that does.
+// After such a reply, nobody knows whether the group was made. The error matches
+// no other kind, and wraps no error of another kind.
 func TestOpenCallsMatchNoOtherKind(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int
@@ -434,8 +435,8 @@ func TestOpenCallsMatchNoOtherKind(t *testing.T) {
 	}
 }
 
-// A first pause above the longest one raises the longest, so that a
-// Retry-After between them is waited for.
+// A MinWait above the default MaxWait raises MaxWait, so the client waits for a
+// Retry-After between the two.
 func TestMinWaitRaisesMaxWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		tries := 0
@@ -456,7 +457,7 @@ func TestMinWaitRaisesMaxWait(t *testing.T) {
 	})
 }
 
-// 45 messages to one recipient go at once by default; the 46th waits.
+// By default, 45 messages to one recipient are sent at once; the 46th waits.
 func TestDefaultPairBurst(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithPace(chatapi.Pace{Pair: 6 * time.Second}),

@@ -14,7 +14,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// channel answers the calls of Connect; answers replaces single replies.
+// channel is the service behind Connect. The map answers replaces single replies.
 type channel struct {
 	webhooks []string
 	answers  map[string]*http.Response
@@ -66,7 +66,7 @@ func connecting(t *testing.T, network http.RoundTripper) *chatapi.Client {
 func TestConnect(t *testing.T) {
 	service := &channel{webhooks: []string{"https://vendor.example/inbox"}}
 	client := connecting(t, service)
-	for range 2 { // pressing the button twice changes nothing more
+	for range 2 { // a second Connect changes nothing
 		conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/hooks/ABC1/s3cret"})
 		require.NoError(t, err)
 		assert.Equal(t, "Connection successfully established: channel ABC1, +1 202 555 0100, 2 templates, 2 webhooks", conn.String())
@@ -83,10 +83,10 @@ func TestConnect(t *testing.T) {
 	before := service.webhooks
 	conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{})
 	require.NoError(t, err)
-	assert.Equal(t, before, conn.Webhooks, "without an address nothing is changed")
+	assert.Equal(t, before, conn.Webhooks, "Connect without an address leaves the webhooks alone")
 }
 
-// Each trouble has a sentence of its own.
+// Each problem has its own sentence.
 func TestConnectSaysWhatIsWrong(t *testing.T) {
 	at := func(path string, status int, body string) http.RoundTripper {
 		return &channel{answers: map[string]*http.Response{"/ABC1/" + path: reply(status, body)}}
@@ -128,7 +128,7 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 			require.Len(t, conn.Steps, tc.steps)
 			assert.Equal(t, err, conn.Steps[tc.steps-1].Err)
 			assert.Equal(t, tc.says, conn.String())
-			assert.Empty(t, sentences[conn.String()], "this sentence is another trouble's")
+			assert.Empty(t, sentences[conn.String()], "another problem has the same sentence")
 			sentences[conn.String()] = tc.name
 		})
 	}
@@ -138,7 +138,8 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 	assert.Contains(t, conn.String(), "Not connected")
 }
 
-// Each state in which nothing can be sent is an error, in any spelling.
+// A channel in a state in which it cannot send is an error, in any spelling of
+// the state.
 func TestConnectToAChannelThatIsNotReady(t *testing.T) {
 	for status, want := range map[string]struct {
 		kind  chatapi.ErrorKind
@@ -160,12 +161,12 @@ func TestConnectToAChannelThatIsNotReady(t *testing.T) {
 		assert.Equal(t, "Connect", e.Op)
 		assert.Contains(t, e.Sentence, strings.ToLower(status))
 		assert.JSONEq(t, `{"status":"`+status+`"}`, string(e.Raw))
-		assert.Equal(t, status, conn.Status, "as the service wrote it")
-		assert.Empty(t, service.webhooks, "nothing was changed")
+		assert.Equal(t, status, conn.Status, "the status keeps the spelling of the service")
+		assert.Empty(t, service.webhooks, "the webhooks are unchanged")
 	}
 }
 
-// The sentences for an operator, and the numbers in them.
+// Each row has the sentences that an operator reads.
 func TestSentencesOfAConnection(t *testing.T) {
 	const one = `{"total":1,"templates":[{"id":"1","name":"a","language":"en","status":"approved","components":[]}]}`
 	for _, tc := range []struct {

@@ -17,8 +17,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Requests of the families as the contract has them; those of messages are in
-// TestRequestsAreTheContracts.
+// The requests of the families match the contract's examples.
+// TestRequestsAreTheContracts compares the messages.
 func TestContractRequests(t *testing.T) {
 	const sdp = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"
 	const hook, crm = "https://hooks.example.com/wa", "https://crm.example.com/in"
@@ -108,7 +108,8 @@ func TestContractRequests(t *testing.T) {
 
 type seenRequest struct{ way, body string }
 
-// recording returns a client whose every request is answered with that reply.
+// recording returns a client whose service answers every request with one reply,
+// and the requests that it got.
 func recording(t *testing.T, answer string) (*chatapi.Client, *[]seenRequest) {
 	t.Helper()
 	var seen []seenRequest
@@ -125,8 +126,7 @@ func recording(t *testing.T, answer string) (*chatapi.Client, *[]seenRequest) {
 	return client, &seen
 }
 
-// Replies of the families as the contract has them: everything in them is in a
-// field, or in Raw.
+// The contract's replies are read in full: each member is in a field, or in Raw.
 func TestContractFamilyReplies(t *testing.T) {
 	ctx := t.Context()
 	for file, read := range map[string]func(*testing.T, *chatapi.Client){
@@ -316,9 +316,9 @@ func readMediaInfo(t *testing.T, c *chatapi.Client) {
 	assert.Equal(t, strings.Repeat("0", 64), info.SHA256)
 }
 
-// Every example of the contract is named by a test of this package, so that a
-// new one cannot lie there unread. Those that the SDK never writes are other
-// spellings of what it does write; the fake takes them.
+// A test of this package names each example of the contract, so that no new
+// example stays unread. The examples in neverWritten are other spellings of
+// requests that the SDK writes; the fake accepts them.
 func TestContractExamplesAreAllUsed(t *testing.T) {
 	neverWritten := map[string]string{
 		"request-send-contact-simple.json":       "the service's own form of one card; Contacts writes Meta's",

@@ -7,8 +7,8 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// day24 is the length of the service window and of a conversation: an absolute
-// duration, whatever a clock change does to the calendar day.
+// day24 is the length of the service window and of a conversation. A change of
+// the clocks does not change it.
 const day24 = 24 * time.Hour
 
 // Window is a customer's service window: the time in which free-form messages
@@ -16,8 +16,8 @@ const day24 = 24 * time.Hour
 // (Meta's rule; solid). The zero Window is closed, as for a customer who never
 // wrote.
 type Window struct {
-	// Since is the customer's last message; ExpiresAt is 24 hours later, and no
-	// longer in the window.
+	// Since is the customer's last message. ExpiresAt is 24 hours later; at that
+	// instant the window is closed.
 	Since     time.Time
 	ExpiresAt time.Time
 }
@@ -59,19 +59,19 @@ type Conversation struct {
 	// [CategoryReferral] for one from a free entry point.
 	Category string `json:"category"`
 
-	// Model is the set of rules under which it was opened.
+	// Model is the set of rules under which the conversation was opened.
 	Model Model `json:"model"`
 
-	// OpenedAt and ExpiresAt bound it, ExpiresAt excluded.
+	// OpenedAt and ExpiresAt bound the conversation, ExpiresAt excluded.
 	OpenedAt  time.Time `json:"opened_at"`
 	ExpiresAt time.Time `json:"expires_at"`
 
-	// ClosedAt is set when a free entry point closed it early; it keeps its
-	// charge.
+	// ClosedAt is set if a free entry point closed the conversation early. The
+	// charge stays.
 	ClosedAt time.Time `json:"closed_at,omitzero"`
 
-	// Charge is what it costs. Where messages are billed, a free entry point
-	// window costs nothing itself; its messages have their own charges.
+	// Charge is the cost. If messages are billed, a free entry point window costs
+	// nothing itself; its messages have their own charges.
 	Charge Charge `json:"charge"`
 }
 
@@ -80,14 +80,14 @@ func (c Conversation) Open(now time.Time) bool {
 	return !now.Before(c.OpenedAt) && now.Before(c.ExpiresAt) && (c.ClosedAt.IsZero() || now.Before(c.ClosedAt))
 }
 
-// find returns the engine's thread of a customer, if anything was recorded.
+// find returns the engine's thread of a customer, if the customer has a thread.
 func (l *Ledger) find(channel ChannelID, customer Recipient) (uint32, bool) {
 	contact, text := contactKeyOf(customer)
 	return l.engine.Find(string(channel), contact, text)
 }
 
 // ServiceWindow returns the customer's service window, from the latest recorded
-// message; the zero Window if there is none. Ask it with [Window.Open].
+// message. Without a message it is the zero Window. Check it with [Window.Open].
 func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
 	if l.usable() != nil {
 		return Window{}
@@ -106,9 +106,9 @@ func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
 }
 
 // Conversations returns the customer's conversations and free entry point
-// windows, oldest first, with what each costs. [Conversation.Open] tells which are
+// windows, oldest first, each with its cost. [Conversation.Open] tells which are
 // open. The error is that of [Ledger.Bill]; if prices are missing, the
-// conversations are complete but for the amount.
+// conversations are complete except for the amounts.
 func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Conversation, error) {
 	const op = "Ledger.Conversations"
 	if err := l.usable(); err != nil {
@@ -137,7 +137,7 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 		}
 	}
 	for month, units := range months {
-		if slices.ContainsFunc(units, func(u *ledger.Unit) bool { return l.unit(u).tiered() }) { // then other contacts decide as well
+		if slices.ContainsFunc(units, func(u *ledger.Unit) bool { return l.unit(u).tiered() }) { // the units of other contacts decide as well
 			units = l.units(month, l.owner(channel).volume)
 		}
 		m := l.newMeter(month)

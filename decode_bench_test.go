@@ -15,9 +15,10 @@ import (
 )
 
 // BenchmarkParseWebhook compares ParseWebhook with a plain Unmarshal of the same
-// bodies into structs with the same data as the events: by json/v2, which is the
-// floor, and by encoding/json. All three take turns inside one loop, so that other
-// work of the machine slows them alike. The bodies differ, as real ones do.
+// bodies into structs with the data of the events: by json/v2, which is the
+// floor, and by encoding/json. The three take turns inside one loop, so that
+// other work of the machine slows all of them. The bodies differ, as real ones
+// do.
 func BenchmarkParseWebhook(b *testing.B) {
 	for _, c := range []struct {
 		name   string
@@ -90,8 +91,8 @@ func normalizedBody(first, n int) string {
 	return `{"instanceId":"ABC100000001","messages":[` + strings.Join(messages, ",") + `]}`
 }
 
-// plainCloud is WhatsApp's own format as a struct with the data of the events, and
-// nothing more.
+// plainCloud is WhatsApp's own format as a struct with only the data of the
+// events.
 type plainCloud struct {
 	Object string `json:"object"`
 	Entry  []struct {

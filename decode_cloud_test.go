@@ -22,7 +22,7 @@ func TestParseWebhookPathAfterAGoodChange(t *testing.T) {
 	assert.Equal(t, "entry[0].changes[1]", bad.Elements[0].Path)
 }
 
-// The number and the people of one change or entry do not leak into another one.
+// The number and the people of one change or entry do not reach another one.
 func TestParseWebhookPartsOfABodyAreApart(t *testing.T) {
 	const first = `"metadata":{"display_phone_number":"12025550100","phone_number_id":"N1"},
 		"contacts":[{"wa_id":"12025550143","profile":{"name":"Ann"}}],"statuses":[{"id":"a","status":"sent"}]`
@@ -52,8 +52,8 @@ func TestParseWebhookPartsOfABodyAreApart(t *testing.T) {
 	})
 }
 
-// In a long list of contacts the BSUID names the person even if their number is
-// listed with someone else.
+// In a long list of contacts, the BSUID names the person, even if another entry
+// has their number.
 func TestParseWebhookContactOfALongList(t *testing.T) {
 	contacts := []string{`{"wa_id":"12025550143","user_id":"US.9","profile":{"name":"Ben"}}`, `{"user_id":"US.1","profile":{"name":"Ann"}}`}
 	for i := range 70 {

@@ -17,9 +17,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Every body of a corpus has exactly the events that its index names, with the same
-// words. CHATAPI_CORPUS names a further folder to check beside the project's own
-// bodies.
+// Each body of a corpus has exactly the events that its index names, with the
+// same words. CHATAPI_CORPUS names a second folder to check.
 func TestParseWebhookCorpus(t *testing.T) {
 	indexes := []string{"testdata/contract/raw-index.json"}
 	if folder := os.Getenv("CHATAPI_CORPUS"); folder != "" {
@@ -80,9 +79,9 @@ func (f corpusFile) check(t *testing.T, body []byte) {
 	}
 	for _, extra := range found {
 		if extra["kind"] == "error" && f.Events[0]["kind"] == "call" {
-			continue // the index counts an error of a call to the call
+			continue // the index has an error of a call with the call
 		}
-		assert.Nil(t, extra, "not in the index")
+		assert.Nil(t, extra, "the index has no such event")
 	}
 }
 
@@ -116,7 +115,7 @@ func differs(want, got map[string]any) string {
 				value = list[0]
 			}
 			object, ok := value.(map[string]any)
-			if !ok { // a text without a code
+			if !ok { // the error is a text without a code
 				object = map[string]any{"title": value}
 			}
 			for _, part := range []string{"code", "title", "details"} {
@@ -144,7 +143,8 @@ func differs(want, got map[string]any) string {
 	return ""
 }
 
-// flat makes values comparable: numbers and texts, with and without space.
+// flat writes a value as text, so that numbers compare equal to texts, and spaces
+// don't count.
 func flat(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -194,7 +194,7 @@ func indexed(e chatapi.Event, format string) []map[string]any {
 		reasons(e.Content.Errors)
 		out["system.old"] = e.From.Phone
 		if old, ok := raw["system"].(map[string]any); ok && old["customer"] != nil {
-			out["system.old"] = old["customer"] // "from" says it, where both are there
+			out["system.old"] = old["customer"] // the index prefers system.customer to "from"
 		}
 	case *chatapi.EchoEvent:
 		out["kind"], out["type"], out["direction"] = "echo", kind, "out"
@@ -202,7 +202,8 @@ func indexed(e chatapi.Event, format string) []map[string]any {
 			out["kind"] = "message"
 		}
 		out["to"], out["to_user_id"] = e.To.Phone, e.To.BSUID
-		// The sender is the business, which the channel tells.
+		// The index names the sender, which the event leaves out: the sender is
+		// the business.
 		out["from"], out["sender_name"], out["author"] = raw["from"], raw["senderName"], raw["author"]
 		said(out, e.Content)
 	case *chatapi.StatusEvent:

@@ -22,7 +22,8 @@ func TestParseWebhookTemplateReasons(t *testing.T) {
 	assert.Equal(t, "other", e.Advice)
 }
 
-// An announced category is the new one, and the present one is the old one.
+// An announced category is the new category, and the present one is the old
+// category.
 func TestParseWebhookTemplateCategoryToCome(t *testing.T) {
 	e := one[*chatapi.TemplateEvent](t, cloud("template_category_update", `{"new_category":"UTILITY","correct_category":"MARKETING"}`))
 	assert.Equal(t, "UTILITY", e.OldCategory)
@@ -40,7 +41,8 @@ func TestParseWebhookNumberLimit(t *testing.T) {
 	}
 }
 
-// An account event has the time of its entry, or its own if the entry has no time.
+// An account event has the time of its entry, or its own time if the entry has
+// none.
 func TestParseWebhookAccountTime(t *testing.T) {
 	const value = `{"event":"PIN_CHANGED","timestamp":1780000000}`
 	e := one[*chatapi.AccountEvent](t, cloud("security", value))
@@ -54,7 +56,7 @@ func TestParseWebhookIdentityOldAndNew(t *testing.T) {
 		"user_id":{"previous":"US.1","current":"US.2"},"parent_user_id":{"previous":"US.ENT.1","current":"US.ENT.2"},"timestamp":"1780000000"}]}`))
 	assert.Equal(t, chatapi.Contact{BSUID: "US.1", ParentBSUID: "US.ENT.1", Chat: "US.1@lid"}, e.Old)
 	assert.Equal(t, chatapi.Contact{BSUID: "US.2", ParentBSUID: "US.ENT.2", Chat: "US.2@lid", Name: "Ann"}, e.New)
-	assert.Equal(t, time.Unix(1780000000, 0).UTC(), e.Time, "its own instant, not the entry's")
+	assert.Equal(t, time.Unix(1780000000, 0).UTC(), e.Time, "the event has its own time, not that of the entry")
 }
 
 // The business sent an old message if the history says so or the sender is the

@@ -25,7 +25,7 @@ func FuzzParseWebhook(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
 		events, err := chatapi.ParseWebhook(body)
-		require.Equal(t, before, body, "the body is not changed")
+		require.Equal(t, before, body, "ParseWebhook does not change the body")
 		if _, ok := errors.AsType[*chatapi.Error](err); ok {
 			require.Empty(t, events)
 			return

@@ -21,7 +21,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// allocated returns the number of bytes that f allocates in all.
+// allocated returns how many bytes f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -30,8 +30,8 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// The memory for an attack is limited by the bytes that were sent, and by the
-// handler's limit. BenchmarkWebhookRefusal shows how long an attack takes.
+// An attack costs no more memory than its bytes and the handler's limit allow.
+// BenchmarkWebhookRefusal measures its time.
 func TestWebhookAttacks(t *testing.T) {
 	for name, attack := range attacks(t) {
 		t.Run(name, func(t *testing.T) {
@@ -42,12 +42,12 @@ func TestWebhookAttacks(t *testing.T) {
 			assert.Equal(t, attack.status, w.Code)
 			assert.Empty(t, h.keys)
 			require.Len(t, h.errors, 1)
-			assert.Less(t, len(fmt.Sprint(h.errors[0])), 1000, "the report is short, too")
+			assert.Less(t, len(fmt.Sprint(h.errors[0])), 1000, "the report is short")
 		})
 	}
 }
 
-// A large honest body is handled, with memory in proportion to its size.
+// A large honest body is handled. Its memory is in proportion to its size.
 func TestWebhookFiftyThousandAcks(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(`{"ack":[`)
@@ -85,8 +85,8 @@ func firstLine(t *testing.T, r *bufio.Reader) string {
 	return strings.TrimSpace(line)
 }
 
-// Odd senders over a real connection get documented answers, and the server's log
-// does not hold the secret.
+// Broken senders over a real connection get documented answers, and the server's
+// log does not hold the secret.
 func TestWebhookHandlerSenders(t *testing.T) {
 	var logged strings.Builder
 	var mu sync.Mutex

@@ -10,7 +10,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// metaMessage returns the event of a message with these members.
+// metaMessage returns the event of a message with the given members.
 func metaMessage(t *testing.T, members string) *chatapi.MessageEvent {
 	t.Helper()
 	return one[*chatapi.MessageEvent](t, cloud("messages", `{"messages":[{"id":"m",`+members+`}]}`))
@@ -24,7 +24,7 @@ func TestParseWebhookOwnNumberWithoutRecipient(t *testing.T) {
 	assert.Equal(t, "12025550100", e.From.Phone)
 }
 
-// An edit may hold an edit, up to four levels.
+// An edit may hold another edit, up to four levels.
 func TestParseWebhookNestedEdits(t *testing.T) {
 	const edits = 7
 	e := metaMessage(t, `"from":"12025550143",`+strings.Repeat(`"type":"edit","edit":{"original_message_id":"o","message":{`, edits)+
@@ -48,8 +48,8 @@ func TestParseWebhookReferralOfTheMessageWins(t *testing.T) {
 	assert.Equal(t, "inner", e.Referral.SourceID)
 }
 
-// A BSUID in the member of its own beats a BSUID in the member of the number, in
-// whatever order they come.
+// If the number's member holds a BSUID too, the BSUID in its own member wins, in
+// either order.
 func TestParseWebhookBSUIDInPlaceOfANumber(t *testing.T) {
 	const text = `,"type":"text","text":{"body":"x"}`
 	for members, want := range map[string]string{
@@ -111,7 +111,7 @@ func TestParseWebhookContext(t *testing.T) {
 	assert.False(t, c.FrequentlyForwarded)
 
 	for _, members := range []string{`"group_id":"G1","context":{"group_id":"G2"}`, `"context":{"group_id":"G2"},"group_id":"G1"`} {
-		assert.Equal(t, "G1@g.us", said(members).Chat, "the message's own group")
+		assert.Equal(t, "G1@g.us", said(members).Chat, "the chat is the message's own group")
 	}
 	assert.Equal(t, "G2@g.us", said(`"context":{"group_id":"G2"}`).Chat)
 }

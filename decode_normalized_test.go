@@ -9,7 +9,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// normalized returns the event of a customer's message with these members.
+// normalized returns the event of a customer's message with the given members.
 func normalized(t *testing.T, members string) *chatapi.MessageEvent {
 	t.Helper()
 	return one[*chatapi.MessageEvent](t, `{"messages":[{"id":"m","fromMe":false,`+members+`}]}`)
@@ -33,10 +33,10 @@ func TestParseWebhookReferralOfANormalizedMessage(t *testing.T) {
 		"referral":{"source_id":"own","image_url":"https://a.example/i.jpg","video_url":"https://a.example/v.mp4"}`)
 	require.NotNil(t, e.Referral)
 	assert.Equal(t, "own", e.Referral.SourceID)
-	assert.Equal(t, "https://a.example/i.jpg", e.Referral.MediaURL, "the first of two")
+	assert.Equal(t, "https://a.example/i.jpg", e.Referral.MediaURL, "the first link wins")
 }
 
-// The recipient's members in an ack beat the number and BSUID in its chat id.
+// In an ack, the recipient's own members win over the chat id.
 func TestParseWebhookAckRecipient(t *testing.T) {
 	ack := func(members string) *chatapi.StatusEvent {
 		return one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed",`+members+`}]}`)

@@ -58,8 +58,8 @@ func TestParseWebhookContactsByID(t *testing.T) {
 	assert.Empty(t, e.From.Name, "the number now belongs to another person")
 }
 
-// The key of a contact stays the same when the number is hidden. A new key comes
-// with an event.
+// A contact keeps its key when the number is hidden. An event announces a new
+// key.
 func TestContactKey(t *testing.T) {
 	shown := chatapi.Contact{Phone: "12025550143", BSUID: "US.1", Name: "Ann"}
 	hidden := chatapi.Contact{BSUID: "US.1"}
@@ -76,8 +76,8 @@ func TestContactKey(t *testing.T) {
 	assert.Equal(t, "US.2", shown.Merge(e.New).BSUID)
 }
 
-// Messages of the business and notes from WhatsApp wake no bot and open no service
-// window.
+// A message of the business and a note of WhatsApp wake no bot and open no
+// service window.
 func TestParseWebhookNotTheCustomer(t *testing.T) {
 	one[*chatapi.EchoEvent](t, cloud("smb_message_echoes", `{"messages":[{"id":"e","from":"12025550100","to":"12025550143","type":"text","text":{"body":"x"}}]}`))
 	one[*chatapi.EchoEvent](t, cloud("messages", `{"metadata":{"display_phone_number":"+1 202-555-0100"},"messages":[{"id":"e","from":"12025550100","to":"12025550143","type":"text","text":{"body":"x"}}]}`))
@@ -108,7 +108,8 @@ func TestParseWebhookCloudBadElements(t *testing.T) {
 	assert.Equal(t, "value.hologram", events[1].Info().Wire, "an unknown array beside known ones is kept")
 }
 
-// An odd scalar does not lose the element, and Display has a text for every kind.
+// A scalar of an odd type does not lose its element. Display has a text for every
+// kind.
 func TestParseWebhookOddities(t *testing.T) {
 	message := func(inner string) *chatapi.MessageEvent {
 		return one[*chatapi.MessageEvent](t, cloud("messages", `{"messages":[{"id":"m","from":12025550143,`+inner+`}]}`))

@@ -9,7 +9,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// metaStatus returns the event of a status with these members.
+// metaStatus returns the event of a status with the given members.
 func metaStatus(t *testing.T, members string) *chatapi.StatusEvent {
 	t.Helper()
 	return one[*chatapi.StatusEvent](t, cloud("messages", `{"statuses":[{"id":"m",`+members+`}]}`))

@@ -54,7 +54,7 @@ func TestParseWebhookContract(t *testing.T) {
 	assert.Equal(t, 38+115, seen)
 }
 
-// render writes events for people to compare: type and key first, without Raw.
+// render writes events for a person to compare: type and key first, without Raw.
 func render(t *testing.T, events []chatapi.Event) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -78,7 +78,7 @@ func render(t *testing.T, events []chatapi.Event) []byte {
 	return out.Bytes()
 }
 
-// one parses a body with exactly one event.
+// one parses a body and returns its only event.
 func one[E chatapi.Event](t *testing.T, body string) E {
 	t.Helper()
 	events, err := chatapi.ParseWebhook([]byte(body))
@@ -132,7 +132,7 @@ func TestParseWebhookDirection(t *testing.T) {
 	one[*chatapi.MessageEvent](t, body("a", ""))
 	one[*chatapi.MessageEvent](t, body("false_12025550143@c.us_3EB0", ""))
 	one[*chatapi.EchoEvent](t, body("true_12025550143@c.us_3EB0", ""))
-	one[*chatapi.MessageEvent](t, body("a", `,"FROMME":true`)) // exact names only
+	one[*chatapi.MessageEvent](t, body("a", `,"FROMME":true`)) // only exact names count
 	for _, neither := range []string{`"perhaps"`, `{}`, `[]`, `2`} {
 		e := one[*chatapi.UnknownEvent](t, body("a", `,"fromMe":`+neither))
 		assert.Equal(t, "message.chat", e.Wire)
@@ -157,8 +157,8 @@ func TestParseWebhookPeople(t *testing.T) {
 	t.Run("echo", func(t *testing.T) {
 		e := one[*chatapi.EchoEvent](t, string(readFile(t, "testdata/contract/webhook-message-outgoing-phone-app.json")))
 		assert.Equal(t, chatapi.Phone("12025550143"), e.To.Recipient())
-		assert.Empty(t, e.To.Name, "the service puts the business's number there")
-		assert.Empty(t, e.To.BSUID, "the author's, who is the business")
+		assert.Empty(t, e.To.Name, "the name there is the number of the business")
+		assert.Empty(t, e.To.BSUID, "the BSUID there is that of the business")
 	})
 }
 
@@ -251,7 +251,7 @@ func TestParseWebhookFailedStatus(t *testing.T) {
 			e := one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed","error":`+raw+`}]}`)
 			require.Len(t, e.Errors, 1)
 			got := e.Errors[0]
-			assert.Equal(t, got.Kind != "", got.Advice != "", "what is known comes with advice")
+			assert.Equal(t, got.Kind != "", got.Advice != "", "a known error comes with advice")
 			got.Advice = ""
 			assert.Equal(t, want, got)
 		})
@@ -358,7 +358,7 @@ func TestParseWebhookUnknown(t *testing.T) {
 	})
 }
 
-// A body that is not one JSON object is an error and no events.
+// A body that is not a JSON object gives an error and no events.
 func TestParseWebhookNoObject(t *testing.T) {
 	text := string(readFile(t, "testdata/contract/webhook-message-text.json"))
 	for name, body := range map[string]string{
@@ -407,7 +407,7 @@ func TestParseWebhookLenient(t *testing.T) {
 		first := events[0].(*chatapi.MessageEvent)
 		assert.Equal(t, "caf\uFFFD", first.Text)
 		assert.True(t, first.Lenient)
-		assert.Contains(t, string(first.Raw), "caf\xe9", "the bytes stay as they came")
+		assert.Contains(t, string(first.Raw), "caf\xe9", "Raw keeps the bytes")
 		assert.False(t, events[1].Info().Lenient)
 	})
 	t.Run("half a surrogate", func(t *testing.T) {
@@ -415,11 +415,11 @@ func TestParseWebhookLenient(t *testing.T) {
 		assert.Equal(t, "\uFFFD", e.Text)
 		assert.True(t, e.Lenient)
 	})
-	t.Run("a name twice: the last one", func(t *testing.T) {
+	t.Run("of a name given twice, the last value counts", func(t *testing.T) {
 		e := one[*chatapi.EchoEvent](t, `{"messages":[{"id":"a","type":"chat","fromMe":false,"fromMe":true,"body":"x"}]}`)
 		assert.True(t, e.Lenient)
 	})
-	t.Run("an array twice: both", func(t *testing.T) {
+	t.Run("of an array given twice, both are read", func(t *testing.T) {
 		events, err := chatapi.ParseWebhook([]byte(`{"ack":[{"id":"a","status":"sent"}],"ack":[{"id":"b","status":"sent"}]}`))
 		require.NoError(t, err)
 		assert.Len(t, events, 2)
@@ -431,7 +431,7 @@ func TestParseWebhookLenient(t *testing.T) {
 	})
 }
 
-// The caller's buffer may be used again after the call.
+// The caller may use its buffer again after the call.
 func TestParseWebhookKeepsNothing(t *testing.T) {
 	body := []byte(`{"messages":[{"id":"a","type":"chat","body":"hello","fromMe":false}]}`)
 	events, err := chatapi.ParseWebhook(body)
@@ -461,7 +461,7 @@ func TestParseWebhookLargeBodies(t *testing.T) {
 		require.Len(t, events, 50_000)
 		assert.Equal(t, "status/wamid.49999/delivered", events[49_999].Key())
 	})
-	t.Run("tiny elements without end", func(t *testing.T) {
+	t.Run("many tiny elements", func(t *testing.T) {
 		const n = 5_000_000
 		body := []byte(`{"messages":[0` + strings.Repeat(",0", n-1) + `],"ack":[{"id":"a","status":"sent"}]}`)
 		events, err := chatapi.ParseWebhook(body)
@@ -471,7 +471,7 @@ func TestParseWebhookLargeBodies(t *testing.T) {
 		require.Len(t, bad.Elements, 100_002)
 		rest := bad.Elements[100_000]
 		assert.Equal(t, "messages[100000]", rest.Path)
-		assert.Len(t, rest.Raw, 2*(n-100_000)-1, "what was not read is kept")
+		assert.Len(t, rest.Raw, 2*(n-100_000)-1, "the rest keeps the unread bytes")
 		assert.Equal(t, "ack[0]", bad.Elements[100_001].Path)
 		assert.Less(t, len(err.Error()), 500)
 	})

@@ -33,8 +33,7 @@ func TestStatusAdvance(t *testing.T) {
 	}
 }
 
-// The last state is the same for every order and number of statuses, and no step
-// goes back.
+// Any order and number of statuses ends in the same state, and no step goes back.
 func TestStatusAdvanceAnyOrder(t *testing.T) {
 	all := []chatapi.Status{"sent", "delivered", "read", "played", "failed", "deleted"}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -27,7 +27,7 @@ import (
 
 const opaqueToken = "q0w9e8r7t6y5u4i3"
 
-// jwt returns an unsigned token whose payload names a channel.
+// jwt returns an unsigned token with that payload.
 func jwt(payload string) string {
 	part := base64.RawURLEncoding.EncodeToString
 	return part([]byte(`{"alg":"none"}`)) + "." + part([]byte(payload)) + ".c2ln"
@@ -41,7 +41,7 @@ func reply(status int, body string) *http.Response {
 	return &http.Response{StatusCode: status, Header: http.Header{}, Body: io.NopCloser(strings.NewReader(body))}
 }
 
-// prepared is a send that needs no message kind.
+// prepared returns a prepared send that is independent of the kinds of message.
 func prepared(channel chatapi.ChannelID) *chatapi.Prepared {
 	return &chatapi.Prepared{Channel: channel, Operation: "sendMessage", To: chatapi.Phone("12025550143"),
 		Body: json.RawMessage(`{"phone":"12025550143","body":"hi"}`)}
@@ -54,7 +54,7 @@ func readFile(t testing.TB, path string) []byte {
 	return data
 }
 
-// offline returns a client that must not use the network.
+// offline returns a client that fails the test when it uses the network.
 func offline(t testing.TB) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.1msg.io/ABC100000001", opaqueToken)
@@ -62,7 +62,7 @@ func offline(t testing.TB) *chatapi.Client {
 	return client
 }
 
-// contract returns one of the contract's examples.
+// contract returns an example of the contract.
 func contract(t testing.TB, name string) []byte {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("testdata", "contract", name))
@@ -70,7 +70,7 @@ func contract(t testing.TB, name string) []byte {
 	return data
 }
 
-// answering returns a client of a service that always answers the same.
+// answering returns a client whose service always gives the same answer.
 func answering(t *testing.T, status int, body string) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}),
@@ -102,7 +102,7 @@ var customerA, customerB = chatapi.Contact{Phone: "12025550143"}, chatapi.Contac
 
 const abc = chatapi.ChannelID("ABC1")
 
-// sent is a message of the business that is delivered two seconds later.
+// sent returns a message of the business that is delivered two seconds later.
 func sent(id string, at time.Time, to chatapi.Contact, category string) []chatapi.Activity {
 	return []chatapi.Activity{
 		{Kind: chatapi.ActivityOutbound, At: at, Channel: abc, Contact: to, MessageID: id, Category: category},
@@ -136,14 +136,14 @@ func snapshotOf(t *testing.T, ledger *chatapi.Ledger) []byte {
 	return out.Bytes()
 }
 
-// replied checks that there is an answer, or a reason of the SDK's why not.
+// replied checks that a call returned an answer, or an error of the SDK.
 func replied(t *testing.T, there bool, err error) {
 	t.Helper()
 	var e *chatapi.Error
 	require.True(t, there && err == nil || errors.As(err, &e), "%v", err)
 }
 
-// restored is the ledger after a restart.
+// restored writes a snapshot of the ledger and restores it.
 func restored(t *testing.T, ledger *chatapi.Ledger, account chatapi.Account) *chatapi.Ledger {
 	t.Helper()
 	again, err := chatapi.RestoreLedger(bytes.NewReader(snapshotOf(t, ledger)), account)
@@ -183,7 +183,7 @@ func texts(rows []scenarioRow) []string {
 	return all
 }
 
-// arrivals are orders in which the activities may come in.
+// arrivals returns the activities in several orders.
 func arrivals(in []chatapi.Activity) [][]chatapi.Activity {
 	backwards := slices.Clone(in)
 	slices.Reverse(backwards)
@@ -229,8 +229,8 @@ func wrongField(t testing.TB, err error, kind chatapi.ErrorKind, field string) *
 // runes returns n characters of four bytes each: limits count characters.
 func runes(n int) string { return strings.Repeat("😀", n) }
 
-// serving returns a client whose service answers the n-th call, from 0, with the
-// result of answer(n).
+// serving returns a client whose service answers the nth call, counted from 0,
+// with answer(n).
 func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *chatapi.Client {
 	t.Helper()
 	n := -1
@@ -248,12 +248,13 @@ func serving(t testing.TB, answer func(n int, r *http.Request) *http.Response) *
 	return client
 }
 
-// always answers every call with the same 200.
+// always returns an answer function that gives every call the same 200.
 func always(body string) func(int, *http.Request) *http.Response {
 	return func(int, *http.Request) *http.Response { return reply(200, body) }
 }
 
-// listed returns a reply that lists templates, each as "name/language/STATUS".
+// listed returns a reply that lists templates, each given as
+// "name/language/STATUS".
 func listed(templates ...string) string {
 	var rows []string
 	for _, t := range templates {
@@ -263,7 +264,7 @@ func listed(templates ...string) string {
 	return `{"templates":[` + strings.Join(rows, ",") + `]}`
 }
 
-// draft is the contract's example of a template to create.
+// draft returns the contract's example of a template to create.
 func draft() chatapi.TemplateDraft {
 	return chatapi.TemplateDraft{Name: "order_update", Category: "UTILITY", Language: "en", Components: []chatapi.Component{
 		{Type: chatapi.ComponentHeader, Format: chatapi.FormatText, Text: "Order {{1}}", Example: []string{"1001"}},
@@ -276,8 +277,8 @@ func draft() chatapi.TemplateDraft {
 	}}
 }
 
-// approved returns the contract's example as an approved template, with a
-// second text for the body.
+// approved returns the contract's example as an approved template with the given
+// body.
 func approved(t testing.TB, body string) *chatapi.TemplateInfo {
 	t.Helper()
 	d := draft()
@@ -302,8 +303,8 @@ type hook struct {
 	handler *chatapi.WebhookHandler
 }
 
-// newHook returns a handler with a secret. It handles each event with fail, if that
-// is not nil.
+// newHook returns a handler with a secret. The handler calls fail for each event,
+// unless fail is nil.
 func newHook(fail func(e chatapi.Event) error, opts ...chatapi.WebhookOption) *hook {
 	h := &hook{}
 	opts = append([]chatapi.WebhookOption{chatapi.WebhookSecret(hookSecret), h.reporting()}, opts...)
@@ -324,7 +325,7 @@ func median(values []float64) float64 {
 	return values[len(values)/2]
 }
 
-// cloud is WhatsApp's envelope around one change.
+// cloud returns a body in WhatsApp's own format with one change.
 func cloud(field, value string) string {
 	return `{"object":"whatsapp_business_account","entry":[{"id":"1","time":1790000000,"changes":[{"field":"` + field + `","value":` + value + `}]}]}`
 }

@@ -20,7 +20,7 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// recorder collects what hooks are told.
+// recorder collects the arguments of hooks.
 type recorder struct {
 	mu     sync.Mutex
 	starts []chatapi.AttemptStart
@@ -96,8 +96,8 @@ func TestHooksSeeEveryAttemptAndPause(t *testing.T) {
 	})
 }
 
-// A context from a hook is the one the attempt is made with, and a hook that
-// panics breaks nothing.
+// The attempt uses the context that the hook returned. A panic of a hook does not
+// break the send.
 func TestHooksCannotBreakASend(t *testing.T) {
 	api := chatapitest.New(t)
 	api.Customer("12025550143").Says("hi")
@@ -148,7 +148,7 @@ func TestTokenSource(t *testing.T) {
 		require.NoError(t, send(t, client))
 		require.NoError(t, send(t, client))
 		assert.Equal(t, 1, asked)
-		assert.Len(t, ann.Received(), 2, "each went out once")
+		assert.Len(t, ann.Received(), 2, "each message went out once")
 	})
 	t.Run("asked when first needed", func(t *testing.T) {
 		api := chatapitest.New(t)
@@ -157,11 +157,11 @@ func TestTokenSource(t *testing.T) {
 		client, err := chatapi.New(api.URL, "", chatapi.WithHTTPClient(httpClient(api)), chatapi.WithTokenSource(
 			func(context.Context) (string, error) { asked++; return api.Token, nil }))
 		require.NoError(t, err)
-		assert.Zero(t, asked, "New touches nothing")
+		assert.Zero(t, asked, "New does not ask for a token")
 		require.NoError(t, send(t, client))
 		assert.Equal(t, 1, asked)
 	})
-	t.Run("asked once more, not for ever", func(t *testing.T) {
+	t.Run("the source is asked once more and no further", func(t *testing.T) {
 		api := chatapitest.New(t)
 		asked := 0
 		client, err := chatapi.New(api.URL, "", chatapi.WithHTTPClient(httpClient(api)), chatapi.WithTokenSource(
@@ -176,7 +176,7 @@ func TestTokenSource(t *testing.T) {
 		assert.NotContains(t, err.Error(), "wrong-token")
 		assert.Len(t, api.Calls(), 2)
 	})
-	t.Run("the same token again is not sent again", func(t *testing.T) {
+	t.Run("a refused token is not sent twice", func(t *testing.T) {
 		api := chatapitest.New(t)
 		client, err := chatapi.New(api.URL, "", chatapi.WithHTTPClient(httpClient(api)), chatapi.WithTokenSource(
 			func(context.Context) (string, error) { return "wrong-token-0001", nil }))
@@ -229,8 +229,7 @@ func TestTokenSource(t *testing.T) {
 	})
 }
 
-// The limiter's error codes slow the channel or the recipient, whatever the
-// status they come with.
+// A rate limit code slows the channel or the recipient, whatever the HTTP status.
 func TestPaceLearnsFromRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		api := chatapitest.New(t)
@@ -256,8 +255,8 @@ func TestPaceLearnsFromRefusals(t *testing.T) {
 
 func httpClient(api *chatapitest.API) *http.Client { return &http.Client{Transport: api.Transport} }
 
-// What an attempt took is from the request to the end of the reply, without the
-// time of the hook.
+// The duration of an attempt is the time from the request to the end of the
+// reply. The time of the hook does not count.
 func TestDurationOfAnAttempt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var took time.Duration
@@ -277,8 +276,8 @@ func TestDurationOfAnAttempt(t *testing.T) {
 	})
 }
 
-// Hooks stand around an attempt like brackets: the first one given begins
-// first and ends last, and each works with the context of the one before.
+// The first hook begins first and ends last. Each hook gets the context of the
+// hook before.
 func TestSeveralHooks(t *testing.T) {
 	type key struct{}
 	var told []string
@@ -293,7 +292,7 @@ func TestSeveralHooks(t *testing.T) {
 	}
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken,
 		hook("a", func(chatapi.AttemptEnd) { told = append(told, "end a") }),
-		hook("b", func(chatapi.AttemptEnd) { panic("at the end of b") }), // there is no logger to warn
+		hook("b", func(chatapi.AttemptEnd) { panic("at the end of b") }), // must not panic without a logger
 		hook("c", nil),
 		hook("d", func(chatapi.AttemptEnd) { told = append(told, "end d") }),
 		networkEnd(func(r *http.Request) (*http.Response, error) {
@@ -307,7 +306,8 @@ func TestSeveralHooks(t *testing.T) {
 	assert.Equal(t, []string{"begin a in ", "begin b in a", "begin c in ab", "begin d in abc", "attempt in abcd", "end d", "end a"}, told)
 }
 
-// A hook is told of the reply what the caller's error will say.
+// The end of an attempt has the same kind, code and retry class as the caller's
+// error.
 func TestTheEndOfAnAttempt(t *testing.T) {
 	for name, tc := range map[string]struct {
 		status int
@@ -340,7 +340,7 @@ func TestTheEndOfAnAttempt(t *testing.T) {
 	}
 }
 
-// A slower pace does not cure a limit on quality, so the pace stays.
+// Slower sending does not end a limit on quality, so the pace stays.
 func TestPaceIgnoresLimitsOnQuality(t *testing.T) {
 	for _, code := range []string{"131048", "471", "131064"} {
 		synctest.Test(t, func(t *testing.T) {

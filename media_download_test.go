@@ -29,7 +29,8 @@ const (
 	page = "<!DOCTYPE html><html><body>Log in</body></html>"
 )
 
-// fileStore is a real server for files. It fails the test if it ever sees the token.
+// fileStore is a real server for files. It fails the test when a request holds
+// the token.
 func fileStore(t *testing.T, serve http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -65,38 +66,38 @@ func TestDownload(t *testing.T) {
 		serve    http.HandlerFunc
 		declared string
 		opts     chatapi.DownloadOptions
-		kind     chatapi.ErrorKind // empty if it works
+		kind     chatapi.ErrorKind // empty for success
 		written  string
 		mimeType string
 	}{
-		"a picture":          {content("image/png", png), "image/png", chatapi.DownloadOptions{}, "", png, "image/png"},
-		"with parameters":    {content("", png), "IMAGE/PNG; x=y", chatapi.DownloadOptions{}, "", png, "image/png"},
-		"undeclared":         {content("application/octet-stream", png), "", chatapi.DownloadOptions{}, "", png, "image/png"},
-		"by the store":       {content("image/jpeg", png), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"another picture":    {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"another, wanted":    {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{SkipTypeCheck: true}, "", png, "image/jpeg"},
-		"a login page":       {content("text/html", page), "application/pdf", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"a page for a voice": {content("audio/ogg", page), "audio/ogg; codecs=opus", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"a page for a sheet": {content("text/html", page), "application/vnd.ms-excel", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"a program as a PDF": {content("application/pdf", "MZ\x90\x00 and so on"), "application/pdf", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"at the limit":       {content("text/plain", long), "text/plain", chatapi.DownloadOptions{MaxBytes: 100_000}, "", long, "text/plain"},
-		"binary":             {content("binary/octet-stream", png), "", chatapi.DownloadOptions{}, "", png, "image/png"},
-		"sound and pictures": {content("video/mp4", mp4), "audio/mp4", chatapi.DownloadOptions{}, "", mp4, "audio/mp4"},
-		"at it, and says so": {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 10}, "", "0123456789", "text/plain"},
-		"over, and says so":  {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 9}, chatapi.ErrTooLarge, "", ""},
-		"over, and does not": {chunked(long), "text/plain", chatapi.DownloadOptions{MaxBytes: 99_999}, chatapi.ErrTooLarge, long[:99_999], ""},
-		"breaks off":         {broken(long), "text/plain", chatapi.DownloadOptions{}, chatapi.ErrUnavailable, long[:50_000], ""},
-		"missing":            {status(404), "", chatapi.DownloadOptions{RetryFor: -1}, chatapi.ErrNotFound, "", ""},
-		"gone":               {status(410), "", chatapi.DownloadOptions{}, chatapi.ErrNotFound, "", ""},
-		"expired":            {status(403), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
-		"failing":            {status(503), "", chatapi.DownloadOptions{RetryFor: -1}, chatapi.ErrUnavailable, "", ""},
-		"no content":         {status(204), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"a picture":             {content("image/png", png), "image/png", chatapi.DownloadOptions{}, "", png, "image/png"},
+		"with parameters":       {content("", png), "IMAGE/PNG; x=y", chatapi.DownloadOptions{}, "", png, "image/png"},
+		"undeclared":            {content("application/octet-stream", png), "", chatapi.DownloadOptions{}, "", png, "image/png"},
+		"store's wrong type":    {content("image/jpeg", png), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"another picture":       {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"another, wanted":       {content("image/png", png), "image/jpeg", chatapi.DownloadOptions{SkipTypeCheck: true}, "", png, "image/jpeg"},
+		"a login page":          {content("text/html", page), "application/pdf", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"a page for a voice":    {content("audio/ogg", page), "audio/ogg; codecs=opus", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"a page for a sheet":    {content("text/html", page), "application/vnd.ms-excel", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"a program as a PDF":    {content("application/pdf", "MZ\x90\x00 and so on"), "application/pdf", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"at the limit":          {content("text/plain", long), "text/plain", chatapi.DownloadOptions{MaxBytes: 100_000}, "", long, "text/plain"},
+		"binary":                {content("binary/octet-stream", png), "", chatapi.DownloadOptions{}, "", png, "image/png"},
+		"sound and pictures":    {content("video/mp4", mp4), "audio/mp4", chatapi.DownloadOptions{}, "", mp4, "audio/mp4"},
+		"declared, at limit":    {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 10}, "", "0123456789", "text/plain"},
+		"declared, too large":   {content("text/plain", "0123456789"), "text/plain", chatapi.DownloadOptions{MaxBytes: 9}, chatapi.ErrTooLarge, "", ""},
+		"undeclared, too large": {chunked(long), "text/plain", chatapi.DownloadOptions{MaxBytes: 99_999}, chatapi.ErrTooLarge, long[:99_999], ""},
+		"a broken connection":   {broken(long), "text/plain", chatapi.DownloadOptions{}, chatapi.ErrUnavailable, long[:50_000], ""},
+		"missing":               {status(404), "", chatapi.DownloadOptions{RetryFor: -1}, chatapi.ErrNotFound, "", ""},
+		"gone":                  {status(410), "", chatapi.DownloadOptions{}, chatapi.ErrNotFound, "", ""},
+		"expired":               {status(403), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
+		"failing":               {status(503), "", chatapi.DownloadOptions{RetryFor: -1}, chatapi.ErrUnavailable, "", ""},
+		"no content":            {status(204), "", chatapi.DownloadOptions{}, chatapi.ErrMedia, "", ""},
 		"redirects inside": {func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "https://10.0.0.1/a", http.StatusFound)
 		}, "", chatapi.DownloadOptions{}, chatapi.ErrInvalid, "", ""},
-		"empty":                {content("text/plain", ""), "text/plain", chatapi.DownloadOptions{}, "", "", "text/plain"},
-		"negative size":        {status(200), "", chatapi.DownloadOptions{MaxBytes: -1}, chatapi.ErrInvalid, "", ""},
-		"never begins in time": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "", chatapi.DownloadOptions{Timeout: 20 * time.Millisecond}, chatapi.ErrUnavailable, "", ""},
+		"empty":             {content("text/plain", ""), "text/plain", chatapi.DownloadOptions{}, "", "", "text/plain"},
+		"negative size":     {status(200), "", chatapi.DownloadOptions{MaxBytes: -1}, chatapi.ErrInvalid, "", ""},
+		"no answer in time": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "", chatapi.DownloadOptions{Timeout: 20 * time.Millisecond}, chatapi.ErrUnavailable, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			link := fileStore(t, c.serve) + "/a/b?sig=s3cret"
@@ -119,7 +120,7 @@ func TestDownload(t *testing.T) {
 	}
 }
 
-// chunked answers without a Content-Length.
+// chunked sends the body without a Content-Length.
 func chunked(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
@@ -128,7 +129,7 @@ func chunked(body string) http.HandlerFunc {
 	}
 }
 
-// broken answers with content that stops in the middle.
+// broken sends half of the body and then breaks off.
 func broken(body string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "text/plain")
@@ -140,7 +141,7 @@ func broken(body string) http.HandlerFunc {
 // A webhook can arrive before its file is in the store.
 func TestDownloadWaitsForTheFile(t *testing.T) {
 	for name, c := range map[string]struct {
-		after time.Duration // until the file is in the store
+		after time.Duration // from now until the store has the file
 		ctx   time.Duration
 		kind  chatapi.ErrorKind
 		took  time.Duration
@@ -226,8 +227,8 @@ func TestDownloadIntoABoastfulWriter(t *testing.T) {
 	})
 }
 
-// Download asks again after the statuses that may pass, and gives up after the
-// others.
+// Download tries again after a status that may pass, and gives up after any
+// other.
 func TestDownloadAsksAgain(t *testing.T) {
 	for status, again := range map[int]bool{404: true, 408: true, 429: true, 500: true, 503: true, 410: false, 401: false, 403: false, 400: false, 204: false} {
 		synctest.Test(t, func(t *testing.T) {
@@ -252,8 +253,8 @@ func TestDownloadAsksAgain(t *testing.T) {
 	}
 }
 
-// An id is looked up first, and the content has to match the size and the hash of
-// that answer.
+// Download looks an id up first. The content has to match the size and the hash
+// of the answer.
 func TestDownloadByID(t *testing.T) {
 	sum := sha256.Sum256([]byte(png))
 	for name, c := range map[string]struct {
@@ -261,7 +262,7 @@ func TestDownloadByID(t *testing.T) {
 		sum  string
 		kind chatapi.ErrorKind
 	}{
-		"as told":      {len(png), hex.EncodeToString(sum[:]), ""},
+		"hex":          {len(png), hex.EncodeToString(sum[:]), ""},
 		"upper case":   {len(png), strings.ToUpper(hex.EncodeToString(sum[:])), ""},
 		"base64":       {len(png), base64.StdEncoding.EncodeToString(sum[:]), ""},
 		"too short":    {len(png) + 1, "", chatapi.ErrUnavailable},
@@ -284,8 +285,8 @@ func TestDownloadByID(t *testing.T) {
 	}
 }
 
-// The content has to match the type that the webhook declared, also if the look-up
-// returns another type.
+// The content has to match the type that the webhook declared, even if the
+// look-up returns another type.
 func TestDownloadByIDKeepsTheDeclaredType(t *testing.T) {
 	link := fileStore(t, content("image/png", png))
 	client := downloader(t, chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
@@ -297,7 +298,7 @@ func TestDownloadByIDKeepsTheDeclaredType(t *testing.T) {
 	}
 }
 
-// Without the option for tests, no address inside the network is reached.
+// Without WithUnguardedMediaTransport, Download reaches no private address.
 func TestDownloadIsGuarded(t *testing.T) {
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken)
 	require.NoError(t, err)
@@ -320,7 +321,8 @@ func TestDownloadNames(t *testing.T) {
 	}
 }
 
-// The name of the message counts before the store's, and that before the link's.
+// The name in the message wins over the store's name, and the store's over the
+// link's.
 func TestDownloadNamesInOrder(t *testing.T) {
 	for _, c := range []struct{ given, attached, path, want string }{
 		{"bill.pdf", `attachment; filename="store.pdf"`, "/link.pdf", "bill.pdf"},

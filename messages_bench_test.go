@@ -28,7 +28,7 @@ func acceptsAll() http.Handler {
 	})
 }
 
-// measured is the cost of a number of calls.
+// measured is the cost of some calls.
 type measured struct {
 	took   time.Duration
 	allocs float64
@@ -47,7 +47,7 @@ func measure(calls int, call func()) measured {
 }
 
 // senders returns functions that send one message over up to 64 connections to
-// one loopback server: our paced client, and one function for each bare
+// one loopback server: one for our paced client, and one for each bare
 // http.Client. A bare client posts a fixed body of the same bytes and reads the
 // reply.
 func senders(b *testing.B, plain ...*http.Client) (send func(), bare []func()) {
@@ -97,9 +97,9 @@ func senders(b *testing.B, plain ...*http.Client) (send func(), bare []func()) {
 }
 
 // BenchmarkSendCost compares a send with that of a bare http.Client, in turns. It
-// reports the ratio of the times (the median over the turns) and the number of
-// additional allocations. A bare client has no timeout, so the comparison is also
-// made with one that has a Timeout.
+// reports the ratio of their times (the median over the turns) and the number of
+// additional allocations. A bare client has no timeout, so a second comparison
+// gives it one.
 func BenchmarkSendCost(b *testing.B) {
 	send, plain := senders(b, &http.Client{}, &http.Client{Timeout: 30 * time.Second})
 	bare, timed := plain[0], plain[1]
@@ -121,9 +121,9 @@ func BenchmarkSendCost(b *testing.B) {
 	b.ReportMetric(median(moreTimed), "x-send-timeout-more-allocs")
 }
 
-// BenchmarkSendCostBusy is the same with 16 senders at once. A single sender leaves
-// the processors idle most of the time, and the time to wake them up is part of the
-// result; with 16, every processor is at work.
+// BenchmarkSendCostBusy is BenchmarkSendCost with 16 senders at once. A single
+// sender leaves the processors idle most of the time, and then the result
+// includes the time to wake them up.
 func BenchmarkSendCostBusy(b *testing.B) {
 	send, plain := senders(b, &http.Client{}, &http.Client{Timeout: 30 * time.Second})
 	const at, calls = 16, 32

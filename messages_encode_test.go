@@ -10,7 +10,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Requests without an example in the contract have exactly these members.
+// A request without an example in the contract has exactly these members.
 func TestRequestsInFull(t *testing.T) {
 	page := "https://shop.example.com"
 	orderWith := func(change func(*chatapi.Order)) chatapi.OrderDetails {
@@ -93,7 +93,7 @@ func named(name string, p chatapi.Param) chatapi.Param {
 	return p
 }
 
-// The category is not sent, but quotes and bills need it.
+// The category is not part of the request, but quotes and bills need it.
 func TestPreparedKeepsTheCategory(t *testing.T) {
 	order := oneMug()
 	order.Template.Category = "UTILITY"

@@ -15,7 +15,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A page on which the filter keeps no row does not end the reading.
+// A page whose rows the filter all drops does not end the reading.
 func TestHistoryBeyondAPageOutsideTheBounds(t *testing.T) {
 	s := &store{}
 	began := time.Unix(1795000000, 0)
@@ -28,7 +28,7 @@ func TestHistoryBeyondAPageOutsideTheBounds(t *testing.T) {
 	assert.Len(t, s.seen, 2)
 }
 
-// The bounds include their whole second.
+// A bound includes its whole second.
 func TestHistoryBoundsAreWholeSeconds(t *testing.T) {
 	s := &store{}
 	began := time.Unix(1795000000, 0)
@@ -41,7 +41,8 @@ func TestHistoryBoundsAreWholeSeconds(t *testing.T) {
 	assert.Equal(t, "lastMessageNumber=0&limit=100&max_time=1795000003&min_time=1795000001", s.seen[0])
 }
 
-// Rows without a number keep the order of the page, and come before the others.
+// Rows without a number keep the order of the page and come before the other
+// rows.
 func TestHistoryRowsWithoutANumberKeepTheirOrder(t *testing.T) {
 	rows := []string{`{"messageNumber":7,"id":"numbered","type":"chat","body":"x","fromMe":0}`}
 	var want []string
@@ -59,7 +60,8 @@ func TestHistoryRowsWithoutANumberKeepTheirOrder(t *testing.T) {
 	assert.Equal(t, append(want, "numbered"), got)
 }
 
-// A notice instead of further rows is the end of the history, not its absence.
+// A notice in the place of a later page ends the history. It does not mean that
+// the channel has no history.
 func TestHistoryNoticeAfterTheFirstPage(t *testing.T) {
 	s := &store{}
 	for i := 1; i <= 100; i++ {
@@ -101,8 +103,8 @@ func pauses(t *testing.T, opts chatapi.PollOptions, limit time.Duration, answer 
 
 func handleNothing(context.Context, chatapi.Event) error { return nil }
 
-// The pause doubles with every failure up to a minute, or stays at Every if that
-// is longer. After a success it is Every again.
+// The pause doubles with each failure, up to a minute or to Every if that is
+// longer. After a success it is Every again.
 func TestPollPauses(t *testing.T) {
 	const empty = `{"messages":[]}`
 	down := func(int) *http.Response { return reply(503, "") }
@@ -129,8 +131,8 @@ func TestPollPauses(t *testing.T) {
 	}
 }
 
-// An error of the handler may come from another channel, so its Retry-After does
-// not count.
+// The handler's error may come from another channel, so Poll ignores its
+// Retry-After.
 func TestPollDoesNotWaitAsLongAsAHandlersErrorSays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		looks := pauses(t, chatapi.PollOptions{}, 35*time.Second, func(int) *http.Response {

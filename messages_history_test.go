@@ -26,7 +26,7 @@ type store struct {
 	deaf bool
 
 	fail func(look int) *http.Response
-	seen []string // the queries
+	seen []string // one for each request
 }
 
 func (s *store) add(number int, ours int, at time.Time, text string) {
@@ -39,7 +39,7 @@ func (s *store) addFile(number int, at time.Time, caption string) {
 	s.rows[len(s.rows)-1]["type"], s.rows[len(s.rows)-1]["caption"] = "document", caption
 }
 
-// spoilt adds a row that cannot be read.
+// spoilt adds an unreadable row.
 func (s *store) spoilt(number int) {
 	s.rows = append(s.rows, map[string]any{"messageNumber": number, "id": map[string]any{}, "fromMe": 1, "chatId": "12025550143@c.us"})
 }
@@ -79,7 +79,7 @@ func TestHistoryIsReadForward(t *testing.T) {
 	began := time.Unix(1795000000, 0)
 	var want []int64
 	for i := 1; i <= 250; i++ {
-		number := 7 * i // numbers skip within a chat
+		number := 7 * i // a chat skips numbers
 		s.add(number, i%2, began.Add(time.Duration(i)*time.Second), "text")
 		want = append(want, int64(number))
 	}
@@ -93,7 +93,7 @@ func TestHistoryIsReadForward(t *testing.T) {
 
 	for ev := range s.client(t).Messages.All(t.Context(), chatapi.HistoryFilter{}) {
 		assert.IsType(t, &chatapi.EchoEvent{}, ev)
-		break // stopping early is fine
+		break // a loop may stop early
 	}
 }
 
@@ -162,12 +162,12 @@ func TestPoll(t *testing.T) {
 			assert.False(t, message.Received.IsZero())
 			if message.Text == "text 2" && failing {
 				failing = false
-				return fmt.Errorf("wrapped: %w", chatapi.ErrUnauthorized) // a handler's error never ends Poll
+				return fmt.Errorf("wrapped: %w", chatapi.ErrUnauthorized) // an error of the handler never ends Poll
 			}
 			handled = append(handled, message.Text)
 			if message.Text == "text 3" {
 				s.add(4, 0, time.Now(), "text 4")
-				return chatapi.ErrOutcomeUnknown // reported, and not repeated
+				return chatapi.ErrOutcomeUnknown // is reported, and the message not repeated
 			}
 			return nil
 		})
@@ -212,7 +212,7 @@ func TestMarkRead(t *testing.T) {
 	assert.ErrorIs(t, client.Messages.MarkRead(t.Context(), "", false), chatapi.ErrInvalid)
 }
 
-// These histories decide the outcome of a send whose reply was lost.
+// Each history decides the outcome of a send whose reply was lost.
 func TestResolve(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
 	slip := chatapi.File{Media: chatapi.MediaURL("https://shop.example.com/slip.pdf"), Name: "slip.pdf", Caption: "hello"}
@@ -223,20 +223,20 @@ func TestResolve(t *testing.T) {
 		wait    time.Duration
 		outcome chatapi.Outcome
 	}{
-		{"it is there", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello") }, 0, chatapi.OutcomeAccepted},
-		{"beside others", text("hello"), func(s *store, at time.Time) {
-			s.add(1, 0, at, "hello") // the customer's own
+		{"the message is there", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello") }, 0, chatapi.OutcomeAccepted},
+		{"beside other messages", text("hello"), func(s *store, at time.Time) {
+			s.add(1, 0, at, "hello") // a message of the customer
 			s.add(2, 1, at, "hello Ann")
 			s.add(3, 1, at.Add(time.Second), "hello")
 		}, 0, chatapi.OutcomeAccepted},
 		{"not yet", text("hello"), func(*store, time.Time) {}, 30 * time.Second, chatapi.OutcomeUnknown},
 		{"not after a minute", text("hello"), func(*store, time.Time) {}, time.Minute, chatapi.OutcomeNotFound},
 		{"only other texts", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "bye") }, time.Minute, chatapi.OutcomeNotFound},
-		{"twice", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); s.add(2, 1, at, "hello") }, time.Minute, chatapi.OutcomeUnknown},
-		{"just before: whose clock is right?", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at.Add(-time.Minute), "hello") }, time.Minute, chatapi.OutcomeUnknown},
+		{"the message is there twice", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); s.add(2, 1, at, "hello") }, time.Minute, chatapi.OutcomeUnknown},
+		{"just before, as clocks may differ", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at.Add(-time.Minute), "hello") }, time.Minute, chatapi.OutcomeUnknown},
 		{"long before", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at.Add(-time.Hour), "hello") }, time.Minute, chatapi.OutcomeNotFound},
-		{"beside one that cannot be read", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); s.spoilt(2) }, time.Minute, chatapi.OutcomeAccepted},
-		{"one that cannot be read may be it", text("hello"), func(s *store, _ time.Time) { s.spoilt(1) }, time.Minute, chatapi.OutcomeUnknown},
+		{"beside an unreadable row", text("hello"), func(s *store, at time.Time) { s.add(1, 1, at, "hello"); s.spoilt(2) }, time.Minute, chatapi.OutcomeAccepted},
+		{"an unreadable row may be the message", text("hello"), func(s *store, _ time.Time) { s.spoilt(1) }, time.Minute, chatapi.OutcomeUnknown},
 		{"the same text under a file", text("hello"), func(s *store, at time.Time) { s.addFile(1, at, "hello") }, time.Minute, chatapi.OutcomeUnknown},
 		{"a file by its caption", slip, func(s *store, at time.Time) { s.addFile(1, at, "hello") }, 0, chatapi.OutcomeAccepted},
 		{"a file with another caption", slip, func(s *store, at time.Time) { s.addFile(1, at, "bye") }, time.Minute, chatapi.OutcomeNotFound},
@@ -262,7 +262,7 @@ func TestResolve(t *testing.T) {
 				require.NotNil(t, e.Attempt)
 				tc.stored(s, e.Attempt.Started)
 				time.Sleep(tc.wait)
-				stored, err := json.Marshal(e.Attempt) // another process may look
+				stored, err := json.Marshal(e.Attempt) // another process may resolve it
 				require.NoError(t, err)
 				var attempt chatapi.Attempt
 				require.NoError(t, json.Unmarshal(stored, &attempt))

@@ -14,14 +14,14 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// This file tests the kinds that few businesses use. It also tests that the
-// fake, an independent reading of the contract, accepts every kind.
+// This file tests the kinds that few businesses use. It also checks that the
+// fake, which reads the contract independently, accepts every kind.
 
 const namespace = "00000000_0000_4000_8000_000000000001"
 
 var indian = chatapi.Phone("910000000001")
 
-// twoCards returns a carousel of two cards that open a page.
+// twoCards returns a carousel with two cards, each of which opens a page.
 func twoCards(body string, header func(i int) chatapi.Header, text string) chatapi.Carousel {
 	m := chatapi.Carousel{Body: body}
 	for i := 1; i <= 2; i++ {
@@ -140,44 +140,44 @@ func TestMoreWrongMessagesNameTheField(t *testing.T) {
 		field   string
 		message chatapi.Message
 	}{
-		"sticker of nothing":    {"Media", chatapi.Sticker{}},
-		"sticker of bytes":      {"Media", chatapi.Sticker{Media: chatapi.MediaBytes("a.webp", []byte("RIFF"))}},
-		"sticker of an image":   {"Media", chatapi.Sticker{Media: chatapi.MediaID("12", chatapi.TypeImage)}},
-		"page without body":     {"Body", chatapi.LinkMessage{Label: "Open", URL: cta.URL}},
-		"page without label":    {"Label", chatapi.LinkMessage{Body: "?", URL: cta.URL}},
-		"page with long label":  {"Label", chatapi.LinkMessage{Body: "?", Label: runes(21), URL: cta.URL}},
-		"page with long footer": {"Footer", chatapi.LinkMessage{Body: "?", Label: "Open", URL: cta.URL, Footer: runes(61)}},
-		"page without URL":      {"URL", chatapi.LinkMessage{Body: "?", Label: "Open"}},
-		"page of script":        {"URL", chatapi.LinkMessage{Body: "?", Label: "Open", URL: "javascript:alert(1)"}},
-		"page under a product":  {"Header", chatapi.LinkMessage{Header: cardProduct(1), Body: "?", Label: "Open", URL: cta.URL}},
-		"where":                 {"Body", chatapi.LocationRequest{}},
-		"where, at length":      {"Body", chatapi.LocationRequest{Body: runes(1025)}},
-		"address without body":  {"Body", chatapi.AddressRequest{}},
-		"address in the US":     {"Country", address(func(m *chatapi.AddressRequest) { m.Country = "US" })},
-		"address without id":    {"Saved[0].ID", address(func(m *chatapi.AddressRequest) { m.Saved = []chatapi.SavedAddress{{}} })},
-		"address of nothing":    {"Saved[0].Values", address(func(m *chatapi.AddressRequest) { m.Saved = []chatapi.SavedAddress{{ID: "a"}} })},
+		"sticker without media":  {"Media", chatapi.Sticker{}},
+		"sticker of bytes":       {"Media", chatapi.Sticker{Media: chatapi.MediaBytes("a.webp", []byte("RIFF"))}},
+		"sticker of an image":    {"Media", chatapi.Sticker{Media: chatapi.MediaID("12", chatapi.TypeImage)}},
+		"page without body":      {"Body", chatapi.LinkMessage{Label: "Open", URL: cta.URL}},
+		"page without label":     {"Label", chatapi.LinkMessage{Body: "?", URL: cta.URL}},
+		"page with long label":   {"Label", chatapi.LinkMessage{Body: "?", Label: runes(21), URL: cta.URL}},
+		"page with long footer":  {"Footer", chatapi.LinkMessage{Body: "?", Label: "Open", URL: cta.URL, Footer: runes(61)}},
+		"page without URL":       {"URL", chatapi.LinkMessage{Body: "?", Label: "Open"}},
+		"page of script":         {"URL", chatapi.LinkMessage{Body: "?", Label: "Open", URL: "javascript:alert(1)"}},
+		"page under a product":   {"Header", chatapi.LinkMessage{Header: cardProduct(1), Body: "?", Label: "Open", URL: cta.URL}},
+		"where":                  {"Body", chatapi.LocationRequest{}},
+		"where, at length":       {"Body", chatapi.LocationRequest{Body: runes(1025)}},
+		"address without body":   {"Body", chatapi.AddressRequest{}},
+		"address in the US":      {"Country", address(func(m *chatapi.AddressRequest) { m.Country = "US" })},
+		"address without id":     {"Saved[0].ID", address(func(m *chatapi.AddressRequest) { m.Saved = []chatapi.SavedAddress{{}} })},
+		"address without values": {"Saved[0].Values", address(func(m *chatapi.AddressRequest) { m.Saved = []chatapi.SavedAddress{{ID: "a"}} })},
 		"address twice": {"Saved[1].ID", address(func(m *chatapi.AddressRequest) {
 			v := map[string]string{"city": "Pune"}
 			m.Saved = []chatapi.SavedAddress{{ID: "a", Values: v}, {ID: "a", Values: v}}
 		})},
 
-		"product sans catalog":   {"Catalog", chatapi.Product{ID: "SKU-1"}},
-		"product sans id":        {"ID", chatapi.Product{Catalog: "1"}},
-		"products sans catalog":  {"Catalog", products(func(m *chatapi.ProductList) { m.Catalog = "" })},
-		"products sans header":   {"Header", products(func(m *chatapi.ProductList) { m.Header = "" })},
-		"products sans body":     {"Body", products(func(m *chatapi.ProductList) { m.Body = "" })},
-		"products sans sections": {"Sections", products(func(m *chatapi.ProductList) { m.Sections = nil })},
-		"products of none":       {"Sections[0].Products", products(func(m *chatapi.ProductList) { m.Sections[0].Products = nil })},
-		"product of no name":     {"Sections[0].Products[1]", products(func(m *chatapi.ProductList) { m.Sections[0].Products[1] = "" })},
-		"31 products":            {"Sections[1].Products", products(func(m *chatapi.ProductList) { m.Sections = twoSections(1, 30) })},
-		"untitled":               {"Sections[0].Title", products(func(m *chatapi.ProductList) { m.Sections = twoSections(1, 1); m.Sections[0].Title = "" })},
+		"product sans catalog":     {"Catalog", chatapi.Product{ID: "SKU-1"}},
+		"product sans id":          {"ID", chatapi.Product{Catalog: "1"}},
+		"products sans catalog":    {"Catalog", products(func(m *chatapi.ProductList) { m.Catalog = "" })},
+		"products sans header":     {"Header", products(func(m *chatapi.ProductList) { m.Header = "" })},
+		"products sans body":       {"Body", products(func(m *chatapi.ProductList) { m.Body = "" })},
+		"products sans sections":   {"Sections", products(func(m *chatapi.ProductList) { m.Sections = nil })},
+		"section without products": {"Sections[0].Products", products(func(m *chatapi.ProductList) { m.Sections[0].Products = nil })},
+		"product with empty id":    {"Sections[0].Products[1]", products(func(m *chatapi.ProductList) { m.Sections[0].Products[1] = "" })},
+		"31 products":              {"Sections[1].Products", products(func(m *chatapi.ProductList) { m.Sections = twoSections(1, 30) })},
+		"untitled":                 {"Sections[0].Title", products(func(m *chatapi.ProductList) { m.Sections = twoSections(1, 1); m.Sections[0].Title = "" })},
 
-		"flow sans id":     {"ID", flow(func(m *chatapi.Flow) { m.ID = "" })},
-		"flow sans token":  {"Token", flow(func(m *chatapi.Flow) { m.Token = "" })},
-		"flow sans label":  {"Label", flow(func(m *chatapi.Flow) { m.Label = "" })},
-		"flow sans body":   {"Body", flow(func(m *chatapi.Flow) { m.Body = "" })},
-		"flow sans screen": {"Data", flow(func(m *chatapi.Flow) { m.Screen = "" })},
-		"flow of channels": {"Data", flow(func(m *chatapi.Flow) { m.Data["c"] = make(chan int) })},
+		"flow sans id":           {"ID", flow(func(m *chatapi.Flow) { m.ID = "" })},
+		"flow sans token":        {"Token", flow(func(m *chatapi.Flow) { m.Token = "" })},
+		"flow sans label":        {"Label", flow(func(m *chatapi.Flow) { m.Label = "" })},
+		"flow sans body":         {"Body", flow(func(m *chatapi.Flow) { m.Body = "" })},
+		"flow sans screen":       {"Data", flow(func(m *chatapi.Flow) { m.Screen = "" })},
+		"flow with a Go channel": {"Data", flow(func(m *chatapi.Flow) { m.Data["c"] = make(chan int) })},
 
 		"carousel sans body": {"Body", carousel(func(m *chatapi.Carousel) { m.Body = "" })},
 		"carousel of one":    {"Cards", carousel(func(m *chatapi.Carousel) { m.Cards = m.Cards[:1] })},
@@ -196,38 +196,38 @@ func TestMoreWrongMessagesNameTheField(t *testing.T) {
 		"four replies":           {"Cards[0].Replies", replies(func(m *chatapi.Carousel) { m.Cards[0].Replies = make([]chatapi.Button, 4) })},
 		"reply sans title":       {"Cards[0].Replies[0].Title", replies(func(m *chatapi.Carousel) { m.Cards[0].Replies[0].Title = "" })},
 		"same reply":             {"Cards[1].Replies[0].ID", replies(func(m *chatapi.Carousel) { m.Cards[1].Replies[0].ID = "buy-1" })},
-		"catalog of no name":     {"Cards[0].Header", replies(func(m *chatapi.Carousel) { m.Cards[0].Header = chatapi.HeaderProduct("", "") })},
+		"header without catalog": {"Cards[0].Header", replies(func(m *chatapi.Carousel) { m.Cards[0].Header = chatapi.HeaderProduct("", "") })},
 
-		"order sans template":  {"Template.Name", order(func(m *chatapi.OrderDetails) { m.Template.Name = "" })},
-		"order sans namespace": {"Template.Namespace", order(func(m *chatapi.OrderDetails) { m.Template.Namespace = "" })},
-		"order with TTL":       {"Template", order(func(m *chatapi.OrderDetails) { m.Template.TTL, m.Template.Category = time.Hour, "UTILITY" })},
-		"order reference":      {"Reference", order(func(m *chatapi.OrderDetails) { m.Reference = runes(36) })},
-		"order currency":       {"Currency", order(func(m *chatapi.OrderDetails) { m.Currency = "rs" })},
-		"order of nothing":     {"Order.Items", order(func(m *chatapi.OrderDetails) { m.Order.Items = nil })},
-		"order of no name":     {"Order.Items[0].Name", order(func(m *chatapi.OrderDetails) { m.Order.Items[0].Name = "" })},
-		"order of none":        {"Order.Items[0].Quantity", order(func(m *chatapi.OrderDetails) { m.Order.Items[0].Quantity = 0 })},
-		"order for free":       {"Order.Items[0].Amount", order(func(m *chatapi.OrderDetails) { m.Order.Items[0].Amount.Value = 0 })},
-		"negative tax":         {"Order.Tax", order(func(m *chatapi.OrderDetails) { m.Order.Tax.Value = -1 })},
-		"payment of functions": {"PaymentSettings", order(func(m *chatapi.OrderDetails) { m.PaymentSettings = map[string]any{"f": func() {}} })},
-		"payment in the US":    {"Region", chatapi.PaymentRequest{Region: "US"}},
-		"payment action":       {"Action", chatapi.PaymentRequest{Region: "IN", Action: map[string]any{"f": func() {}}}},
-		"payment interactive":  {"Interactive", chatapi.PaymentRequest{Region: "IN", Interactive: map[string]any{"f": func() {}}}},
+		"order sans template":   {"Template.Name", order(func(m *chatapi.OrderDetails) { m.Template.Name = "" })},
+		"order sans namespace":  {"Template.Namespace", order(func(m *chatapi.OrderDetails) { m.Template.Namespace = "" })},
+		"order with TTL":        {"Template", order(func(m *chatapi.OrderDetails) { m.Template.TTL, m.Template.Category = time.Hour, "UTILITY" })},
+		"order reference":       {"Reference", order(func(m *chatapi.OrderDetails) { m.Reference = runes(36) })},
+		"order currency":        {"Currency", order(func(m *chatapi.OrderDetails) { m.Currency = "rs" })},
+		"order without items":   {"Order.Items", order(func(m *chatapi.OrderDetails) { m.Order.Items = nil })},
+		"item without name":     {"Order.Items[0].Name", order(func(m *chatapi.OrderDetails) { m.Order.Items[0].Name = "" })},
+		"item of quantity zero": {"Order.Items[0].Quantity", order(func(m *chatapi.OrderDetails) { m.Order.Items[0].Quantity = 0 })},
+		"order for free":        {"Order.Items[0].Amount", order(func(m *chatapi.OrderDetails) { m.Order.Items[0].Amount.Value = 0 })},
+		"negative tax":          {"Order.Tax", order(func(m *chatapi.OrderDetails) { m.Order.Tax.Value = -1 })},
+		"payment of functions":  {"PaymentSettings", order(func(m *chatapi.OrderDetails) { m.PaymentSettings = map[string]any{"f": func() {}} })},
+		"payment in the US":     {"Region", chatapi.PaymentRequest{Region: "US"}},
+		"payment action":        {"Action", chatapi.PaymentRequest{Region: "IN", Action: map[string]any{"f": func() {}}}},
+		"payment interactive":   {"Interactive", chatapi.PaymentRequest{Region: "IN", Interactive: map[string]any{"f": func() {}}}},
 
-		"template of one card":      {"Cards", tmpl(func(m *chatapi.Template) { m.Cards = m.Cards[:1] })},
-		"template card value":       {"Cards[1].Body[0]", tmpl(func(m *chatapi.Template) { m.Cards[1].Body = chatapi.Params("a\tb") })},
-		"template card button":      {"Cards[0].Buttons[0]", tmpl(func(m *chatapi.Template) { m.Cards[0].Buttons = []chatapi.ButtonParam{chatapi.URLButton(0, "")} })},
-		"offer of long ago":         {"OfferExpires", tmpl(func(m *chatapi.Template) { m.OfferExpires = time.Unix(-1, 0) })},
-		"catalog sans product":      {"Buttons[0]", tmpl(func(m *chatapi.Template) { m.Buttons = []chatapi.ButtonParam{chatapi.CatalogButton(0, "")} })},
-		"order button of nothing":   {"Buttons[0]", tmpl(func(m *chatapi.Template) { m.Buttons = []chatapi.ButtonParam{chatapi.OrderDetailsButton(0, nil)} })},
-		"TTL of what":               {"Category", ttl("", time.Hour)},
-		"TTL of half a second":      {"TTL", ttl("UTILITY", 30*time.Second+time.Millisecond)},
-		"negative TTL":              {"TTL", ttl("UTILITY", -time.Second)},
-		"short marketing TTL":       {"TTL", ttl("MARKETING", 12*time.Hour-time.Second)},
-		"long marketing TTL":        {"TTL", ttl("MARKETING", 30*24*time.Hour+time.Second)},
-		"short utility TTL":         {"TTL", ttl("UTILITY", 29*time.Second)},
-		"long utility TTL":          {"TTL", ttl("UTILITY", 12*time.Hour+time.Second)},
-		"long authentication TTL":   {"TTL", ttl("AUTHENTICATION", 15*time.Minute+time.Second)},
-		"utility on marketing path": {"MarketingLite", chatapi.Template{Name: "a", Language: "en", Category: "UTILITY", MarketingLite: true}},
+		"template of one card":       {"Cards", tmpl(func(m *chatapi.Template) { m.Cards = m.Cards[:1] })},
+		"template card value":        {"Cards[1].Body[0]", tmpl(func(m *chatapi.Template) { m.Cards[1].Body = chatapi.Params("a\tb") })},
+		"template card button":       {"Cards[0].Buttons[0]", tmpl(func(m *chatapi.Template) { m.Cards[0].Buttons = []chatapi.ButtonParam{chatapi.URLButton(0, "")} })},
+		"offer of long ago":          {"OfferExpires", tmpl(func(m *chatapi.Template) { m.OfferExpires = time.Unix(-1, 0) })},
+		"catalog sans product":       {"Buttons[0]", tmpl(func(m *chatapi.Template) { m.Buttons = []chatapi.ButtonParam{chatapi.CatalogButton(0, "")} })},
+		"order button without order": {"Buttons[0]", tmpl(func(m *chatapi.Template) { m.Buttons = []chatapi.ButtonParam{chatapi.OrderDetailsButton(0, nil)} })},
+		"TTL without category":       {"Category", ttl("", time.Hour)},
+		"TTL of half a second":       {"TTL", ttl("UTILITY", 30*time.Second+time.Millisecond)},
+		"negative TTL":               {"TTL", ttl("UTILITY", -time.Second)},
+		"short marketing TTL":        {"TTL", ttl("MARKETING", 12*time.Hour-time.Second)},
+		"long marketing TTL":         {"TTL", ttl("MARKETING", 30*24*time.Hour+time.Second)},
+		"short utility TTL":          {"TTL", ttl("UTILITY", 29*time.Second)},
+		"long utility TTL":           {"TTL", ttl("UTILITY", 12*time.Hour+time.Second)},
+		"long authentication TTL":    {"TTL", ttl("AUTHENTICATION", 15*time.Minute+time.Second)},
+		"utility on marketing path":  {"MarketingLite", chatapi.Template{Name: "a", Language: "en", Category: "UTILITY", MarketingLite: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, err := offline(t).Prepare(indian, tc.message)
@@ -236,13 +236,13 @@ func TestMoreWrongMessagesNameTheField(t *testing.T) {
 	}
 }
 
-// twoSections returns two sections with that many products.
+// twoSections returns two sections with a and b products.
 func twoSections(a, b int) []chatapi.ProductSection {
 	products := strings.Split(strings.Repeat("SKU,", 30)+"SKU", ",")
 	return []chatapi.ProductSection{{Title: "A", Products: products[:a]}, {Title: "B", Products: products[:b]}}
 }
 
-// spring is an approved template with an offer and a carousel.
+// spring returns an approved template with an offer and a carousel.
 func spring() *chatapi.TemplateInfo {
 	card := func() []chatapi.Component {
 		return []chatapi.Component{
@@ -268,8 +268,8 @@ func springMessage() chatapi.Template {
 	return m
 }
 
-// TestTheFakeTakesEveryKind sends every kind to the fake, a strict and
-// independent reading of the contract.
+// TestTheFakeTakesEveryKind sends every kind to the fake, which checks requests
+// by its own strict reading of the contract.
 func TestTheFakeTakesEveryKind(t *testing.T) {
 	api := chatapitest.New(t)
 	client := api.Client()
@@ -288,7 +288,7 @@ func TestTheFakeTakesEveryKind(t *testing.T) {
 			{Type: chatapi.ComponentButtons, Buttons: []chatapi.TemplateButton{{Type: chatapi.ButtonTypeOrderDetails, Text: "Pay"}}}}},
 		{Name: "spring_cards", Category: "MARKETING", Language: "en", Components: spring().Components},
 	} {
-		for j := range d.Components { // an approved template does not list its examples
+		for j := range d.Components { // the service leaves the examples of an approved template out
 			fillExamples(&d.Components[j])
 		}
 		_, err := client.Templates.Create(t.Context(), d)

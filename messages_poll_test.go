@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Poll passes every message to the handler, none before an earlier one, whatever
-// fails and whenever it is started again.
+// Poll passes every message to the handler in order, whatever fails and whenever
+// Poll starts again.
 func TestPollLosesNothing(t *testing.T) {
 	for seed := range uint64(40) {
 		synctest.Test(t, func(t *testing.T) {
@@ -25,7 +25,7 @@ func TestPollLosesNothing(t *testing.T) {
 			s := &store{}
 			next := 0
 			arrive := func() {
-				for range max(0, random.IntN(400)-280) { // often none, sometimes more than a page
+				for range max(0, random.IntN(400)-280) { // often zero, sometimes more than a page
 					next += 1 + random.IntN(5)
 					s.add(next, random.IntN(2), time.Now(), "text")
 				}
@@ -90,7 +90,7 @@ func TestPollLosesNothing(t *testing.T) {
 	}
 }
 
-// A row that cannot be read is passed to the handler once, and so are later rows.
+// Poll passes an unreadable row to the handler once, and later rows too.
 func TestPollGetsPastWhatItCannotRead(t *testing.T) {
 	for name, row := range map[string]string{
 		"with a number":    `{"messageNumber":2,"id":{},"fromMe":0,"chatId":"1@c.us"}`,

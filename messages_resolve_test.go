@@ -17,7 +17,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// losing returns a client whose sends are lost, and whose history is the store.
+// losing returns a client that loses every send, and whose history is the store.
 func losing(t *testing.T, s *store) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, networkEnd(func(r *http.Request) (*http.Response, error) {
@@ -41,8 +41,8 @@ func lost(t *testing.T, client *chatapi.Client, to chatapi.Recipient, m chatapi.
 	return *e.Attempt
 }
 
-// Messages at the edges of the time range, and messages that resemble the
-// attempt's.
+// These messages are at the edges of the time range, or resemble the message of
+// the attempt.
 func TestResolveAtItsEdges(t *testing.T) {
 	text := func(body string) chatapi.Message { return chatapi.Text{Body: body} }
 	template := chatapi.Template{Name: "a", Language: "en"}
@@ -75,7 +75,7 @@ func TestResolveAtItsEdges(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				time.Sleep(700 * time.Millisecond) // the history has whole seconds
+				time.Sleep(700 * time.Millisecond) // the history rounds to whole seconds
 				s := &store{}
 				client := losing(t, s)
 				attempt := lost(t, client, ann, tc.message)
@@ -90,7 +90,8 @@ func TestResolveAtItsEdges(t *testing.T) {
 	}
 }
 
-// The id is that of the matching message, not of another in the chat.
+// Resolve returns the id of the matching message, not that of another one in the
+// chat.
 func TestResolveNamesTheMessage(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{}
@@ -105,8 +106,8 @@ func TestResolveNamesTheMessage(t *testing.T) {
 	})
 }
 
-// The history is asked for the chat of the recipient, from 2 minutes before the
-// attempt to 10 minutes after.
+// Resolve reads the recipient's chat from 2 minutes before the attempt to 10
+// minutes after.
 func TestResolveLooksInTheRecipientsChat(t *testing.T) {
 	for chat, to := range map[string]chatapi.Recipient{
 		"12025550143@c.us":        ann,
@@ -124,7 +125,7 @@ func TestResolveLooksInTheRecipientsChat(t *testing.T) {
 			require.NoError(t, err)
 			assert.Equal(t, chatapi.OutcomeUnknown, resolution.Outcome)
 			if chat == "" {
-				assert.Empty(t, s.seen, "there is no chat to look in")
+				assert.Empty(t, s.seen, "a recipient without a chat needs no request")
 				return
 			}
 			require.Len(t, s.seen, 1)
@@ -137,7 +138,7 @@ func TestResolveLooksInTheRecipientsChat(t *testing.T) {
 	}
 }
 
-// An attempt of another channel is refused without a request.
+// Resolve refuses an attempt of another channel without a request.
 func TestResolveAsksForItsOwnChannelOnly(t *testing.T) {
 	s := &store{}
 	client := losing(t, s)
@@ -158,7 +159,8 @@ func TestResolveAsksForItsOwnChannelOnly(t *testing.T) {
 	assert.Empty(t, s.seen)
 }
 
-// An error of the history leaves the outcome unknown, whatever was read before.
+// If reading the history fails, the outcome stays unknown, whatever was read
+// before.
 func TestResolveOfAHistoryThatBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &store{fail: func(look int) *http.Response {
@@ -169,7 +171,7 @@ func TestResolveOfAHistoryThatBreaksOff(t *testing.T) {
 		}}
 		client := losing(t, s)
 		attempt := lost(t, client, ann, chatapi.Text{Body: "hello"})
-		for i := 1; i <= 100; i++ { // a full page, so that another one is read
+		for i := 1; i <= 100; i++ { // a full page makes Resolve read another one
 			s.add(i, i%2, attempt.Started, "bye")
 		}
 		s.rows[0]["body"], s.rows[0]["fromMe"] = "hello", 1
@@ -181,8 +183,8 @@ func TestResolveOfAHistoryThatBreaksOff(t *testing.T) {
 	})
 }
 
-// Two attempts at one message have one fingerprint; another operation, text or
-// recipient gives another.
+// Two attempts at one message have the same fingerprint. Another operation, text
+// or recipient has another fingerprint.
 func TestFingerprints(t *testing.T) {
 	client := answering(t, 200, `{"sent":true,"id":"wamid.1"}`)
 	fingerprint := func(operation, body string) string {
@@ -198,12 +200,12 @@ func TestFingerprints(t *testing.T) {
 	assert.NotEqual(t, first, fingerprint("sendMessage", `{"phone":"12025550143","body":"hello."}`))
 	assert.NotEqual(t, first, fingerprint("sendButton", `{"phone":"12025550143","body":"hello"}`))
 	reaction := fingerprint("sendReaction", `{"phone":"12025550143","body":"👍","quotedMsgId":"wamid.1"}`)
-	assert.Regexp(t, `^body:[0-9a-f]{32}$`, reaction, "the history shows no text of it")
+	assert.Regexp(t, `^body:[0-9a-f]{32}$`, reaction, "the history shows no text of a reaction")
 	assert.NotEqual(t, reaction, fingerprint("sendPoll", `{"phone":"12025550143","body":"👍","quotedMsgId":"wamid.1"}`))
 }
 
-// Send knows the text of a message, SendPrepared reads it from the body: both
-// give the same fingerprint.
+// Send takes the text from the message, SendPrepared from the body. Both give the
+// same fingerprint.
 func TestFingerprintsOfSendAndSendPrepared(t *testing.T) {
 	client := answering(t, 200, `{"sent":true,"id":"wamid.1"}`)
 	odd := " <b>a</b> & \"b\"\n\u2028 ё👍 "

@@ -68,8 +68,8 @@ func TestRequestsAreTheContracts(t *testing.T) {
 	}
 }
 
-// likeContract prepares a message, as a value and as a pointer, and compares it
-// with the contract's example.
+// likeContract prepares a message, as a value and as a pointer, and compares the
+// request with the contract's example.
 func likeContract(t *testing.T, file string, to chatapi.Recipient, m chatapi.Message, opts ...chatapi.SendOption) *chatapi.Prepared {
 	t.Helper()
 	p, err := offline(t).Prepare(to, m, opts...)
@@ -100,7 +100,7 @@ func TestHeadersOfButtons(t *testing.T) {
 	}
 }
 
-// rows returns n rows whose ids begin with a prefix.
+// rows returns n rows whose ids have the given prefix.
 func rows(prefix string, n int) []chatapi.Row {
 	list := make([]chatapi.Row, n)
 	for i := range list {
@@ -246,28 +246,28 @@ func TestWrongMessagesNameTheField(t *testing.T) {
 		"empty address":    {"Cards[1].Addresses[0]", card(chatapi.ContactCard{Name: pat, Addresses: []chatapi.ContactAddress{{Type: "HOME"}}})},
 		"strange birthday": {"Cards[1].Birthday", card(chatapi.ContactCard{Name: pat, Birthday: "1990-02-30"})},
 
-		"no buttons":          {"Buttons", chatapi.Buttons{Body: "?"}},
-		"no button body":      {"Body", chatapi.Buttons{Buttons: yesOrNo}},
-		"no button id":        {"Buttons[0].ID", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{Title: "A"}}}},
-		"no button title":     {"Buttons[0].Title", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{ID: "a"}}}},
-		"same button id":      {"Buttons[1].ID", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{ID: "a", Title: "A"}, {ID: "a", Title: "B"}}}},
-		"same button title":   {"Buttons[1].Title", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{ID: "a", Title: "A"}, {ID: "b", Title: "A"}}}},
-		"empty text header":   {"Header", chatapi.Buttons{Header: chatapi.HeaderText(""), Body: "?", Buttons: yesOrNo}},
-		"header of bytes":     {"Header", chatapi.Buttons{Header: chatapi.HeaderImage(voice), Body: "?", Buttons: yesOrNo}},
-		"header of nothing":   {"Header", chatapi.Buttons{Header: chatapi.HeaderImage(chatapi.Media{}), Body: "?", Buttons: yesOrNo}},
-		"header of a place":   {"Header", chatapi.Buttons{Header: chatapi.HeaderLocation(chatapi.Location{Name: "A"}), Body: "?", Buttons: yesOrNo}},
-		"header with a name":  {"Header", chatapi.Buttons{Header: chatapi.HeaderNamedText("a", "A"), Body: "?", Buttons: yesOrNo}},
-		"header of other id":  {"Header", chatapi.Buttons{Header: chatapi.HeaderImage(chatapi.MediaID("12", chatapi.TypeVideo)), Body: "?", Buttons: yesOrNo}},
-		"no sections":         {"Sections", chatapi.List{Body: "?", Label: "Open"}},
-		"no list label":       {"Label", chatapi.List{Body: "?", Sections: []chatapi.Section{{Rows: rows("a", 1)}}}},
-		"no rows":             {"Sections[0].Rows", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{}}}},
-		"untitled sections":   {"Sections[1].Title", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{Title: "A", Rows: rows("a", 1)}, {Rows: rows("b", 1)}}}},
-		"same row id":         {"Sections[1].Rows[0].ID", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{Title: "A", Rows: rows("a", 1)}, {Title: "B", Rows: rows("a", 1)}}}},
-		"no row title":        {"Sections[0].Rows[0].Title", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{Rows: []chatapi.Row{{ID: "a"}}}}}},
-		"reaction to nothing": {"MessageID", chatapi.Reaction{Emoji: "👍"}},
-		"reaction in words":   {"Emoji", chatapi.Reaction{MessageID: "wamid.1", Emoji: "ok"}},
-		"reaction of digits":  {"Emoji", chatapi.Reaction{MessageID: "wamid.1", Emoji: "1"}},
-		"endless reaction":    {"Emoji", chatapi.Reaction{MessageID: "wamid.1", Emoji: runes(17)}},
+		"no buttons":           {"Buttons", chatapi.Buttons{Body: "?"}},
+		"no button body":       {"Body", chatapi.Buttons{Buttons: yesOrNo}},
+		"no button id":         {"Buttons[0].ID", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{Title: "A"}}}},
+		"no button title":      {"Buttons[0].Title", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{ID: "a"}}}},
+		"same button id":       {"Buttons[1].ID", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{ID: "a", Title: "A"}, {ID: "a", Title: "B"}}}},
+		"same button title":    {"Buttons[1].Title", chatapi.Buttons{Body: "?", Buttons: []chatapi.Button{{ID: "a", Title: "A"}, {ID: "b", Title: "A"}}}},
+		"empty text header":    {"Header", chatapi.Buttons{Header: chatapi.HeaderText(""), Body: "?", Buttons: yesOrNo}},
+		"header of bytes":      {"Header", chatapi.Buttons{Header: chatapi.HeaderImage(voice), Body: "?", Buttons: yesOrNo}},
+		"header without media": {"Header", chatapi.Buttons{Header: chatapi.HeaderImage(chatapi.Media{}), Body: "?", Buttons: yesOrNo}},
+		"header of a place":    {"Header", chatapi.Buttons{Header: chatapi.HeaderLocation(chatapi.Location{Name: "A"}), Body: "?", Buttons: yesOrNo}},
+		"header with a name":   {"Header", chatapi.Buttons{Header: chatapi.HeaderNamedText("a", "A"), Body: "?", Buttons: yesOrNo}},
+		"header of other id":   {"Header", chatapi.Buttons{Header: chatapi.HeaderImage(chatapi.MediaID("12", chatapi.TypeVideo)), Body: "?", Buttons: yesOrNo}},
+		"no sections":          {"Sections", chatapi.List{Body: "?", Label: "Open"}},
+		"no list label":        {"Label", chatapi.List{Body: "?", Sections: []chatapi.Section{{Rows: rows("a", 1)}}}},
+		"no rows":              {"Sections[0].Rows", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{}}}},
+		"untitled sections":    {"Sections[1].Title", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{Title: "A", Rows: rows("a", 1)}, {Rows: rows("b", 1)}}}},
+		"same row id":          {"Sections[1].Rows[0].ID", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{Title: "A", Rows: rows("a", 1)}, {Title: "B", Rows: rows("a", 1)}}}},
+		"no row title":         {"Sections[0].Rows[0].Title", chatapi.List{Body: "?", Label: "Open", Sections: []chatapi.Section{{Rows: []chatapi.Row{{ID: "a"}}}}}},
+		"reaction to nothing":  {"MessageID", chatapi.Reaction{Emoji: "👍"}},
+		"reaction in words":    {"Emoji", chatapi.Reaction{MessageID: "wamid.1", Emoji: "ok"}},
+		"reaction of digits":   {"Emoji", chatapi.Reaction{MessageID: "wamid.1", Emoji: "1"}},
+		"endless reaction":     {"Emoji", chatapi.Reaction{MessageID: "wamid.1", Emoji: runes(17)}},
 
 		"custom without operation": {"Operation", chatapi.Custom{Body: json.RawMessage(`{}`)}},
 		"custom with a path":       {"Operation", chatapi.Custom{Operation: "../other/sendPoll", Body: json.RawMessage(`{}`)}},
@@ -337,7 +337,7 @@ func TestTheSameMessageIsTheSameBytes(t *testing.T) {
 	for range 50 {
 		again, err := offline(t).Prepare(ann, m)
 		require.NoError(t, err)
-		require.Equal(t, string(first.Body), string(again.Body), "a fingerprint of it would differ")
+		require.Equal(t, string(first.Body), string(again.Body), "the fingerprints of both would differ")
 	}
 }
 
@@ -348,9 +348,8 @@ func TestEmojis(t *testing.T) {
 	}
 }
 
-// TestWhatPassesIsOneObjectWithOneRecipient checks for every kind that the
-// request is valid JSON with exactly one recipient and the unchanged text,
-// whatever that text contains.
+// TestWhatPassesIsOneObjectWithOneRecipient checks each kind: the request is
+// valid JSON with exactly one recipient and the unchanged text.
 func TestWhatPassesIsOneObjectWithOneRecipient(t *testing.T) {
 	client := offline(t)
 	recipients := []chatapi.Recipient{ann, annsChat, chatapi.BSUID("US.1000000000000001"), chatapi.Username("sample.person")}
@@ -402,7 +401,7 @@ func TestWhatPassesIsOneObjectWithOneRecipient(t *testing.T) {
 		return true
 	}
 	require.NoError(t, quick.Check(property, &quick.Config{MaxCount: 300}))
-	assert.Greater(t, passed, 300, "the property held for too few messages to mean anything")
+	assert.Greater(t, passed, 300, "too few messages passed the checks")
 }
 
 // decoded returns JSON with its escapes in a canonical form.
@@ -417,7 +416,7 @@ func decoded(data []byte) string {
 	return fmt.Sprint(v)
 }
 
-// The ids of attempts are repeatable with a seed, and random without one.
+// A seed makes the ids of attempts repeatable. Without a seed they are random.
 func TestAttemptIDs(t *testing.T) {
 	ids := func(seed uint64) (ids []string) {
 		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Seed: seed}),

@@ -42,7 +42,7 @@ func isCurrency(code string) bool { return ratecard.IsCurrency(code) }
 // Decimal returns the amount alone, exact, with two to six digits after the
 // point: "0.0325", "12.00". [ParseMoney] reads it back.
 func (m Money) Decimal() string {
-	sign, magnitude := "", uint64(m.Micros) // two's complement, undone below
+	sign, magnitude := "", uint64(m.Micros) // undone below for negative amounts
 	if m.Micros < 0 {
 		sign, magnitude = "-", -magnitude
 	}
@@ -89,7 +89,7 @@ func (m Money) times(n int) (Money, error) {
 // IsZero reports whether the amount is nothing, in any currency.
 func (m Money) IsZero() bool { return m.Micros == 0 }
 
-// MarshalText returns the same as [Money.String], so money is readable and
+// MarshalText returns the same text as [Money.String], so money is readable and
 // exact in JSON.
 func (m Money) MarshalText() ([]byte, error) { return []byte(m.String()), nil }
 

@@ -77,7 +77,7 @@ func TestMoneyAtItsEdges(t *testing.T) {
 		assert.Equal(t, usd(test.sum), sum)
 	}
 	_, err := usd(0).Add(chatapi.Money{Micros: 1, Currency: "EUR"})
-	assert.ErrorIs(t, err, chatapi.ErrInvalid, "nothing in dollars is still in dollars")
+	assert.ErrorIs(t, err, chatapi.ErrInvalid, "zero dollars still have a currency")
 
 	var m chatapi.Money
 	for _, text := range []string{"", "5.00", "0", "0.000", " USD", "1.00  USD", "1.00 usd"} {

@@ -15,9 +15,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tlsService is a service behind TLS that accepts every message, a client with
-// the default transport that trusts its certificate, and the number of
-// connections that were opened.
+// tlsService is a service behind TLS that accepts every message. It returns a
+// client with the default transport, which trusts the certificate, and the number
+// of connections that were opened.
 func tlsService(tb testing.TB, http2 bool) (*Client, *atomic.Int64) {
 	tb.Helper()
 	var opened atomic.Int64
@@ -44,7 +44,7 @@ func tlsService(tb testing.TB, http2 bool) (*Client, *atomic.Int64) {
 	return client, &opened
 }
 
-// burst sends that many messages from 64 goroutines.
+// burst sends messages from 64 goroutines.
 func burst(tb testing.TB, client *Client, messages int) {
 	tb.Helper()
 	var group sync.WaitGroup
@@ -72,8 +72,8 @@ func TestBurstKeepsItsConnections(t *testing.T) {
 	}
 }
 
-// BenchmarkBurst sends from 64 goroutines over TLS and reports the connections
-// that were opened for each request (below 0.02).
+// BenchmarkBurst sends from 64 goroutines over TLS. It reports how many
+// connections were opened for each request (below 0.02).
 func BenchmarkBurst(b *testing.B) {
 	client, opened := tlsService(b, false)
 	const messages = 64 * 60
@@ -85,7 +85,7 @@ func BenchmarkBurst(b *testing.B) {
 	b.ReportMetric(float64(opened.Load())/float64(rounds*messages), "x-burst-conns")
 }
 
-// counted is a connection that counts how often it is written to.
+// counted is a connection that counts its writes.
 type counted struct {
 	net.Conn
 	writes *atomic.Int64
@@ -96,8 +96,8 @@ func (c counted) Write(data []byte) (int, error) {
 	return c.Conn.Write(data)
 }
 
-// A send goes out in one piece: net/http sends the header ahead of a body whose
-// type it does not know.
+// A send needs only one write. Given a body of an unknown type, net/http would
+// write the header before the body.
 func TestSendIsOneWrite(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"sent":true,"id":"gBEGkYiEB1VXAglK1ZEqA1YKPrU"}`)

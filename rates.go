@@ -19,10 +19,10 @@ import (
 // [EmbeddedRates] or [ReadRates].
 type Rates struct{ list *ratecard.List }
 
-// priceKey names the units whose volume is counted together.
+// priceKey names the units that share a volume.
 type priceKey struct{ market, category string }
 
-// Price is one price of a rate card, with its source and status.
+// Price is one price of a rate card, and its quality.
 type Price struct {
 	Amount Money `json:"amount"`
 
@@ -30,17 +30,17 @@ type Price struct {
 	// holds, as "2022-02-01".
 	Since string `json:"since"`
 
-	// Estimate is set when a newer card exists that does not have this price,
-	// so that an older one stands in.
+	// Estimate is set if a newer card lacks this price, so that an older card
+	// stands in.
 	Estimate bool `json:"estimate,omitempty"`
 
-	// Tier is the first message of the month to which this price applies, where
-	// it is that of a volume tier; 0 for the list price.
+	// Tier is the first message of the month with this price, if the price is
+	// that of a volume tier; 0 for the list price.
 	Tier int `json:"tier,omitempty"`
 
-	// Status tells how the price was found: "original", "copy", "derived",
-	// with "partial" for cards of which only a part was found. It is empty for
-	// cards of your own.
+	// Status says how the price was found: "original", "copy", "derived", with
+	// "partial" for cards of which only a part was found. It is empty for cards
+	// of your own.
 	Status string `json:"status,omitempty"`
 
 	// Source is where the price was read.
@@ -183,8 +183,8 @@ type Gap struct {
 	Category string `json:"category"`
 	Currency string `json:"currency"`
 
-	// Day is the first day of the bill on which the price is missing, in the
-	// account's time zone, as "2022-03-10".
+	// Day is the first day on which the bill misses the price, in the account's
+	// time zone, as "2022-03-10".
 	Day string `json:"day"`
 
 	// Units is the number of conversations or messages on the bill that could
@@ -204,7 +204,7 @@ func (g *Gap) Error() string {
 // Is reports whether target is [ErrNoPrice].
 func (g *Gap) Is(target error) bool { return target == ErrNoPrice }
 
-// noPrice is the error for prices that are missing; there is at least one gap.
+// noPrice returns the error for missing prices, of which there is at least one.
 func noPrice(op string, gaps []*Gap) *Error {
 	causes := make([]error, len(gaps))
 	for i, gap := range gaps {

@@ -30,12 +30,14 @@ func TestEmbeddedPricesByDay(t *testing.T) {
 		{"USD", "Brazil", "business_initiated", "2022-02-01", "0.05", "2022-02-01", "derived", false},
 		{"USD", "Brazil", "user_initiated", "2023-05-31", "0.03", "2022-02-01", "derived", false},
 		{"EUR", "Brazil", "business_initiated", "2022-03-01", "0.0414", "2022-02-01", "copy", false},
-		// Announced on the card of 2023, in force since the middle of 2024.
+		// This price is on the card of 2023 and in force since the middle of
+		// 2024.
 		{"USD", "India", "authentication", "2024-06-30", "0.0042", "2023-06-01", "derived, partial", false},
 		{"USD", "India", "authentication", "2024-07-01", "0.0014", "2024-07-01", "copy, partial", false},
 		{"USD", "Brazil", "marketing", "2025-11-10", "0.0625", "2025-10-01", "copy", false},
 		{"USD", "Brazil", "utility", "2026-04-01", "0.0068", "2026-04-01", "original", false},
-		// The card of July 2026 was found in part: Argentina is older.
+		// The card of July 2026 was found only in part, so Argentina has an older
+		// price.
 		{"USD", "Argentina", "utility", "2026-08-01", "0.026", "2026-04-01", "original", true},
 		{"USD", "Brazil", "service", "2026-10-01", "0.0068", "2026-10-01", "copy", false},
 		{"INR", "India", "marketing", "2025-12-01", "0.7846", "2025-10-01", "copy", false},
@@ -161,7 +163,7 @@ func TestVolumeTiers(t *testing.T) {
 	assert.Equal(t, chatapi.Tier{From: 100_001, To: 1_000_000, Amount: usd(24_700)}, tiers[1])
 	assert.Zero(t, tiers[5].To, "no end")
 
-	// A newer list price has no known tiers; marketing never has any.
+	// A newer list price has no known tiers. Marketing never has tiers.
 	for _, test := range []struct{ category, day string }{{"utility", "2026-10-01"}, {"utility", "2026-03-31"}, {"marketing", "2026-05-01"}} {
 		tiers, err = rates.Tiers("Argentina", test.category, date(test.day))
 		require.NoError(t, err)
@@ -217,7 +219,7 @@ func FuzzReadRates(f *testing.F) {
 	})
 }
 
-// read reads cards of one's own.
+// read reads CSV files as a caller's own cards.
 func read(t *testing.T, files ...string) *chatapi.Rates {
 	t.Helper()
 	var readers []io.Reader
@@ -229,16 +231,16 @@ func read(t *testing.T, files ...string) *chatapi.Rates {
 	return rates
 }
 
-// A price is an estimate where a card that began since it lacks it. An announced
-// price is as new as its first day, and begins no card.
+// A price is an estimate if a newer card lacks it. An announced price counts as
+// new from its first day, and that day does not begin a card.
 func TestAPriceIsAnEstimateWhereANewerCardLacksIt(t *testing.T) {
 	rates := read(t, "market,category,currency,price,effective_from,card\n"+
 		"Brazil,utility,BRL,0.1,2023-06-01,\n"+
 		"India,utility,BRL,0.2,2023-06-01,\n"+
 		"India,utility,BRL,0.3,2024-07-01,2023-06-01\n"+
 		"Mexico,utility,BRL,0.4,2024-01-01,\n"+
-		"Chile,utility,BRL,0.5,2024-02-01,2024-03-01\n"+ // printed after its day
-		"Peru,utility,BRL,0.6,2024-07-01,\n") // as new as India's second price
+		"Chile,utility,BRL,0.5,2024-02-01,2024-03-01\n"+ // printed after its first day
+		"Peru,utility,BRL,0.6,2024-07-01,\n") // begins on the day of India's second price
 	for _, test := range []struct {
 		market, day string
 		estimate    bool
@@ -260,10 +262,10 @@ func TestAPriceIsAnEstimateWhereANewerCardLacksIt(t *testing.T) {
 		"Brazil,utility,BRL,0.1,2023-06-01,\nIndia,utility,BRL,0.3,2024-07-01,2023-06-01\n")
 	price, err := announced.Price("Brazil", "utility", date("2024-07-01"))
 	require.NoError(t, err)
-	assert.False(t, price.Estimate, "the announced price was on the same card")
+	assert.False(t, price.Estimate, "the announced price is on the same card")
 }
 
-// Under a forced model the cards of a later era say nothing of its prices.
+// Under a forced model, the cards of a later era don't make its prices estimates.
 func TestALaterErasCardMakesNoEstimate(t *testing.T) {
 	account := chatapi.Account{Model: chatapi.ModelCBP2024}
 	bill, err := newLedger(t, account, sent("m1", instant("2026-05-04T10:00:00Z"), customerA, "utility")...).Bill(may2026)
@@ -273,7 +275,7 @@ func TestALaterErasCardMakesNoEstimate(t *testing.T) {
 	assert.False(t, bill.Charges[0].Price.Estimate)
 }
 
-// The categories of 2022 belong to its model on whatever day they are priced.
+// The categories of 2022 are priced under the model of 2022, even on a later day.
 func TestTheCategoriesOf2022ArePricedUnderTheirModelAlone(t *testing.T) {
 	rates := read(t, "market,category,currency,price,effective_from\nNorth America,business_initiated,USD,0.07,2026-01-01\n")
 	account := chatapi.Account{Model: chatapi.ModelCBP2022, Rates: rates, Used: []chatapi.PriorUsage{{Month: may2026, Units: 1000}}}
@@ -296,7 +298,7 @@ func TestACategoryIsAskedForInAnyForm(t *testing.T) {
 	}
 }
 
-// The day is that of the instant's own location.
+// Price takes the day in the location of the instant.
 func TestAPriceIsThatOfTheLocalDay(t *testing.T) {
 	rates := read(t, "market,category,currency,price,effective_from\nBrazil,utility,BRL,0.1,2025-07-01\nBrazil,utility,BRL,0.2,2026-01-01\n")
 	at := instant("2026-01-01T01:00:00Z")
@@ -334,8 +336,8 @@ func TestTiersFillWhatTheirRowsLeaveOut(t *testing.T) {
 	}
 }
 
-// The list price is told by its card, whichever file comes first; a tier's by
-// its own row.
+// The source of the list price is that of its card, whichever file comes first.
+// The source of a tier is that of its own row.
 func TestAPriceNamesTheRowItWasReadFrom(t *testing.T) {
 	const list = "market,category,currency,price,effective_from,source\nNorth America,utility,USD,0.05,2026-04-01,the card\n"
 	const tiers = "market,category,currency,price,effective_from,from_message,to_message,source\n" +
@@ -355,8 +357,8 @@ func TestAPriceNamesTheRowItWasReadFrom(t *testing.T) {
 	}
 }
 
-// The first line alone decides between comma and semicolon, a comma where both
-// are as many; unknown columns may be there twice; a price may be zero.
+// The first line decides between comma and semicolon. If it has as many of both,
+// the comma separates.
 func TestReadRatesTakesTheSeparatorFromTheFirstLine(t *testing.T) {
 	for name, text := range map[string]string{
 		"as many of both":          "market,category,currency,price,effective_from,\"a;b;c;d;e;f\"\nBrazil,utility,BRL,0,2025-07-01,x\n",

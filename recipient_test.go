@@ -16,10 +16,10 @@ import (
 func TestParseRecipientByTheContractsRules(t *testing.T) {
 	for input, want := range map[string]chatapi.Recipient{
 		"12025550143": chatapi.Phone("12025550143"),
-		"\u202a+1\u00a0202\u2011555\u20110143\u202c": chatapi.Phone("12025550143"), // as copied from a page
+		"\u202a+1\u00a0202\u2011555\u20110143\u202c": chatapi.Phone("12025550143"), // as copied from a web page
 		" +1 (202) 555-01.43 ":                       chatapi.Phone("12025550143"),
 		"1.202.555.0143":                             chatapi.Phone("12025550143"),
-		"44.2055501":                                 chatapi.Phone("442055501"), // looks like a BSUID to a bare pattern
+		"44.2055501":                                 chatapi.Phone("442055501"), // has the form of a BSUID, but is a number
 		"12025550143@c.us":                           chatapi.Chat("12025550143@c.us"),
 		"120363000000000001@g.us":                    chatapi.Chat("120363000000000001@g.us"),
 		"news@broadcast":                             chatapi.Chat("news@broadcast"),
@@ -106,7 +106,7 @@ func FuzzParseRecipient(f *testing.F) {
 		var body map[string]string
 		require.NoError(t, json.Unmarshal(p.Body, &body))
 		require.Len(t, body, 2, "one recipient and the text")
-		require.Contains(t, []string{body["phone"], body["chatId"], body["bsuid"], body["username"]}, r.Value(), "sent as it is")
+		require.Contains(t, []string{body["phone"], body["chatId"], body["bsuid"], body["username"]}, r.Value(), "the recipient is sent unchanged")
 
 		stored, err := r.MarshalText()
 		require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestPhoneVariants(t *testing.T) {
 		"+1 (202) 555-0143": {"12025550143"},
 		"+55 11 98765-4321": {"5511987654321", "551187654321"},
 		"551187654321":      {"551187654321", "5511987654321"},
-		"551130001234":      {"551130001234"}, // a fixed line
+		"551130001234":      {"551130001234"}, // a fixed line has no ninth digit
 		"525512345678":      {"525512345678", "5215512345678"},
 		"5215512345678":     {"5215512345678", "525512345678"},
 		"541112345678":      {"541112345678", "5491112345678"},
@@ -132,7 +132,7 @@ func TestPhoneVariants(t *testing.T) {
 		got := chatapi.PhoneVariants(number)
 		assert.Equal(t, want, got, number)
 		for _, variant := range got {
-			assert.ElementsMatch(t, got, chatapi.PhoneVariants(variant), "each variant has the same ones")
+			assert.ElementsMatch(t, got, chatapi.PhoneVariants(variant), "each variant has the same variants")
 		}
 	}
 }
@@ -157,13 +157,13 @@ func TestRecipientsAtTheEdge(t *testing.T) {
 	wrongField(t, err, chatapi.ErrInvalid, "recipient")
 }
 
-// Only a person's chat has the key of a phone number, and only a chat can be a
+// Only the chat of a person has the key of a phone number. Only a chat can be a
 // group.
 func TestKeysOfChats(t *testing.T) {
 	for key, r := range map[string]chatapi.Recipient{
 		"phone:12025550143":            annsChat,
 		"chat:ann@c.us":                chatapi.Chat("ann@c.us"),
-		"chat:12025@c.us":              chatapi.Chat("12025@c.us"), // too short for a number
+		"chat:12025@c.us":              chatapi.Chat("12025@c.us"), // too short for a phone number
 		"chat:120363000000000001@g.us": chatapi.Chat("120363000000000001@g.us"),
 		"bsuid:US.1":                   chatapi.BSUIDAsPhone("US.1"),
 		"username:ann":                 chatapi.Username("@ann"),
@@ -172,7 +172,7 @@ func TestKeysOfChats(t *testing.T) {
 	}
 	assert.False(t, chatapi.Username("a@g.us").IsGroup())
 	assert.False(t, chatapi.Phone("120363000000000001@g.us").IsGroup())
-	assert.Equal(t, "nobody", chatapi.Phone("nobody").String(), "no plus before a text")
+	assert.Equal(t, "nobody", chatapi.Phone("nobody").String(), "a text gets no plus")
 }
 
 func TestRecipientsInLogs(t *testing.T) {
@@ -189,8 +189,8 @@ func TestRecipientsInLogs(t *testing.T) {
 	}
 }
 
-// In Brazil only mobile numbers have a ninth digit; in Argentina no second 9 is
-// added.
+// In Brazil, only mobile numbers have a ninth digit. In Argentina, a number with
+// a 9 gets no second 9.
 func TestNumbersWithoutVariants(t *testing.T) {
 	for _, number := range []string{"551150001234", "5511950001234", "5511887654321", "5412345678901", "549112345678", "52551234567", "5225512345678", "120255"} {
 		assert.Equal(t, []string{number}, chatapi.PhoneVariants(number))

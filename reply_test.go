@@ -18,11 +18,11 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// What the contract's examples of send replies and errors mean, as the reply to
-// a send and, where that differs, as the reply to a read.
+// replyMeanings has the contract's examples of send replies and errors. Each has
+// the error of a send, and the error of a read where that differs.
 var replyMeanings = map[string]struct {
-	send chatapi.ErrorKind // empty: accepted or queued
-	read chatapi.ErrorKind // empty: as for a send
+	send chatapi.ErrorKind // empty for accepted or queued
+	read chatapi.ErrorKind // empty if the same as send; "-" if no read has this reply
 }{
 	"response-send-ok.json":                      {"", "-"},
 	"response-send-ok-minimal.json":              {"", "-"},
@@ -70,7 +70,7 @@ func TestContractRefusals(t *testing.T) {
 		}
 		t.Run(file, func(t *testing.T) {
 			want, known := replyMeanings[file]
-			require.True(t, known, "say what this example means")
+			require.True(t, known, "replyMeanings lacks this example")
 			body, err := os.ReadFile(filepath.Join("testdata/contract", file))
 			require.NoError(t, err)
 			if about.ContentType == "text/plain" {
@@ -88,7 +88,7 @@ func TestContractRefusals(t *testing.T) {
 				assertRefusal(t, err, want.send)
 			}
 			if want.read == "-" {
-				return // no reply to a read looks like this
+				return // no read has this reply
 			}
 			if want.read == "" {
 				want.read = want.send
@@ -156,7 +156,7 @@ func TestContractReplies(t *testing.T) {
 }
 
 // A reply that says both yes and no, or neither, leaves the outcome of a send
-// open, and matches no other kind.
+// open. The error matches no other kind.
 func TestRepliesThatSayYesAndNo(t *testing.T) {
 	for name, body := range map[string]string{
 		"error beside a job":            `{"error":"no such luck","jobId":"job-000001"}`,
@@ -175,13 +175,13 @@ func TestRepliesThatSayYesAndNo(t *testing.T) {
 			assert.Equal(t, chatapi.ErrOutcomeUnknown, e.Kind)
 			assert.Equal(t, chatapi.RetryUnknown, e.Retry)
 			assert.NotNil(t, e.Attempt)
-			assert.NoError(t, errors.Unwrap(err), "nothing else can be matched")
+			assert.NoError(t, errors.Unwrap(err), "the error wraps no other error")
 			assert.Regexp(t, "^the reply says (both yes and|neither yes nor) no$|: the reply says (both yes and|neither yes nor) no$", e.Reason)
 		})
 	}
 }
 
-// Where a body has two codes, the contract's order decides: errors, error,
+// If a body has several codes, the contract's order decides: errors, error,
 // response.error, code.
 func TestTheFirstCodeOfTheContractsOrder(t *testing.T) {
 	const sources = `"errors":[{"code":131050,"title":"stopped"}],"error":{"code":131026,"message":"undeliverable"},"response":{"error":{"code":132001,"message":"no template"}},"code":131047`
@@ -212,10 +212,10 @@ func TestTheFirstCodeOfTheContractsOrder(t *testing.T) {
 	_, err := answering(t, 400, `{`+sources+`}`).Profile.Get(t.Context())
 	var e *chatapi.Error
 	require.ErrorAs(t, err, &e)
-	assert.Equal(t, "stopped: undeliverable: no template", e.Reason, "texts come in the same order")
+	assert.Equal(t, "stopped: undeliverable: no template", e.Reason, "the texts come in the same order")
 }
 
-// The address of a redirect may hold a secret in its query.
+// A redirect's address may hold a secret in its query.
 func TestARedirectShowsNoQuery(t *testing.T) {
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, networkEnd(func(*http.Request) (*http.Response, error) {
 		r := reply(302, "")
@@ -234,8 +234,8 @@ func TestARedirectShowsNoQuery(t *testing.T) {
 	}
 }
 
-// Only a rate limit is advised to come back after Retry-After: a send that was
-// answered 503 has to be looked up first.
+// Only the advice for a rate limit says to try again after Retry-After. A send
+// that was answered 503 has to be looked up first.
 func TestAdviceBesideRetryAfter(t *testing.T) {
 	for _, tc := range []struct {
 		status int

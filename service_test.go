@@ -13,7 +13,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// unreached returns a client that fails the test when it makes a call.
+// unreached returns a client that fails the test when it makes a request.
 func unreached(t *testing.T) *chatapi.Client {
 	t.Helper()
 	client, err := chatapi.New("https://api.test/ABC1", opaqueToken, networkEnd(func(r *http.Request) (*http.Response, error) {
@@ -24,7 +24,7 @@ func unreached(t *testing.T) *chatapi.Client {
 	return client
 }
 
-// byID are the methods whose id stands in the path or names a file.
+// byID has the methods with an id in the path or a file name.
 var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 	"Groups.Get": func(ctx context.Context, c *chatapi.Client, id string) error {
 		_, err := c.Groups.Get(ctx, id)
@@ -68,8 +68,8 @@ var byID = map[string]func(context.Context, *chatapi.Client, string) error{
 	"Media.DeleteLegacy": func(ctx context.Context, c *chatapi.Client, id string) error { return c.Media.DeleteLegacy(ctx, id) },
 }
 
-// elsewhere are the methods whose text goes into a body or a query, where dots
-// do no harm.
+// elsewhere has the methods whose text goes into a body or a query, where dots
+// are harmless.
 var elsewhere = map[string]bool{
 	"Calls.Accept": true, "Calls.PreAccept": true, "Calls.Reject": true, "Calls.Terminate": true, "Channel.ListHookInfo": true,
 	"Flows.SetEncryptionKey": true, "Messages.MarkRead": true, "Templates.Get": true, "Templates.Delete": true,
@@ -92,8 +92,8 @@ func TestIDsThatWouldChangeThePathAreRefused(t *testing.T) {
 	}
 }
 
-// A method that takes an id and is in no table is a method whose id was never
-// tried.
+// Each method with an id is in one of the two tables. Otherwise the tests below
+// would miss it.
 func TestEveryMethodWithAnIDIsTried(t *testing.T) {
 	client := reflect.ValueOf(unreached(t)).Elem()
 	found := map[string]bool{}
@@ -112,11 +112,11 @@ func TestEveryMethodWithAnIDIsTried(t *testing.T) {
 		}
 	}
 	for name := range byID {
-		assert.True(t, found[name], "%s is gone", name)
+		assert.True(t, found[name], "the client has no %s", name)
 	}
 }
 
-// An id with a slash, a question mark or a percent sign stays one segment.
+// An id with a slash, a question mark or a percent sign stays one path segment.
 func TestIDsStayOneSegment(t *testing.T) {
 	for id, segment := range map[string]string{"a/../b": "a%2F..%2Fb", "a?b#c": "a%3Fb%23c", "a%2Fb": "a%252Fb", "...": "...", "..a": "..a"} {
 		var path string

@@ -11,8 +11,8 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// setting is one of the channel's settings: its name in the contract, and where
-// a patch and what is read back hold it.
+// setting is one setting of a channel: its name in the contract, and its field in
+// a patch and in the settings read back.
 type setting struct {
 	name  string
 	patch func(*chatapi.SettingsPatch) **bool
@@ -32,10 +32,11 @@ var settings = []setting{
 		func(i *chatapi.SettingsInfo) *bool { return &i.LinkTrackingOptedOut }},
 }
 
-// Every patch there is, each setting absent, false or true: only what it names
-// is sent, and nothing else changes, the webhook addresses least of all.
+// The test makes every patch, with each setting absent, false or true. An update
+// sends only the settings of the patch, and changes nothing else, above all not
+// the webhook addresses.
 func TestSettingsPatchChangesWhatItNames(t *testing.T) {
-	const states = 3 // absent, false, true
+	const states = 3 // absent, false and true
 	patches := 1
 	for range settings {
 		patches *= states
@@ -47,7 +48,7 @@ func TestSettingsPatchChangesWhatItNames(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, want.Webhooks, 2)
 
-	for n := 1; n < patches; n++ { // 0 names nothing
+	for n := 1; n < patches; n++ { // patch 0 is empty
 		var patch chatapi.SettingsPatch
 		sent := map[string]bool{}
 		for i, rest := 0, n; i < len(settings); i, rest = i+1, rest/states {

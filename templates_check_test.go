@@ -73,7 +73,7 @@ func TestCheckNamesThePlace(t *testing.T) {
 			m.Header = chatapi.Header{}
 		}},
 		"header of fixed text": {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components[0].Text = "Order" }},
-		"header where is none": {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components = info.Components[1:] }},
+		"header not expected":  {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components = info.Components[1:] }},
 		"named header":         {"Header", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Header = chatapi.HeaderNamedText("a", "1") }},
 		"unnamed header":       {"Header", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components[0].Text = "Order {{a}}" }},
 		"no button value":      {"Buttons", func(_ *chatapi.TemplateInfo, m *chatapi.Template) { m.Buttons = nil }},
@@ -85,7 +85,7 @@ func TestCheckNamesThePlace(t *testing.T) {
 		"no code": {"Buttons", func(info *chatapi.TemplateInfo, _ *chatapi.Template) {
 			info.Components[3].Buttons[1].Type = chatapi.ButtonTypeCopyCode
 		}},
-		"buttons where is none": {"Buttons[0]", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components = info.Components[:3] }},
+		"buttons not expected": {"Buttons[0]", func(info *chatapi.TemplateInfo, _ *chatapi.Template) { info.Components = info.Components[:3] }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			info := approved(t, "Hello {{1}}, order {{2}} left the store.")
@@ -95,7 +95,7 @@ func TestCheckNamesThePlace(t *testing.T) {
 			wrongField(t, info.Check(m), chatapi.ErrTemplate, tc.field)
 			_, err := info.Preview(m)
 			if tc.field == "Status" {
-				assert.NoError(t, err, "a preview is for drafts too")
+				assert.NoError(t, err, "Preview accepts drafts")
 			} else {
 				wrongField(t, err, chatapi.ErrTemplate, tc.field)
 			}

@@ -102,7 +102,7 @@ func TestComponentsUnderOtherNames(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(`{"type":"carousel","card_components":[{"components":[{"type":"body","text":"A"}]}]}`), &c))
 	assert.Equal(t, chatapi.Component{Type: chatapi.ComponentCarousel, Cards: [][]chatapi.Component{{{Type: chatapi.ComponentBody, Text: "A"}}}}, c)
 	require.NoError(t, json.Unmarshal([]byte(`{"type":"carousel","card_components":[{"type":"body"}]}`), &c))
-	assert.JSONEq(t, `[{"type":"body"}]`, string(c.Extra["card_components"]), "a form nobody knows is kept")
+	assert.JSONEq(t, `[{"type":"body"}]`, string(c.Extra["card_components"]), "an unknown form is kept")
 	var b chatapi.TemplateButton
 	require.NoError(t, json.Unmarshal([]byte(`{"type":"url","text":"Go","url":"https://shop.example.com/{{1}}","example":"a"}`), &b))
 	assert.Equal(t, chatapi.TemplateButton{Type: chatapi.ButtonTypeURL, Text: "Go", URL: "https://shop.example.com/{{1}}", Example: "a"}, b)

@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A template keeps no reference to the bytes it was read from, because a decoder
-// reuses them.
+// A template keeps no reference to its source bytes, because a decoder reuses
+// them.
 func TestTemplateInfoKeepsNothingOfTheBuffer(t *testing.T) {
 	const wire = `{"id":"31","name":"order_update","language":{"code":"en"},"namespace":"n1","category":"UTILITY","status":"APPROVED","components":[
 		{"type":"HEADER","format":"IMAGE","example":{"header_handle":["4::aW"]}},
@@ -32,7 +32,8 @@ func TestTemplateInfoKeepsNothingOfTheBuffer(t *testing.T) {
 	assert.Equal(t, want, got)
 }
 
-// A template that was read can be changed and submitted again as a draft.
+// A template from the service can be changed and submitted as a draft, without a
+// change of the template.
 func TestTemplateInfoKeepsNothingOfTheDraft(t *testing.T) {
 	d := draft()
 	info, err := serving(t, always(`{"id":"31"}`)).Templates.Create(t.Context(), d)
@@ -43,7 +44,7 @@ func TestTemplateInfoKeepsNothingOfTheDraft(t *testing.T) {
 	assert.Equal(t, json.RawMessage(`{"id":"31"}`), info.Raw)
 }
 
-// Dollar signs and braces in a value are shown unchanged.
+// Preview shows dollar signs and braces of a value unchanged.
 func TestPreviewTakesValuesLiterally(t *testing.T) {
 	info := approved(t, "You owe {{1}} for {{2}}.")
 	preview, err := info.Preview(info.Use("$1.50", "${1}", "{{1}}", "$1"))
@@ -53,7 +54,7 @@ func TestPreviewTakesValuesLiterally(t *testing.T) {
 	assert.Equal(t, "https://shop.example.com/t/$1", preview.Buttons[0].URL)
 }
 
-// Variables are in the order of their numbers, not of their spelling.
+// Use sorts variables by number, not by text.
 func TestUseOfTenValues(t *testing.T) {
 	var text, values []string
 	for n := 10; n > 0; n-- {
@@ -66,7 +67,7 @@ func TestUseOfTenValues(t *testing.T) {
 	assert.Equal(t, "v10 v9 v8 v7 v6 v5 v4 v3 v2 v1", preview.Body)
 }
 
-// The code of a one-time password goes into the body and into the button.
+// The code of a one-time password goes into the body and the button.
 func TestOneTimePasswordTakesItsCode(t *testing.T) {
 	info := &chatapi.TemplateInfo{Name: "a", Language: "en", Components: []chatapi.Component{
 		{Type: chatapi.ComponentBody, Text: "{{1}} is your code."},
@@ -84,8 +85,7 @@ func TestComponentFieldWinsOverExtra(t *testing.T) {
 	assert.JSONEq(t, `{"type":"BODY","text":"Hello","number":1}`, string(data))
 }
 
-// If the service asks for a longer pause than the next one, WaitApproved makes
-// that pause.
+// WaitApproved makes the service's Retry-After its pause if that is longer.
 func TestWaitApprovedHonoursRetryAfter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		start := time.Now()

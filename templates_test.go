@@ -18,11 +18,11 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// tooMany is more requests than any test makes to serving or a store. A loop
-// without a pause or an end then fails the test instead of hanging it.
+// tooMany is more requests than any test needs. A loop without a pause or an end
+// then fails the test instead of hanging it.
 const tooMany = 1000
 
-// collect returns all that All yields.
+// collect returns the names of all templates that All yields.
 func collect(ctx context.Context, client *chatapi.Client) (names []string, err error) {
 	for t, e := range client.Templates.All(ctx) {
 		if e != nil {
@@ -47,10 +47,10 @@ func TestTemplatesComeInEveryForm(t *testing.T) {
 	list := read("response-templates.json")
 	require.Len(t, list, 2)
 	assert.Equal(t, "100000000000031", list[0].ID)
-	assert.Equal(t, chatapi.TemplateApproved, list[0].Status, "lower case on the wire")
+	assert.Equal(t, chatapi.TemplateApproved, list[0].Status, "the wire has lower case")
 	assert.Equal(t, "UTILITY", list[0].Category)
 	assert.Equal(t, namespace, list[0].Namespace)
-	assert.Empty(t, list[0].Reason, "NONE is no reason")
+	assert.Empty(t, list[0].Reason, "the wire's NONE is an empty reason")
 	assert.Equal(t, []chatapi.Component{{Type: chatapi.ComponentBody, Text: "Hello {{1}}"}}, list[0].Components)
 	assert.Equal(t, "pt_BR", list[1].Language)
 	assert.Equal(t, chatapi.TemplatePending, list[1].Status)
@@ -58,8 +58,8 @@ func TestTemplatesComeInEveryForm(t *testing.T) {
 
 	list = read("response-templates-string-components.json")
 	require.Len(t, list, 1)
-	assert.Equal(t, "en", list[0].Language, "an object on the wire")
-	assert.Equal(t, namespace, list[0].Namespace, "under its second name")
+	assert.Equal(t, "en", list[0].Language, "the wire has an object")
+	assert.Equal(t, namespace, list[0].Namespace, "the second name of the namespace counts")
 	assert.Equal(t, []chatapi.Component{{Type: chatapi.ComponentBody, Text: "Hello {{1}}"}}, list[0].Components)
 
 	list = read("response-templates-bare-array.json")
@@ -126,7 +126,7 @@ func TestAllSurvivesEveryKindOfPaging(t *testing.T) {
 			for range client.Templates.All(t.Context()) {
 				break
 			}
-			assert.Equal(t, 1, calls, "who stops early asks no further")
+			assert.Equal(t, 1, calls, "a loop that stops early makes no further request")
 		})
 	}
 }
@@ -254,7 +254,7 @@ func TestCreateAndRemove(t *testing.T) {
 		var back chatapi.TemplateInfo
 		require.NoError(t, json.Unmarshal(stored, &back))
 		back.Raw = info.Raw
-		assert.Equal(t, info, &back, "what was stored reads back")
+		assert.Equal(t, info, &back, "a stored template reads back")
 		want.Name, want.Language, want.Components, want.Raw = "order_update", "en", draft().Components, json.RawMessage(body)
 		assert.Equal(t, &want, info)
 	}
@@ -302,7 +302,7 @@ func TestWaitApprovedLooksLessAndLessOften(t *testing.T) {
 			}
 			switch {
 			case took < time.Second:
-				return reply(200, listed("other/en/APPROVED")) // not in the list yet
+				return reply(200, listed("other/en/APPROVED")) // the list does not have the template yet
 			case took < 10*time.Second:
 				return reply(200, listed("order_update/en/pending"))
 			case took < time.Minute:

@@ -20,11 +20,11 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// listServer answers GET /webhook with a fixed body and keeps the requests that
-// write a list.
+// listServer answers GET /webhook with a fixed body, and records the requests
+// that write a list.
 type listServer struct {
 	reply, set string
-	written    []string // "path body"
+	written    []string // each as "path body"
 	reads      int
 }
 
@@ -46,7 +46,7 @@ func (s *listServer) RoundTrip(r *http.Request) (*http.Response, error) {
 		if s.set != "" {
 			return answer(s.set)
 		}
-		s.reply = string(body) // which has the form of a list
+		s.reply = string(body) // a reply to a write has the form of a list
 		return answer(`{"set":true,"message":"ok"}`)
 	}
 	return nil, fmt.Errorf("unexpected %s %s", r.Method, r.URL.Path)
@@ -90,8 +90,8 @@ func TestWebhooksList(t *testing.T) {
 	assert.False(t, chatapi.WebhookInfo{}.Disabled())
 }
 
-// An unreadable list must not count as an empty one: writing it back would cut off
-// the other consumers.
+// An unreadable list must not count as empty: writing it back would cut off the
+// other consumers.
 func TestWebhooksUnreadableList(t *testing.T) {
 	for _, reply := range []string{`{}`, `{"webhookUrl":5}`, `{"webhookUrl":{"a":1}}`, `{"webhookUrl":[{"href":"x"}]}`, `[]`, `<html>`, `{"error":"no"}`, ``} {
 		t.Run(reply, func(t *testing.T) {
@@ -120,9 +120,9 @@ func TestWebhooksChange(t *testing.T) {
 	for _, c := range []struct {
 		name, reply string
 		do          func(chatapi.WebhooksService) error
-		want        string // nothing written if empty
+		want        string // empty if nothing is written
 	}{
-		{"add to none", `{"webhookUrl":""}`, func(s chatapi.WebhooksService) error { return s.Add(ctx, " "+hookC+" ") }, `webhook {"webhookUrl":"` + hookC + `"}`},
+		{"add to an empty list", `{"webhookUrl":""}`, func(s chatapi.WebhooksService) error { return s.Add(ctx, " "+hookC+" ") }, `webhook {"webhookUrl":"` + hookC + `"}`},
 		{"add to one", list(hookA), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookC)},
 		{"add to two", `{"webhookUrl":"` + hookA + `, ` + hookB + `/"}`, func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, "webhook " + list(hookA, hookB+"/", hookC)},
 		{"add again", list(hookA, hookC), func(s chatapi.WebhooksService) error { return s.Add(ctx, hookC) }, ""},
@@ -142,7 +142,7 @@ func TestWebhooksChange(t *testing.T) {
 		{"replace", list(hookA), func(s chatapi.WebhooksService) error { return s.Set(ctx, hookB, hookC, hookB+"/") }, "webhook " + list(hookB, hookC)},
 		{"clear", list(hookA), func(s chatapi.WebhooksService) error { return s.Clear(ctx) }, `settings {"webhookUrl":""}`},
 		{"enable", string(readFile(t, "testdata/contract/response-webhook-list.json")), func(s chatapi.WebhooksService) error { return s.Enable(ctx) }, "webhook " + list(hookA, hookB)},
-		{"enable none", list(), func(s chatapi.WebhooksService) error { return s.Enable(ctx) }, ""},
+		{"enable an empty list", list(), func(s chatapi.WebhooksService) error { return s.Enable(ctx) }, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			server := &listServer{reply: c.reply}
@@ -160,18 +160,18 @@ func TestWebhooksChange(t *testing.T) {
 	}
 }
 
-// After the list was written, an address may be reported as disabled for a while.
-// Add writes the list once and does not wait for the status.
+// After a write, the service may report an address as disabled for a while. Add
+// writes the list once and does not wait for the status.
 func TestWebhooksStatusLagsBehind(t *testing.T) {
 	const list = `{"webhookUrl":["` + hookA + `"],"webhookStatuses":[{"url":"` + hookA + `","status":"disabled"}]}`
-	server := &listServer{reply: list, set: `{"set":true}`} // which stays as it is
+	server := &listServer{reply: list, set: `{"set":true}`} // the list never changes
 	require.NoError(t, server.client(t).Webhooks.Add(t.Context(), hookA))
 	assert.Len(t, server.written, 1)
 	assert.Equal(t, 2, server.reads)
 }
 
-// "set": false means that the service changed nothing. This is not a refusal if
-// there was nothing to change.
+// With "set": false, the service says that it changed nothing. That is a refusal
+// only if there was something to change.
 func TestWebhooksSetFalse(t *testing.T) {
 	for address, kind := range map[string]error{hookA: nil, hookA + "/": nil, hookB: chatapi.ErrRefused} {
 		server := &listServer{reply: `{"webhookUrl":"` + hookA + `"}`, set: `{"set":"false"}`}
@@ -188,7 +188,7 @@ func TestWebhooksRefused(t *testing.T) {
 		"six at once": func() error {
 			return client.Webhooks.Set(ctx, hookA, hookB, hookC, "https://x.example", "https://y.example", "https://z.example")
 		},
-		"none":           func() error { return client.Webhooks.Set(ctx) },
+		"no address":     func() error { return client.Webhooks.Set(ctx) },
 		"empty":          func() error { return client.Webhooks.Add(ctx, "") },
 		"spaces":         func() error { return client.Webhooks.Set(ctx, hookA, "  ") },
 		"http":           func() error { return client.Webhooks.Add(ctx, "http://desk.example/secret-in-url") },
@@ -210,7 +210,7 @@ func TestWebhooksRefused(t *testing.T) {
 	}
 	assert.Empty(t, server.written)
 
-	t.Run("the service does not take it", func(t *testing.T) {
+	t.Run("the service refuses the address", func(t *testing.T) {
 		server := &listServer{reply: `{"webhookUrl":""}`, set: `{"set":false,"message":"no permission"}`}
 		err := server.client(t).Webhooks.Add(ctx, hookC)
 		assert.ErrorIs(t, err, chatapi.ErrRefused)
@@ -232,13 +232,13 @@ func TestWebhooksRefused(t *testing.T) {
 	})
 }
 
-// sharedList is a list at the service that several programs change, with delays
-// between reading and writing.
+// sharedList is the list of a service that several programs change. A pause
+// before and after each request lets their changes overlap.
 type sharedList struct {
 	mu    sync.Mutex
 	list  []string
 	pause func() time.Duration
-	undo  bool // another program writes its own list every time
+	undo  bool // another program always writes its own list
 }
 
 func (s *sharedList) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -295,7 +295,8 @@ func TestWebhooksChangedAtTheSameTime(t *testing.T) {
 			assert.ElementsMatch(t, []string{hookB, hookC, "https://x.example/1"}, server.list)
 		})
 	})
-	// Both read before either writes: the program whose change is lost notices it.
+	// Both programs read before either writes. The program whose change is lost
+	// notices it and writes again.
 	t.Run("by two programs", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			server := &sharedList{list: []string{hookA}, pause: func() time.Duration { return time.Second }}
@@ -307,13 +308,13 @@ func TestWebhooksChangedAtTheSameTime(t *testing.T) {
 			assert.ElementsMatch(t, []string{hookA, hookB, hookC}, server.list)
 		})
 	})
-	t.Run("and undone for ever", func(t *testing.T) {
+	t.Run("always undone by another program", func(t *testing.T) {
 		server := &sharedList{undo: true, pause: func() time.Duration { return 0 }}
 		err := server.client(t).Webhooks.Add(t.Context(), hookC)
 		assert.ErrorIs(t, err, chatapi.ErrUnavailable)
 		assert.NotContains(t, err.Error(), "s3cret")
 	})
-	t.Run("given up while another change is running", func(t *testing.T) {
+	t.Run("the deadline passes during another change", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			client := (&sharedList{pause: func() time.Duration { return time.Second }}).client(t)
 			go func() { assert.NoError(t, client.Webhooks.Add(t.Context(), hookB)) }()

@@ -22,7 +22,8 @@ const (
 )
 
 func TestWebhookSignatures(t *testing.T) {
-	// By an independent implementation: printf '{"a":1}' | openssl dgst -sha256 -hmac key
+	// An independent program gives this signature: printf '{"a":1}' | openssl
+	// dgst -sha256 -hmac key
 	const known = "88a67f24bbcdaed0e6c997404bb79a743baf44c6bab2f4c27328e3009d22e342"
 	meta := func(secret, body string) string { return chatapitest.MetaSignature(secret, []byte(body)) }
 	d360 := func(secret, body string) string { return chatapitest.Dialog360Signature(secret, []byte(body)) }
@@ -43,7 +44,7 @@ func TestWebhookSignatures(t *testing.T) {
 		{"Meta, upper case", metaOnly, "/", metaHeader, "sha256=" + strings.ToUpper(d360("app-new", hookBody)), nil},
 		{"Meta, another secret", metaOnly, "/", metaHeader, meta("app", hookBody), chatapi.ErrUnauthorized},
 		{"Meta, another body", metaOnly, "/", metaHeader, meta("app-new", hookBody+" "), chatapi.ErrUnauthorized},
-		{"Meta, none", metaOnly, "/", "X-Other", "", chatapi.ErrUnauthorized},
+		{"Meta, no signature", metaOnly, "/", "X-Other", "", chatapi.ErrUnauthorized},
 		{"Meta, empty", metaOnly, "/", metaHeader, "sha256=", chatapi.ErrUnauthorized},
 		{"Meta, cut off", metaOnly, "/", metaHeader, meta("app-new", hookBody)[:40], chatapi.ErrUnauthorized},
 		{"Meta, not hex", metaOnly, "/", metaHeader, "sha256=" + strings.Repeat("zz", 32), chatapi.ErrUnauthorized},
@@ -82,7 +83,8 @@ func TestWebhookSignatures(t *testing.T) {
 			}
 		})
 	}
-	// With an unset variable, the handler accepts nothing: neither the signature of an empty key nor another proof.
+	// If a variable is unset, the handler accepts neither the signature of an
+	// empty key nor another proof.
 	for _, opts := range [][]chatapi.WebhookOption{
 		{chatapi.WebhookMetaSignature(""), chatapi.WebhookAcceptUnauthenticated()},
 		{chatapi.WebhookMetaSignature(""), chatapi.WebhookSecret("s")},
@@ -142,10 +144,11 @@ func TestWebhookChallenge(t *testing.T) {
 	assert.Equal(t, "GET, POST", w.Header().Get("Allow"))
 	assert.Equal(t, 200, h.post(hookBody).Code)
 	r := httptest.NewRequest(http.MethodPost, "/?hub.mode=subscribe&hub.verify_token=t0ken", strings.NewReader(hookBody))
-	assert.Equal(t, 403, h.serve(r).Code, "the token opens nothing for what is posted")
+	assert.Equal(t, 403, h.serve(r).Code, "the verify token does not open a POST")
 }
 
-// A body that names two channels is refused, even if the address names no channel.
+// The handler refuses a body that names two channels, even if the address names
+// no channel.
 func TestWebhookMixedChannels(t *testing.T) {
 	const mixed = `{"instanceId":"ABC2","instanceId":"ABC1","ack":[{"id":"c","status":"read"}]}`
 	h := newHook(nil)
@@ -155,7 +158,7 @@ func TestWebhookMixedChannels(t *testing.T) {
 	assert.ErrorIs(t, h.errors[0], chatapi.ErrWrongChannel)
 }
 
-// An operator's own secret opens every channel.
+// The operator's own secret opens every channel.
 func TestWebhookSecretBesideSecrets(t *testing.T) {
 	h := newHook(nil, chatapi.WebhookSecrets(func(context.Context, chatapi.ChannelID) []string { return []string{"own"} }))
 	for path, want := range map[string]int{"/ABC100000001/own": 200, "/ABC100000001/" + hookSecret: 200, "/ABC100000002/" + hookSecret: 403, "/ABC100000001/x": 403} {
@@ -163,7 +166,7 @@ func TestWebhookSecretBesideSecrets(t *testing.T) {
 	}
 }
 
-// If the handler looks up secrets, a right signature alone opens no channel.
+// If the handler looks up secrets, a valid signature alone opens no channel.
 func TestWebhookSignatureBesideSecrets(t *testing.T) {
 	h := &hook{}
 	h.handler = chatapi.NewWebhookHandler(func(_ context.Context, e chatapi.Event) error { h.keys = append(h.keys, e.Key()); return nil },
@@ -179,7 +182,7 @@ func TestWebhookSignatureBesideSecrets(t *testing.T) {
 	}
 }
 
-// A sender without the secret does not learn which bodies the handler accepts.
+// A sender without the secret must not learn which bodies the handler accepts.
 func TestWebhookHandlerStrangers(t *testing.T) {
 	for name, change := range map[string]func(*http.Request){
 		"compressed": func(r *http.Request) { r.Header.Set("Content-Encoding", "gzip") },

@@ -23,7 +23,7 @@ import (
 
 // BenchmarkWebhookHandler posts one message over 64 connections, in turns to a
 // handler that only reads the body and to ours, which checks the secret, parses
-// and calls a function.
+// the body and calls a function.
 func BenchmarkWebhookHandler(b *testing.B) {
 	body, err := os.ReadFile("testdata/contract/webhook-message-text.json")
 	if err != nil {
@@ -46,7 +46,7 @@ func BenchmarkWebhookHandler(b *testing.B) {
 			var before, got float64
 			b.ResetTimer()
 			for b.Loop() {
-				for range 40 { // short rounds in turn, since the machine's speed drifts
+				for range 40 { // the rounds are short and take turns, since the machine's speed drifts
 					before += floor.run(25 * time.Millisecond)
 					got += load.run(25 * time.Millisecond)
 				}
@@ -84,8 +84,8 @@ func newLoad(b *testing.B, handler http.Handler, body []byte) *load {
 }
 
 // run sends requests for a while, one at a time on each connection, and returns
-// how many were answered per second. The client reads no more than it has to,
-// so that it is the server that is measured.
+// the number of answers per second. The client reads as little as possible, so
+// that the result shows the server's speed.
 func (l *load) run(d time.Duration) float64 {
 	var count atomic.Int64
 	var wg sync.WaitGroup
@@ -111,7 +111,7 @@ func (l *load) run(d time.Duration) float64 {
 	return float64(count.Load()) / time.Since(began).Seconds()
 }
 
-// answered reads one answer without a body, which has to be 200.
+// answered reads one answer, which must be a 200 without a body.
 func answered(r *bufio.Reader) error {
 	for first := true; ; first = false {
 		line, err := r.ReadSlice('\n')
@@ -127,8 +127,8 @@ func answered(r *bufio.Reader) error {
 	}
 }
 
-// BenchmarkWebhookRefusal shows how long the handler is busy with what it
-// refuses, however large that is.
+// BenchmarkWebhookRefusal shows how long the handler needs to refuse a body,
+// however large.
 func BenchmarkWebhookRefusal(b *testing.B) {
 	for name, attack := range attacks(b) {
 		b.Run(name, func(b *testing.B) {
@@ -151,14 +151,14 @@ func BenchmarkWebhookRefusal(b *testing.B) {
 	}
 }
 
-// attack is a body that wants to cost more than it is worth.
+// attack is a body that should cost the handler more than it costs the sender.
 type attack struct {
 	status int
-	limit  int64  // of the handler, so that also what is under the limit is tried
-	memory uint64 // the most that may be allocated, in bytes
+	limit  int64  // of the handler; a large limit tries the parser too
+	memory uint64 // the largest number of bytes that may be allocated
 	body   func() io.Reader
 	header map[string]string
-	length int64 // -1 if the sender does not say
+	length int64 // -1 if unknown
 }
 
 func (a attack) request() *http.Request {
@@ -192,10 +192,11 @@ func attacks(t testing.TB) map[string]attack {
 	}
 }
 
-// gzipBomb returns that many zeros, compressed.
+// gzipBomb returns size zeros, compressed.
 func gzipBomb(t testing.TB, size int64) []byte {
 	var b bytes.Buffer
-	// One member of a gzip file may follow another, so the zeros need not all be compressed.
+	// A gzip file may have several members, so the zeros of only one are
+	// compressed.
 	const part = 1 << 24
 	w := gzip.NewWriter(&b)
 	if _, err := io.CopyN(w, zeros{}, part); err != nil {

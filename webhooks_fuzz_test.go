@@ -19,9 +19,9 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// FuzzWebhookHandler sends any request to handlers with any options. The answer is
-// one of the documented ones, and 200 only if the function returned nil. No secret
-// is in the answer or in a report.
+// FuzzWebhookHandler sends any request to handlers with any options. The answer
+// is always a documented one, and 200 only if the function returned nil. Neither
+// the answer nor a report holds a secret.
 func FuzzWebhookHandler(f *testing.F) {
 	const own, app, platform, token = "0wn-secret", "4pp-secret", "pl4tform-secret", "v3rify-token"
 	secrets := []string{own, app, platform, token}
@@ -40,7 +40,7 @@ func FuzzWebhookHandler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, options uint8, method, target, contentType, encoding, signature string, body []byte) {
 		address, err := url.Parse(target)
 		if err != nil {
-			return // not a request target
+			return // not a valid request target
 		}
 		with := func(bit int) bool { return options&(1<<bit) != 0 }
 		var reported []error
@@ -87,7 +87,7 @@ func FuzzWebhookHandler(f *testing.F) {
 		default:
 			require.NotEmpty(t, reported)
 		}
-		if called == 1 { // then the request had a proof
+		if called == 1 { // a call needs a proof
 			require.True(t, options&(1|2|4|8|32) != 0)
 		}
 		require.Equal(t, failed, w.Code == 500)
@@ -96,12 +96,12 @@ func FuzzWebhookHandler(f *testing.F) {
 			if !bytes.Contains(body, []byte(secret)) && !strings.Contains(target+method+contentType+encoding, secret) {
 				require.NotContains(t, text, secret)
 			}
-			if !challenged || w.Code != 200 { // a challenge is sent back unchanged
+			if !challenged || w.Code != 200 { // a challenge returns unchanged
 				require.NotContains(t, w.Body.String(), secret)
 			}
 		}
 		if strings.Contains(target, own) && !strings.Contains(contentType+encoding, own) && !bytes.Contains(body, []byte(own)) && !with(1) {
-			require.NotContains(t, text, own, "the address is in no report")
+			require.NotContains(t, text, own, "a report holds no address")
 		}
 	})
 }

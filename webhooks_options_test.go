@@ -13,8 +13,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A handler with a bad option must not run as if the option were missing: a
-// limit, a channel check or a secret would silently be gone.
+// A handler must not run without its bad option: a limit, a channel check or a
+// secret would silently be missing.
 func TestWebhookOptionsRefuseBadValues(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -69,7 +69,7 @@ func TestWebhookOptionsRefuseBadValues(t *testing.T) {
 	}
 }
 
-// The error of a WebhookErrors without a function goes to the log.
+// The handler logs the error of a WebhookErrors without a function.
 func TestWebhookErrorsRefusesNil(t *testing.T) {
 	h := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
 		chatapi.WebhookSecret(hookSecret), chatapi.WebhookErrors(nil))
@@ -81,7 +81,7 @@ func TestWebhookErrorsRefusesNil(t *testing.T) {
 }
 
 func TestWebhookHandlerErr(t *testing.T) {
-	assert.NoError(t, newHook(nil, nil).handler.Err(), "an option that is nil is none")
+	assert.NoError(t, newHook(nil, nil).handler.Err(), "a nil option does nothing")
 	assert.NoError(t, chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }).Err(),
 		"a handler without a secret refuses with 403, as documented")
 
@@ -92,11 +92,11 @@ func TestWebhookHandlerErr(t *testing.T) {
 	}
 
 	h := newHook(nil, chatapi.WebhookTimeout(0), chatapi.WebhookMaxBody(0), chatapi.WebhookTimeout(1))
-	assert.ErrorContains(t, h.handler.Err(), "WebhookTimeout", "the first bad option stays, whatever comes after it")
+	assert.ErrorContains(t, h.handler.Err(), "WebhookTimeout", "Err names the first bad option")
 }
 
-// A blank text beside a secret is an unset variable, usually that of the former
-// secret. It is ignored.
+// A blank text beside a secret comes from an unset variable, usually that of the
+// former secret. The handler ignores it.
 func TestWebhookBlankSecretBesideAnother(t *testing.T) {
 	lookup := chatapi.WebhookSecrets(func(context.Context, chatapi.ChannelID) []string { return []string{"", " "} })
 	for _, h := range []*hook{newHook(nil, chatapi.WebhookSecret("other", "", " ")), newHook(nil, lookup)} {

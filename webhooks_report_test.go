@@ -16,8 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A report can still write to a database: its context does not end with the
-// sender's connection, the delivery's time or the request.
+// A report can still write to a database: its context outlives the sender's
+// connection, the time of the delivery, and the request.
 func TestWebhookErrorsContext(t *testing.T) {
 	unknown := &chatapi.Error{Op: "sendMessage", Kind: chatapi.ErrOutcomeUnknown}
 	for name, c := range map[string]struct {
@@ -29,7 +29,7 @@ func TestWebhookErrorsContext(t *testing.T) {
 		"unreadable":         {"/" + hookSecret, "[]", nil, 1},
 		"an error":           {"/" + hookSecret, hookBody, func(context.Context) error { return errBroken }, 1},
 		"a panic":            {"/" + hookSecret, hookBody, func(context.Context) error { panic(errBroken) }, 1},
-		"an unknown outcome": {"/" + hookSecret, hookBody, func(ctx context.Context) error { <-ctx.Done(); return unknown }, 2}, // and no time for the rest
+		"an unknown outcome": {"/" + hookSecret, hookBody, func(ctx context.Context) error { <-ctx.Done(); return unknown }, 2}, // leaves no time for the other events
 		"out of time":        {"/" + hookSecret, hookBody, func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }, 1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -47,7 +47,7 @@ func TestWebhookErrorsContext(t *testing.T) {
 				hangUp()
 				require.Len(t, reports, c.reports)
 				for _, ctx := range reports {
-					assert.NoError(t, ctx.Err(), "after the request")
+					assert.NoError(t, ctx.Err(), "the context outlives the request")
 					assert.Equal(t, "trace", ctx.Value(ctxKey{}))
 				}
 			})

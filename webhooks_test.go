@@ -98,12 +98,12 @@ func TestWebhookHandlerBodies(t *testing.T) {
 	}{
 		{"one bad element", `{"messages":[5,{"id":"b","type":"chat","body":"x","fromMe":false}]}`, 200, []string{"message/b"}, chatapi.ErrInvalid},
 		{"a known array of another type", `{"messages":5,"ack":[{"id":"c","status":"read"}]}`, 200, []string{"status/c/read"}, chatapi.ErrInvalid},
-		{"nothing in it", `{"messages":[]}`, 200, nil, nil},
+		{"no events", `{"messages":[]}`, 200, nil, nil},
 		{"empty", ``, 400, nil, chatapi.ErrInvalid},
 		{"cut off", hookBody[:50], 400, nil, chatapi.ErrInvalid},
 		{"HTML", `<html>`, 400, nil, chatapi.ErrInvalid},
 		{"an array", `[]`, 400, nil, chatapi.ErrInvalid},
-		{"text after it", hookBody + "x", 400, nil, chatapi.ErrInvalid},
+		{"text after the body", hookBody + "x", 400, nil, chatapi.ErrInvalid},
 		{"brackets", strings.Repeat("[", 4<<20), 400, nil, chatapi.ErrInvalid},
 		{"10 MB", `{"messages":[{"body":"` + strings.Repeat("x", 10<<20) + `"}]}`, 413, nil, chatapi.ErrTooLarge},
 	} {
@@ -217,7 +217,7 @@ func TestWebhookHandlerSecret(t *testing.T) {
 			assert.ErrorIs(t, h.errors[0], chatapi.ErrUnauthorized)
 		})
 	}
-	t.Run("the secret is in nothing that is reported", func(t *testing.T) {
+	t.Run("no report has the secret", func(t *testing.T) {
 		h := newHook(func(chatapi.Event) error { panic("x") }, chatapi.WebhookMaxBody(10))
 		for _, r := range []*http.Request{post("/x?secret="+hookSecret, ""), post("/"+hookSecret+"x", ""), post("/x", hookSecret)} {
 			h.serve(r)
@@ -238,7 +238,7 @@ func TestWebhookHandlerSecret(t *testing.T) {
 			assert.ErrorIs(t, h.errors[0], chatapi.ErrNoWebhookSecret)
 		}
 	})
-	t.Run("the option with the loud name", func(t *testing.T) {
+	t.Run("WebhookAcceptUnauthenticated", func(t *testing.T) {
 		count := 0
 		handle := func(context.Context, chatapi.Event) error { count++; return nil }
 		h := &hook{handler: chatapi.NewWebhookHandler(handle, chatapi.WebhookAcceptUnauthenticated())}
@@ -305,7 +305,7 @@ func TestWebhookHandlerChannels(t *testing.T) {
 			assert.ErrorIs(t, h.errors[0], c.kind)
 		})
 	}
-	t.Run("from elsewhere", func(t *testing.T) {
+	t.Run("WebhookChannel takes the channel from the host", func(t *testing.T) {
 		h := fresh(chatapi.WebhookSecret("s"), chatapi.WebhookChannel(func(r *http.Request) chatapi.ChannelID {
 			return chatapi.ChannelID(strings.TrimSuffix(r.Host, ".desk.example"))
 		}))
@@ -318,7 +318,7 @@ func TestWebhookHandlerChannels(t *testing.T) {
 		assert.Equal(t, 500, serve(h, "/ABC1/s1", "", body("ABC1")))
 		assert.ErrorIs(t, h.errors[0], errBroken)
 	})
-	t.Run("the loud option opens no unknown channel", func(t *testing.T) {
+	t.Run("WebhookAcceptUnauthenticated opens no unknown channel", func(t *testing.T) {
 		h := fresh(lookup, chatapi.WebhookAcceptUnauthenticated())
 		assert.Equal(t, 403, serve(h, "/ABC9/x", "", body("ABC9")))
 	})
@@ -347,7 +347,7 @@ func TestDeliveryHandler(t *testing.T) {
 	}
 
 	assert.Equal(t, 400, h.post("not JSON").Code)
-	require.Len(t, got, 2, "what cannot be read is handed over too")
+	require.Len(t, got, 2, "an unreadable body is handed over too")
 	assert.Equal(t, "not JSON", string(got[1].Body))
 	assert.ErrorIs(t, got[1].Err, chatapi.ErrInvalid)
 	assert.Empty(t, got[1].Events)
@@ -384,10 +384,10 @@ func TestWebhookHandlerNil(t *testing.T) {
 	h.handler = chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return errBroken }, chatapi.WebhookSecret("s"),
 		chatapi.WebhookErrors(func(context.Context, error) { panic("the reporter too") }))
 	assert.Equal(t, 500, h.serve(r()).Code)
-	assert.Contains(t, log.String(), "the reporter too", "by default, and in need, errors are logged")
+	assert.Contains(t, log.String(), "the reporter too", "without a working reporter, errors are logged")
 }
 
-// Inside the bubble of synctest, waiting takes no time.
+// Time in a synctest bubble costs nothing.
 func TestWebhookHandlerContext(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		gone, hangUp := context.WithCancel(context.WithValue(t.Context(), ctxKey{}, "trace"))
@@ -403,7 +403,7 @@ func TestWebhookHandlerContext(t *testing.T) {
 		}, chatapi.WebhookSecret("s"))
 		r := httptest.NewRequestWithContext(gone, http.MethodPost, "/s", strings.NewReader(hookBody))
 		assert.Equal(t, 200, h.serve(r).Code)
-		assert.False(t, sawCancel, "the sender's hanging up ends nothing")
+		assert.False(t, sawCancel, "the context outlives the sender's connection")
 		assert.Equal(t, 15*time.Second, left)
 		assert.Equal(t, "trace", value)
 	})
@@ -417,7 +417,7 @@ func TestWebhookHandlerContext(t *testing.T) {
 			case <-ctx.Done():
 			case <-time.After(time.Minute): // a context without an end fails the test instead of hanging it
 			}
-			return nil // this event is done, but there is no time for the others
+			return nil // this event is done; the others get no time
 		}, chatapi.WebhookSecret(hookSecret), chatapi.WebhookTimeout(3*time.Second), h.reporting())
 		assert.Equal(t, 500, h.post(hookBody).Code)
 		assert.Equal(t, 3*time.Second, time.Since(started))
@@ -429,8 +429,8 @@ func TestWebhookHandlerContext(t *testing.T) {
 
 type ctxKey struct{}
 
-// Over a real connection: a sender that breaks off in mid-body is not an event,
-// and one that hangs up early does not end the work.
+// Over a real connection, a sender that breaks off in mid-body is no event. A
+// sender that hangs up early does not end the work.
 func TestWebhookHandlerServer(t *testing.T) {
 	handled := make(chan error, 1)
 	release := make(chan struct{})

@@ -14,10 +14,10 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Properties of quotes: what they say is what the bills then grow by.
+// A quote says how much the bill grows.
 
-// tieredCards are prices of every era, all different, with small volume tiers
-// where messages are billed.
+// tieredCards returns prices of every era, all different. Where messages are
+// billed, they have small volume tiers.
 func tieredCards() string {
 	var cards strings.Builder
 	cards.WriteString("market,category,currency,price,effective_from,from_message,to_message\n")
@@ -43,8 +43,8 @@ func tieredCards() string {
 	return cards.String()
 }
 
-// drawQuoted is a past and the instant of a quote, which may lie before some of
-// it.
+// drawQuoted draws a past and the instant of a quote, which may lie before some
+// activities.
 func drawQuoted(t *rapid.T) (past, time.Time) {
 	p := drawPast(t)
 	step := time.Duration(rapid.IntRange(-12, 30).Draw(t, "now"))*6*time.Hour + time.Duration(rapid.IntRange(-1, 1).Draw(t, "nudge"))
@@ -64,7 +64,7 @@ func drawMessage(t *rapid.T) recipientMessage {
 	return m
 }
 
-// sum is what all months cost, and how many prices are missing.
+// sum returns the cost of all months, and the number of missing prices.
 func (p past) sum(t *rapid.T, l *chatapi.Ledger) (sum chatapi.Money, gaps int) {
 	for _, bill := range p.bills(t, l) {
 		require.Len(t, bill.Totals, 1)
@@ -78,8 +78,8 @@ func (p past) sum(t *rapid.T, l *chatapi.Ledger) (sum chatapi.Money, gaps int) {
 	return sum, gaps
 }
 
-// deliver records a message as sent and delivered at that instant. Ids are in
-// order, after all of the past.
+// deliver records a message as sent and delivered at an instant. Its id sorts
+// after those of the past.
 func deliver(t *rapid.T, l *chatapi.Ledger, channel chatapi.ChannelID, m recipientMessage, i int, at time.Time) {
 	id := fmt.Sprintf("~%06d", i)
 	if _, ok := m.message.(chatapi.Text); ok {
@@ -113,7 +113,7 @@ func TestAQuoteIsWhatTheBillGrowsBy(t *testing.T) {
 		deliver(t, ledger, "A", m, 0, now)
 		after, gapsAfter := p.sum(t, ledger)
 		require.Equal(t, after.Micros-before.Micros, quote.Amount.Micros, "%+v", quote)
-		if !now.Before(latest(p.activities)) { // else another gap may close
+		if !now.Before(latest(p.activities)) { // an earlier message may close another gap
 			require.Equal(t, gapsAfter > gapsBefore, err != nil, "%+v", quote)
 		}
 		if quote.Free != "" {
@@ -182,7 +182,7 @@ func pairs(all []recipientMessage) iter.Seq2[chatapi.Recipient, chatapi.Message]
 	}
 }
 
-// A forecast knows what is spent, and once the month is over it is the bill.
+// At the end of the month, the forecast equals the bill.
 func TestAForecastEndsInTheBill(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p, now := drawQuoted(t)

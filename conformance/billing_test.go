@@ -15,16 +15,16 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// Properties of the ledger, on histories around every change of rules.
+// The histories lie around every change of rules.
 
 var cutovers = []string{"2022-02-01", "2022-10-01", "2023-03-01", "2023-06-01", "2024-11-01", "2025-07-01", "2026-10-01", "2026-11-01"}
 
-// past is a drawn history, and the account that pays for it; sometimes number B
-// has an account of its own in the same portfolio.
+// past is a drawn history and the account that pays for it. In some, number B has
+// its own account in the same portfolio.
 type past struct {
 	account    chatapi.Account
 	more       []chatapi.Account
-	boundary   time.Time // 00:00 of the 1st of a month, in the account's zone
+	boundary   time.Time // the first instant of a month in the account's zone
 	activities []chatapi.Activity
 }
 
@@ -94,7 +94,7 @@ func drawPast(t *rapid.T) past {
 	return p
 }
 
-// months are those that the history can touch.
+// months returns the months that the history can touch.
 func (p past) months() (all []chatapi.YearMonth) {
 	for k := -1; k <= 1; k++ {
 		m := p.boundary.AddDate(0, k, 0)
@@ -115,7 +115,7 @@ func record(t *rapid.T, l *chatapi.Ledger, activities []chatapi.Activity) {
 	}
 }
 
-// priced passes over missing prices, which are on the bill.
+// priced ignores the error of missing prices, since the bill has them.
 func priced(t *rapid.T, bill *chatapi.Bill, err error) *chatapi.Bill {
 	if err != nil && !errors.Is(err, chatapi.ErrNoPrice) {
 		require.NoError(t, err)
@@ -144,7 +144,7 @@ func TestOrderAndRepetitionDoNotMatter(t *testing.T) {
 func TestTwoLedgersAddUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPast(t)
-		p.account.Used, p.more = nil, nil // far from the end of the free tier, which they would have to share
+		p.account.Used, p.more = nil, nil // two ledgers cannot share a free tier, so its end must be far away
 		var parts [2][]chatapi.Activity
 		for _, a := range p.activities {
 			i := 0
@@ -156,7 +156,7 @@ func TestTwoLedgersAddUp(t *testing.T) {
 		spans := func(bills ...*chatapi.Bill) (all []chatapi.Conversation) {
 			for _, b := range bills {
 				for _, c := range b.Conversations {
-					c.Charge.Why = "" // counts the free tier
+					c.Charge.Why = "" // the reason has the count of the free tier
 					all = append(all, c)
 				}
 			}
@@ -188,7 +188,7 @@ func TestASnapshotMidwayGivesTheSameBill(t *testing.T) {
 	})
 }
 
-// Conversations of one contact and category don't overlap, nor do free entry
+// Conversations of one contact and category don't overlap. Neither do free entry
 // points.
 func TestWindowsNeverOverlap(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -203,7 +203,7 @@ func TestWindowsNeverOverlap(t *testing.T) {
 			for _, c := range bill.Conversations {
 				k := key{c.Channel, c.Contact, c.Category}
 				if c.Model == chatapi.ModelCBP2022 {
-					k.category = "" // one at a time, of whatever kind
+					k.category = "" // this model has only one conversation at a time
 				}
 				require.False(t, c.OpenedAt.Before(end[k]), "%v overlaps one until %v", c, end[k])
 				end[k] = c.ExpiresAt
@@ -215,8 +215,8 @@ func TestWindowsNeverOverlap(t *testing.T) {
 	})
 }
 
-// A closed month keeps its bill whatever comes, and the month after is billed as
-// if nothing had been closed: what reaches across the boundary is kept.
+// A closed month keeps its bill. The next month has the same bill as without the
+// close, since the ledger keeps the conversations that reach into it.
 func TestAClosedMonthStands(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPast(t)
@@ -235,9 +235,9 @@ func TestAClosedMonthStands(t *testing.T) {
 		bill, err := ledger.Close(month)
 		closed := priced(t, bill, err)
 		bill, err = ledger.Bill(month)
-		require.Empty(t, priced(t, bill, err).Late, "nothing came yet")
+		require.Empty(t, priced(t, bill, err).Late, "no fact is late yet")
 		record(t, ledger, after)
-		record(t, ledger, before) // again: known, so not late
+		record(t, ledger, before) // a known fact is not late
 
 		bill, err = ledger.Bill(month)
 		now := priced(t, bill, err)
@@ -259,7 +259,8 @@ func TestAClosedMonthStands(t *testing.T) {
 	})
 }
 
-// What comes in for a closed month is listed, once, and changes nothing.
+// A fact that comes too late for a closed month is listed once, and changes no
+// total.
 func TestLateComersAreListed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := drawPast(t)
@@ -292,6 +293,6 @@ func TestLateComersAreListed(t *testing.T) {
 		bill, err = ledger.Close(p.months()[1])
 		priced(t, bill, err)
 		bill, err = ledger.Bill(month)
-		require.Equal(t, now, priced(t, bill, err), "closing the next month moves the list, and no more")
+		require.Equal(t, now, priced(t, bill, err), "closing the next month keeps the list")
 	})
 }

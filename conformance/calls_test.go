@@ -60,16 +60,16 @@ type call struct {
 	name string
 	do   func(context.Context, client) error
 
-	// send is set for messages; once for everything that must not be repeated
-	// without proof that nothing was done, messages among it.
+	// send is set for messages. once is set for every call that must not be
+	// repeated without proof that nothing was done; messages are among them.
 	send, once bool
 
-	// compound is set for calls that make several requests, or read a refusal
-	// in a way of their own.
+	// compound is set for a call that makes several requests, or reads a refusal
+	// in its own way.
 	compound bool
 }
 
-// got drops what a call returns beside its error.
+// got returns the error of a call without its result.
 func got[T any](_ T, err error) error { return err }
 
 // each reads a sequence up to its first error.
@@ -102,13 +102,13 @@ func calls() []call {
 		{name: "Channel.GetStatus", do: func(ctx context.Context, c client) error { return got(c.Channel.GetStatus(ctx)) }},
 		{name: "Channel.GetMarketingLite", do: func(ctx context.Context, c client) error { return got(c.Channel.GetMarketingLite(ctx)) }},
 		{name: "Channel.GetStatistics", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October))) //nolint:staticcheck // deprecated, and still a call
+			return got(c.Channel.GetStatistics(ctx, chatapi.Month(2026, time.October))) //nolint:staticcheck // deprecated, but still in the API
 		}},
 		{name: "Channel.ListExtendedStatistics", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.ListExtendedStatistics(ctx)) //nolint:staticcheck // deprecated, and still a call
 		}},
 		{name: "Channel.GetOutputIP", do: func(ctx context.Context, c client) error {
-			return got(c.Channel.GetOutputIP(ctx)) //nolint:staticcheck // deprecated, and still a call
+			return got(c.Channel.GetOutputIP(ctx)) //nolint:staticcheck // deprecated, but still in the API
 		}},
 		{name: "Channel.ListHookInfo", do: func(ctx context.Context, c client) error {
 			return got(c.Channel.ListHookInfo(ctx, "wamid.1")) //nolint:staticcheck // deprecated, and still a call
@@ -135,7 +135,7 @@ func calls() []call {
 		{name: "Media.Get", do: func(ctx context.Context, c client) error { return got(c.Media.Get(ctx, "1000000000000001")) }},
 		{name: "Media.Delete", do: func(ctx context.Context, c client) error { return c.Media.Delete(ctx, "1000000000000001") }},
 		{name: "Media.DeleteLegacy", do: func(ctx context.Context, c client) error {
-			return c.Media.DeleteLegacy(ctx, "1000000000000001") //nolint:staticcheck // deprecated, and still a call
+			return c.Media.DeleteLegacy(ctx, "1000000000000001") //nolint:staticcheck // deprecated, but still in the API
 		}},
 		{name: "Templates.All", do: func(ctx context.Context, c client) error { return each(c.Templates.All(ctx)) }},
 		{name: "Templates.Get", do: func(ctx context.Context, c client) error { return got(c.Templates.Get(ctx, "a", "en")) }},
@@ -210,7 +210,7 @@ func calls() []call {
 	return all
 }
 
-// publicKey returns a key that was made for this run.
+// publicKey returns a key made for this run.
 var publicKey = sync.OnceValue(func() string {
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
@@ -223,10 +223,10 @@ var publicKey = sync.OnceValue(func() string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der}))
 })
 
-// Every method of every family is in the table, so that a new one cannot be
-// forgotten by the tests that go through it.
+// The table has each method of each family, so that no test over the table misses
+// a new method.
 func TestCallsAreComplete(t *testing.T) {
-	local := map[string]bool{"Flows.ForAccount": true, "Messages.Poll": true, "Media.Download": true} // no request of their own
+	local := map[string]bool{"Flows.ForAccount": true, "Messages.Poll": true, "Media.Download": true} // make no request of their own
 	listed := map[string]bool{}
 	for _, c := range calls() {
 		listed[c.name] = true

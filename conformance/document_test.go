@@ -12,8 +12,7 @@ import (
 
 var pathParameter = regexp.MustCompile(`\{[^}]*\}`)
 
-// The fake serves every operation of the document, under its method and path,
-// and none besides.
+// The fake serves exactly the operations of the document.
 func TestFakeServesTheDocument(t *testing.T) {
 	want, got := map[string]string{}, map[string]string{}
 	for _, op := range document().Operations() {

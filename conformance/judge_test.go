@@ -29,8 +29,8 @@ var document = sync.OnceValue(func() *openapi.Document {
 	if err != nil {
 		panic(err)
 	}
-	// Any operation can answer these, says the document's own description;
-	// it does not repeat them everywhere.
+	// The document's description says that any operation can give these answers.
+	// The operations don't list them.
 	for status, response := range map[string]string{"401": "Unauthorized", "403": "Forbidden", "429": "TooManyRequests",
 		"500": "ServerError", "502": "ServerError", "503": "ServerError"} {
 		if err := document.Share(status, response); err != nil {
@@ -40,21 +40,21 @@ var document = sync.OnceValue(func() *openapi.Document {
 	return document
 })
 
-// A judge carries requests on to the fake, and holds each request and each
-// answer against the OpenAPI document.
+// A judge forwards requests to the fake. It checks each request and each answer
+// against the OpenAPI document.
 type judge struct {
 	mu        sync.Mutex
 	exchanges int
 	reached   map[string]int  // exchanges by operationId
-	succeeded map[string]bool // operations that were carried out at least once
-	verdicts  map[string]bool // what was wrong, once each
+	succeeded map[string]bool // operations with at least one success
+	verdicts  map[string]bool // the violations, each once
 }
 
 func newJudge() *judge {
 	return &judge{reached: map[string]int{}, succeeded: map[string]bool{}, verdicts: map[string]bool{}}
 }
 
-// over puts the judge in front of a fake.
+// over returns an option that puts the judge in front of a fake.
 func (j *judge) over(api *chatapitest.API) chatapi.Option {
 	return chatapi.WithHTTPClient(&http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
 		return j.exchange(api, r)
@@ -107,7 +107,7 @@ func (j *judge) note(message string, body []byte, faults []string) {
 	}
 }
 
-// carriedOut reports whether an answer with status 200 is no refusal.
+// carriedOut reports whether an answer with status 200 is a success.
 func carriedOut(answer []byte) bool {
 	var said struct {
 		Sent     any             `json:"sent"`
@@ -116,7 +116,7 @@ func carriedOut(answer []byte) bool {
 			Error json.RawMessage `json:"error"`
 		} `json:"response"`
 	}
-	_ = json.Unmarshal(answer, &said) // a list has none of them
+	_ = json.Unmarshal(answer, &said) // a list has no such member
 	return said.Error == nil && said.Response.Error == nil && said.Sent != false && said.Sent != "false"
 }
 
@@ -125,61 +125,61 @@ const (
 	answerAs  = "an answer of a wrong content type"
 )
 
-// exchanges are of every kind that is wrong, and some are right.
+// exchanges returns a violation of every kind, and some valid exchanges.
 func exchanges() map[string]exchange {
 	const sent, list, hello = `{"sent":true,"id":"a"}`, `{"messages":[]}`, `{"phone":"12025550143","body":"Hello"}`
 	return map[string]exchange{
-		"right":                      {"POST", "/sendMessage", hello, sent, 200, ""},
-		"right query":                {"GET", "/messages?limit=10&last=true&lastMessageNumber=0", "", list, 200, ""},
-		"right path":                 {"GET", "/flows/1000000001/preview", "", `{}`, 200, ""},
-		"right, a shared status":     {"GET", "/status", "", `{"error":"bad gateway"}`, 502, ""},
-		"no token":                   {"GET", "/messages", "", list, 200, "token not found"},
-		"no such path":               {"POST", "/sendNothing", `{}`, sent, 200, "is not in the document"},
-		"a path too long":            {"GET", "/flows/1000000001/preview/more", "", `{}`, 200, "is not in the document"},
-		"an empty path parameter":    {"GET", "/flows//preview", "", `{}`, 200, "is not in the document"},
-		"no such method":             {"DELETE", "/sendMessage", "", sent, 200, "is not in the document"},
-		"no such parameter":          {"GET", "/messages?page=2", "", list, 200, `no query parameter "page"`},
-		"no such parameter of it":    {"POST", "/sendMessage?limit=1", hello, sent, 200, `no query parameter "limit"`},
-		"a parameter is missing":     {"GET", "/retrieveMedia", "", `{}`, 200, `query parameter "mediaId" occurs 0 times`},
-		"a parameter twice":          {"GET", "/messages?limit=1&limit=2", "", list, 200, `query parameter "limit" occurs 2 times`},
-		"a text for a number":        {"GET", "/messages?limit=ten", "", list, 200, "limit"},
-		"a fraction for an integer":  {"GET", "/messages?limit=1.5", "", list, 200, "limit=1.5: got number, want integer"},
-		"nothing for a number":       {"GET", "/messages?limit=", "", list, 200, "limit=: got string, want integer"},
-		"a flag for a number":        {"GET", "/messages?limit=true", "", list, 200, "limit=true: got boolean, want integer"},
-		"a number for a flag":        {"GET", "/messages?last=7", "", list, 200, "last"},
-		"a text for a flag":          {"GET", "/messages?last=yes", "", list, 200, "last=yes: got string, want boolean"},
-		"a number out of range":      {"GET", "/messages?limit=-1", "", list, 200, "limit"},
-		"a text out of an enum":      {"GET", "/templates?sort=size", "", `{"templates":[]}`, 200, "sort=size: value must be one of"},
-		"a text off a pattern":       {"GET", "/statistics?date=2026-10", "", `{}`, 200, "date=2026-10: '2026-10' does not match pattern"},
-		"a member of wrong type":     {"POST", "/sendMessage", `{"phone":"12025550143","body":["Hello"]}`, sent, 200, "$.body got array"},
-		"a member is missing":        {"POST", "/sendMessage", `{"phone":"12025550143"}`, sent, 200, "$ missing property 'body'"},
-		"a member out of an enum":    {"POST", "/initiateCall", `{"to":"12025550143","action":"hang_up"}`, `{}`, 200, "$.action value must be one of"},
-		"a member too long":          {"POST", "/sendMessage", `{"phone":"12025550143","body":"` + strings.Repeat("x", 4097) + `"}`, sent, 200, "$.body maxLength: got 4,097"},
-		"no recipient":               {"POST", "/sendMessage", `{"body":"Hello"}`, sent, 200, "sendMessage, request"},
-		"no object":                  {"POST", "/sendMessage", `[` + hello + `]`, sent, 200, "$ got array, want object"},
-		"no body":                    {"POST", "/sendMessage", ``, sent, 200, "sendMessage, request"},
-		"a body where there is none": {"GET", "/messages", `{}`, list, 200, "listMessages, request"},
-		"no JSON":                    {"POST", "/sendMessage", `{"phone":`, sent, 200, "sendMessage, request"},
-		"more than JSON":             {"POST", "/sendMessage", hello + `{}`, sent, 200, "sendMessage, request"},
-		requestAs:                    {"POST", "/sendMessage", hello, sent, 200, `no body of the type "text/xml"`},
-		"answer of wrong type":       {"GET", "/messages", "", `{"messages":{}}`, 200, "listMessages, response 200"},
-		"answer without a member":    {"POST", "/uploadMedia", `{"body":"https://files.example.com/a.png"}`, `{}`, 200, "createUploadMedia, response 200:\n\t$ missing property 'mediaId'"},
-		"answer that is no JSON":     {"GET", "/messages", "", `<html>`, 200, "listMessages, response 200"},
-		"answer that is null":        {"GET", "/messages", "", `null`, 200, "listMessages, response 200"},
-		"no answer":                  {"GET", "/messages", "", ``, 200, "listMessages, response 200"},
-		answerAs:                     {"GET", "/messages", "", list, 200, `no body of the type "text/html"`},
-		"no such status":             {"GET", "/messages", "", `{}`, 418, "listMessages, response 418"},
-		"a status of another":        {"GET", "/status", "", `{"error":"no"}`, 422, "getStatus, response 422"},
+		"right":                     {"POST", "/sendMessage", hello, sent, 200, ""},
+		"right query":               {"GET", "/messages?limit=10&last=true&lastMessageNumber=0", "", list, 200, ""},
+		"right path":                {"GET", "/flows/1000000001/preview", "", `{}`, 200, ""},
+		"right, a shared status":    {"GET", "/status", "", `{"error":"bad gateway"}`, 502, ""},
+		"no token":                  {"GET", "/messages", "", list, 200, "token not found"},
+		"no such path":              {"POST", "/sendNothing", `{}`, sent, 200, "is not in the document"},
+		"a path too long":           {"GET", "/flows/1000000001/preview/more", "", `{}`, 200, "is not in the document"},
+		"an empty path parameter":   {"GET", "/flows//preview", "", `{}`, 200, "is not in the document"},
+		"no such method":            {"DELETE", "/sendMessage", "", sent, 200, "is not in the document"},
+		"no such parameter":         {"GET", "/messages?page=2", "", list, 200, `no query parameter "page"`},
+		"another's parameter":       {"POST", "/sendMessage?limit=1", hello, sent, 200, `no query parameter "limit"`},
+		"a parameter is missing":    {"GET", "/retrieveMedia", "", `{}`, 200, `query parameter "mediaId" occurs 0 times`},
+		"a parameter twice":         {"GET", "/messages?limit=1&limit=2", "", list, 200, `query parameter "limit" occurs 2 times`},
+		"a text for a number":       {"GET", "/messages?limit=ten", "", list, 200, "limit"},
+		"a fraction for an integer": {"GET", "/messages?limit=1.5", "", list, 200, "limit=1.5: got number, want integer"},
+		"nothing for a number":      {"GET", "/messages?limit=", "", list, 200, "limit=: got string, want integer"},
+		"a flag for a number":       {"GET", "/messages?limit=true", "", list, 200, "limit=true: got boolean, want integer"},
+		"a number for a flag":       {"GET", "/messages?last=7", "", list, 200, "last"},
+		"a text for a flag":         {"GET", "/messages?last=yes", "", list, 200, "last=yes: got string, want boolean"},
+		"a number out of range":     {"GET", "/messages?limit=-1", "", list, 200, "limit"},
+		"a text out of an enum":     {"GET", "/templates?sort=size", "", `{"templates":[]}`, 200, "sort=size: value must be one of"},
+		"a text off a pattern":      {"GET", "/statistics?date=2026-10", "", `{}`, 200, "date=2026-10: '2026-10' does not match pattern"},
+		"a member of wrong type":    {"POST", "/sendMessage", `{"phone":"12025550143","body":["Hello"]}`, sent, 200, "$.body got array"},
+		"a member is missing":       {"POST", "/sendMessage", `{"phone":"12025550143"}`, sent, 200, "$ missing property 'body'"},
+		"a member out of an enum":   {"POST", "/initiateCall", `{"to":"12025550143","action":"hang_up"}`, `{}`, 200, "$.action value must be one of"},
+		"a member too long":         {"POST", "/sendMessage", `{"phone":"12025550143","body":"` + strings.Repeat("x", 4097) + `"}`, sent, 200, "$.body maxLength: got 4,097"},
+		"no recipient":              {"POST", "/sendMessage", `{"body":"Hello"}`, sent, 200, "sendMessage, request"},
+		"not an object":             {"POST", "/sendMessage", `[` + hello + `]`, sent, 200, "$ got array, want object"},
+		"no body":                   {"POST", "/sendMessage", ``, sent, 200, "sendMessage, request"},
+		"an unexpected body":        {"GET", "/messages", `{}`, list, 200, "listMessages, request"},
+		"no JSON":                   {"POST", "/sendMessage", `{"phone":`, sent, 200, "sendMessage, request"},
+		"more than JSON":            {"POST", "/sendMessage", hello + `{}`, sent, 200, "sendMessage, request"},
+		requestAs:                   {"POST", "/sendMessage", hello, sent, 200, `no body of the type "text/xml"`},
+		"answer of wrong type":      {"GET", "/messages", "", `{"messages":{}}`, 200, "listMessages, response 200"},
+		"answer without a member":   {"POST", "/uploadMedia", `{"body":"https://files.example.com/a.png"}`, `{}`, 200, "createUploadMedia, response 200:\n\t$ missing property 'mediaId'"},
+		"answer that is no JSON":    {"GET", "/messages", "", `<html>`, 200, "listMessages, response 200"},
+		"answer that is null":       {"GET", "/messages", "", `null`, 200, "listMessages, response 200"},
+		"no answer":                 {"GET", "/messages", "", ``, 200, "listMessages, response 200"},
+		answerAs:                    {"GET", "/messages", "", list, 200, `no body of the type "text/html"`},
+		"no such status":            {"GET", "/messages", "", `{}`, 418, "listMessages, response 418"},
+		"a status of another":       {"GET", "/status", "", `{"error":"no"}`, 422, "getStatus, response 422"},
 	}
 }
 
 type exchange struct {
 	method, target, body, answer string
 	status                       int
-	want                         string // a part of the verdict; empty if there must be none
+	want                         string // a part of the verdict; empty for a valid exchange
 }
 
-// A judge that lets everything pass proves nothing.
+// The judge would prove nothing if it let violations pass.
 func TestJudgeConvicts(t *testing.T) {
 	for name, c := range exchanges() {
 		t.Run(name, func(t *testing.T) {

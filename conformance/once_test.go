@@ -16,7 +16,8 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// An end is a network end that accepts a request, counts it, and then fails.
+// An end is the far end of the network: it accepts a request, counts it, and then
+// fails.
 type end struct {
 	name    string
 	address string
@@ -63,13 +64,13 @@ func ends(t *testing.T) []end {
 	all = append(all, end{"round tripper", "https://api.test/ABC1", roundTripper(func(r *http.Request) (*http.Response, error) {
 		_, _ = io.Copy(io.Discard, r.Body)
 		posts.Add(1)
-		return nil, errors.New("it is gone")
+		return nil, errors.New("the request is gone")
 	}), posts})
 	return all
 }
 
-// A send that was accepted before things went wrong reaches the network once,
-// and the caller is told that its outcome is unknown.
+// An accepted send reaches the network once, although the answer fails. The
+// caller gets ErrOutcomeUnknown.
 func TestSendsGoOutOnce(t *testing.T) {
 	addKey := chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 		return roundTripper(func(r *http.Request) (*http.Response, error) {

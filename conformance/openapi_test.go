@@ -15,11 +15,11 @@ import (
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// A step is told what came of one call of a scenario.
+// A step gets the error of one call of a scenario.
 type step func(name string, err error)
 
-// live uses every family on state that exists, so that the service has
-// something to answer with.
+// live calls every family, on objects that exist, so that the service has
+// something to answer.
 func live(ctx context.Context, api *chatapitest.API, c client, step step) {
 	customer := api.Customer("12025550143").Named("Ann").WithUsername("ann.example")
 	hello := customer.Says("hi")
@@ -69,7 +69,7 @@ func liveMedia(ctx context.Context, c client, step step) (id string) {
 	step("media", got(c.Media.Get(ctx, id)))
 	second, err := c.Media.Upload(ctx, chatapi.MediaURL("https://files.example.com/a.png"))
 	step("upload", err)
-	step("media", c.Media.DeleteLegacy(ctx, second)) //nolint:staticcheck // deprecated, and still a call
+	step("media", c.Media.DeleteLegacy(ctx, second)) //nolint:staticcheck // deprecated, but still in the API
 	return id
 }
 
@@ -169,7 +169,7 @@ func liveMessages(ctx context.Context, customer *chatapitest.Customer, c client,
 	for name, message := range messages() {
 		switch m := message.(type) {
 		case chatapi.Custom, chatapi.OrderDetails, chatapi.AddressRequest, chatapi.PaymentRequest:
-			continue // no such operation, or no such country
+			continue // there is no such operation or country
 		case chatapi.Reaction:
 			m.MessageID = hello
 			message = m
@@ -213,8 +213,8 @@ var everyQuirk = []chatapitest.Quirk{chatapitest.IntFlags, chatapitest.TextFlags
 	chatapitest.NoID, chatapitest.SameTemplates, chatapitest.TextTemplates, chatapitest.BareTemplates, chatapitest.CommaWebhooks,
 	chatapitest.NoBSUID, chatapitest.NoUsername, chatapitest.MMLite, chatapitest.NoFlows, chatapitest.NoGroups, chatapitest.NoCatalog, chatapitest.NoCalls}
 
-// Whatever the SDK sends and whatever the fake answers, in every mood, is what
-// the document says.
+// Each request of the SDK and each answer of the fake, under every quirk and
+// failure, fits the document.
 func TestExchangesFitTheDocument(t *testing.T) {
 	judge := newJudge()
 	in := func(name string, opts []chatapitest.Option, do func(context.Context, *testing.T, *chatapitest.API, client)) {
@@ -229,7 +229,7 @@ func TestExchangesFitTheDocument(t *testing.T) {
 	whatever := func(string, error) {}
 	table := func(ctx context.Context, _ *testing.T, _ *chatapitest.API, c client) {
 		for _, call := range calls() {
-			if call.name != "Send Custom" { // whose operation the document need not know
+			if call.name != "Send Custom" { // the document need not know its operation
 				_ = call.do(ctx, c)
 			}
 		}

@@ -19,8 +19,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// root is the repository. These tests are about the tree as a whole, which the
-// module cache of a user does not have; hence they are in this module.
+// root is the repository. These tests need the whole tree, which a user's module
+// cache does not have, so they are in this module.
 const root = ".."
 
 const module = "github.com/chatapi-go/chatapi"
@@ -51,16 +51,16 @@ func packages(t *testing.T) []string {
 	return found
 }
 
-// TestAPINamesOnlyOwnTypes keeps the libraries below out of the API: from Go
-// 1.27 on, types of go-json-experiment are other types, and a user must not be
-// tied to the version of a library that we chose.
+// TestAPINamesOnlyOwnTypes keeps the types of other libraries out of the API.
+// From Go 1.27 on, the types of go-json-experiment change, and a user must not
+// depend on the version of a library that we chose.
 func TestAPINamesOnlyOwnTypes(t *testing.T) {
 	for _, dir := range packages(t) {
 		assert.Empty(t, foreign(t, dir), "exported declarations of %s name types that are neither the SDK's nor the standard library's", dir)
 	}
 }
 
-// TestForeignIsFound shows that the check above can fail.
+// TestForeignIsFound checks that the test above can fail.
 func TestForeignIsFound(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.go"), []byte(`package a
@@ -91,12 +91,12 @@ func local() { var _ jsonv2.Options }
 	assert.ElementsMatch(t, []string{"T: wire.Text", "T.Do: retryablehttp.Client", "Option: jsonv2.Options"}, foreign(t, dir))
 }
 
-// foreign lists what the exported declarations of a package name from anywhere
-// but the standard library and the packages of the SDK that users can import.
+// foreign lists the types in a package's exported declarations that belong
+// neither to the standard library nor to a public package of the SDK.
 func foreign(t *testing.T, dir string) []string {
 	t.Helper()
 	p, files := documentation(t, dir)
-	outside := map[string]bool{} // import names that must not show
+	outside := map[string]bool{} // import names that must not appear
 	for _, file := range files {
 		for _, spec := range file.Imports {
 			imported, _ := strconv.Unquote(spec.Path.Value)
@@ -139,7 +139,8 @@ func foreign(t *testing.T, dir string) []string {
 		funcs("", typ.Funcs)
 		funcs(typ.Name+".", typ.Methods)
 	}
-	// Values are checked by their declared types; an initial value is no API.
+	// A value counts by its declared type; its initial value is not part of the
+	// API.
 	values := append([]*doc.Value{}, p.Consts...)
 	values = append(values, p.Vars...)
 	for _, value := range values {
@@ -177,15 +178,15 @@ func TestConsumerStaysSmall(t *testing.T) {
 	require.NoError(t, err)
 	lines := strings.Count(string(sums), "\n")
 	require.Positive(t, lines)
-	// Two more are for the SDK itself, which the replace line here saves.
+	// The replace line saves two lines that a user has for the SDK itself.
 	assert.LessOrEqual(t, lines+2, most, "go.sum of a minimal consumer:\n%s", sums)
 	for _, library := range []string{"testify", "httpmock", "otel"} {
 		assert.NotContains(t, string(sums), library)
 	}
 }
 
-// TestDocLinksResolve finds names in doc comments that are meant as links but
-// lead nowhere, such as [Strickers]. pkg.go.dev would print the brackets.
+// TestDocLinksResolve finds links in doc comments that lead nowhere, such as
+// [Strickers]. pkg.go.dev would print the brackets.
 func TestDocLinksResolve(t *testing.T) {
 	for _, dir := range packages(t) {
 		p, _ := documentation(t, dir)
@@ -203,8 +204,8 @@ func TestDocLinksResolve(t *testing.T) {
 	}
 }
 
-// documentation reads a package: its documentation, which holds exactly what is
-// exported (no bodies, no unexported fields), and its files.
+// documentation reads a package. It returns the documentation of the exported
+// declarations, without bodies and unexported fields, and the files.
 func documentation(t *testing.T, dir string) (*doc.Package, []*ast.File) {
 	t.Helper()
 	set := token.NewFileSet()
@@ -223,7 +224,7 @@ func documentation(t *testing.T, dir string) (*doc.Package, []*ast.File) {
 	return p, files
 }
 
-// comments returns every doc comment of a package by what it is on, fields and
+// comments returns each doc comment of a package by its owner, fields and
 // constants included.
 func comments(p *doc.Package) map[string]string {
 	found := map[string]string{"package " + p.Name: p.Doc}
@@ -265,7 +266,7 @@ func comments(p *doc.Package) map[string]string {
 	return found
 }
 
-// plainText returns the texts of a block that are no links.
+// plainText returns the texts of a block that are not links.
 func plainText(block comment.Block) (texts []string) {
 	add := func(list []comment.Text) {
 		for _, text := range list {

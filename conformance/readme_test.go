@@ -17,8 +17,8 @@ var (
 	codeBlock = regexp.MustCompile("(?ms)^```.*?^```$")
 )
 
-// TestReadmeCodeRuns checks that every Go block of the documents is, but for
-// white space, part of an example or a program that runs.
+// TestReadmeCodeRuns checks that each Go block of the documents is part of an
+// example or program that runs, apart from white space.
 func TestReadmeCodeRuns(t *testing.T) {
 	running := runningCode(t)
 	blocks := 0
@@ -37,18 +37,18 @@ func TestChangedCodeIsFound(t *testing.T) {
 	running := []string{squeezed("func ExampleX() {\n\tx := f(1)\n\tfmt.Println(x)\n}")}
 	assert.True(t, isPartOf("x := f(1)\nfmt.Println(x)\n", running))
 	assert.False(t, isPartOf("x := f(2)\nfmt.Println(x)\n", running))
-	assert.False(t, isPartOf("f(1)\n", running), "part of a line")
+	assert.False(t, isPartOf("f(1)\n", running), "a part of a line is not enough")
 	assert.False(t, isPartOf("\n", running), "nothing")
 }
 
-// TestLinksLeadSomewhere checks the documents' links to files of the tree.
+// TestLinksLeadSomewhere checks the links of the documents to files.
 func TestLinksLeadSomewhere(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
 	links := 0
 	for _, document := range documents(t) {
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
-		prose := codeBlock.ReplaceAll(text, nil) // f[T](x) in code looks like a link
+		prose := codeBlock.ReplaceAll(text, nil) // code such as f[T](x) looks like a link
 		for _, match := range link.FindAllSubmatch(prose, -1) {
 			target, _, _ := strings.Cut(string(match[1]), "#")
 			if target == "" || strings.Contains(target, "://") {
@@ -73,7 +73,7 @@ func documents(t *testing.T) []string {
 	return found
 }
 
-// runningCode returns the squeezed text of all example files and programs.
+// runningCode returns the squeezed text of each example file and program.
 func runningCode(t *testing.T) []string {
 	t.Helper()
 	var texts []string
@@ -101,7 +101,7 @@ func runningCode(t *testing.T) []string {
 	return texts
 }
 
-// squeezed makes all white space one space, except that lines stay lines.
+// squeezed turns each run of white space into one space, but keeps the lines.
 func squeezed(code string) string {
 	var b strings.Builder
 	b.WriteByte('\n')

@@ -14,19 +14,19 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// A condition is one row of the contract's "Results and errors": what the
-// service answers, and what it means for a message, or another call that must
-// not be repeated, and for every other call.
+// A condition is a row of the contract's "Results and errors": the answer of the
+// service, and the error of a call. The error may differ between calls that must
+// not be repeated, such as sends, and other calls.
 type condition struct {
 	name   string
 	status int
 	header http.Header
 	body   string
-	drop   bool // no answer at all
+	drop   bool // the connection breaks without an answer
 
-	send, other chatapi.ErrorKind // other defaults to send
+	send, other chatapi.ErrorKind // other is send if empty
 	code        int
-	retry       chatapi.RetryClass // where the contract fixes it
+	retry       chatapi.RetryClass // empty if the contract leaves it open
 	after       time.Duration
 }
 
@@ -72,10 +72,10 @@ func conditions() []condition {
 	}
 }
 
-// jsonSecret is the token as it stands inside a JSON text.
+// jsonSecret is the token as JSON writes it.
 var jsonSecret = strings.ReplaceAll(secret, `"`, `\"`)
 
-// Every condition of the contract, on every call of every family.
+// Each condition of the contract meets each call of each family.
 func TestEveryConditionOnEveryCall(t *testing.T) {
 	for _, c := range conditions() {
 		t.Run(c.name, func(t *testing.T) {
@@ -132,11 +132,11 @@ func TestEveryConditionOnEveryCall(t *testing.T) {
 	}
 }
 
-// What the service answers to a message and to nothing else: rows 8 to 11.
+// Rows 8 to 11 apply only to messages.
 func TestEveryConditionOfASend(t *testing.T) {
 	for name, tc := range map[string]struct {
 		body   string
-		kind   chatapi.ErrorKind // empty: accepted
+		kind   chatapi.ErrorKind // empty for accepted
 		id     string
 		job    string
 		code   int

@@ -13,19 +13,19 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// retryWords are the words of which every call's doc comment has one: a user must
-// learn there whether the call may reach the service twice.
+// Each call's doc comment has one of the retryWords, so that a user learns
+// whether the call may reach the service twice.
 var retryWords = []string{"retried", "at most once", "never repeated", "calls nothing"}
 
-// TestCallsSayWhetherTheyAreRetried demands one of the words of every exported
-// function and method of the root that takes a context.
+// TestCallsSayWhetherTheyAreRetried demands one of the retryWords of each
+// exported function and method of the root that takes a context.
 func TestCallsSayWhetherTheyAreRetried(t *testing.T) {
 	for _, name := range silentCalls(t, root) {
 		t.Errorf("the doc comment of %s does not say whether the call is repeated; it needs one of: %s", name, strings.Join(retryWords, ", "))
 	}
 }
 
-// TestSilentCallsAreFound shows that the check above can fail.
+// TestSilentCallsAreFound checks that the test above can fail.
 func TestSilentCallsAreFound(t *testing.T) {
 	dir := t.TempDir()
 	require.NoError(t, os.WriteFile(filepath.Join(dir, "a.go"), []byte(`package a

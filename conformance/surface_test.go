@@ -28,7 +28,7 @@ const surfaceFile = "testdata/api.txt"
 var updateSurface = flag.Bool("update-surface", false, "write "+surfaceFile+" anew; make api does so")
 
 // TestSurface compares the exported declarations with the committed list, so that
-// none of them changes by accident.
+// no declaration changes by accident.
 func TestSurface(t *testing.T) {
 	var now []string
 	for _, p := range publicPackages(t) {
@@ -43,8 +43,8 @@ func TestSurface(t *testing.T) {
 	}
 }
 
-// TestSurfaceNoticesBreaks breaks the root package in memory and reads what
-// TestSurface would say.
+// TestSurfaceNoticesBreaks breaks the root package in memory and checks the
+// message of TestSurface.
 func TestSurfaceNoticesBreaks(t *testing.T) {
 	rootPackage := publicPackages(t)[0]
 	require.Equal(t, module, rootPackage.ImportPath)
@@ -66,7 +66,7 @@ func TestSurfaceNoticesBreaks(t *testing.T) {
 	} {
 		assert.Contains(t, problem, want)
 	}
-	assert.Equal(t, 5, strings.Count(problem, "\n  "), "nothing else changed:\n%s", problem)
+	assert.Equal(t, 5, strings.Count(problem, "\n  "), "the message has only these changes:\n%s", problem)
 }
 
 // TestVerbsOfServices checks that a verb tells the form of its result: Get one
@@ -169,11 +169,11 @@ type publicPackage struct {
 	ImportPath, Name, Dir, Export string
 	GoFiles                       []string
 	DepOnly                       bool
-	exports                       map[string]string // of every import, the file with its compiled types
+	exports                       map[string]string // the file with the compiled types of each import
 }
 
-// publicPackages returns the packages of the workspace that users can import, the
-// root package first. The modules of tests and examples are left out.
+// publicPackages returns the public packages of the workspace, the root package
+// first. It leaves out the modules of tests and examples.
 func publicPackages(t *testing.T) []*publicPackage {
 	t.Helper()
 	work, err := os.ReadFile(filepath.Join(root, "go.work"))
@@ -188,7 +188,7 @@ func publicPackages(t *testing.T) []*publicPackage {
 	return public
 }
 
-// listed returns the packages of the module in dir that users can import.
+// listed returns the public packages of the module in dir.
 func listed(t *testing.T, dir string) []*publicPackage {
 	t.Helper()
 	list := exec.CommandContext(t.Context(), "go", "list", "-export", "-deps", "-json=ImportPath,Name,Dir,Export,GoFiles,DepOnly", "./...")
@@ -210,8 +210,8 @@ func listed(t *testing.T, dir string) []*publicPackage {
 	return public
 }
 
-// check type-checks the declarations of a package, without bodies of functions.
-// The change, if there is one, is made to the text of every file before.
+// check type-checks the declarations of a package, without function bodies. A
+// change, if given, edits the text of every file first.
 func (p *publicPackage) check(t *testing.T, change func(string) string) *types.Package {
 	t.Helper()
 	set := token.NewFileSet()
@@ -228,8 +228,8 @@ func (p *publicPackage) check(t *testing.T, change func(string) string) *types.P
 	}
 	open := func(path string) (io.ReadCloser, error) { return os.Open(p.exports[path]) }
 	config := types.Config{IgnoreFuncBodies: true, Importer: importer.ForCompiler(set, "gc", open), Error: func(error) {}}
-	// Without bodies some imports and names look unused or, after a change, are
-	// missing there; only what is declared counts.
+	// Without bodies, some imports seem unused, and after a change some names are
+	// missing. Only the declarations count.
 	checked, err := config.Check(p.ImportPath, set, files, nil)
 	if change == nil {
 		require.NoError(t, err)
@@ -276,8 +276,8 @@ func (w *surfaceWriter) object(object types.Object) {
 	}
 }
 
-// named adds a type with its exported fields and methods, those included that an
-// unexported embedded struct lends it.
+// named adds a type with its exported fields and methods, including those of an
+// unexported embedded struct.
 func (w *surfaceWriter) named(named *types.Named) {
 	name := named.Obj().Name() + w.parameters(named.TypeParams())
 	switch under := named.Underlying().(type) {
@@ -354,7 +354,7 @@ func (w *surfaceWriter) text(typ types.Type) string {
 	})
 }
 
-// signature writes a signature without the names of parameters, which callers do not see.
+// signature writes a signature without parameter names, which callers don't see.
 func (w *surfaceWriter) signature(s *types.Signature) string {
 	list := func(tuple *types.Tuple) []string {
 		var texts []string
@@ -392,17 +392,17 @@ func (w *surfaceWriter) parameters(list *types.TypeParamList) string {
 func committedSurface(t *testing.T) []string {
 	t.Helper()
 	text, err := os.ReadFile(surfaceFile)
-	require.NoError(t, err, "make api writes it")
+	require.NoError(t, err, "make api writes the list")
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// declared finds the start of a line that says which declaration it is about.
+// declared matches the start of a line that names the declaration.
 var declared = regexp.MustCompile(`^\S+ (type \w+(\[.*?\])? (pointer )?(field|method) \w+|\w+ \w+)`)
 
-// surfaceChange describes how two surfaces differ and what to do about it. It
-// returns "" if they are the same.
+// surfaceChange describes the difference of two surfaces and what to do about it.
+// It returns "" if they are equal.
 func surfaceChange(before, now []string) string {
-	added := map[string]string{} // by what the line is about
+	added := map[string]string{} // lines by declaration
 	for _, line := range now {
 		if !slices.Contains(before, line) {
 			added[about(line)] = line

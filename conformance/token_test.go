@@ -29,7 +29,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// secret has every character that some writer escapes.
+// secret has each character that some encoding escapes.
 const secret = `tok-3f9A/+z=&"sEcReT%<>'`
 
 func spellings() []string {
@@ -38,21 +38,21 @@ func spellings() []string {
 		strings.Trim(string(quoted), `"`), strings.ReplaceAll(secret, "/", `\/`), "sEcReT"}
 }
 
-// A way is one way in which a call can fail. It is tried in a bubble, where the
-// pauses of calls that wait take no time, unless it needs a real socket.
+// A way is one way in which a call can fail. Its calls run in a synctest bubble,
+// where pauses take no time, unless they need a real socket.
 type way struct {
 	name string
-	// address is the API URL; the fake host when empty.
+	// address is the API URL; empty for the fake host.
 	address string
 	socket  bool
-	// serve, if any, answers behind a real client and server of net/http.
+	// serve, if given, answers behind a real client and server of net/http.
 	serve   http.HandlerFunc
 	options []chatapi.Option
 	context func(context.Context) (context.Context, context.CancelFunc)
 }
 
-// inMemory returns a transport whose connections lead to the handler, on pipes
-// instead of sockets.
+// inMemory returns a transport whose connections are pipes to the handler instead
+// of sockets.
 func inMemory(t *testing.T, handler http.HandlerFunc) *http.Transport {
 	pipes := &pipeListener{incoming: make(chan net.Conn), closed: make(chan struct{})}
 	server := &http.Server{Handler: handler, ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
@@ -95,7 +95,7 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// leaky is an error that hides what it knows from its text.
+// leaky is an error with fields that its text does not show.
 type leaky struct {
 	Address string
 	Request http.Request
@@ -184,9 +184,8 @@ func ways(t *testing.T) []way {
 	return all
 }
 
-// Every call, in every way to fail, traced by OpenTelemetry and logged: neither
-// the errors with all that they unwrap to, nor logs, spans, JSON or any verb of
-// fmt shows the token.
+// Each call fails in each way, traced by OpenTelemetry and logged. The token is
+// in no error or wrapped error, log, span, JSON text or output of fmt.
 func TestTokenIsNowhere(t *testing.T) {
 	failures, all := 0, ways(t)
 	for _, w := range all {
@@ -201,7 +200,7 @@ func TestTokenIsNowhere(t *testing.T) {
 	assert.Greater(t, failures, len(all)*len(calls())*8/10, "most calls must have failed")
 }
 
-// try makes every call in this way, and returns how many failed.
+// try makes every call in this way and returns the number of failures.
 func (w way) try(t *testing.T) (failures int) {
 	spans := tracetest.NewInMemoryExporter()
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSyncer(spans))
@@ -258,7 +257,7 @@ func (w way) try(t *testing.T) (failures int) {
 	return failures
 }
 
-// tell writes an error, and everything that can be got at through it.
+// tell writes an error and everything that is reachable from it.
 func tell(out io.Writer, err error) {
 	if err == nil {
 		return

@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	chunkSize = 256 << 10 // about how much text a worker decodes at a time
+	chunkSize = 256 << 10 // the approximate size of a worker's text
 	maxLine   = 1 << 20
 )
 
@@ -47,7 +47,7 @@ func Decode[T any](r io.Reader, newDecoder func() func(line []byte, value *T) er
 			decodeParallel(in, first, newDecoder, yield)
 			return
 		}
-		c := chunk[T]{lines: first} // the whole input: not worth a goroutine
+		c := chunk[T]{lines: first} // the whole input is too short for goroutines
 		c.decode(newDecoder())
 		if c.yield(yield) && in.err != nil {
 			var zero T
@@ -94,7 +94,7 @@ func (c *chunk[T]) decode(decode func(line []byte, value *T) error) {
 	}
 }
 
-// yield reports whether the loop wants more.
+// yield reports whether the loop goes on.
 func (c *chunk[T]) yield(yield func(T, error) bool) bool {
 	var zero T
 	faults := c.faults
@@ -112,8 +112,8 @@ func (c *chunk[T]) yield(yield func(T, error) bool) bool {
 	return true
 }
 
-// decodeParallel reads in the caller's goroutine, so that no goroutine hangs in a
-// Read when the loop ends early.
+// decodeParallel reads in the caller's goroutine, so that an early end of the
+// loop leaves no goroutine in a Read.
 func decodeParallel[T any](in *reader, first lines, newDecoder func() func([]byte, *T) error, yield func(T, error) bool) {
 	processors := runtime.GOMAXPROCS(0)
 	work := make(chan *chunk[T], processors+1)
@@ -159,7 +159,7 @@ func decodeParallel[T any](in *reader, first lines, newDecoder func() func([]byt
 	}
 }
 
-// lines is a text of whole lines; first is the number of the first one.
+// lines is a text of whole lines. first is the number of its first line.
 type lines struct {
 	text  []byte
 	first int
@@ -168,14 +168,14 @@ type lines struct {
 // reader cuts an input into chunks of whole lines.
 type reader struct {
 	r     io.Reader
-	done  bool     // the last lines were returned
-	err   error    // why reading stopped before the end of the input
-	line  int      // the number of lines that were returned
+	done  bool     // set after the last lines
+	err   error    // the error that ended the input early
+	line  int      // the number of lines so far
 	carry []byte   // the beginning of the next line
-	spare [][]byte // texts to use again
+	spare [][]byte // free texts to use again
 }
 
-// next returns the next lines, none after too long a line.
+// next returns the next lines. After a line that is too long it returns no lines.
 func (in *reader) next() lines {
 	var text []byte
 	if n := len(in.spare); n > 0 {
@@ -204,9 +204,9 @@ func (in *reader) next() lines {
 	}
 }
 
-// fill reads at least a quarter of a chunk, or to the end. io.ReadAtLeast would
-// not do: it reports the end by io.ErrUnexpectedEOF, which is also the error of
-// a reader whose input was cut off.
+// fill reads at least a quarter of a chunk, or to the end. io.ReadAtLeast reports
+// the end by io.ErrUnexpectedEOF, which is also the error of a reader that was
+// cut off.
 func (in *reader) fill(text []byte) []byte {
 	for start := len(text); len(text)-start < chunkSize/4; {
 		n, err := in.r.Read(text[len(text):cap(text)])

@@ -22,7 +22,7 @@ import (
 
 var errBroken = errors.New("broken")
 
-// numbers makes decoders of lines that are numbers.
+// numbers returns a decoder of lines with a number.
 func numbers() func([]byte, *int) error {
 	return func(line []byte, n *int) (err error) {
 		if *n != 0 {
@@ -33,7 +33,7 @@ func numbers() func([]byte, *int) error {
 	}
 }
 
-// texts makes decoders that keep the line.
+// texts returns a decoder that keeps the line.
 func texts() func([]byte, *string) error {
 	return func(line []byte, text *string) error {
 		if *text = string(line); strings.HasPrefix(*text, "!") {
@@ -54,8 +54,8 @@ func collect[T any](r io.Reader, newDecoder func() func([]byte, *T) error) (valu
 	return values, faults
 }
 
-// longFile has one number a line, in several chunks; every seventh thousand is
-// no number.
+// longFile returns several chunks with one number on each line. Every
+// seven-thousandth line is bad.
 func longFile(lines int) []byte {
 	var file bytes.Buffer
 	for i := range lines {
@@ -130,8 +130,8 @@ func TestDecodeKeepsTheOrderOfALongInput(t *testing.T) {
 	}
 }
 
-// An input that was cut off is not one that ended. net/http and compress/gzip
-// say so by io.ErrUnexpectedEOF.
+// A reader that was cut off has not ended. net/http and compress/gzip report it
+// by io.ErrUnexpectedEOF.
 func TestDecodeReportsEveryErrorOfTheReader(t *testing.T) {
 	wrapped := fmt.Errorf("connection: %w", io.EOF)
 	for _, size := range []int{0, 1, 20_000} {
@@ -163,10 +163,10 @@ func TestDecodeEndsAtATooLongLine(t *testing.T) {
 	assert.Equal(t, []string{line, line}, got)
 }
 
-// A loop that ends early leaves no goroutine, no work and no Read behind: a
-// goroutine that waits would fail the bubble.
+// A loop that ends early leaves no goroutine and no Read behind, and ends the
+// work. A goroutine that waits would fail the bubble.
 func TestDecodeStopsWithTheLoop(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // the file is longer than two workers read ahead
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(2)) // two workers cannot read this file ahead as a whole
 	file := longFile(30_000)
 	check := func(loop func(iter.Seq2[int, error])) {
 		synctest.Test(t, func(t *testing.T) {
@@ -180,13 +180,13 @@ func TestDecodeStopsWithTheLoop(t *testing.T) {
 				return func(line []byte, n *int) error { calls.Add(1); return decode(line, n) }
 			}))
 			done, read := calls.Load(), reads.Load()
-			assert.Less(t, done, int64(30_000), "the rest is not decoded")
+			assert.Less(t, done, int64(30_000), "later lines are not decoded")
 			synctest.Wait()
 			assert.Equal(t, done, calls.Load())
 			assert.Equal(t, read, reads.Load())
 		})
 	}
-	for _, after := range []int{0, 1, 6999, 10_000} { // 6999 is an error
+	for _, after := range []int{0, 1, 6999, 10_000} { // line 6999 is an error
 		check(func(seq iter.Seq2[int, error]) {
 			i := 0
 			for range seq {
@@ -209,15 +209,15 @@ type readFunc func([]byte) (int, error)
 
 func (f readFunc) Read(p []byte) (int, error) { return f(p) }
 
-// Decode yields what a split at the line breaks yields, however the input is cut
-// into reads and chunks.
+// Decode yields the same values as a split at the line breaks, for all sizes of
+// reads and chunks.
 func FuzzDecode(f *testing.F) {
 	f.Add("1\n2\n", uint16(1))
 	f.Add("\ufeff 1 \r\n\r\n!\n\t\n2", uint16(1))
 	f.Add("!1\n!2\n0123456789\n", uint16(30_000))
 	f.Fuzz(func(t *testing.T, text string, repeat uint16) {
 		if len(text)*int(repeat) > 1<<20 {
-			return // also every line is short enough
+			return // and every line is short enough
 		}
 		text = strings.Repeat(text, int(repeat))
 		type row struct {

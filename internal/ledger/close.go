@@ -5,20 +5,20 @@ import (
 	"slices"
 )
 
-// settledFor is how long before the end of the last closed month facts are kept,
-// so that a status which comes again, or a message delivered after weeks, is still
-// recognized. WhatsApp gives up delivery after 30 days.
+// settledFor is how long the ledger keeps facts before the end of the last closed
+// month. It then still recognizes a repeated status, or a message delivered after
+// weeks. WhatsApp gives up delivery after 30 days.
 const settledFor = 31 * day
 
-// carry is what one thread takes across the end of a closed month.
+// carry is the part of one thread that reaches across the end of a closed month.
 type carry struct {
 	covered int64
 	windows []anchored
-	units   []Unit // still open, and on the bill of a closed month
+	units   []Unit // still open, but billed in a closed month
 }
 
-// Compact closes, for each account, what was before an instant, and keeps of each
-// thread what can still matter after it. Threads are numbered as before.
+// Compact closes each account until its instant in ends. Of each thread it keeps
+// the facts that can still matter. Threads keep their numbers.
 func (e *Engine) Compact(ends []int64) {
 	next, carries := newStore(), map[uint32]*carry{}
 	var room, whole Thread
@@ -34,7 +34,7 @@ func (e *Engine) Compact(ends []int64) {
 		if *e.heads.at(old) == 0 && e.carries[old] == nil {
 			continue
 		}
-		p := &Pair{Account: n.account, Thread: old} // nobody sees these folds, so the names are not worth their memory
+		p := &Pair{Account: n.account, Thread: old} // only the engine sees these folds, so they need no names
 		f := e.foldUntil(p, &room, end)
 		f.startWindows(end - 1)
 		if len(f.windows) > 0 {
@@ -51,8 +51,8 @@ func (e *Engine) Compact(ends []int64) {
 	}
 }
 
-// markBilled marks the windows whose conversation is on the bill, which is what
-// the whole fold says.
+// markBilled marks the windows of f that are conversations in the whole fold.
+// Their conversations are on the bill.
 func (f *Fold) markBilled(whole *Fold) {
 	answered := map[int64]bool{}
 	for _, a := range whole.windows {
@@ -63,7 +63,8 @@ func (f *Fold) markBilled(whole *Fold) {
 	}
 }
 
-// keep enters the facts of a thread, folded until its end, that can still matter.
+// keep enters those facts of a thread, folded until its end, that can still
+// matter.
 func (s *store) keep(thread uint32, f *Fold, end int64) {
 	last, kept := *s.lastIn.at(thread), end-settledFor
 	for i := range f.facts.inbounds {
@@ -91,14 +92,15 @@ func (s *store) keep(thread uint32, f *Fold, end int64) {
 	}
 }
 
-// carry returns what is still open at an instant; nil if nothing is.
+// carry returns the units and windows that are still open at an instant; nil if
+// nothing is open.
 func (f *Fold) carry(end int64) *carry {
 	c := carry{covered: Never}
 	if f.covered > end {
 		c.covered = f.covered
 	}
 	for _, a := range f.windows {
-		if a.start+day > end-settledFor { // a message sent in it may be delivered yet
+		if a.start+day > end-settledFor { // a message sent in the window may be delivered later
 			c.windows = append(c.windows, a)
 		}
 	}
@@ -114,19 +116,18 @@ func (f *Fold) carry(end int64) *carry {
 	return &c
 }
 
-// LateFact is something that came in, or had its effect, after its month was
-// closed.
+// LateFact is a fact that came in, or had its effect, after its month was closed.
 type LateFact struct {
 	ID   []byte
 	Kind Kind  // Inbound or Delivered
 	At   int64 // in the closed month
 
 	// Opened is the category of a conversation that opened in the closed month,
-	// but was answered after it; empty for a fact that was recorded too late.
+	// but was answered after it. It is empty for a fact that came in too late.
 	Opened string
 }
 
-// LateFacts lists what came in after its month was closed.
+// LateFacts lists the facts that came too late for their closed months.
 func (f *Fold) LateFacts() (all []LateFact) {
 	closed := f.terms.ClosedUntil
 	for i := range f.facts.inbounds {

@@ -13,10 +13,10 @@ func TestCompactKeepsWhatStillMatters(t *testing.T) {
 	end := 100 * day
 	e, terms := newEngine(ledger.ModelCBP2023)
 	enter(t, e, ledger.Inbound, day, "old", "")
-	deliver(t, e, end-hour, "open", ledger.CategoryUtility)      // its conversation runs on
-	enter(t, e, ledger.Sent, end-hour, "late", "marketing")      // not delivered yet
-	deliver(t, e, end-3*day, "ended", ledger.CategoryMarketing)  // its conversation is over
-	enter(t, e, ledger.Sent, end-32*day, "forgotten", "service") // WhatsApp has given it up
+	deliver(t, e, end-hour, "open", ledger.CategoryUtility)      // the conversation is still open
+	enter(t, e, ledger.Sent, end-hour, "late", "marketing")      // delivered after the end
+	deliver(t, e, end-3*day, "ended", ledger.CategoryMarketing)  // the conversation is over
+	enter(t, e, ledger.Sent, end-32*day, "forgotten", "service") // WhatsApp has given up delivery
 	e.Compact([]int64{end})
 
 	assert.Equal(t, end, terms.ClosedUntil)
@@ -29,8 +29,8 @@ func TestCompactKeepsWhatStillMatters(t *testing.T) {
 
 	deliver(t, e, end+1, "joins", ledger.CategoryUtility)
 	enter(t, e, ledger.Delivered, end+2, "late", "")
-	enter(t, e, ledger.Delivered, end+3, "forgotten", "") // joins as a free-form message
-	enter(t, e, ledger.Delivered, end-hour, "open", "")   // the same status once more
+	enter(t, e, ledger.Delivered, end+3, "forgotten", "") // counts as free-form, since its sending is forgotten
+	enter(t, e, ledger.Delivered, end-hour, "open", "")   // the same status again
 	f = fold(e)
 	require.Len(t, f.Units, 2)
 	assert.Equal(t, ledger.CategoryMarketing, f.Units[1].Category)
@@ -45,11 +45,11 @@ func TestLateFacts(t *testing.T) {
 	e.Compact([]int64{end})
 	enter(t, e, ledger.Inbound, end-2*hour, "late in", "")
 	deliver(t, e, end-3*hour, "late", ledger.CategoryUtility)
-	deliver(t, e, end+hour, "answer", "") // to the message of the closed month
+	deliver(t, e, end+hour, "answer", "") // answers the message of the closed month
 	assert.Equal(t, []ledger.LateFact{
 		{ID: []byte("late in"), Kind: ledger.Inbound, At: end - 2*hour},
 		{ID: []byte("late"), Kind: ledger.Delivered, At: end - 3*hour},
 		{ID: []byte("answer"), Kind: ledger.Delivered, At: end - hour, Opened: ledger.CategoryUserInitiated},
 	}, fold(e).LateFacts())
-	assert.Len(t, e.Until(fold(e), end).LateFacts(), 2, "the answer came after that")
+	assert.Len(t, e.Until(fold(e), end).LateFacts(), 2, "the answer is a further late fact")
 }

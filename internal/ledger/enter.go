@@ -10,27 +10,27 @@ import (
 type Engine struct {
 	store
 	terms   []*Terms
-	carries map[uint32]*carry // what compacted threads left open
+	carries map[uint32]*carry // the open parts of compacted threads
 }
 
-// New returns an empty engine. Accounts are named by their index in terms.
+// New returns an empty engine. An index in terms names each account.
 func New(terms []*Terms) Engine {
 	return Engine{store: newStore(), terms: terms, carries: map[uint32]*carry{}}
 }
 
-// Threads returns how many threads there are. They are numbered from 0.
+// Threads returns the number of threads. Their numbers begin at 0.
 func (e *Engine) Threads() int { return e.threads.n }
 
 // Entry is a checked activity on its way into the journal. The caller fills the
-// exported fields, those of Fact among them.
+// exported fields, including those of Fact.
 type Entry struct {
 	Fact
 	Number  string
-	Account int32 // that pays for the number
+	Account int32 // index of the account that pays
 	Contact Contact
-	Text    string // with Contact, as of [ContactOf]
-	ID      string // of the message
-	Word    string // the category, or the entry point of a customer's message
+	Text    string // the key of Contact, as of [ContactOf]
+	ID      string // the message id
+	Word    string // the category, or a customer's entry point
 	Report  *Report
 
 	number, thread uint32
@@ -41,14 +41,15 @@ type Entry struct {
 // ErrFull is the error of an engine that cannot take more facts.
 var ErrFull = errors.New("ledger: the journal is full")
 
-// enterBatch is how many entries fit into a processor's cache.
+// enterBatch is the number of entries that fit into a processor's cache.
 const enterBatch = 256
 
-// Enter appends activities to the journal, or returns [ErrFull] and appends none.
+// Enter appends activities to the journal. If the journal has too little room,
+// Enter returns [ErrFull] and appends no activity.
 //
-// At random among a million contacts an entry costs little but waiting for
-// memory. So a batch is gone through several times, and each time asks at once
-// for the memory that all entries need.
+// With random contacts among a million, an entry costs little but waiting for
+// memory. So Enter goes through a batch several times, and each pass asks at once
+// for the memory of all entries.
 func (e *Engine) Enter(batch []Entry) error {
 	if e.journal.n+len(batch) >= math.MaxUint32 {
 		return ErrFull
@@ -89,14 +90,14 @@ func (s *store) note(thread uint32, f Fact) {
 	s.journal.add(&f)
 }
 
-// noteInbound appends a customer's message that was put together, when its thread
-// is compacted or restored.
+// noteInbound appends a merged message of the customer, when its thread is
+// compacted or restored.
 func (s *store) noteInbound(thread uint32, in *inbound) {
 	s.note(thread, Fact{At: in.at.nanos, Rank: in.at.rank, Kind: Inbound, id: s.texts.add(string(in.id)), word: s.words.id(in.entry), marks: in.marks})
 }
 
-// noteMessage does the same for a message of the business, with a fact for each
-// thing that is known of it.
+// noteMessage appends a merged message of the business as one fact for its
+// sending and one for each status.
 func (s *store) noteMessage(thread uint32, m *message) {
 	f := Fact{id: s.texts.add(string(m.id)), marks: m.marks}
 	if m.report != nil {

@@ -10,12 +10,13 @@ import (
 
 const benchContacts, benchBlock = 1_000_000, 400_000
 
-// state is what a prototype keeps that knows neither facts nor duplicates.
+// state is the state of a contact in a prototype that keeps no facts and does not
+// check for duplicates.
 type state struct {
 	lastIn, opened, expires int64
 	units                   int32
 	category                uint32
-	_                       [16]byte // a free entry point, free units and a month, which it would have too
+	_                       [16]byte // stands for the free entry point, the free units and the month of a whole prototype
 }
 
 func (s *state) step(at int64, in bool) {
@@ -32,9 +33,10 @@ func (s *state) step(at int64, in bool) {
 	}
 }
 
-// Linking a fact to its contact and appending it to the journal, as Enter does,
-// beside a slice of states by interned contact. The contacts are a million, chosen
-// at random, so that caches don't help. Each round begins with an empty journal.
+// BenchmarkBillingInterned compares the work of Enter, which links a fact to its
+// contact and appends it to the journal, with a slice of states by contact. It
+// picks the contacts at random from a million, so that caches don't help. Each
+// round begins with an empty journal.
 func BenchmarkBillingInterned(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 2))
 	dense, ids := make([]state, benchContacts), make([]uint32, benchBlock)

@@ -20,8 +20,8 @@ func TestAFullJournalTakesNothing(t *testing.T) {
 	assert.Equal(t, 1, e.Threads())
 }
 
-// Phone numbers, other contacts and the numbers of the business are told apart,
-// also after the table of threads has grown.
+// A look-up tells phone numbers, other contacts and business numbers apart, also
+// after the table of threads has grown.
 func TestThreadsAreFoundAgain(t *testing.T) {
 	e := New([]*Terms{{Eras: make([]Era, 1)}})
 	numbers, threads := []string{"A", "B"}, map[uint32]bool{}
@@ -48,7 +48,7 @@ func TestThreadsAreFoundAgain(t *testing.T) {
 	assert.Equal(t, len(threads), e.Threads())
 	first := slot{threadOwner: *e.threads.at(0)}
 	assert.True(t, e.holds(&first, 0, 0, keys[0]))
-	assert.False(t, e.holds(&first, 1, 0, keys[0]), "of another number")
+	assert.False(t, e.holds(&first, 1, 0, keys[0]), "the slot belongs to another number")
 	assert.False(t, e.holds(&first, 0, 0, keys[1]))
 	_, ok := e.Find("C", Phone("12025550000"), "")
 	assert.False(t, ok)

@@ -8,11 +8,12 @@ import (
 	"time"
 )
 
-// The facts of one thread are a set that does not remember in which order, or how
-// often, its members arrived: every merge below is commutative, associative and
-// idempotent. That makes a bill the same for every order of events.
+// The facts of one thread form a set that does not depend on the order or the
+// repetition of arrivals: every merge below is commutative, associative and
+// idempotent. So every order of events gives the same bill.
 
-// Instants are Unix nanoseconds. The years are those that fit whole.
+// Instants are Unix nanoseconds. MinYear and MaxYear are the first and last whole
+// years that fit.
 const (
 	Never   = math.MinInt64 // before every instant
 	MinYear = 1679
@@ -22,23 +23,23 @@ const (
 // day is the length of the service window and of a conversation.
 const day = int64(24 * time.Hour)
 
-// stamp is an instant and how well it is known.
+// stamp is an instant and its rank.
 type stamp struct {
 	nanos int64
 	rank  Rank
 }
 
-// Rank says how well an instant is known.
+// Rank says how sure an instant is.
 type Rank uint8
 
-// The ranks, the better known later.
+// The ranks. A later rank is surer.
 const (
-	RankUnknown  Rank = iota // there is no instant
-	RankObserved             // when the fact arrived here
-	RankTold                 // what the wire says
+	RankUnknown  Rank = iota // no instant
+	RankObserved             // the arrival of the fact
+	RankTold                 // the time on the wire
 )
 
-// merge keeps the better known, and of equals the earlier instant.
+// merge keeps the instant of higher rank, and of equal ranks the earlier instant.
 func (s stamp) merge(t stamp) stamp {
 	if t.rank > s.rank || t.rank == s.rank && t.nanos < s.nanos {
 		return t
@@ -46,13 +47,13 @@ func (s stamp) merge(t stamp) stamp {
 	return s
 }
 
-// Fact is one entry of the journal: what one activity said.
+// Fact is one entry of the journal, from one activity.
 type Fact struct {
 	At     int64
 	id     textRef
-	prev   uint32 // the thread's fact before, 1-based, or 0
-	word   uint32 // the category, or the entry point of a customer's message
-	report uint32 // what the status reported, 1-based, or 0
+	prev   uint32 // the previous fact of the thread, 1-based, or 0
+	word   uint32 // the category, or a customer's entry point
+	report uint32 // the status's report, 1-based, or 0
 	Kind   Kind
 	Rank   Rank // of At
 	marks  marks
@@ -73,13 +74,13 @@ const (
 type marks uint8
 
 const (
-	markSettled marks = 1 << iota // acted in a closed month: it stands, whatever else comes
+	markSettled marks = 1 << iota // acted in a closed month, and never acts again
 	markSpent                     // its entry point was settled in a closed month
-	markPlanned                   // not recorded, but part of a plan
+	markPlanned                   // part of a plan, not recorded
 )
 
-// Report is what Meta's status says about billing, word by word as the root's
-// type Reported has it.
+// Report is the billing part of a status, with the words of the root's type
+// Reported.
 type Report struct {
 	Conversation string
 	Origin       string
@@ -90,8 +91,8 @@ type Report struct {
 	Type         string
 }
 
-// merge keeps what either says. Of two that disagree it keeps the later in order,
-// only so that the order of arrival does not matter.
+// merge keeps the fields of both reports. If a field differs, merge keeps the
+// text that sorts last, so that the order of arrival does not matter.
 func (r Report) merge(o Report) Report {
 	if o.ExpiresAt.After(r.ExpiresAt) {
 		r.ExpiresAt = o.ExpiresAt
@@ -108,8 +109,7 @@ type inbound struct {
 	marks marks
 }
 
-// merge puts two facts of one message together. What a closed month settled
-// stands.
+// merge joins two facts of one message. A fact settled in a closed month wins.
 func (in *inbound) merge(other inbound) {
 	switch {
 	case in.marks&markSettled > other.marks&markSettled:
@@ -123,8 +123,8 @@ func (in *inbound) merge(other inbound) {
 	in.marks |= other.marks
 }
 
-// compareInbound orders by id. Messages without an id are told apart by instant
-// and entry point.
+// compareInbound sorts by id. Messages without an id differ by instant and entry
+// point.
 func compareInbound(a, b *inbound) int {
 	if c := bytes.Compare(a.id, b.id); c != 0 || len(a.id) > 0 {
 		return c
@@ -132,21 +132,20 @@ func compareInbound(a, b *inbound) int {
 	return cmp.Or(cmp.Compare(a.at.nanos, b.at.nanos), cmp.Compare(a.entry, b.entry))
 }
 
-// message is a message of the business, put together from its sending and its
-// statuses.
+// message is a message of the business, merged from its sending and its statuses.
 type message struct {
 	id        []byte
 	sent      stamp
 	delivered stamp
-	refused   stamp  // when it failed
-	category  string // as sent; empty is free-form
-	reported  string // as a status said
+	refused   stamp  // the failure
+	category  string // of the send; empty for a free-form message
+	reported  string // of a status
 	report    *Report
 	marks     marks
 }
 
-// sentAt is when the message was sent; its delivery stands in where the sending is
-// not recorded.
+// sentAt returns when the message was sent. If no sending is recorded, it returns
+// the delivery.
 func (m *message) sentAt() int64 {
 	if m.sent.rank == RankUnknown {
 		return m.delivered.nanos
@@ -154,7 +153,7 @@ func (m *message) sentAt() int64 {
 	return m.sent.nanos
 }
 
-// lastKnown is the instant of the latest news of the message.
+// lastKnown returns the instant of the latest fact of the message.
 func (m *message) lastKnown() int64 {
 	switch {
 	case m.delivered.rank != RankUnknown:
@@ -165,8 +164,8 @@ func (m *message) lastKnown() int64 {
 	return m.refused.nanos
 }
 
-// template returns the template's category, and "" for a free-form message. It
-// asks the status where the sender did not name the category.
+// template returns the template's category, and "" for a free-form message. If
+// the send has no category, it takes that of the status.
 func (m *message) template() string {
 	if m.category != "" && m.category != CategoryTemplate {
 		return m.category
@@ -178,8 +177,8 @@ func (m *message) template() string {
 	return m.category
 }
 
-// mergeCategory keeps the category that says more. Of two that disagree it keeps
-// the later in the alphabet, only so that the order of arrival does not matter.
+// mergeCategory keeps the more precise category. Of two other categories it keeps
+// the one that sorts last, so that the order of arrival does not matter.
 func mergeCategory(a, b string) string {
 	switch {
 	case a == "" || a == CategoryTemplate && b != "":
@@ -190,12 +189,12 @@ func mergeCategory(a, b string) string {
 	return max(a, b)
 }
 
-// Thread is the facts of one thread, put together. A caller that reads many
-// threads gives the same Thread each time, whose room is then used again.
+// Thread holds the merged facts of one thread. A caller that reads many threads
+// passes the same Thread each time, to use its memory again.
 type Thread struct {
 	facts    []Fact
-	inbounds []inbound  // by id, then instant and entry point; by instant after inOrder
-	messages []message  // by id
+	inbounds []inbound  // sorted by id, instant and entry point; after inOrder by instant
+	messages []message  // sorted by id
 	acting   []*message // delivered and not settled, in order of delivery
 }
 
@@ -239,7 +238,7 @@ func (s *store) gather(thread uint32, t *Thread) {
 	}
 }
 
-// mergeFact puts a fact into the message that it is about.
+// mergeFact merges a fact into its message.
 func (s *store) mergeFact(m *message, f *Fact) {
 	at := stamp{f.At, f.Rank}
 	m.marks |= f.marks
@@ -264,7 +263,7 @@ func (s *store) mergeFact(m *message, f *Fact) {
 }
 
 // inOrder sorts for a fold: the customer's messages by instant, and the delivered
-// messages of the business by delivery, then sending, then id.
+// messages of the business by delivery, sending and id.
 func (t *Thread) inOrder() {
 	slices.SortFunc(t.inbounds, func(a, b inbound) int {
 		return cmp.Or(cmp.Compare(a.at.nanos, b.at.nanos), cmp.Compare(a.entry, b.entry), bytes.Compare(a.id, b.id))
@@ -280,8 +279,8 @@ func (t *Thread) inOrder() {
 	})
 }
 
-// LastInbound returns the instant of the customer's latest message; [Never] if
-// none was recorded.
+// LastInbound returns the instant of the customer's latest message; [Never] if no
+// message is recorded.
 func (e *Engine) LastInbound(thread uint32) int64 {
 	var t Thread
 	e.gather(thread, &t)

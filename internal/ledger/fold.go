@@ -8,22 +8,22 @@ import (
 	"sync"
 )
 
-// Unit is one line that a fold yields: a conversation, a message billed by
-// itself, or a free entry point window.
+// Unit is one row of a fold: a conversation, a message billed by itself, or a
+// free entry point window.
 type Unit struct {
 	Pair     *Pair
-	Era      int32 // whose rules decided; an index among the account's eras
+	Era      int32 // index of the era whose rules decided
 	Kind     UnitKind
 	Carried  bool // opened and billed in a closed month
-	Planned  bool // by a message that is not recorded
+	Planned  bool // opened by a planned message
 	Category string
-	Message  []byte  // id of a message billed by itself
-	Report   *Report // what a status said of the message that opened it; may be nil
+	Message  []byte  // the id of a message billed by itself
+	Report   *Report // the report of the message that opened the unit; may be nil
 	Opened   int64
-	Expires  int64  // of conversations and windows
-	Closed   int64  // by a free entry point, or 0
-	Free     string // the reason, as far as the thread alone decides: free tiers come later
-	Seq      int    // order within the fold at equal instants
+	Expires  int64  // the end of a conversation or window
+	Closed   int64  // when a free entry point closed it, or 0
+	Free     string // the reason without regard to free tiers, which come later
+	Seq      int    // the order of units with the same instant
 }
 
 // UnitKind is the kind of a unit.
@@ -41,8 +41,8 @@ func (u *Unit) OpenAt(instant int64) bool {
 	return u.Kind != UnitMessage && u.Opened <= instant && instant < u.Expires && (u.Closed == 0 || instant < u.Closed)
 }
 
-// sameAs reports whether two units of a thread are one and the same. A free entry
-// point that closes a unit does not change its cost.
+// sameAs reports whether two units of a thread are the same. A free entry point
+// that closes a unit does not change its cost.
 func (u *Unit) sameAs(v *Unit) bool {
 	return u.Kind == v.Kind && u.Category == v.Category && u.Opened == v.Opened && u.Expires == v.Expires && u.Free == v.Free &&
 		u.Carried == v.Carried && u.Planned == v.Planned && string(u.Message) == string(v.Message) &&
@@ -57,15 +57,15 @@ type Fold struct {
 
 	terms  *Terms
 	facts  *Thread
-	clicks []int  // of facts.inbounds: entry points that no message has settled yet
+	clicks []int  // indexes of facts.inbounds: entry points that no message has settled yet
 	late   []Unit // units that open in a closed month
-	live   []int  // of Units: conversations and windows that may still be open
+	live   []int  // indexes of Units: conversations and windows that may still be open
 
 	acting *message // the message that acts now, under this era
 	era    int32
 
-	// Of Chat API's anchor: how many inbounds have been looked at, the windows
-	// they started, and the end of everything opened or started so far.
+	// Under Chat API's anchor: the number of inbounds that startWindows has seen,
+	// their windows, and the end of all windows and units so far.
 	seen    int
 	windows []anchored
 	covered int64
@@ -76,7 +76,7 @@ type Fold struct {
 type anchored struct {
 	start    int64
 	answered bool
-	void     bool // another conversation took its place
+	void     bool // another conversation replaced the window
 	billed   bool // its conversation is on the bill of a closed month
 }
 
@@ -169,7 +169,7 @@ func (f *Fold) Take(start, end int64) []Unit {
 	return slices.Clone(taken)
 }
 
-// deliver lets one delivered message act.
+// deliver applies the rules to one delivered message.
 func (f *Fold) deliver(m *message) {
 	now := m.delivered.nanos
 	f.acting, f.era = m, f.terms.At(now)
@@ -189,8 +189,8 @@ func (f *Fold) deliver(m *message) {
 	}
 }
 
-// settle spends every click that the message comes after, and reports whether the
-// message answers one of them in time. The instant of sending counts.
+// settle settles every click before the message. It reports whether the message
+// answers such a click in time. The instant of sending counts.
 func (f *Fold) settle(m *message, era *Era) (entry bool) {
 	sent := m.sentAt()
 	f.clicks = slices.DeleteFunc(f.clicks, func(i int) bool {
@@ -210,8 +210,8 @@ func (f *Fold) settle(m *message, era *Era) (entry bool) {
 // A customer's message at that very instant counts.
 func (f *Fold) replies(m *message) bool { return m.sentAt() < f.ServiceEnd(m.sentAt()) }
 
-// ServiceEnd returns the end of the last service window that began up to an
-// instant; [Never] if there is none.
+// ServiceEnd returns the end of the last service window that began at or before
+// an instant; [Never] without such a window.
 func (f *Fold) ServiceEnd(instant int64) int64 {
 	inbounds := f.facts.inbounds
 	i := sort.Search(len(inbounds), func(i int) bool { return inbounds[i].at.nanos > instant })
@@ -248,7 +248,7 @@ func (f *Fold) initiated(m *message, era *Era, entry bool) {
 		f.openEntry(now, era)
 		return
 	case answers != nil && answers.answered:
-		return // one more answer, delivered after the conversation ended
+		return // a further answer, delivered after the conversation ended
 	case answers != nil:
 		answers.answered = true
 		f.add(Unit{Category: CategoryUserInitiated, Opened: answers.start, Expires: answers.start + day, Carried: answers.billed})
@@ -309,8 +309,8 @@ func (f *Fold) perMessage(m *message, era *Era, entry bool) {
 	f.add(u)
 }
 
-// Open reports whether a conversation or window of that category is open; an
-// empty category stands for any.
+// Open reports whether a conversation or window of that category is open. An
+// empty category means any.
 func (f *Fold) Open(now int64, category string) bool {
 	return slices.ContainsFunc(f.live, func(i int) bool {
 		u := &f.Units[i]
@@ -327,8 +327,9 @@ func (f *Fold) openEntry(now int64, era *Era) {
 	f.add(Unit{Category: CategoryReferral, Opened: now, Expires: now + era.EntryPointLength, Free: FreeEntryPoint})
 }
 
-// add appends a unit of the acting message. No window of Chat API's anchor may
-// cover the same time, so an unanswered window in which the unit opens gives way.
+// add appends a unit of the acting message. If the unit opens in an unanswered
+// window of Chat API's anchor, it replaces the window, since the two may not
+// overlap.
 func (f *Fold) add(u Unit) {
 	u.Pair, u.Era, u.Report, u.Planned = f.Pair, f.era, f.acting.report, f.acting.marks&markPlanned != 0
 	if u.Opened < f.terms.ClosedUntil && !u.Carried {
@@ -348,8 +349,9 @@ func (f *Fold) add(u Unit) {
 	}
 }
 
-// startWindows starts the windows of Chat API's anchor up to an instant: at each
-// message of the customer that nothing earlier covers.
+// startWindows starts the windows of Chat API's anchor up to an instant. A
+// message of the customer starts a window unless an earlier window or unit covers
+// it.
 func (f *Fold) startWindows(until int64) {
 	if !f.terms.Anchored {
 		return
@@ -364,8 +366,8 @@ func (f *Fold) startWindows(until int64) {
 	}
 }
 
-// windowAt returns the window of Chat API's anchor that covers the instant; nil
-// if there is none, or another conversation has taken its place.
+// windowAt returns the window of Chat API's anchor at an instant. It returns nil
+// if there is no window, or if a conversation replaced it.
 func (f *Fold) windowAt(instant int64) *anchored {
 	for i := len(f.windows) - 1; i >= 0; i-- {
 		if a := &f.windows[i]; a.covers(instant) && !a.void {

@@ -17,7 +17,7 @@ const (
 	customer = "phone:12025550143"
 )
 
-// newEngine has one account with one era.
+// newEngine returns an engine with one account and one era.
 func newEngine(model string) (*ledger.Engine, *ledger.Terms) {
 	terms := &ledger.Terms{Anchored: true, ClosedUntil: ledger.Never,
 		Eras: []ledger.Era{{From: ledger.Never, Model: model, EntryPoints: []string{"ad"}, EntryPointLength: 3 * day}}}
@@ -25,7 +25,7 @@ func newEngine(model string) (*ledger.Engine, *ledger.Terms) {
 	return &e, terms
 }
 
-// enter enters a fact of the customer.
+// enter enters a fact of the customer's thread.
 func enter(t *testing.T, e *ledger.Engine, kind ledger.Kind, at int64, id, word string) {
 	t.Helper()
 	contact, text := ledger.ContactOf(customer)
@@ -34,14 +34,14 @@ func enter(t *testing.T, e *ledger.Engine, kind ledger.Kind, at int64, id, word 
 	require.NoError(t, e.Enter([]ledger.Entry{entry}))
 }
 
-// deliver enters a message that was sent and delivered at once.
+// deliver enters a message as sent and delivered at the same instant.
 func deliver(t *testing.T, e *ledger.Engine, at int64, id, category string) {
 	t.Helper()
 	enter(t, e, ledger.Sent, at, id, category)
 	enter(t, e, ledger.Delivered, at, id, "")
 }
 
-// fold folds the one thread.
+// fold folds the only thread.
 func fold(e *ledger.Engine) *ledger.Fold { return e.Fold(0, new(ledger.Thread)) }
 
 func TestTakeLeavesOutOtherTimes(t *testing.T) {
@@ -76,7 +76,7 @@ func TestPlan(t *testing.T) {
 	planned := []ledger.Planned{{Contact: customer, Category: ledger.CategoryUtility}}
 	for name, c := range map[string]struct {
 		at      int64
-		n       int // messages planned
+		n       int // planned messages
 		with    int
 		without int
 		same    int
@@ -91,7 +91,7 @@ func TestPlan(t *testing.T) {
 			deliver(t, e, day, "m1", ledger.CategoryUtility)
 			all := append(planned, planned...)[:c.n]
 			var room ledger.Thread
-			for range 2 { // planning records nothing
+			for range 2 { // planning does not record, so the second plan is the same
 				plan := e.Plan(0, number, all, c.at, &room)
 				assert.Len(t, plan.With.Units, c.with)
 				assert.Len(t, plan.Without, c.without)

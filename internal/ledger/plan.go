@@ -5,23 +5,23 @@ import (
 	"math"
 )
 
-// Planned is a message that is not recorded: the key of its recipient, and its
-// category, which is empty for a free-form message.
+// Planned is a message that is not recorded. Contact is the key of its recipient.
+// Category is empty for a free-form message.
 type Planned struct{ Contact, Category string }
 
-// Plan is what one thread comes to with planned messages, and without them.
+// Plan has the units of one thread with planned messages and without them.
 type Plan struct {
 	With    *Fold
 	Without []Unit
 
-	// Same is how many units, from the first on, are equal in both.
+	// Same is the number of first units that are equal in both.
 	Same int
 }
 
-// Plan folds a thread with planned messages to one contact, of which there is at
-// least one, and without them. They are sent and delivered at an instant, in their
-// order, after everything that is recorded of it. The room is that of the fold, so
-// the fold is no more to be used once the room is given again, but for its units.
+// Plan folds a thread with planned messages to one contact, at least one, and
+// without them. The messages are sent and delivered at an instant, in their
+// order, after all recorded facts of that instant. The fold uses the room, so
+// after the next use of the room only its units are valid.
 func (e *Engine) Plan(account int32, number string, messages []Planned, at int64, room *Thread) Plan {
 	key := messages[0].Contact
 	contact, text := ContactOf(key)
@@ -35,7 +35,7 @@ func (e *Engine) Plan(account int32, number string, messages []Planned, at int64
 	}
 	now := stamp{at, RankTold}
 	for i, m := range messages {
-		room.messages = append(room.messages, message{id: binary.BigEndian.AppendUint32([]byte{0xff}, uint32(i)), // after every id, in order
+		room.messages = append(room.messages, message{id: binary.BigEndian.AppendUint32([]byte{0xff}, uint32(i)), // sorts after every id, in order
 			sent: now, delivered: now, category: m.Category, marks: markPlanned})
 	}
 	plan.With = e.foldGathered(p, room, math.MaxInt64)

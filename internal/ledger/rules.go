@@ -1,7 +1,7 @@
 package ledger
 
-// The words of the rules, as the root and its snapshots have them. They are data:
-// a card, an activity or a snapshot names them.
+// The words of the rules. They are the same in the root, since cards, activities
+// and snapshots contain them.
 const (
 	ModelNBP     = "nbp"
 	ModelCBP2022 = "cbp-2022"
@@ -27,18 +27,20 @@ const (
 	FreeCareWindow      = "care_window"
 )
 
-// Terms are the rules of one account. The root makes them and reads them too;
+// Terms are the rules of one account. The root makes and reads them;
 // [Engine.Compact] moves ClosedUntil.
 type Terms struct {
-	// Anchored says that conversations of [ModelCBP2022] run from the customer's
-	// first message, which is Chat API's rule; else from the first delivery.
+	// Anchored says that a conversation of [ModelCBP2022] begins with the
+	// customer's first message, as in Chat API's rule. Otherwise it begins with
+	// the first delivery.
 	Anchored bool
 
-	// Eras are in order of time, at least one. The first holds before its instant
-	// too.
+	// Eras are in order of time, at least one. The first era holds before its
+	// instant too.
 	Eras []Era
 
-	// ClosedUntil is the end of the last closed month; [Never] if none is closed.
+	// ClosedUntil is the end of the last closed month; [Never] if no month is
+	// closed.
 	ClosedUntil int64
 }
 
@@ -47,8 +49,8 @@ type Era struct {
 	From  int64 // Unix nanoseconds
 	Model string
 
-	// EntryPoints are the free ones, and EntryPointLength is for how many
-	// nanoseconds one makes free what follows.
+	// EntryPoints are the free entry points. EntryPointLength is the time for
+	// which an answered entry point makes everything free, in nanoseconds.
 	EntryPoints      []string
 	EntryPointLength int64
 }

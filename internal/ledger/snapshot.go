@@ -17,16 +17,16 @@ import (
 const (
 	snapshotMagic = "chatapi ledger\n"
 
-	// SnapshotVersion is the version that an [Encoder] writes, and the only one
-	// that a [Decoder] reads.
+	// SnapshotVersion is the version that an [Encoder] writes and a [Decoder]
+	// reads.
 	SnapshotVersion = 1
 
 	// LongestSnapshotText is the longest text that a snapshot may hold, in bytes.
-	// Writing refuses a longer text too, so what was written can be read.
+	// The encoder refuses a longer text, so each written snapshot can be read.
 	LongestSnapshotText = 64 << 10
 )
 
-// TextTooLongError is the error of an [Encoder] that was given too long a text.
+// TextTooLongError is the error of an [Encoder] for a text that is too long.
 type TextTooLongError struct{ Text string }
 
 // Error names the length and the limit.
@@ -39,8 +39,8 @@ func (e *TextTooLongError) Error() string {
 type Encoder struct {
 	out *bufio.Writer
 	sum hash.Hash
-	to  io.Writer // both
-	buf []byte    // until Flush
+	to  io.Writer // writes to the destination and the checksum
+	buf []byte    // the bytes since the last Flush
 	err error
 }
 
@@ -69,8 +69,8 @@ func (w *Encoder) Text(s string) {
 	w.buf = append(w.buf, s...)
 }
 
-// Flush hands on what was written. Call it now and then, so that the whole
-// snapshot is never in memory.
+// Flush writes the buffer. Call it now and then, so that a large snapshot need
+// not fit into memory.
 func (w *Encoder) Flush() {
 	if w.err == nil {
 		_, w.err = w.to.Write(w.buf)
@@ -117,7 +117,7 @@ func (e *Engine) Encode(w *Encoder) {
 	var t Thread
 	for _, p := range pairs {
 		e.gather(p.Thread, &t)
-		w.Uint(1) // one more
+		w.Uint(1) // a thread follows
 		w.Text(p.Number)
 		w.Text(p.Contact)
 		w.Int(*e.lastIn.at(p.Thread))
@@ -200,8 +200,8 @@ type Decoder struct {
 // NewDecoder returns a decoder. Read its header first.
 func NewDecoder(r io.Reader) *Decoder { return &Decoder{in: bufio.NewReader(r), sum: sha256.New()} }
 
-// Header reads the header. It returns the version, and false for input that is
-// something else than a snapshot.
+// Header reads the header. It returns the version, and false if the input is not
+// a snapshot.
 func (r *Decoder) Header() (version uint64, ok bool) {
 	magic := make([]byte, len(snapshotMagic))
 	if r.full(magic); r.err == nil && string(magic) != snapshotMagic {
@@ -213,7 +213,7 @@ func (r *Decoder) Header() (version uint64, ok bool) {
 // Err returns the first error.
 func (r *Decoder) Err() error { return r.err }
 
-// Fail makes a problem of what was read the error, if there is none yet.
+// Fail sets an error with that problem, unless there is an error already.
 func (r *Decoder) Fail(problem string) {
 	if r.err == nil {
 		r.err = errors.New(problem)
@@ -291,8 +291,8 @@ func (r *Decoder) Instant() int64 {
 	return nanos
 }
 
-// Each reads a count, and calls read as often. A list should grow as read is
-// called, so that a wrong count costs no memory.
+// Each reads a count and calls read that many times. A list should grow with the
+// calls, so that a wrong count costs no memory.
 func (r *Decoder) Each(read func()) {
 	for n := r.Uint(); n > 0 && r.err == nil; n-- {
 		read()
@@ -331,9 +331,9 @@ func (r *Decoder) marks() marks {
 	return marks(set)
 }
 
-// Decode reads all threads into an empty engine. The function given says which
-// account a number belongs to, or refuses the number or the contact's key; Decode
-// returns its error as it is. Every other error says what is damaged.
+// Decode reads all threads into an empty engine. The owner function returns the
+// account of a number, or refuses the number or the contact's key; Decode returns
+// its error unchanged. Any other error says what is damaged.
 func (e *Engine) Decode(r *Decoder, owner func(number, contact string) (account int32, err error)) error {
 	last := &Pair{}
 	for {

@@ -13,7 +13,7 @@ import (
 	"github.com/chatapi-go/chatapi/internal/ledger"
 )
 
-// snapshotOf writes the engine behind a part of the caller's.
+// snapshotOf returns a snapshot with a text of the caller and the engine.
 func snapshotOf(t *testing.T, e *ledger.Engine, part string) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -25,7 +25,7 @@ func snapshotOf(t *testing.T, e *ledger.Engine, part string) []byte {
 	return out.Bytes()
 }
 
-// restore reads the same, into an empty engine.
+// restore reads a snapshot of snapshotOf into an empty engine.
 func restore(snapshot []byte, model string, owner func(number, contact string) (int32, error)) (part string, e *ledger.Engine, err error) {
 	e, _ = newEngine(model)
 	dec := ledger.NewDecoder(bytes.NewReader(snapshot))
@@ -41,7 +41,8 @@ func restore(snapshot []byte, model string, owner func(number, contact string) (
 
 func mine(string, string) (int32, error) { return 0, nil }
 
-// full has facts of every kind, a report, and a carry with a unit and a window.
+// full returns an engine with facts of every kind, a report, and a carry with a
+// unit and a window.
 func full(t *testing.T) *ledger.Engine {
 	t.Helper()
 	e, _ := newEngine(ledger.ModelCBP2022)
@@ -86,7 +87,7 @@ func TestTheCallerRefusesAContact(t *testing.T) {
 	_, _, err := restore(snapshotOf(t, full(t), ""), ledger.ModelCBP2022, func(number, contact string) (int32, error) {
 		asked++
 		assert.Equal(t, "ABC1", number)
-		assert.Equal(t, "chat:120363000000000001@g.us", contact, "the first in order")
+		assert.Equal(t, "chat:120363000000000001@g.us", contact, "the contact sorts first")
 		return 0, refused
 	})
 	require.Same(t, refused, err)
@@ -98,7 +99,7 @@ func TestOtherInputIsNoSnapshot(t *testing.T) {
 	assert.False(t, ok)
 	dec := ledger.NewDecoder(strings.NewReader("chatapi"))
 	_, ok = dec.Header()
-	assert.True(t, ok, "cut off, not another file")
+	assert.True(t, ok, "a snapshot that is cut off is still a snapshot")
 	require.ErrorIs(t, dec.Err(), io.ErrUnexpectedEOF)
 }
 

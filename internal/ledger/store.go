@@ -7,10 +7,10 @@ import (
 	"strings"
 )
 
-// Threads are interned: a contact of a number is a uint32. Facts are a journal
-// that is only appended to, each linked to the previous fact of its thread, so
-// recording touches the thread's entry and the end of the journal. Growth copies
-// nothing, since lists grow by chunks.
+// Threads are interned: a uint32 stands for a contact of a number. The journal of
+// facts only grows, and each fact links to the previous fact of its thread. So
+// recording touches only the thread's entry and the end of the journal. Lists
+// grow by chunks, without copying.
 
 // chunks is a list that grows by chunks.
 type chunks[T any] struct {
@@ -42,20 +42,20 @@ func (c *chunks[T]) grow() {
 	c.list = append(c.list, chunk)
 }
 
-// store is the interned threads and the journal.
+// store holds the interned threads and the journal.
 type store struct {
-	index   map[string]uint32 // of numbers, by their text
+	index   map[string]uint32 // numbers by their text
 	numbers []number
-	last    uint32 // the number that was looked up last
+	last    uint32 // the number of the last look-up
 
 	slots    []slot // the table of threads
 	seed     uint64
 	textSeed maphash.Seed
 	threads  chunks[threadOwner]
 
-	// Two lists by thread, apart from threads so that what recording needs stays
-	// in the cache: the latest fact, 1-based, or 0; and the customer's latest
-	// message in closed months.
+	// These two lists by thread are apart from threads, so that the data for
+	// recording stays in the cache. heads has the latest fact, 1-based, or 0.
+	// lastIn has the customer's latest message in closed months.
 	heads  chunks[uint32]
 	lastIn chunks[int64]
 
@@ -69,21 +69,21 @@ func newStore() store {
 	return store{index: map[string]uint32{}, slots: make([]slot, 64), seed: rand.Uint64(), textSeed: maphash.MakeSeed()}
 }
 
-// number is a number that facts name, and the account that pays for it.
+// number is a business number in facts, and the account that pays for it.
 type number struct {
 	id      string
 	account int32
 }
 
-// threadOwner is the contact and the number that a thread belongs to.
+// threadOwner is the contact and the number of a thread.
 type threadOwner struct {
 	contact Contact
 	number  uint32 // index in numbers
 }
 
-// slot is a place in the table of threads, which has open addressing. It names
-// the thread's owner, so that a look-up waits for the slot alone. A slot without
-// a contact is free.
+// slot is a place in the table of threads, which has open addressing. It contains
+// the thread's owner, so that a look-up waits only for the slot. A slot without a
+// contact is free.
 type slot struct {
 	threadOwner
 	thread uint32
@@ -114,7 +114,7 @@ func (s *store) holds(in *slot, number uint32, contact Contact, text string) boo
 		string(s.texts.text(textRef(in.contact&^otherContact))) == text)
 }
 
-// lookUp returns the thread with that hash, if there is one.
+// lookUp returns the thread with that hash and owner, if it exists.
 func (s *store) lookUp(hash uint64, number uint32, contact Contact, text string) (uint32, bool) {
 	for i := hash; ; i++ {
 		in := &s.slots[i&uint64(len(s.slots)-1)]
@@ -127,8 +127,8 @@ func (s *store) lookUp(hash uint64, number uint32, contact Contact, text string)
 	}
 }
 
-// Find returns the thread of a contact, if anything was recorded for it. Contact
-// and text are those of [ContactOf].
+// Find returns the thread of a contact, if the contact has a thread. Contact and
+// text are those of [ContactOf].
 func (s *store) Find(number string, contact Contact, text string) (uint32, bool) {
 	n, ok := s.index[number]
 	if !ok {
@@ -160,8 +160,8 @@ func (s *store) threadsOf(batch []Entry) {
 		e.number = s.last
 		e.hash = s.hash(e.number, e.Contact, e.Text)
 	}
-	// This loop waits for the slots and does little else, so a processor waits for
-	// many of them at a time. Most are the right ones.
+	// This loop does little but wait for the slots, so a processor waits for many
+	// of them at a time. Most slots are the right ones.
 	mask := uint64(len(s.slots) - 1)
 	for i := range batch {
 		batch[i].slot = s.slots[batch[i].hash&mask]
@@ -175,8 +175,8 @@ func (s *store) threadsOf(batch []Entry) {
 	}
 }
 
-// threadOf returns the thread of an entry that is not in its first slot, and
-// makes a new one for a new contact.
+// threadOf returns the thread of an entry that is not in its first slot. For a
+// new contact it makes a thread.
 func (s *store) threadOf(e *Entry) uint32 {
 	if thread, ok := s.lookUp(e.hash, e.number, e.Contact, e.Text); ok {
 		return thread
@@ -210,13 +210,13 @@ func (s *store) put(hash uint64, taken slot) {
 
 // Pair is the number and the contact of a thread.
 type Pair struct {
-	Account int32 // its index among the terms
+	Account int32 // index among the terms
 	Thread  uint32
 	Number  string
-	Contact string // its key, such as "phone:12025550143"
+	Contact string // the key, such as "phone:12025550143"
 }
 
-// noThread is the thread of a pair for which nothing was recorded.
+// noThread stands for the thread of a pair that has none yet.
 const noThread = 1<<32 - 1
 
 // Recorded reports whether the pair has a thread.

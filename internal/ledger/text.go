@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Texts lie in chunks without pointers, so that the garbage collector has nothing
-// to follow. A phone number is no text at all, but an integer.
+// Texts lie in chunks without pointers, so that the garbage collector need not
+// follow them. A phone number is stored as an integer.
 
 // textRef is the place of a text in the arena: chunk, offset and length.
 type textRef uint64
@@ -15,7 +15,7 @@ type textRef uint64
 const (
 	arenaBits = 20 // a chunk is 1 MiB
 
-	// LongestText bounds a text that is entered, in bytes.
+	// LongestText is the longest text that can be entered, in bytes.
 	LongestText = 1 << 16
 )
 
@@ -85,8 +85,8 @@ func (w *wordTable) word(id uint32) string {
 	return w.list[id]
 }
 
-// Contact stands for a contact: a phone number is its digits behind a 1, any
-// other contact the place of its key among the texts. 0 is no contact.
+// Contact stands for a contact. A phone number is its digits behind a 1. Any
+// other contact is the place of its key among the texts. 0 means no contact.
 type Contact uint64
 
 const otherContact Contact = 1 << 63
@@ -94,8 +94,7 @@ const otherContact Contact = 1 << 63
 // PhonePrefix begins the key of a contact with a phone number.
 const PhonePrefix = "phone:"
 
-// Phone returns the contact with a phone number in digits alone; 0 for any other
-// text.
+// Phone returns the contact with a phone number in digits; 0 for any other text.
 func Phone(digits string) Contact {
 	if len(digits) == 0 || len(digits) > 15 {
 		return 0
@@ -111,8 +110,9 @@ func Phone(digits string) Contact {
 	return n
 }
 
-// ContactOf returns the contact with that key, such as "phone:12025550143". Of a
-// contact without a phone number it returns 0 and the key, to look it up by.
+// ContactOf returns the contact with that key, such as "phone:12025550143". For a
+// contact without a phone number it returns 0 and the key, which is then needed
+// for a look-up.
 func ContactOf(key string) (Contact, string) {
 	if digits, ok := strings.CutPrefix(key, PhonePrefix); ok {
 		if contact := Phone(digits); contact != 0 {
@@ -129,6 +129,6 @@ func (a *arena) key(c Contact) string {
 	}
 	var room [len(PhonePrefix) + 20]byte
 	text := strconv.AppendUint(append(room[:0], PhonePrefix[1:]...), uint64(c), 10)
-	copy(text, PhonePrefix) // over the 1
+	copy(text, PhonePrefix) // replaces the leading 1
 	return string(text)
 }

@@ -22,7 +22,7 @@ func TestContactOf(t *testing.T) {
 		text    string
 	}{
 		{"phone:12025550143", a, ""},
-		{"phone:+12025550143", 0, "phone:+12025550143"}, // no digits
+		{"phone:+12025550143", 0, "phone:+12025550143"}, // has a plus
 		{"chat:120363000000000001@g.us", 0, "chat:120363000000000001@g.us"},
 		{"12025550143", 0, "12025550143"},
 	} {

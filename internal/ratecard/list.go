@@ -17,41 +17,41 @@ var tiersCSV string
 //go:embed sources.csv
 var sourcesCSV string
 
-// List is the prices of all cards in one currency. A List never changes once it
-// is read, and a nil List has no prices.
+// List has the prices of all cards in one currency. It never changes after
+// reading. A nil List has no prices.
 type List struct {
 	Currency string
 
-	prices map[place][]Price // by From
-	cards  []Day             // the days on which a card began
+	prices map[place][]Price // sorted by From
+	cards  []Day             // the first days of cards
 }
 
 type place struct{ market, category string }
 
 // Price is one printed price.
 type Price struct {
-	From   Day // the first day on which it holds
-	Card   Day // the day of the card that printed it: before From if announced early
+	From   Day // the first day of the price
+	Card   Day // the day of its card; before From if announced early
 	Micros int64
 	Source Source
-	Tiers  []Tier // by From, without holes; the first is the list price. Empty if none are known.
+	Tiers  []Tier // sorted by From, without holes, beginning with the list price; empty if unknown
 
-	banded bool // the price was read as the first of its tiers
+	banded bool // read as the first tier
 }
 
-// Source is where a price was read.
+// Source is the place where a price was read, and its status.
 type Source struct{ Status, Text string }
 
-// Tier is the price of the messages From to To of a month. To is 0 in the last
-// tier, which has no end.
+// Tier is the price of the messages From to To of a month. The last tier has no
+// end and a To of 0.
 type Tier struct {
 	From, To int
 	Micros   int64
 	Source   Source
 }
 
-// Era is a time in which prices are comparable. Between eras the billing unit or
-// the names of the categories changed, so no price is carried across.
+// Era is a time of comparable prices. Between eras the billing unit or the
+// categories changed, so a price holds only in its era.
 type Era int
 
 // The eras.
@@ -82,8 +82,8 @@ func (e Era) Next() Day {
 	return eraStarts[e+1]
 }
 
-// eraOf returns the era of a price. Two categories exist in one era only; for
-// all others the day decides.
+// eraOf returns the era of a price. Two categories exist in only one era; for
+// other categories the day decides.
 func eraOf(category string, day Day) Era {
 	if category == "user_initiated" || category == "business_initiated" {
 		return EraInitiated
@@ -91,7 +91,7 @@ func eraOf(category string, day Day) Era {
 	return EraOf(day)
 }
 
-// Find returns the latest price of that era which began on or before day.
+// Find returns the latest price of an era that began on or before day.
 func (l *List) Find(market, category string, in Era, day Day) (Price, bool) {
 	if l == nil {
 		return Price{}, false
@@ -105,8 +105,8 @@ func (l *List) Find(market, category string, in Era, day Day) (Price, bool) {
 	return Price{}, false
 }
 
-// Outdated reports whether a newer card of that era was in force on day, which
-// does not have the price p.
+// Outdated reports whether a newer card of the era was in force on day and lacks
+// the price p.
 func (l *List) Outdated(p Price, in Era, day Day) bool {
 	return slices.ContainsFunc(l.cards, func(card Day) bool {
 		return card > p.Card && card > p.From && card <= day && EraOf(card) == in
@@ -124,13 +124,13 @@ func (p *Price) Tier(nth int) (Tier, bool) {
 	return Tier{}, false
 }
 
-// Embedded returns the lists that this package carries, by currency.
+// Embedded returns the embedded lists by currency.
 func Embedded() map[string]*List { return embedded() }
 
 var embedded = sync.OnceValue(func() map[string]*List {
 	rows, err := csv.NewReader(strings.NewReader(sourcesCSV)).ReadAll()
 	if err != nil {
-		panic("ratecard: sources.csv: " + err.Error()) // embedded; a test reads it
+		panic("ratecard: sources.csv: " + err.Error()) // cannot happen with the tested file
 	}
 	sources := map[string]Source{}
 	for _, row := range rows[1:] {
@@ -138,7 +138,7 @@ var embedded = sync.OnceValue(func() map[string]*List {
 	}
 	lists, err := read(func(id string) Source { return sources[id] }, strings.NewReader(cardsCSV), strings.NewReader(tiersCSV))
 	if err != nil {
-		panic("ratecard: " + err.Error()) // embedded; a test reads it
+		panic("ratecard: " + err.Error()) // cannot happen with the tested files
 	}
 	return lists
 })

@@ -44,7 +44,7 @@ func TestReadNamesFileLineAndColumn(t *testing.T) {
 	_, err = Read(iotest.ErrReader(io.ErrUnexpectedEOF))
 	assert.ErrorIs(t, err, io.ErrUnexpectedEOF)
 	_, err = Read(io.MultiReader(strings.NewReader(good), iotest.ErrReader(io.ErrUnexpectedEOF)))
-	assert.ErrorIs(t, err, io.ErrUnexpectedEOF, "cut off, not ended")
+	assert.ErrorIs(t, err, io.ErrUnexpectedEOF, "a reader that breaks off is not at its end")
 }
 
 func TestFindStaysWithinTheEra(t *testing.T) {
@@ -67,17 +67,17 @@ func TestFindStaysWithinTheEra(t *testing.T) {
 	}{
 		{"business_initiated", EraInitiated, 20220131, 0, false},
 		{"business_initiated", EraInitiated, 20220201, 100_000, false},
-		{"business_initiated", EraInitiated, 20260101, 100_000, false}, // a forced model
+		{"business_initiated", EraInitiated, 20260101, 100_000, false}, // as under a forced model
 		{"business_initiated", EraConversation, 20230601, 0, false},
 		{"marketing", EraInitiated, 20230531, 0, false},
 		{"marketing", EraConversation, 20231130, 200_000, false},
 		{"marketing", EraConversation, 20240630, 200_000, true},  // India has a newer card
-		{"marketing", EraConversation, 20240701, 300_000, false}, // in force after that card
+		{"marketing", EraConversation, 20240701, 300_000, false}, // the day after that card
 		{"marketing", EraConversation, 20260101, 300_000, false},
 		{"marketing", EraMessage, 20250630, 0, false},
 		{"marketing", EraMessage, 20250930, 400_000, false},
 		{"marketing", EraMessage, 20251001, 400_000, true}, // India has a newer card
-		{"utility", EraMessage, 20251001, 600_000, false},  // it is on the newer card
+		{"utility", EraMessage, 20251001, 600_000, false},  // the newer card has this price
 		{"service", EraMessage, 20251001, 0, false},
 	} {
 		price, ok := list.Find("Brazil", test.category, test.in, test.day)

@@ -22,12 +22,12 @@ import (
 //go:embed markets.csv
 var marketsCSV string
 
-// Day is a calendar day as the number yyyymmdd, which orders as days do; 0 is
+// Day is a calendar day as the number yyyymmdd, which sorts as days do. 0 means
 // no day.
 type Day int32
 
-// ParseDay reads "2006-01-02". Only the form is checked, and that month and day
-// are possible.
+// ParseDay reads "2006-01-02". It checks the form and the ranges of month and
+// day, but accepts February 30.
 func ParseDay(text string) (Day, error) {
 	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
 		return 0, fmt.Errorf("%q is no day of the form 2006-01-02", text)
@@ -54,8 +54,8 @@ func (d Day) String() string {
 	return fmt.Sprintf("%04d-%02d-%02d", d/10000, d/100%100, d%100)
 }
 
-// span is the days in which a prefix or country belongs to a market; to is
-// exclusive, and 0 is without end.
+// span is the days on which a prefix or country belongs to a market. It excludes
+// to; a to of 0 means no end.
 type span struct {
 	market   string
 	from, to Day
@@ -72,7 +72,7 @@ var loadMarkets = sync.OnceValue(func() markets {
 	m := markets{names: map[string]bool{Other: true}, byPrefix: map[string][]span{}, byCountry: map[string][]span{}}
 	rows, err := csv.NewReader(strings.NewReader(marketsCSV)).ReadAll()
 	if err != nil {
-		panic("ratecard: markets.csv: " + err.Error()) // embedded; a test reads it
+		panic("ratecard: markets.csv: " + err.Error()) // cannot happen with the tested file
 	}
 	for _, row := range rows[1:] {
 		s := span{market: row[2], from: mustDay(row[3]), to: mustDay(row[4])}
@@ -101,8 +101,8 @@ const Other = "Other"
 // IsMarket reports whether a market has that name on any day.
 func IsMarket(name string) bool { return loadMarkets().names[name] }
 
-// MarketOfPhone returns the market of a phone number in digits, country code
-// first, on that day: the longest matching prefix, else Other.
+// MarketOfPhone returns the market of a phone number on a day: that of the
+// longest matching prefix, or Other. The number is in digits, country code first.
 func MarketOfPhone(digits string, day Day) string {
 	m := loadMarkets()
 	for n := min(len(digits), m.longest); n > 0; n-- {
@@ -113,8 +113,8 @@ func MarketOfPhone(digits string, day Day) string {
 	return Other
 }
 
-// MarketOfCountry returns the market of a two-letter country on that day, else
-// Other. Where one country has several prefixes they share a market.
+// MarketOfCountry returns the market of a two-letter country on a day, or Other.
+// All prefixes of a country are in one market.
 func MarketOfCountry(iso2 string, day Day) string {
 	if market := on(loadMarkets().byCountry[strings.ToUpper(iso2)], day); market != "" {
 		return market

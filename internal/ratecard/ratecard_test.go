@@ -50,8 +50,8 @@ func TestOneSpanHoldsOnEachDay(t *testing.T) {
 	}
 }
 
-// The data was compared cell by cell with its sources when it was collected;
-// these sums notice a change of it.
+// The embedded data was compared cell by cell with its sources. These sums notice
+// later changes.
 func TestTheDataIsAsItWasAudited(t *testing.T) {
 	rowsOf := func(text string) [][]string {
 		rows, err := csv.NewReader(strings.NewReader(text)).ReadAll()
@@ -85,7 +85,7 @@ func TestTheDataIsAsItWasAudited(t *testing.T) {
 	assert.Equal(t, map[string]int{"2026-04-01 USD": 83127}, prices)
 }
 
-// A naive search through every row finds the same market.
+// A linear search through all rows finds the same market.
 func TestMarketAgreesWithALinearSearch(t *testing.T) {
 	rows, err := csv.NewReader(strings.NewReader(marketsCSV)).ReadAll()
 	require.NoError(t, err)
@@ -101,7 +101,7 @@ func TestMarketAgreesWithALinearSearch(t *testing.T) {
 	for _, day := range []string{"2021-06-01", "2022-02-01", "2026-06-30", "2026-07-01", "2026-09-30", "2026-10-01", "2027-01-01"} {
 		on, err := ParseDay(day)
 		require.NoError(t, err)
-		for n := range 10_000 { // every beginning of four digits is longer than any prefix but a few
+		for n := range 10_000 { // four digits cover all but a few prefixes
 			digits := fmt.Sprintf("%04d5550143", n)
 			if got, want := MarketOfPhone(digits, on), naive(digits, day); got != want {
 				t.Fatalf("+%s on %s: %q, a linear search says %q", digits, day, got, want)

@@ -28,7 +28,7 @@ type reader struct {
 	tiers  map[tierPlace][]Tier
 }
 
-// tierPlace names the list price that tiers belong to.
+// tierPlace identifies the list price of tiers.
 type tierPlace struct {
 	currency string
 	place
@@ -40,7 +40,7 @@ func (a tierPlace) compare(b tierPlace) int {
 		cmp.Compare(a.category, b.category), cmp.Compare(a.from, b.from))
 }
 
-// read reads the files. The function source explains the text of a source column.
+// read reads the files. The source function explains the text of a source column.
 func read(source func(string) Source, files ...io.Reader) (map[string]*List, error) {
 	r := &reader{source: source, lists: map[string]*List{}, tiers: map[tierPlace][]Tier{}}
 	for i, file := range files {
@@ -69,10 +69,10 @@ func read(source func(string) Source, files ...io.Reader) (map[string]*List, err
 	return r.lists, nil
 }
 
-// columns are the names that a header may have. The first five are required.
+// columns are the allowed names in a header. The first five are required.
 var columns = []string{"market", "category", "currency", "price", "effective_from", "from_message", "to_message", "card", "source"}
 
-// file enters the prices of one file.
+// file adds the prices of one file.
 func (r *reader) file(file io.Reader) error {
 	in, err := openCSV(file)
 	if err != nil {
@@ -131,7 +131,7 @@ func openCSV(file io.Reader) (*csv.Reader, error) {
 		return nil, err
 	}
 	if string(start) == "\ufeff" {
-		_, _ = text.Discard(len(start)) // cannot fail: they are in the buffer
+		_, _ = text.Discard(len(start)) // cannot fail, since the buffer has these bytes
 	}
 	first, err := text.Peek(text.Size())
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -146,7 +146,7 @@ func openCSV(file io.Reader) (*csv.Reader, error) {
 	return in, nil
 }
 
-// add enters the price of one row. With an error it returns the column at fault.
+// add adds the price of one row. With an error it returns the column at fault.
 func (r *reader) add(cell func(string) string) (string, error) {
 	at := place{strings.ReplaceAll(cell("market"), " and ", " & "), Category(cell("category"))}
 	if at.market == "" {
@@ -202,7 +202,8 @@ func (r *reader) add(cell func(string) string) (string, error) {
 	return "price", r.enter(strings.Clone(currency), at, Price{From: from, Card: card, Micros: micros, Source: band.Source, banded: banded})
 }
 
-// enter adds a list price. A card and the first of its tiers may both state it.
+// enter adds a list price. A card and the first of its tiers may state the same
+// price.
 func (r *reader) enter(currency string, at place, p Price) error {
 	list := r.lists[currency]
 	if list == nil {
@@ -225,7 +226,7 @@ func (r *reader) enter(currency string, at place, p Price) error {
 	return nil
 }
 
-// ordinal reads the number of a message. An empty text is 0.
+// ordinal reads the number of a message; an empty text is 0.
 func ordinal(text string) (int, error) {
 	if text == "" {
 		return 0, nil
@@ -285,7 +286,7 @@ func ParseAmount(text string) (micros int64, ok bool) {
 		if r < '0' || r > '9' {
 			return 0, false
 		}
-		micros = micros*10 + int64(r-'0') // at most 18 digits: fits
+		micros = micros*10 + int64(r-'0') // at most 18 digits, which fit
 	}
 	if negative {
 		micros = -micros
@@ -310,7 +311,7 @@ func IsCurrency(code string) bool {
 // authentication-international with a hyphen; templates use capitals.
 func Category(text string) string {
 	switch text {
-	case "", "marketing", "utility", "authentication", "service": // nearly all
+	case "", "marketing", "utility", "authentication", "service": // nearly every text is one of these
 		return text
 	}
 	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text)), "-", "_")

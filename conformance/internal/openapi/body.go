@@ -11,19 +11,20 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// A body is what a request may carry.
+// A body is the declared body of a request.
 type body struct {
 	required bool
 	contents contents
 }
 
-// A response is what a status stands for.
+// A response is the declared response for a status.
 type response struct {
 	headers  []parameter
 	contents contents
 }
 
-// contents holds schemas by media type; nil for content without one.
+// contents holds schemas by media type. A schema is nil if the document gives
+// none.
 type contents map[string]*jsonschema.Schema
 
 func (d *Document) body(n node) *body {
@@ -54,9 +55,8 @@ func (d *Document) contents(n node) contents {
 	return all
 }
 
-// Request tells what is wrong with a request of the operation: with its path,
-// its query, which is percent-encoded, its headers or its body. It returns
-// nothing if the request is as the document has it.
+// Request returns the faults of a request: in its path, in its percent-encoded
+// query, in its headers or in its body. A valid request has no faults.
 func (r Route) Request(query string, header http.Header, body []byte) []string {
 	faults := r.judgeParameters(query, header)
 	switch {
@@ -70,8 +70,8 @@ func (r Route) Request(query string, header http.Header, body []byte) []string {
 	return append(faults, r.body.contents.judge(header, body)...)
 }
 
-// Response tells what is wrong with a reply to the operation. It returns nothing
-// if the reply is as the document has it.
+// Response returns the faults of a reply to the operation. A valid reply has no
+// faults.
 func (o *Operation) Response(status int, header http.Header, body []byte) []string {
 	code := strconv.Itoa(status)
 	r := o.responses[code]
@@ -102,7 +102,7 @@ func (o *Operation) Response(status int, header http.Header, body []byte) []stri
 	return faults
 }
 
-// judge holds a body against the schema for its type.
+// judge checks a body against the schema of its media type.
 func (c contents) judge(header http.Header, body []byte) []string {
 	given := header.Get("Content-Type")
 	kind, _, err := mime.ParseMediaType(given)

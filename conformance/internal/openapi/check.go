@@ -16,8 +16,8 @@ import (
 //go:embed schema-3.1.json
 var schemaText []byte
 
-// schema31 is the schema of OpenAPI 3.1 documents, with the schemas in them held
-// against JSON Schema 2020-12, the dialect that they have by default.
+// schema31 is the compiled schema of OpenAPI 3.1 documents. It checks the schemas
+// in a document against JSON Schema 2020-12, the default dialect.
 var schema31 = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(schemaText))
 	if err != nil {
@@ -29,7 +29,7 @@ var schema31 = sync.OnceValues(func() (*jsonschema.Schema, error) {
 		"$schema": "https://json-schema.org/draft/2020-12/schema",
 		"$ref":    published,
 		"$defs": map[string]any{"schema": map[string]any{
-			"$dynamicAnchor": "meta", // which the published schema leaves open
+			"$dynamicAnchor": "meta", // the published schema leaves this open
 			"$ref":           "https://json-schema.org/draft/2020-12/schema",
 		}},
 	}))
@@ -39,7 +39,7 @@ var schema31 = sync.OnceValues(func() (*jsonschema.Schema, error) {
 	return compiler.Compile(bound)
 })
 
-// fit holds a document against the schema of OpenAPI 3.1.
+// fit checks a document against the schema of OpenAPI 3.1.
 func fit(root any) error {
 	schema, err := schema31()
 	if err != nil {
@@ -73,8 +73,8 @@ func lead(n node) error {
 	return errors.Join(faults...)
 }
 
-// checkNames checks that operations can be told apart: by their ids, and by
-// their methods and paths whatever the parameters of a path are called.
+// checkNames checks that operations differ in their ids, and in their methods and
+// paths. Names of path parameters don't count.
 func (d *Document) checkNames(operations []*Operation) {
 	ids, routes := map[string]bool{}, map[string]bool{}
 	for _, op := range operations {
@@ -83,7 +83,7 @@ func (d *Document) checkNames(operations []*Operation) {
 		}
 		ids[op.ID] = true
 		if op.Path == "" {
-			continue // a webhook
+			continue // a webhook has no path
 		}
 		route := op.Method
 		for _, segment := range op.segments {
@@ -99,8 +99,8 @@ func (d *Document) checkNames(operations []*Operation) {
 	}
 }
 
-// checkPath checks that the parameters in the path of an operation are those
-// that it declares.
+// checkPath checks that the operation declares exactly the parameters of its
+// path.
 func (d *Document) checkPath(op *Operation) {
 	declared := map[string]bool{}
 	for _, p := range op.parameters {

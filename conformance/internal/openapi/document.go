@@ -1,7 +1,6 @@
-// Package openapi holds requests and replies against an OpenAPI 3.1 document.
-//
-// It judges the part of OpenAPI that the document of this project uses, and
-// refuses to read a document that uses more, so that nothing passes unjudged.
+// Package openapi checks requests and replies against an OpenAPI 3.1 document. It
+// covers the part of OpenAPI that the document of this project uses. It refuses
+// to read a document that uses more, so that nothing stays unchecked.
 package openapi
 
 import (
@@ -16,7 +15,7 @@ import (
 )
 
 // A Document is a valid OpenAPI 3.1 document. It is safe for concurrent use,
-// Share excepted.
+// except for Share.
 type Document struct {
 	root       any
 	schemas    *jsonschema.Compiler
@@ -24,13 +23,13 @@ type Document struct {
 	faults     []error // found while reading
 }
 
-// location is the address that the document has for the schema compiler.
+// location is the document's address in the schema compiler.
 const location = "https://openapi.example/document"
 
 // Read reads a document, in YAML or JSON. The error has one line for each fault:
-// a form that the schema of OpenAPI 3.1 refuses, a reference that leads nowhere,
-// an operationId that is missing or used twice, a path parameter that is not
-// declared or not in the path, and whatever this package does not judge.
+// a violation of the schema of OpenAPI 3.1, a reference that leads nowhere, an
+// operationId that is missing or used twice, a path parameter that is undeclared
+// or not in the path, or a feature that this package does not check.
 func Read(text []byte) (*Document, error) {
 	var parsed any
 	if err := yaml.Unmarshal(text, &parsed); err != nil {
@@ -62,7 +61,7 @@ func Read(text []byte) (*Document, error) {
 // Operations returns every operation, ordered by path and method.
 func (d *Document) Operations() []*Operation { return d.operations }
 
-// Share adds a response of the components to each operation that declares none
+// Share adds a response of the components to each operation that has no response
 // for the status.
 func (d *Document) Share(status, component string) error {
 	n := d.node().member("components").member("responses").member(component)
@@ -100,8 +99,8 @@ func (d *Document) fault(n node, format string, args ...any) {
 	d.faults = append(d.faults, fmt.Errorf("#%s: %s", n.pointer, fmt.Sprintf(format, args...)))
 }
 
-// schema compiles the schema at a node, which must be the schema itself and not
-// the object that holds it.
+// schema compiles the schema at a node. The node must be the schema itself, not
+// its parent.
 func (d *Document) schema(n node) *jsonschema.Schema {
 	compiled, err := d.schemas.Compile(location + "#" + strings.ReplaceAll(n.pointer, "%", "%25"))
 	if err != nil {
@@ -110,8 +109,8 @@ func (d *Document) schema(n node) *jsonschema.Schema {
 	return compiled
 }
 
-// complaints tells why a value does not fit a schema, and is empty if it does.
-// The value is called by name, "$" say.
+// complaints returns the faults of a value against a schema. They call the value
+// by name, such as "$".
 func complaints(name string, schema *jsonschema.Schema, value any) []string {
 	err := schema.Validate(value)
 	if err == nil {
@@ -124,7 +123,7 @@ func complaints(name string, schema *jsonschema.Schema, value any) []string {
 	return leaves(name, refused)
 }
 
-// leaves lists the errors that have no other error as their cause.
+// leaves lists the errors without a further cause.
 func leaves(name string, err *jsonschema.ValidationError) (all []string) {
 	for _, cause := range err.Causes {
 		all = append(all, leaves(name, cause)...)

@@ -10,8 +10,8 @@ import (
 	"github.com/chatapi-go/chatapi/conformance/internal/openapi"
 )
 
-// shop is a document with what the document of the service has not: a body that
-// is closed, headers, references to parameters, a second kind of credential.
+// shop has features that the document of the service lacks: a closed body,
+// headers, references to parameters, and a second kind of credential.
 const shop = `
 openapi: 3.1.0
 info: {title: Shop, version: 1.0.0}
@@ -81,9 +81,9 @@ func TestReadRefuses(t *testing.T) {
 		"a member that is no OpenAPI":      {"4XX: {description: no}", "4XX: {description: no, body: {}}", "responses.4XX.body false schema"},
 		"a response without a description": {"4XX: {description: no}", "4XX: {}", "missing property 'description'"},
 		"a path without a slash":           {"/cups/best:", "cups/best:", "document.paths"},
-		"a schema that is none":            {"required: [color]", "required: color", "required got string, want array"},
+		"a malformed schema":               {"required: [color]", "required: color", "required got string, want array"},
 		"a schema of no known type":        {"schema: {type: integer}", "schema: {type: int}", "value must be one of"},
-		"a pattern that is none":           {"maxLength: 3", "pattern: '('", "missing closing )"},
+		"a malformed pattern":              {"maxLength: 3", "pattern: '('", "missing closing )"},
 		"a pattern in an unused schema":    {"  schemas:\n", "  schemas:\n    Pot: {pattern: '('}\n", "missing closing )"},
 		"a reference to nothing":           {"'#/components/parameters/Language'", "'#/components/parameters/Color'", `the reference "#/components/parameters/Color" leads nowhere`},
 		"a schema's reference to nothing":  {"schemas/Cup'}}\n          text", "schemas/Pot'}}\n          text", `the reference "#/components/schemas/Pot" leads nowhere`},
@@ -127,5 +127,5 @@ func TestShareAddsWhereThereIsNone(t *testing.T) {
 	cup, ok := document.Find("PUT", "/cups/7")
 	require.True(t, ok)
 	require.NoError(t, document.Share("default", "Cup"))
-	assert.Empty(t, cup.Response(404, nil, nil), "what an operation declares stays")
+	assert.Empty(t, cup.Response(404, nil, nil), "an operation keeps its own response")
 }

@@ -11,8 +11,8 @@ import (
 // A node is a place in the document.
 type node struct {
 	root    any
-	pointer string // RFC 6901; empty for the whole
-	value   any    // nil for what is not there
+	pointer string // RFC 6901; empty for the whole document
+	value   any    // nil if the document has no such place
 }
 
 func (d *Document) node() node { return node{d.root, "", d.root} }
@@ -22,14 +22,14 @@ var (
 	unescaper = strings.NewReplacer("~1", "/", "~0", "~")
 )
 
-// member returns a member of the object that a node is or refers to.
+// member returns a member of an object. It follows references first.
 func (n node) member(name string) node {
 	n = n.resolved()
 	object, _ := n.value.(map[string]any)
 	return node{n.root, n.pointer + "/" + escaper.Replace(name), object[name]}
 }
 
-// members returns the members of an object by name, extensions left out.
+// members returns the members of an object by name, without extensions.
 func (n node) members() []node {
 	object, _ := n.resolved().value.(map[string]any)
 	var all []node
@@ -66,9 +66,9 @@ func (n node) flag() bool {
 	return flag
 }
 
-// resolved follows the references that a node is, one after another.
+// resolved follows references until it reaches a node that is not a reference.
 func (n node) resolved() node {
-	for range 100 { // a circle of references ends, too
+	for range 100 { // also ends in a circle of references
 		object, _ := n.value.(map[string]any)
 		to, ok := object["$ref"].(string)
 		if !ok {
@@ -79,7 +79,7 @@ func (n node) resolved() node {
 	return n
 }
 
-// target finds the place that a reference names.
+// target returns the place of a reference.
 func (n node) target(reference string) (node, error) {
 	pointer, ok := strings.CutPrefix(reference, "#")
 	if !ok || pointer != "" && pointer[0] != '/' {

@@ -6,33 +6,33 @@ import (
 	"strings"
 )
 
-// An Operation is a method of a path.
+// An Operation is a method of a path, or of a webhook.
 type Operation struct {
-	ID     string // its operationId
+	ID     string // the operationId
 	Method string // in capitals
-	Path   string // with its parameters in braces; empty for a webhook
+	Path   string // has its parameters in braces; empty for a webhook
 
 	at         node
 	segments   []string
 	parameters []parameter
-	security   [][]credential // one of them, with all its credentials
+	security   [][]credential // any one of these, with all its credentials
 	body       *body
 	responses  map[string]*response // by status, "4XX" or "default"
 }
 
-// A Route is an operation with the values of its path's parameters.
+// A Route is an operation with the values of its path parameters.
 type Route struct {
 	*Operation
 	values map[string]string
 }
 
-// Find returns the operation of a method and a path. The path is the one of the
-// request line, percent-encoded, below the server's address. A parameter in it is
-// never empty and never has a slash, escaped or not.
+// Find returns the operation of a method and a path. The path is percent-encoded
+// and begins below the server's address. A path parameter is never empty and has
+// no slash, escaped or not.
 func (d *Document) Find(method, path string) (Route, bool) {
 	segments := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	// Operations are ordered by path, and "{" follows every letter: of two paths
-	// that fit, the one that names the segment comes first, as OpenAPI has it.
+	// Operations are sorted by path, and "{" sorts after letters. So if two paths
+	// fit, the path with the fixed segment comes first, as OpenAPI demands.
 	for _, op := range d.operations {
 		if op.Method != method || len(op.segments) != len(segments) {
 			continue
@@ -60,7 +60,7 @@ func (o *Operation) match(segments []string) (values map[string]string, ok bool)
 	return values, true
 }
 
-// templated returns the name of the parameter that a segment of a path is.
+// templated returns the name of a segment that is a parameter.
 func templated(segment string) (name string, ok bool) {
 	name, opened := strings.CutPrefix(segment, "{")
 	name, closed := strings.CutSuffix(name, "}")
@@ -69,7 +69,7 @@ func templated(segment string) (name string, ok bool) {
 
 var methods = []string{"delete", "get", "head", "options", "patch", "post", "put", "trace"}
 
-// pathItem reads the operations of a path, or of a webhook, which has none.
+// pathItem reads the operations of a path. The path of a webhook is empty.
 func (d *Document) pathItem(path string, item node) (all []*Operation) {
 	if item.member("servers").value != nil {
 		d.fault(item, "servers of a path are not judged")
@@ -100,8 +100,8 @@ func (d *Document) pathItem(path string, item node) (all []*Operation) {
 	return all
 }
 
-// parameters reads those of an operation and, where it has none of the name in
-// the same place, those of its path.
+// parameters returns the parameters of an operation. A parameter of the path
+// counts unless the operation has one of that name in the same place.
 func (d *Document) parameters(own, shared []node) (all []parameter) {
 	for i, n := range slices.Concat(own, shared) {
 		p := d.parameter(n)

@@ -10,12 +10,11 @@ import (
 	"github.com/santhosh-tekuri/jsonschema/v6"
 )
 
-// A parameter is a single value in the path, the query or a header of a request,
-// or a header of a response.
+// A parameter is a single value in the path, the query or a header.
 type parameter struct {
 	name, in string
 	required bool
-	kind     string // of the schema: string, integer, number or boolean
+	kind     string // the type in the schema: string, integer, number or boolean
 	schema   *jsonschema.Schema
 }
 
@@ -27,7 +26,7 @@ func (d *Document) parameter(n node) parameter {
 	return d.typed(p, n)
 }
 
-// typed adds the type of a parameter, or of a header, to it.
+// typed completes a parameter or header with the type of its schema.
 func (d *Document) typed(p parameter, n node) parameter {
 	for _, member := range []string{"style", "explode", "allowReserved", "allowEmptyValue", "content"} {
 		if n.member(member).value != nil {
@@ -42,8 +41,8 @@ func (d *Document) typed(p parameter, n node) parameter {
 	return p
 }
 
-// judge reads a text as the type of the schema. A text that is none of that type
-// stays a text, which the schema refuses.
+// judge reads a text as a value of the schema's type. A text of another type
+// stays a text, and the schema refuses it.
 func (p parameter) judge(text string) []string {
 	var value any = text
 	if p.kind != "string" && text == strings.TrimSpace(text) {
@@ -54,7 +53,7 @@ func (p parameter) judge(text string) []string {
 	return complaints(fmt.Sprintf("%s parameter %s=%s:", p.in, p.name, text), p.schema, value)
 }
 
-// judgeParameters judges the parameters of a request, its body aside.
+// judgeParameters checks all parameters of a request.
 func (r Route) judgeParameters(rawQuery string, header http.Header) (faults []string) {
 	query, err := url.ParseQuery(rawQuery)
 	if err != nil {
@@ -65,7 +64,7 @@ func (r Route) judgeParameters(rawQuery string, header http.Header) (faults []st
 			faults = append(faults, fmt.Sprintf("the document has no query parameter %q", name))
 		}
 	}
-	// The document allows none of its parameters to have these bare.
+	// The document allows these characters in no parameter without escapes.
 	for pair := range strings.SplitSeq(rawQuery, "&") {
 		if _, text, _ := strings.Cut(pair, "="); strings.ContainsAny(text, ":/?#[]@!$'(),;=*") {
 			faults = append(faults, fmt.Sprintf("query parameter %s: a reserved character is not escaped", pair))
@@ -91,7 +90,8 @@ func (r Route) judgeParameters(rawQuery string, header http.Header) (faults []st
 	return append(faults, r.judgeSecurity(query, header)...)
 }
 
-// declares reports whether the query of a request may have a name.
+// declares reports whether the operation has a query parameter of that name, or a
+// credential in the query.
 func (o *Operation) declares(name string) bool {
 	for _, p := range o.parameters {
 		if p.in == "query" && p.name == name {

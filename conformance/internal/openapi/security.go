@@ -7,13 +7,14 @@ import (
 	"strings"
 )
 
-// A credential is what one security scheme asks for.
+// A credential is the demand of one security scheme.
 type credential struct {
 	in, name string // query or header
-	scheme   string // which the header begins with; empty for any
+	scheme   string // how the header begins; empty if any value will do
 }
 
-// security reads what an operation asks for: one list of credentials or another.
+// security returns the credentials of an operation. Each list is a choice, and a
+// request needs all credentials of one choice.
 func (d *Document) security(operation node) (choices [][]credential) {
 	wanted := operation.member("security")
 	if wanted.value == nil {
