@@ -29,7 +29,7 @@ func TestAddressesAtTheEdge(t *testing.T) {
 	assert.NoError(t, page(start+strings.Repeat("a", 8192-len(start))))
 	wrongField(t, page(start+strings.Repeat("a", 8193-len(start))), chatapi.ErrInvalid, "URL")
 	assert.NoError(t, page("HTTP://shop.example.com"))
-	for _, address := range []string{"https://", "https:///a", "https://shop.example.com/\x7f", "DATA:text/html,hi", "mailto:shop@example.com", "https://shop.example.com/\xff"} {
+	for _, address := range []string{"https://", "https:///a", "https://shop.example.com/\x7f", "https://shop.example.com/#\x7f", "DATA:text/html,hi", "mailto:shop@example.com", "https://shop.example.com/\xff"} {
 		wrongField(t, page(address), chatapi.ErrInvalid, "URL")
 	}
 }
