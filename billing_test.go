@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -46,23 +45,26 @@ func TestRecordRefuses(t *testing.T) {
 	at := instant("2022-03-10T10:00:00Z")
 	good := chatapi.Activity{Kind: chatapi.ActivityOutbound, At: at, Channel: abc, Contact: customerA, MessageID: "m1"}
 	require.NoError(t, chatapi.NewLedger(chatapi.Account{Numbers: []chatapi.ChannelID{abc}}).Record(good))
-	for field, spoil := range map[string]func(*chatapi.Activity){
-		"Activity.Channel":   func(a *chatapi.Activity) { a.Channel = "" },
-		"Activity.Channel ":  func(a *chatapi.Activity) { a.Channel = "ABC9" },
-		"Activity.Contact":   func(a *chatapi.Activity) { a.Contact = chatapi.Contact{Name: "Ann"} },
-		"Activity.Kind":      func(a *chatapi.Activity) { a.Kind = "" },
-		"Activity.Kind ":     func(a *chatapi.Activity) { a.Kind = "sent" },
-		"Activity.MessageID": func(a *chatapi.Activity) { a.MessageID = "" },
-		"Activity.At":        func(a *chatapi.Activity) { a.At = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) },
+	for _, c := range []struct {
+		field string
+		spoil func(*chatapi.Activity)
+	}{
+		{"Activity.Channel", func(a *chatapi.Activity) { a.Channel = "" }},
+		{"Activity.Channel", func(a *chatapi.Activity) { a.Channel = "ABC9" }},
+		{"Activity.Contact", func(a *chatapi.Activity) { a.Contact = chatapi.Contact{Name: "Ann"} }},
+		{"Activity.Kind", func(a *chatapi.Activity) { a.Kind = "" }},
+		{"Activity.Kind", func(a *chatapi.Activity) { a.Kind = "sent" }},
+		{"Activity.MessageID", func(a *chatapi.Activity) { a.MessageID = "" }},
+		{"Activity.At", func(a *chatapi.Activity) { a.At = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC) }},
 	} {
 		ledger := chatapi.NewLedger(chatapi.Account{Numbers: []chatapi.ChannelID{abc}})
 		bad := good
-		spoil(&bad)
+		c.spoil(&bad)
 		err := ledger.Record(bad)
 		var e *chatapi.Error
-		require.ErrorAs(t, err, &e, field)
+		require.ErrorAs(t, err, &e, c.field)
 		assert.ErrorIs(t, err, chatapi.ErrInvalid)
-		assert.Equal(t, strings.TrimSpace(field), e.Field)
+		assert.Equal(t, c.field, e.Field)
 	}
 	timeless := good
 	timeless.At = time.Time{}

@@ -70,76 +70,23 @@ func TestChannelsUnderLoad(t *testing.T) {
 // three gets a message out between two batches of changes.
 func TestThousandsOfChannels(t *testing.T) {
 	const total, workers, batch = 3000, 4, 50
-	var tokens sync.Map // the newest token of each channel
-	channels := chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(r *http.Request) (*http.Response, error) {
-		channel := strings.Split(r.URL.Path, "/")[1]
-		if newest, _ := tokens.Load(channel); newest != r.URL.Query().Get("token") {
-			return reply(401, `{"error":"invalid token"}`), nil
-		}
-		return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
-	})))
-	put := func(id, token string) *chatapi.Client {
-		tokens.Store(id, token)
-		client, err := channels.Put("https://api.test/"+id, token)
-		assert.NoError(t, err)
-		return client
-	}
+	c := newCrowd(t)
 	var changing, watching sync.WaitGroup
-	done := make(chan struct{})
-	steps := make([]chan struct{}, 3)
+	done, steps := make(chan struct{}), make([]chan struct{}, 3)
 	for i := range steps {
 		id := fmt.Sprintf("STEADY%d", i)
-		put(id, "t0ken-of-"+id)
+		c.put(id, "t0ken-of-"+id)
 		steps[i] = make(chan struct{})
-		watching.Go(func() {
-			for {
-				client, ok := channels.Client(chatapi.ChannelID(id))
-				assert.True(t, ok)
-				_, err := client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
-				assert.NoError(t, err)
-				select {
-				case steps[i] <- struct{}{}:
-				case <-done:
-					return
-				}
-			}
-		})
+		watching.Go(func() { c.keepSending(chatapi.ChannelID(id), steps[i], done) })
 	}
-	watching.Go(func() {
-		for {
-			last := chatapi.ChannelID("")
-			for id, client := range channels.All() {
-				assert.Less(t, last, id)
-				assert.Equal(t, id, client.ChannelID())
-				last = id
-				channels.Health(id)
-				channels.WebhookSecrets(t.Context(), id)
-			}
-			select {
-			case <-done:
-				return
-			default:
-			}
-		}
-	})
+	watching.Go(func() { c.keepReading(done) })
 	for worker := range workers {
 		changing.Go(func() {
 			for n := worker; n < total; n += workers {
 				id := fmt.Sprintf("ABC%d", n)
-				old := put(id, "0ld-t0ken-of-"+id)
-				assert.NoError(t, channels.SetWebhookSecrets(chatapi.ChannelID(id), "s3cret-of-"+id))
-				client := put(id, "n3w-t0ken-of-"+id)
-				found, ok := channels.Client(chatapi.ChannelID(id))
-				assert.True(t, ok)
-				assert.Same(t, client, found)
-				_, err := found.Channel.GetStatus(t.Context())
-				assert.NoError(t, err, "the rotated token is used at once")
-				_, err = old.Channel.GetStatus(t.Context())
-				assert.ErrorIs(t, err, chatapi.ErrUnauthorized)
-				assert.Equal(t, chatapi.HealthHealthy, channels.Health(chatapi.ChannelID(id)).State)
-				assert.Equal(t, []string{"s3cret-of-" + id}, channels.WebhookSecrets(t.Context(), chatapi.ChannelID(id)))
+				c.rotate(id)
 				if n%2 == 1 {
-					assert.True(t, channels.Remove(chatapi.ChannelID(id)))
+					assert.True(t, c.channels.Remove(chatapi.ChannelID(id)))
 				}
 				if n/workers%batch == 0 {
 					for _, step := range steps {
@@ -154,7 +101,7 @@ func TestThousandsOfChannels(t *testing.T) {
 	watching.Wait()
 
 	left := 0
-	for id := range channels.All() {
+	for id := range c.channels.All() {
 		if number, ok := strings.CutPrefix(string(id), "ABC"); ok {
 			n, err := strconv.Atoi(number)
 			require.NoError(t, err)
@@ -163,6 +110,86 @@ func TestThousandsOfChannels(t *testing.T) {
 		}
 	}
 	assert.Equal(t, total/2, left)
+}
+
+// crowd has channels whose service accepts only the newest token of each.
+type crowd struct {
+	t        *testing.T
+	channels *chatapi.Channels
+	newest   sync.Map // the newest token of each channel
+}
+
+func newCrowd(t *testing.T) *crowd {
+	t.Helper()
+	c := &crowd{t: t}
+	c.channels = chatapi.NewChannels(chatapi.WithClientOptions(networkEnd(func(r *http.Request) (*http.Response, error) {
+		channel := strings.Split(r.URL.Path, "/")[1]
+		if newest, _ := c.newest.Load(channel); newest != r.URL.Query().Get("token") {
+			return reply(401, `{"error":"invalid token"}`), nil
+		}
+		return reply(200, `{"sent":true,"id":"wamid.1"}`), nil
+	})))
+	return c
+}
+
+func (c *crowd) put(id, token string) *chatapi.Client {
+	c.newest.Store(id, token)
+	client, err := c.channels.Put("https://api.test/"+id, token)
+	assert.NoError(c.t, err)
+	return client
+}
+
+// rotate puts a channel with an old token and then with a new token, which counts
+// at once.
+func (c *crowd) rotate(name string) {
+	id := chatapi.ChannelID(name)
+	old := c.put(name, "0ld-t0ken-of-"+name)
+	assert.NoError(c.t, c.channels.SetWebhookSecrets(id, "s3cret-of-"+name))
+	client := c.put(name, "n3w-t0ken-of-"+name)
+	found, ok := c.channels.Client(id)
+	assert.True(c.t, ok)
+	assert.Same(c.t, client, found)
+	_, err := found.Channel.GetStatus(c.t.Context())
+	assert.NoError(c.t, err, "the rotated token is used at once")
+	_, err = old.Channel.GetStatus(c.t.Context())
+	assert.ErrorIs(c.t, err, chatapi.ErrUnauthorized)
+	assert.Equal(c.t, chatapi.HealthHealthy, c.channels.Health(id).State)
+	assert.Equal(c.t, []string{"s3cret-of-" + name}, c.channels.WebhookSecrets(c.t.Context(), id))
+}
+
+// keepSending sends messages until done is closed. After each message it waits
+// for somebody to receive from step.
+func (c *crowd) keepSending(id chatapi.ChannelID, step chan<- struct{}, done <-chan struct{}) {
+	for {
+		client, ok := c.channels.Client(id)
+		assert.True(c.t, ok)
+		_, err := client.Send(c.t.Context(), chatapi.Phone("12025550143"), chatapi.Text{Body: "hi"})
+		assert.NoError(c.t, err)
+		select {
+		case step <- struct{}{}:
+		case <-done:
+			return
+		}
+	}
+}
+
+// keepReading reads every channel, in order of ids, until done is closed.
+func (c *crowd) keepReading(done <-chan struct{}) {
+	for {
+		last := chatapi.ChannelID("")
+		for id, client := range c.channels.All() {
+			assert.Less(c.t, last, id)
+			assert.Equal(c.t, id, client.ChannelID())
+			last = id
+			c.channels.Health(id)
+			c.channels.WebhookSecrets(c.t.Context(), id)
+		}
+		select {
+		case <-done:
+			return
+		default:
+		}
+	}
 }
 
 // BenchmarkChannelsLookup compares finding one of 10,000 channels with a look-up

@@ -84,6 +84,32 @@ func TestParseWebhookViewed(t *testing.T) {
 	}
 }
 
+func TestParseWebhookFailedStatus(t *testing.T) {
+	for raw, want := range map[string]chatapi.StatusError{
+		`"User's number is part of an experiment"`:                     {Code: 130472, Title: "User's number is part of an experiment", Kind: chatapi.ErrMarketingLimit, Retry: chatapi.RetryNo},
+		`"User’s number is part of an experiment"`:                     {Code: 130472, Title: "User’s number is part of an experiment", Kind: chatapi.ErrMarketingLimit, Retry: chatapi.RetryNo},
+		`{"code":131047,"title":"T","details":"D"}`:                    {Code: 131047, Title: "T", Details: "D", Kind: chatapi.ErrWindowClosed, Retry: chatapi.RetryTemplate},
+		`{"code":"131049","message":"M","error_data":{"details":"D"}}`: {Code: 131049, Title: "M", Details: "D", Kind: chatapi.ErrMarketingLimit, Retry: "wait:24h"},
+		`[{"code":131026}]`:                                            {Code: 131026, Kind: chatapi.ErrRecipient, Retry: chatapi.RetryNo},
+		`131056`:                                                       {Code: 131056, Kind: chatapi.ErrRateLimited, Retry: chatapi.RetryBackoff},
+		`"something new"`:                                              {Title: "something new"},
+		`{"code":999999,"title":"new"}`:                                {Code: 999999, Title: "new"},
+		`{"code":999999,"title":"Re-engagement message"}`:              {Code: 999999, Title: "Re-engagement message", Kind: chatapi.ErrWindowClosed, Retry: chatapi.RetryTemplate},
+	} {
+		t.Run(raw, func(t *testing.T) {
+			e := one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed","error":`+raw+`}]}`)
+			require.Len(t, e.Errors, 1)
+			got := e.Errors[0]
+			assert.Equal(t, got.Kind != "", got.Advice != "", "a known error comes with advice")
+			got.Advice = ""
+			assert.Equal(t, want, got)
+		})
+	}
+	for _, raw := range []string{`null`, `""`, `[]`, `[[["deep"]]]`} {
+		assert.Empty(t, one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"failed","error":`+raw+`}]}`).Errors, raw)
+	}
+}
+
 func TestParseWebhookStatusErrorMembers(t *testing.T) {
 	for raw, want := range map[string]chatapi.StatusError{
 		`{"code":999998,"error_code":999999}`:                {Code: 999998},

@@ -1,0 +1,480 @@
+package chatapi_test
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// naive bills one account by the rules of docs/billing.md, plainly and slowly. It
+// shares no code with the ledger.
+type naive struct {
+	zone   *time.Location
+	model  chatapi.Model // empty for the model in force
+	anchor chatapi.Anchor
+	used   int // units used before of each free tier, in each month
+	sent   int // utility templates to North America charged before, in each month
+
+	// replaced says that the account has rules of its own: posts are free entry
+	// points for 30 hours, and under every model each number has 1,000 free
+	// utility and marketing units.
+	replaced bool
+}
+
+// naiveUnit is a row with its model, which decides its free tier.
+type naiveUnit struct {
+	scenarioRow
+	model chatapi.Model
+}
+
+const naiveDay = 24 * time.Hour
+
+func within(t, start time.Time, length time.Duration) bool {
+	return !t.Before(start) && t.Before(start.Add(length))
+}
+
+// rows bills every number and contact, and spends the free tiers and volume
+// tiers.
+func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
+	byPair := map[string][]chatapi.Activity{}
+	for _, a := range activities {
+		key := string(a.Channel) + " " + a.Contact.Phone
+		byPair[key] = append(byPair[key], a)
+	}
+	var units []*naiveUnit
+	for _, all := range byPair {
+		units = append(units, n.pair(all[0].Channel, "+"+all[0].Contact.Phone, all)...)
+	}
+	slices.SortStableFunc(units, func(a, b *naiveUnit) int {
+		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number), cmp.Compare(a.Contact, b.Contact))
+	})
+	used, charges := map[string]int{}, map[string]int{}
+	for _, u := range units {
+		month := u.OpenedAt.In(n.zone).Format("2006-01")
+		if tier, reason := n.tier(u, month); tier != "" && n.used+used[tier] < 1000 {
+			used[tier]++
+			u.FreeReason = string(reason)
+		}
+		if u.Unit == "window" {
+			windows = append(windows, u.String())
+			continue
+		}
+		if u.FreeReason == "" {
+			u.Billable, u.Charges = true, 1
+			volume := month + u.Category
+			charges[volume]++
+			nth := charges[volume]
+			if u.Category == chatapi.CategoryUtility {
+				nth += n.sent
+			}
+			u.Price = n.price(u, nth)
+		}
+		charged = append(charged, u.String())
+	}
+	return charged, windows
+}
+
+// tier returns a key of the free tier that covers a unit, and the reason of a unit
+// that the tier makes free. The key is empty if no tier covers the unit.
+func (n naive) tier(u *naiveUnit, month string) (key string, reason chatapi.FreeReason) {
+	service := u.Category == chatapi.CategoryService
+	switch {
+	case u.FreeReason != "":
+	case n.replaced:
+		if u.Category == chatapi.CategoryUtility || u.Category == chatapi.CategoryMarketing {
+			return month + string(u.Number), chatapi.FreeTier
+		}
+	case u.model == chatapi.ModelCBP2022, u.model == chatapi.ModelCBP2023 && service:
+		return month, chatapi.FreeTier
+	case u.model == chatapi.ModelPMP2026 && service:
+		return month + string(u.Number), chatapi.FreeCustomerService
+	}
+	return "", ""
+}
+
+// naivePrices has for each model the day of its first price in naiveCards, the cents
+// to which naiveCents adds the category, and whether there are volume tiers.
+var naivePrices = map[chatapi.Model]struct {
+	from  string
+	first int
+	tiers bool
+}{
+	chatapi.ModelNBP:     {from: "2021-01-01", first: 10},
+	chatapi.ModelCBP2022: {from: "2022-02-01", first: 20},
+	chatapi.ModelCBP2023: {from: "2023-06-01", first: 30},
+	chatapi.ModelCBP2024: {from: "2023-06-01", first: 30},
+	chatapi.ModelPMP2025: {from: "2025-07-01", first: 40, tiers: true},
+	chatapi.ModelPMP2026: {from: "2025-07-01", first: 40, tiers: true},
+}
+
+var naiveCents = map[string]int{
+	"marketing":          1,
+	"utility":            2,
+	"authentication":     3,
+	"service":            4,
+	"user_initiated":     1,
+	"business_initiated": 2,
+}
+
+// price returns the price of the nth unit of the month; "0.00" means that no card
+// has it.
+func (n naive) price(u *naiveUnit, nth int) string {
+	prices := naivePrices[u.model]
+	if u.OpenedAt.In(n.zone).Format(time.DateOnly) < prices.from {
+		return "0.00"
+	}
+	cents := prices.first + naiveCents[u.Category]
+	if prices.tiers && u.Category != "marketing" {
+		switch {
+		case nth >= 5:
+			cents += 20
+		case nth >= 3:
+			cents += 10
+		}
+	}
+	return fmt.Sprintf("0.%d", cents)
+}
+
+func (n naive) modelOn(t time.Time) chatapi.Model {
+	if n.model != "" {
+		return n.model
+	}
+	switch day := t.In(n.zone).Format(time.DateOnly); {
+	case day < "2022-02-01":
+		return chatapi.ModelNBP
+	case day < "2023-06-01":
+		return chatapi.ModelCBP2022
+	case day < "2024-11-01":
+		return chatapi.ModelCBP2023
+	case day < "2025-07-01":
+		return chatapi.ModelCBP2024
+	case day < "2026-10-01":
+		return chatapi.ModelPMP2025
+	}
+	return chatapi.ModelPMP2026
+}
+
+func (n naive) entryLength(t time.Time) time.Duration {
+	if n.replaced {
+		return 30 * time.Hour
+	}
+	if n.modelOn(t) == chatapi.ModelCBP2022 && t.In(n.zone).Format(time.DateOnly) < "2023-03-01" {
+		return naiveDay
+	}
+	return 3 * naiveDay
+}
+
+func (n naive) qualifies(model chatapi.Model, entry chatapi.EntryPoint) bool {
+	switch {
+	case model == chatapi.ModelNBP:
+		return false
+	case n.replaced:
+		return entry == chatapi.EntryPointPost
+	case entry == chatapi.EntryPointAd:
+		return true
+	}
+	return entry == chatapi.EntryPointPageCTA && (model != chatapi.ModelCBP2022 || n.anchor == chatapi.AnchorFirstDelivered)
+}
+
+// naivePair is the history of one number and contact. Its units grow with each
+// delivered message.
+type naivePair struct {
+	naive
+	number   chatapi.ChannelID
+	contact  string
+	inbounds []naiveInbound
+	messages []naiveMessage
+
+	looked  int // inbounds that startWindows has looked at
+	windows []*naiveWindow
+	units   []*naiveUnit
+}
+
+type naiveInbound struct {
+	at    time.Time
+	entry chatapi.EntryPoint
+}
+
+// naiveMessage is a delivered message of the business.
+type naiveMessage struct {
+	id, category    string
+	sent, delivered time.Time
+
+	model chatapi.Model
+	reply bool // sent while the service window was open
+	entry bool // settles the click on a free entry point, in time
+}
+
+// naiveWindow is a window under Chat API's anchor.
+type naiveWindow struct {
+	start          time.Time
+	answered, void bool
+}
+
+// pair returns the units of one number and contact.
+func (n naive) pair(number chatapi.ChannelID, contact string, all []chatapi.Activity) []*naiveUnit {
+	p := naivePair{naive: n, number: number, contact: contact}
+	p.inbounds, p.messages = naiveFacts(all)
+	for i, m := range p.messages {
+		m.model = n.modelOn(m.delivered)
+		m.reply, m.entry = p.replies(m), p.settles(m, p.messages[:i])
+		p.startWindows(m.delivered)
+		switch m.model {
+		case chatapi.ModelNBP:
+			p.nbp(m)
+		case chatapi.ModelCBP2022:
+			p.cbp2022(m)
+		case chatapi.ModelCBP2023, chatapi.ModelCBP2024:
+			p.cbp2023(m)
+		default:
+			p.pmp(m)
+		}
+	}
+	return p.units
+}
+
+// nbp bills each message by itself. A template costs, unless it was sent within 24
+// hours of the customer's last message.
+func (p *naivePair) nbp(m naiveMessage) {
+	category, free := m.category, chatapi.FreeReason("")
+	if category == "" {
+		category = chatapi.CategorySession
+	}
+	if m.category == "" || m.reply {
+		free = chatapi.FreeCareWindow
+	}
+	p.addMessage(m, category, free)
+}
+
+// cbp2022 bills conversations, of which at most one is open. Every message rides the
+// open conversation. If no conversation is open, the message opens a free entry
+// point, answers a window, or opens a conversation at its delivery.
+func (p *naivePair) cbp2022(m naiveMessage) {
+	window := p.windowAt(m.sent)
+	switch {
+	case p.isOpen("", m.delivered):
+	case m.entry:
+		if window != nil && !window.answered {
+			window.void = true
+		}
+		p.addEntry(m, "conversation")
+	case window != nil && window.answered: // several answers count once
+	case window != nil:
+		window.answered = true
+		p.addConversation(m, chatapi.CategoryUserInitiated, window.start, "")
+	case m.reply:
+		p.addConversation(m, chatapi.CategoryUserInitiated, m.delivered, "")
+	default:
+		p.addConversation(m, chatapi.CategoryBusinessInitiated, m.delivered, "")
+	}
+}
+
+// cbp2023 bills conversations by category. A template rides a conversation of its
+// category, and a free-form message rides any. A free entry point closes the other
+// conversations, and every message rides it. In cbp-2024 service conversations are
+// free.
+func (p *naivePair) cbp2023(m naiveMessage) {
+	switch {
+	case p.isOpen(chatapi.CategoryReferral, m.delivered):
+	case m.entry:
+		for _, u := range p.units {
+			if u.openAt(m.delivered) {
+				u.ClosedAt = &m.delivered
+			}
+		}
+		p.addEntry(m, "conversation")
+	case m.category != "":
+		if !p.isOpen(m.category, m.delivered) {
+			p.addConversation(m, m.category, m.delivered, "")
+		}
+	case p.isOpen("", m.delivered):
+	case m.model == chatapi.ModelCBP2024:
+		p.addConversation(m, chatapi.CategoryService, m.delivered, chatapi.FreeService)
+	default:
+		p.addConversation(m, chatapi.CategoryService, m.delivered, "")
+	}
+}
+
+// pmp bills each message by itself. A free entry point is a window, in which each
+// message is free. In pmp-2025 free-form messages are free, and utility templates
+// within the service window. Utility templates ride a utility conversation from
+// before 2025-07-01 until it ends.
+func (p *naivePair) pmp(m naiveMessage) {
+	if m.entry && !p.isOpen(chatapi.CategoryReferral, m.delivered) {
+		p.addEntry(m, "window")
+	}
+	if m.category == chatapi.CategoryUtility && p.isOpen(chatapi.CategoryUtility, m.delivered) {
+		return
+	}
+	category, free := m.category, chatapi.FreeReason("")
+	if category == "" {
+		category = chatapi.CategoryService
+	}
+	switch {
+	case p.isOpen(chatapi.CategoryReferral, m.delivered):
+		free = chatapi.FreeEntryPoint
+	case m.model == chatapi.ModelPMP2025 && (m.category == "" || m.category == chatapi.CategoryUtility && m.reply):
+		free = chatapi.FreeCustomerService
+	}
+	p.addMessage(m, category, free)
+}
+
+// replies reports whether the service window was open when the message was sent.
+func (p *naivePair) replies(m naiveMessage) bool {
+	return slices.ContainsFunc(p.inbounds, func(in naiveInbound) bool { return within(m.sent, in.at, naiveDay) })
+}
+
+// settles reports whether the message was sent within 24 hours of a click on a
+// free entry point that no earlier message has settled.
+func (p *naivePair) settles(m naiveMessage, earlier []naiveMessage) bool {
+	return slices.ContainsFunc(p.inbounds, func(click naiveInbound) bool {
+		spent := slices.ContainsFunc(earlier, func(e naiveMessage) bool { return !e.sent.Before(click.at) })
+		return !spent && within(m.sent, click.at, naiveDay) && p.qualifies(m.model, click.entry)
+	})
+}
+
+// startWindows starts the windows of the customer's messages until now. A window
+// or a conversation that covers a message keeps it from starting a window.
+func (p *naivePair) startWindows(now time.Time) {
+	if p.anchor != chatapi.AnchorFirstInbound {
+		return
+	}
+	for ; p.looked < len(p.inbounds) && !p.inbounds[p.looked].at.After(now); p.looked++ {
+		at := p.inbounds[p.looked].at
+		covered := slices.ContainsFunc(p.windows, func(w *naiveWindow) bool { return within(at, w.start, naiveDay) }) ||
+			slices.ContainsFunc(p.units, func(u *naiveUnit) bool { return u.covers(at) })
+		if !covered && p.modelOn(at) == chatapi.ModelCBP2022 {
+			p.windows = append(p.windows, &naiveWindow{start: at})
+		}
+	}
+}
+
+// windowAt returns the last window at t that no conversation replaced; nil without
+// such a window.
+func (p *naivePair) windowAt(t time.Time) (found *naiveWindow) {
+	for _, w := range p.windows {
+		if !w.void && within(t, w.start, naiveDay) {
+			found = w
+		}
+	}
+	return found
+}
+
+// isOpen reports whether a conversation or free entry point of a category is open
+// at t. An empty category means any.
+func (p *naivePair) isOpen(category string, t time.Time) bool {
+	return slices.ContainsFunc(p.units, func(u *naiveUnit) bool { return u.openAt(t) && (category == "" || u.Category == category) })
+}
+
+// covers reports whether t is in the length of a unit, even if a free entry point
+// closed the unit before t. A message has no length.
+func (u *naiveUnit) covers(t time.Time) bool {
+	return u.ExpiresAt != nil && !t.Before(u.OpenedAt) && t.Before(*u.ExpiresAt)
+}
+
+func (u *naiveUnit) openAt(t time.Time) bool {
+	return u.covers(t) && (u.ClosedAt == nil || t.Before(*u.ClosedAt))
+}
+
+// addMessage adds a message that is billed by itself.
+func (p *naivePair) addMessage(m naiveMessage, category string, free chatapi.FreeReason) {
+	p.add(m, scenarioRow{Unit: "message", Message: m.id, Category: category, OpenedAt: m.delivered, FreeReason: string(free)})
+}
+
+func (p *naivePair) addConversation(m naiveMessage, category string, opened time.Time, free chatapi.FreeReason) {
+	p.addPeriod(m, scenarioRow{Unit: "conversation", Category: category, OpenedAt: opened, FreeReason: string(free)}, naiveDay)
+}
+
+// addEntry adds a free entry point: a conversation, or a window.
+func (p *naivePair) addEntry(m naiveMessage, unit string) {
+	row := scenarioRow{Unit: unit, Category: chatapi.CategoryReferral, OpenedAt: m.delivered, FreeReason: string(chatapi.FreeEntryPoint)}
+	p.addPeriod(m, row, p.entryLength(m.delivered))
+}
+
+// addPeriod adds a conversation or window. It takes the place of the unanswered
+// windows in which it begins.
+func (p *naivePair) addPeriod(m naiveMessage, row scenarioRow, length time.Duration) {
+	end := row.OpenedAt.Add(length)
+	row.ExpiresAt = &end
+	for _, w := range p.windows {
+		w.void = w.void || !w.answered && within(row.OpenedAt, w.start, naiveDay)
+	}
+	p.add(m, row)
+}
+
+func (p *naivePair) add(m naiveMessage, row scenarioRow) {
+	row.Number, row.Contact = p.number, p.contact
+	p.units = append(p.units, &naiveUnit{row, m.model})
+}
+
+// naiveFacts joins the activities of one number and contact into messages, in the
+// order in which they act. It leaves out messages that were not delivered.
+func naiveFacts(all []chatapi.Activity) (inbounds []naiveInbound, messages []naiveMessage) {
+	byID := map[string][]chatapi.Activity{}
+	for _, a := range all {
+		id := a.MessageID
+		if a.Kind == chatapi.ActivityInbound {
+			id = "in " + id
+		}
+		byID[id] = append(byID[id], a)
+	}
+	for _, told := range byID {
+		if told[0].Kind == chatapi.ActivityInbound {
+			at, _ := earliest(told)
+			inbounds = append(inbounds, naiveInbound{at: at, entry: told[len(told)-1].EntryPoint})
+		} else if m, ok := naiveDelivered(told); ok {
+			messages = append(messages, m)
+		}
+	}
+	slices.SortFunc(inbounds, func(a, b naiveInbound) int { return a.at.Compare(b.at) })
+	slices.SortFunc(messages, func(a, b naiveMessage) int {
+		return cmp.Or(a.delivered.Compare(b.delivered), a.sent.Compare(b.sent), cmp.Compare(a.id, b.id))
+	})
+	return inbounds, messages
+}
+
+// naiveDelivered joins the activities of one message of the business. Without a
+// sending it was sent when it was delivered.
+func naiveDelivered(all []chatapi.Activity) (m naiveMessage, ok bool) {
+	m.id = all[0].MessageID
+	var sent, delivered []chatapi.Activity
+	for _, a := range all {
+		switch a.Kind {
+		case chatapi.ActivityOutbound:
+			sent = append(sent, a)
+			m.category = a.Category
+		case chatapi.ActivityDelivered, chatapi.ActivityRead:
+			delivered = append(delivered, a)
+		}
+	}
+	if m.delivered, ok = earliest(delivered); !ok {
+		return m, false
+	}
+	if m.sent, ok = earliest(sent); !ok {
+		m.sent = m.delivered
+	}
+	return m, true
+}
+
+// earliest returns the earliest instant that the wire gives for a fact. If the
+// wire gives no instant, earliest returns the earliest observation.
+func earliest(all []chatapi.Activity) (t time.Time, ok bool) {
+	var told, seen []time.Time
+	for _, a := range all {
+		if a.At.IsZero() {
+			seen = append(seen, a.Observed)
+		} else {
+			told = append(told, a.At)
+		}
+	}
+	switch {
+	case len(told) > 0:
+		return slices.MinFunc(told, time.Time.Compare), true
+	case len(seen) > 0:
+		return slices.MinFunc(seen, time.Time.Compare), true
+	}
+	return time.Time{}, false
+}
