@@ -16,7 +16,7 @@ type Model string
 // The models, by the day on which each came into force in the account's time
 // zone.
 const (
-	ModelNBP     Model = "nbp"      // until 2022-01-31: templates outside the care window
+	ModelNBP     Model = "nbp"      // until 2022-01-31: templates outside the service window
 	ModelCBP2022 Model = "cbp-2022" // 2022-02-01: conversations, by who began them
 	ModelCBP2023 Model = "cbp-2023" // 2023-06-01: conversations, by category
 	ModelCBP2024 Model = "cbp-2024" // 2024-11-01: the same, service free

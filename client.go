@@ -23,11 +23,12 @@ import (
 type Client struct {
 	// Messages reads the history and marks messages as read.
 	Messages MessagesService
-	// Templates lists, creates, checks and deletes message templates.
+	// Templates lists, creates and deletes message templates, and waits for
+	// their approval.
 	Templates TemplatesService
 	// Webhooks reads and changes the addresses to which events are delivered.
 	Webhooks WebhooksService
-	// Channel reads the state of the channel itself.
+	// Channel reads the channel's state and statistics.
 	Channel ChannelService
 	// Profile reads and changes the business profile.
 	Profile ProfileService

@@ -127,6 +127,13 @@
 // bubble, hours pass in microseconds. A bot that takes a [Sender] can be tested
 // with a fake of one method.
 //
+// # Sources
+//
+// A note such as (contract, "Limits"; documented) gives the source of a fact: the
+// section of the service's wire contract, and the confidence. Documented means
+// that the vendor's text says it, observed that real traffic shows it, and
+// inferred that it is a conclusion. docs/contract.md lists the uncertain facts.
+//
 // # Versions
 //
 // Minor releases add message kinds, events, fields and options. Enums are open

@@ -14,8 +14,8 @@ import (
 
 // ErrorKind is the kind of failure that an [Error] reports. Each sentinel of
 // this package is an ErrorKind. A program decides with errors.Is(err,
-// ErrWindowClosed). A dashboard counts by Error.Kind, whose text is snake_case.
-// Minor releases add kinds.
+// ErrWindowClosed). A dashboard counts by Error.Kind, whose text,
+// string(kind), is snake_case; fmt prints words instead. Minor releases add kinds.
 type ErrorKind string
 
 // Error returns the kind in words after "chatapi: ". With this method every
@@ -128,7 +128,8 @@ func (r RetryClass) Wait() (time.Duration, bool) {
 // it is replaced.
 type Error struct {
 	// Op is the function or method that the program called, such as "Send" or
-	// "Templates.Get". Channel is empty if no channel was involved.
+	// "Templates.Get". Each step of [Client.Connect] has its own name, such as
+	// "Channel.GetStatus". Channel is empty if no channel was involved.
 	Op      string
 	Channel ChannelID
 
@@ -378,10 +379,12 @@ func matchText(text string) (errorcode.Row, bool) {
 // neither the token nor the text.
 type Attempt struct {
 	// ID is unique to this try.
-	ID        string    `json:"id"`
-	Channel   ChannelID `json:"channel"`
-	To        Recipient `json:"to"`
-	Operation string    `json:"operation"`
+	ID      string    `json:"id"`
+	Channel ChannelID `json:"channel"`
+	To      Recipient `json:"to"`
+
+	// Operation is the service's word for the request, such as "sendMessage".
+	Operation string `json:"operation"`
 
 	// Fingerprint is a hash of the request, followed by a hash of the text that
 	// the history will show, if there is one. Two attempts at the same message

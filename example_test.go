@@ -41,7 +41,7 @@ func Example_connect() {
 		log.Fatal(err) // says which of the two is wrong, and how
 	}
 	connection, err := client.Connect(ctx, chatapi.ConnectOptions{
-		WebhookURL: "https://desk.example/hooks/s3cret", // added to those that are there
+		WebhookURL: "https://desk.example/webhooks/s3cret", // added to those that are there
 	})
 	if err != nil {
 		log.Fatal(connection) // says why, for the operator

@@ -134,7 +134,7 @@ func readGroup(raw json.RawMessage) *GroupInfo {
 }
 
 // Get returns one group. With fields, the service sends only the members of
-// these names. An unknown group is [ErrNotFound] or [ErrInvalid], as the
+// these names. An unknown group is [ErrNotFound], [ErrInvalid] or [ErrRecipient], as the
 // service answers. It changes nothing and is retried.
 func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*GroupInfo, error) {
 	query := url.Values{}
@@ -209,8 +209,8 @@ func (s GroupsService) Delete(ctx context.Context, id string) error {
 }
 
 // GetInviteLink returns the link by which people join the group. A reply
-// without a link is [ErrUnavailable]; an unknown group is [ErrNotFound] or
-// [ErrInvalid], as the service answers. It changes nothing and is retried.
+// without a link is [ErrUnavailable]; an unknown group is [ErrNotFound],
+// [ErrInvalid] or [ErrRecipient], as the service answers. It changes nothing and is retried.
 func (s GroupsService) GetInviteLink(ctx context.Context, id string) (string, error) {
 	return s.link(ctx, request{op: "Groups.GetInviteLink", method: http.MethodGet}, id)
 }

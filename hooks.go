@@ -28,7 +28,8 @@ type AttemptStart struct {
 	Channel ChannelID
 
 	// Op is the method that the program called, such as "Send" or
-	// "Templates.Get".
+	// "Templates.Get". Each step of [Client.Connect] has its own name, such as
+	// "Channel.GetStatus".
 	Op string
 
 	// Number counts the attempts of one call, from 1.
@@ -42,8 +43,9 @@ type AttemptEnd struct {
 	HTTPStatus int
 	Err        error
 
-	// Kind, Code and Retry are those of the [Error] for the reply; empty for a
-	// success. A refusal with status 200 has them too.
+	// Kind, Code and Retry are those of the [Error] for the reply. A refusal with
+	// status 200 has them too. They are empty for a success, and also if there was
+	// no reply: to count failures, look at Err as well as Kind.
 	Kind  ErrorKind
 	Code  int
 	Retry RetryClass

@@ -117,7 +117,9 @@ type Prepared struct {
 	// version that is newer than the SDK, because it could misread it.
 	Version int `json:"version,omitempty"`
 
-	Channel   ChannelID `json:"channel"`
+	Channel ChannelID `json:"channel"`
+
+	// Operation is the service's word for the request, such as "sendMessage".
 	Operation string    `json:"operation"`
 	To        Recipient `json:"to"`
 

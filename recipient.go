@@ -70,7 +70,9 @@ func Phone(number string) Recipient {
 // Chat returns the recipient with that chat id: "12025550143@c.us" for a person,
 // "120363000000000001@g.us" for a group. A "<BSUID>@lid" becomes that [BSUID],
 // because the service would cut it down to digits and then fail (contract,
-// "Recipients"; observed). Any other id is sent unchanged.
+// "Recipients"; observed). Any other id with an "@" is sent unchanged. A text
+// without an "@", such as a bare phone number, is [ErrInvalid] when it is used:
+// give a phone number to [Phone].
 func Chat(id string) Recipient {
 	id = strings.TrimSpace(id)
 	if user, ok := strings.CutSuffix(id, suffixHidden); ok && bsuidPattern.MatchString(user) {

@@ -163,7 +163,9 @@ func newWebhookHandler(opts []WebhookOption) *WebhookHandler {
 // Err returns why the handler answers every request with 500: its function is
 // nil, or an option has a bad value. It returns nil if the handler works. The
 // error is an [*Error] of kind [ErrInvalid] whose Field names the option; of
-// several bad options it is the first. Check it once, before serving.
+// several bad options it is the first. Check it once, before serving. A handler
+// without any option for a secret or a signature has a nil Err: it answers 403,
+// and [WebhookErrors] gets [ErrNoWebhookSecret].
 func (h *WebhookHandler) Err() error {
 	switch {
 	case h != nil && h.err != nil:

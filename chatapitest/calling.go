@@ -51,7 +51,7 @@ func initiateCall(a *API, r *request) answer {
 }
 
 // Rings calls the business: the channel gets a webhook with the call's offer. It
-// returns the id of the call, with which initiateCall answers.
+// returns the id of the call, by which [chatapi.CallsService.Accept] answers it.
 func (c *Customer) Rings() string {
 	if !c.valid() {
 		return ""

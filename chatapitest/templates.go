@@ -27,8 +27,8 @@ const namespace = "00000000_0000_4000_8000_000000000001"
 
 // Template adds an approved UTILITY template with that body, in which {{1}} or
 // {{name}} stand for values. It replaces a template of that name and language. To
-// add a template with a header or buttons, create it as a client does, by
-// addTemplate.
+// add a template with a header or buttons, create it with
+// [chatapi.TemplatesService.Create].
 func (a *API) Template(name, language, body string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -118,4 +119,11 @@ g.go lines 502
 func TestBadPackage(t *testing.T) {
 	var out bytes.Buffer
 	assert.ErrorContains(t, command(&out, written(t, map[string]string{"a.go": "var a = missing"}), false, 0), "undefined: missing")
+}
+
+func TestFolderWithoutPackage(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing")
+	assert.EqualError(t, command(io.Discard, missing, false, 0), "stat "+missing+": no such file or directory")
+	empty := t.TempDir()
+	assert.EqualError(t, command(io.Discard, empty, false, 0), "there is no Go package in "+empty)
 }

@@ -11,6 +11,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"fmt"
@@ -33,9 +34,10 @@ func main() {
 	edges := flag.Bool("edges", false, "print the references inside the largest group")
 	most := flag.Int("max", 0, "fail if the largest group has more files than this; 0 means any number")
 	flag.Parse()
-	dir := flag.Arg(0)
-	if dir == "" {
-		dir = "."
+	dir := cmp.Or(flag.Arg(0), ".")
+	if flag.NArg() > 1 {
+		fmt.Fprintln(os.Stderr, "usage: knots [-edges] [-max files] [folder]")
+		os.Exit(2)
 	}
 	if err := command(os.Stdout, dir, *edges, *most); err != nil {
 		fmt.Fprintln(os.Stderr, "knots:", err)
@@ -73,6 +75,9 @@ func command(w io.Writer, dir string, edges bool, most int) error {
 
 // load type-checks the package in dir.
 func load(dir string) (*packages.Package, error) {
+	if _, err := os.Stat(dir); err != nil { // go list would blame the go command
+		return nil, err
+	}
 	loaded, err := packages.Load(&packages.Config{
 		Mode: packages.NeedName | packages.NeedCompiledGoFiles | packages.NeedSyntax |
 			packages.NeedTypes | packages.NeedTypesInfo | packages.NeedImports,
@@ -84,7 +89,7 @@ func load(dir string) (*packages.Package, error) {
 		return nil, err
 	}
 	if len(loaded) != 1 {
-		return nil, fmt.Errorf("%d packages in %s", len(loaded), dir)
+		return nil, fmt.Errorf("there is no Go package in %s", dir)
 	}
 	var problems []error
 	for _, e := range loaded[0].Errors {

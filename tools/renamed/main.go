@@ -51,6 +51,9 @@ func command(w io.Writer, dir, base string) error {
 	if err != nil {
 		return err
 	}
+	if _, err := git(dir, "rev-parse", "--verify", "--quiet", "--end-of-options", base+"^{commit}"); err != nil {
+		return fmt.Errorf("%q is no commit of this repository", base)
+	}
 	top := strings.TrimSpace(string(out))
 	text, err := os.ReadFile(filepath.Join(top, "tools", "renamed", "words.txt"))
 	if err != nil {
@@ -186,6 +189,9 @@ func git(dir string, arguments ...string) ([]byte, error) {
 	cmd := exec.Command("git", arguments...)
 	cmd.Dir = dir
 	out, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(failed.Stderr))
+	}
 	if err != nil {
 		return nil, fmt.Errorf("git %s: %w", strings.Join(arguments, " "), err)
 	}

@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -101,6 +103,13 @@ func TestGone(t *testing.T) {
 	var out bytes.Buffer
 	require.Error(t, command(&out, dir, "HEAD"))
 	assert.Contains(t, out.String(), "gone: testdata/a.json\n")
+}
+
+func TestBadCommit(t *testing.T) {
+	for _, base := range []string{"", "missing", "--help", "HEAD:testdata"} {
+		assert.EqualError(t, command(io.Discard, repository(t), base), strconv.Quote(base)+" is no commit of this repository")
+	}
+	assert.ErrorContains(t, command(io.Discard, t.TempDir(), "HEAD"), "not a git repository")
 }
 
 func TestBadWords(t *testing.T) {

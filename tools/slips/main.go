@@ -30,6 +30,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"flag"
@@ -246,6 +247,9 @@ func git(ctx context.Context, dir string, arguments ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", arguments...)
 	cmd.Dir = dir
 	out, err := cmd.Output()
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
+		err = fmt.Errorf("%w: %s", err, bytes.TrimSpace(failed.Stderr))
+	}
 	if err != nil {
 		return "", fmt.Errorf("git %s in %s: %w", arguments[0], dir, err)
 	}

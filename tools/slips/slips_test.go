@@ -268,6 +268,11 @@ func TestCheckAndList(t *testing.T) {
 	assert.Equal(t, "a-narrow * Add adds\nb-wide Twice doubles\n", out.String())
 }
 
+func TestOutsideARepository(t *testing.T) {
+	err := command(t.Context(), options{dir: t.TempDir(), list: true}, &bytes.Buffer{})
+	assert.ErrorContains(t, err, "not a git repository")
+}
+
 func TestApply(t *testing.T) {
 	s := slip{file: "a.go", old: "\tx()\n", new: ""}
 	for name, test := range map[string]struct{ text, want, problem string }{
