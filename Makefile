@@ -44,8 +44,9 @@ KNOTS ?= ..
 knots: ## groups of files that refer to each other in a circle; KNOTS has flags and a folder, seen from tools
 	GOWORK=off go -C tools run ./knots $(KNOTS)
 
-BASE ?= HEAD
+BASE ?=
 renamed: ## golden files that differ from those of BASE, a commit, by more than the words of tools/renamed/words.txt
+	@test -n "$(BASE)" || { echo "give the commit to compare with: make renamed BASE=<commit>"; exit 2; }
 	GOWORK=off go -C tools run ./renamed $(BASE)
 
 BENCH ?= .

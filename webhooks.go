@@ -160,13 +160,26 @@ func newWebhookHandler(opts []WebhookOption) *WebhookHandler {
 	return h
 }
 
-// Err returns why the handler answers every request with 500: its function is
-// nil, or an option has a bad value. It returns nil if the handler works. The
-// error is an [*Error] of kind [ErrInvalid] whose Field names the option; of
-// several bad options it is the first. Check it once, before serving. A handler
-// without any option for a secret or a signature has a nil Err: it answers 403,
-// and [WebhookErrors] gets [ErrNoWebhookSecret].
+// Err returns why the handler refuses every request; nil if it works. Check it
+// once, before serving. The error is an [*Error].
+//
+// If the function is nil, or an option has a bad value, it is [ErrInvalid], its
+// Field names the option, and every request is answered with 500; of several bad
+// options it is the first. If no option gives a secret, a signature or
+// [WebhookAcceptUnauthenticated], it is [ErrNoWebhookSecret], and every request is
+// answered with 403.
 func (h *WebhookHandler) Err() error {
+	if err := h.misused(); err != nil {
+		return err
+	}
+	if len(h.secrets) == 0 && h.lookupSecrets == nil && len(h.signers) == 0 && !h.unauthenticated {
+		return errNoSecret().in(webhookOp, "")
+	}
+	return nil
+}
+
+// misused returns the error of a nil function or a bad option.
+func (h *WebhookHandler) misused() error {
 	switch {
 	case h != nil && h.err != nil:
 		return h.err
@@ -282,7 +295,7 @@ func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}()
 	var err error
-	switch err = h.Err(); {
+	switch err = h.misused(); {
 	case err != nil: // the status is 500
 	case r.Method == http.MethodGet && len(h.verifyTokens) > 0:
 		status, text, err = h.challenge(r)

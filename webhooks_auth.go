@@ -119,10 +119,7 @@ func (h *WebhookHandler) authorize(r *http.Request) (ChannelID, *Error) {
 		if h.lookupSecrets == nil && (len(h.signers) > 0 || h.unauthenticated) {
 			return channel, nil
 		}
-		return channel, &Error{Kind: ErrNoWebhookSecret, Retry: RetryFix,
-			Reason:   "the handler has no secret for this address, so it accepts nothing",
-			Sentence: "Webhooks are refused because no secret is set.",
-			Advice:   "give NewWebhookHandler a WebhookSecret, and put it at the end of the webhook address"}
+		return channel, errNoSecret()
 	}
 	if !matches(accepted, offered) {
 		return channel, &Error{Kind: ErrUnauthorized, Retry: RetryFix,
@@ -131,6 +128,13 @@ func (h *WebhookHandler) authorize(r *http.Request) (ChannelID, *Error) {
 			Advice:   "check the webhook address that the channel has; if it is right, someone is guessing"}
 	}
 	return channel, nil
+}
+
+func errNoSecret() *Error {
+	return &Error{Kind: ErrNoWebhookSecret, Retry: RetryFix,
+		Reason:   "the handler has no secret for this address, so it accepts nothing",
+		Sentence: "Webhooks are refused because no secret is set.",
+		Advice:   "give NewWebhookHandler a WebhookSecret, and put it at the end of the webhook address"}
 }
 
 // credentials returns the texts of the request that may be its secret, and the

@@ -82,8 +82,15 @@ func TestWebhookErrorsRefusesNil(t *testing.T) {
 
 func TestWebhookHandlerErr(t *testing.T) {
 	assert.NoError(t, newHook(nil, nil).handler.Err(), "a nil option does nothing")
-	assert.NoError(t, chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }).Err(),
-		"a handler without a secret refuses with 403, as documented")
+	none := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil })
+	assert.ErrorIs(t, none.Err(), chatapi.ErrNoWebhookSecret)
+	answer := httptest.NewRecorder()
+	none.ServeHTTP(answer, httptest.NewRequest(http.MethodPost, "/hooks/s3cret", strings.NewReader(`{}`)))
+	assert.Equal(t, http.StatusForbidden, answer.Code)
+	for _, opt := range []chatapi.WebhookOption{chatapi.WebhookSecret("s3cret"), chatapi.WebhookMetaSignature("app"), chatapi.WebhookAcceptUnauthenticated(),
+		chatapi.WebhookSecrets(func(context.Context, chatapi.ChannelID) []string { return nil })} {
+		assert.NoError(t, chatapi.NewDeliveryHandler(func(context.Context, *chatapi.Delivery) error { return nil }, opt).Err())
+	}
 
 	var absent *chatapi.WebhookHandler
 	for _, h := range []*chatapi.WebhookHandler{absent, {}, chatapi.NewWebhookHandler(nil), chatapi.NewDeliveryHandler(nil)} {
