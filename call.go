@@ -255,3 +255,15 @@ func (s service) rows(op string, raw json.RawMessage, names ...string) ([]json.R
 	}
 	return list, nil
 }
+
+// sleep pauses for d. If the context ends first, sleep returns its error.
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

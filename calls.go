@@ -148,7 +148,7 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
 		CallbackPermission: wire.Text(change.CallbackPermission), KeyExchange: wire.Text(change.KeyExchange), Hours: change.Hours}
 	var c checker
-	c.require(len(change.Hours) == 0 || isObject(change.Hours) && json.Valid(change.Hours), "Hours", "is no JSON object")
+	c.require(len(change.Hours) == 0 || isJSONObject(change.Hours), "Hours", "is no JSON object")
 	changes := change.Status != "" || change.IconVisibility != "" || change.CallbackPermission != "" || change.KeyExchange != "" ||
 		change.Video != "" || len(change.Hours) > 0 || change.SIP != nil
 	c.require(changes, "change", "changes nothing")

@@ -297,12 +297,8 @@ func (d *download) open(ctx context.Context, address *url.URL) (*bufio.Reader, *
 		if !again || ctx.Err() != nil || time.Since(began)+pause > d.opts.RetryFor {
 			return nil, nil, problem
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return nil, nil, d.unansweredError(ctx, ctx.Err())
+		if err := sleep(ctx, pause); err != nil {
+			return nil, nil, d.unansweredError(ctx, err)
 		}
 	}
 }

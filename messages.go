@@ -81,7 +81,7 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 			Advice:   "send it with that channel's client"})
 	case !operationPattern.MatchString(p.Operation):
 		return fail(invalid("prepared message", "names no operation"))
-	case !isObject(p.Body) || !json.Valid(p.Body):
+	case !isJSONObject(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
 	}
 	return c.send(ctx, op, p, textInHistory(p.Operation, p.Body))

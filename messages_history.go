@@ -212,12 +212,8 @@ func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle Even
 				pause = max(pause, e.RetryAfter)
 			}
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
-		case <-timer.C:
+		if err := sleep(ctx, pause); err != nil {
+			return err
 		}
 	}
 }

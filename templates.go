@@ -140,11 +140,7 @@ func (s TemplatesService) WaitApproved(ctx context.Context, name, language strin
 		default:
 			return nil, err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
+		if sleep(ctx, pause) != nil {
 			return nil, s.refuse(op, stillWaiting(ctx, name, last))
 		}
 	}
