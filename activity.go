@@ -34,8 +34,17 @@ type Activity struct {
 	// Channel is the business number.
 	Channel ChannelID `json:"channel"`
 
-	// Contact is the customer, or the group as Contact.Chat.
+	// Contact is the customer with every name that the fact gives, or the group as
+	// Contact.Chat. It may be empty if another fact of the same message names the
+	// customer.
 	Contact Contact `json:"contact"`
+
+	// Member is the member of the group that a status is about.
+	Member Contact `json:"member,omitzero"`
+
+	// Former is the customer under the names of before, in an activity of the kind
+	// [ActivityIdentity].
+	Former Contact `json:"former,omitzero"`
 
 	// MessageID joins an outbound message with its statuses. It may be empty
 	// for inbound messages; then two at the same instant count as one.
@@ -53,6 +62,10 @@ type Activity struct {
 
 	// Reported is the part of a status about conversation and price.
 	Reported Reported `json:"reported,omitzero"`
+
+	// FromApp is true for a message that the business wrote in its phone app.
+	// WhatsApp does not charge for these messages.
+	FromApp bool `json:"from_app,omitzero"`
 }
 
 // Reported is the part of Meta's status about billing. It keeps unknown words. A
@@ -93,6 +106,10 @@ const (
 	ActivityDelivered ActivityKind = "delivered"
 	ActivityRead      ActivityKind = "read"
 	ActivityFailed    ActivityKind = "failed"
+
+	// ActivityIdentity says that a customer got new names: a new number, a new
+	// BSUID, or both. Former has the old names.
+	ActivityIdentity ActivityKind = "identity"
 )
 
 // EntryPoint is how a customer came to the chat. The set is open.
