@@ -46,6 +46,10 @@ type Health struct {
 
 	// Since is when the state began.
 	Since time.Time
+
+	// Code is WhatsApp's code for the block: 131031 for a locked account, 131042
+	// for a payment problem. It is 0 in every other state.
+	Code int
 }
 
 // Channels is a registry of the clients of many channels. Each channel has its
@@ -72,7 +76,6 @@ type registered struct {
 	removed bool            // no result counts any more
 	secrets func() []string // a closure, so that no verb of fmt prints the secrets
 	health  Health
-	code    int // WhatsApp's code for the block, 0 if there was none
 	failed  int // calls in a row without an answer
 
 	changed   func(ChannelID, Health)
@@ -234,9 +237,7 @@ func (s *Channels) Health(id ChannelID) Health {
 func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	m, known := s.find(id)
 	if !known {
-		e := &Error{Kind: ErrNotFound, Retry: RetryFix, Reason: "the channel is not in the registry",
-			Sentence: "The channel is not in the registry.", Advice: "add it with Channels.Put first"}
-		return e.in("Channels.SetWebhookSecrets", id)
+		return notRegistered().in("Channels.SetWebhookSecrets", id)
 	}
 	kept := slices.Clone(secrets)
 	m.mu.Lock()
@@ -312,7 +313,7 @@ func (m *registered) apply(result callResult) {
 	switch {
 	case result.err == nil:
 		m.failed = 0
-		needsSend := m.code != 0 // the account is blocked, and reads work all the same
+		needsSend := m.health.Code != 0 // the account is blocked, and reads work all the same
 		if !result.began.Before(m.health.Since) && (result.send || !needsSend) {
 			m.setState(HealthHealthy, "", 0)
 		}
@@ -335,14 +336,13 @@ func (m *registered) apply(result callResult) {
 }
 
 // setState sets the state and queues the change. If the state stays the same,
-// Reason is updated and Since is kept.
+// Reason and Code are updated and Since is kept.
 func (m *registered) setState(state HealthState, reason string, code int) {
-	m.code = code
 	if state == m.health.State {
-		m.health.Reason = reason
+		m.health.Reason, m.health.Code = reason, code
 		return
 	}
-	m.health = Health{State: state, Reason: reason, Since: time.Now()}
+	m.health = Health{State: state, Reason: reason, Since: time.Now(), Code: code}
 	if m.changed != nil {
 		m.queue = append(m.queue, m.health)
 	}

@@ -154,6 +154,16 @@ func (c *Client) ChannelID() ChannelID {
 	return c.channel
 }
 
+// APIURL returns the address of the channel, without the token: the form to store
+// beside the token, whatever form was given to [New]. It returns "" for a nil
+// Client.
+func (c *Client) APIURL() string {
+	if c == nil || c.base == nil {
+		return ""
+	}
+	return c.base.String()
+}
+
 // String returns the channel and the host, without the token.
 func (c *Client) String() string {
 	if c == nil || c.base == nil {
