@@ -3,6 +3,7 @@ package chatapi_test
 import (
 	"context"
 	"fmt"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -38,6 +39,56 @@ func ExampleChannels() {
 	// ABC1 is blocked: Channel ABC1 is blocked or restricted: Channel subscription is blocked.
 	// ABC2 has sent it
 	// ABC2 is healthy
+}
+
+// A helpdesk keeps each channel in its database, and starts with it.
+func ExampleChannels_Connect() {
+	api, _ := sample()
+	defer api.Close()
+	ctx := context.Background()
+	apiURL, err := api.Listen() // both strings come from the form
+	if err != nil {
+		log.Fatal(err)
+	}
+	form := struct{ URL, Token string }{apiURL, api.Token}
+	type row struct{ URL, Token, Secret string }
+	var stored row
+
+	// The button "Synchronize and Save":
+	channels := chatapi.NewChannels()
+	secret := chatapi.NewWebhookSecret()
+	client, err := chatapi.New(form.URL, form.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	id := client.ChannelID()
+	address, err := chatapi.WebhookAddress("https://desk.example/webhooks", id, secret)
+	if err != nil {
+		log.Fatal(err)
+	}
+	connection, err := channels.Connect(ctx, form.URL, form.Token, chatapi.ConnectOptions{WebhookURL: address})
+	fmt.Println(connection) // for the operator, on success and on failure
+	if err != nil {
+		return // a channel that works already keeps its token
+	}
+	if err := channels.SetWebhookSecrets(id, secret); err != nil {
+		log.Fatal(err)
+	}
+	stored = row{client.APIURL(), form.Token, secret}
+
+	// The next start of the program:
+	channels = chatapi.NewChannels()
+	client, err = channels.Put(stored.URL, stored.Token)
+	if err != nil {
+		log.Fatal(err)
+	}
+	if err := channels.SetWebhookSecrets(client.ChannelID(), stored.Secret); err != nil {
+		log.Fatal(err)
+	}
+	http.Handle("POST /webhooks/{channel}/{secret}", chatapi.NewWebhookHandler(
+		chatapi.Once(func(ctx context.Context, event chatapi.Event) error { return nil }),
+		chatapi.WebhookSecrets(channels.WebhookSecrets)))
+	// Output: Connection successfully established: channel ABC100000001, +1 202 555 0100, 1 template, 1 webhook
 }
 
 // One address for the webhooks of all channels, each with a secret of its own.
