@@ -14,6 +14,11 @@ type ConnectOptions struct {
 	// addresses. The other addresses stay, since other programs and the
 	// vendor's own inbox are in the same list.
 	WebhookURL string
+
+	// AskWebhook makes Connect post one delivery without events to WebhookURL, to
+	// see that a [WebhookHandler] answers there. Serve the handler before Connect.
+	// A program that cannot reach its own public address leaves this off.
+	AskWebhook bool
 }
 
 // Connection is the result of [Client.Connect]. Print it for an operator.
@@ -75,7 +80,9 @@ func (c *Connection) String() string {
 // token of another channel, [ErrBlocked] for a blocked subscription or a
 // channel that is not connected, [ErrUnavailable] for a channel that is still
 // connecting, [ErrUnreachable] for a host that does not answer, [ErrNotFound]
-// for a wrong URL.
+// for a wrong URL. With AskWebhook it is [ErrInvalid] with the Field "WebhookURL"
+// if the webhook address does not answer with 200, and then the address is not
+// added.
 func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection, error) {
 	connection := &Connection{}
 	if c != nil {
@@ -89,7 +96,7 @@ func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection,
 		{"profile", c.connectProfile},
 		{"templates", c.connectTemplates},
 		{"webhooks", func(ctx context.Context, conn *Connection) (string, error) {
-			return c.connectWebhooks(ctx, conn, opts.WebhookURL)
+			return c.connectWebhooks(ctx, conn, opts)
 		}},
 	}
 	for _, step := range steps {
@@ -156,7 +163,14 @@ func (c *Client) connectTemplates(ctx context.Context, conn *Connection) (string
 	return fmt.Sprintf("It has %s, %d approved.", plural(conn.Templates, "template"), conn.Approved), nil
 }
 
-func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, address string) (string, error) {
+func (c *Client) connectWebhooks(ctx context.Context, conn *Connection, opts ConnectOptions) (string, error) {
+	address := opts.WebhookURL
+	if address != "" && opts.AskWebhook {
+		// A wrong address must not take one of the few places of the list.
+		if err := c.askWebhook(ctx, address); err != nil {
+			return "", err
+		}
+	}
 	if address != "" {
 		if err := c.Webhooks.Add(ctx, address); err != nil {
 			return "", err

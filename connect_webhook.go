@@ -1,0 +1,57 @@
+package chatapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// askWebhookTimeout bounds the question whether a webhook address answers.
+const askWebhookTimeout = 10 * time.Second
+
+// askWebhook posts a delivery without events to a webhook address. The error says
+// why no [WebhookHandler] answered. It does not quote the address, which holds a
+// secret.
+func (c *Client) askWebhook(ctx context.Context, address string) error {
+	const op = "Connect"
+	address, err := c.Webhooks.checkAddress(op, address)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]any{"instanceId": c.channel, "messages": []string{}})
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askWebhookTimeout)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	if err != nil {
+		return c.local(op, deafWebhook("is not an address", "check the address"))
+	}
+	r.Header.Set("Content-Type", "application/json")
+	asking := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	resp, err := asking.Do(r)
+	if err != nil {
+		return c.local(op, deafWebhook("does not answer", "serve the handler before Connect, and check the host, the port and the certificate"))
+	}
+	defer resp.Body.Close()
+	switch status := resp.StatusCode; status {
+	case http.StatusOK:
+		return nil
+	case http.StatusForbidden:
+		return c.local(op, deafWebhook("answers 403", "the secret in the address must be that of the handler"))
+	case http.StatusNotFound:
+		return c.local(op, deafWebhook("answers 404", "the path of the address must be the one that the handler serves"))
+	default:
+		return c.local(op, deafWebhook(fmt.Sprintf("answers %d", status), "WebhookHandler.Err and its log say what is wrong"))
+	}
+}
+
+func deafWebhook(problem, advice string) *Error {
+	e := invalid("WebhookURL", problem)
+	e.Sentence, e.Advice = "The webhook address "+problem+".", advice
+	return e
+}
