@@ -6,15 +6,13 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/chatapi-go/chatapi"
 	"github.com/chatapi-go/chatapi/chatapitest"
 )
 
-// The code of the README runs here, on the fake. A test of the conformance
-// module compares the two.
+// The main uses, on the fake.
 
 // sample is the fake service and a client for it.
 func sample(opts ...chatapitest.Option) (*chatapitest.API, *chatapi.Client) {
@@ -138,25 +136,16 @@ func Example_templates() {
 func Example_receive() {
 	api, client := sample()
 	defer api.Close()
-	done := &doneEvents{}
-
-	handler := chatapi.NewWebhookHandler(func(ctx context.Context, event chatapi.Event) error {
-		// A delivery may come twice. Note what is done when it is done, not before:
-		// an error makes the service deliver again.
-		if done.Has(event.Info().Channel, event.Key()) {
-			return nil
-		}
+	handler := chatapi.NewWebhookHandler(chatapi.Once(func(ctx context.Context, event chatapi.Event) error {
 		switch event := event.(type) {
 		case *chatapi.MessageEvent: // from a customer, never one's own
-			_, err := client.Send(ctx, event.From.Recipient(), chatapi.Text{Body: "You wrote: " + event.Text})
-			if err != nil && !errors.Is(err, chatapi.ErrOutcomeUnknown) { // that one may have gone out
-				return err
-			}
+			_, err := client.Send(ctx, event.From.Recipient(), chatapi.Text{Body: "You wrote: " + event.Text}, chatapi.ReplyTo(event.ID))
+			return err // after an error the service delivers again, unless the message may have gone out
 		case *chatapi.StatusEvent:
 			fmt.Println(event.Status)
 		}
-		return done.Add(event.Info().Channel, event.Key())
-	}, chatapi.WebhookSecret("s3cret"))
+		return nil
+	}), chatapi.WebhookSecret("s3cret"))
 	http.Handle("POST /webhooks/{secret}", handler) // https://desk.example/webhooks/s3cret
 
 	api.Webhook("https://desk.example/webhooks/s3cret", http.DefaultServeMux)
@@ -167,25 +156,6 @@ func Example_receive() {
 	// sent
 	// delivered
 	// You wrote: hello
-}
-
-// doneEvents stands for a table of one's own with a unique key over channel and
-// event.
-type doneEvents struct{ keys sync.Map }
-
-type doneKey struct {
-	channel chatapi.ChannelID
-	event   string
-}
-
-func (d *doneEvents) Has(channel chatapi.ChannelID, event string) bool {
-	_, ok := d.keys.Load(doneKey{channel, event})
-	return ok
-}
-
-func (d *doneEvents) Add(channel chatapi.ChannelID, event string) error {
-	d.keys.Store(doneKey{channel, event}, true)
-	return nil
 }
 
 func Example_windowClosed() {

@@ -17,12 +17,16 @@ var (
 	codeBlock = regexp.MustCompile("(?ms)^```.*?^```$")
 )
 
-// TestReadmeCodeRuns checks that each Go block of the documents is part of an
-// example or program that runs, apart from white space.
-func TestReadmeCodeRuns(t *testing.T) {
+// TestDocumentedCodeRuns checks that each Go block of the documents is part of an
+// example or program that runs, apart from white space. The README is a program by
+// itself, which TestFaultD4ReadmeIsOneProgram runs.
+func TestDocumentedCodeRuns(t *testing.T) {
 	running := runningCode(t)
 	blocks := 0
 	for _, document := range documents(t) {
+		if filepath.Base(document) == "README.md" && filepath.Dir(document) == root {
+			continue
+		}
 		text, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, match := range goBlock.FindAllStringSubmatch(string(text), -1) {
@@ -30,7 +34,7 @@ func TestReadmeCodeRuns(t *testing.T) {
 			assert.True(t, isPartOf(match[1], running), "%s shows code that runs nowhere:\n%s", document, match[1])
 		}
 	}
-	require.Greater(t, blocks, 8)
+	require.Positive(t, blocks)
 }
 
 func TestChangedCodeIsFound(t *testing.T) {
