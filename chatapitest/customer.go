@@ -21,17 +21,20 @@ import (
 // impossible act fails the test and returns "".
 type Customer struct {
 	api    *API
-	phone  string // empty if the number is hidden
-	bsuid  string
 	thread *thread
 
 	// API.mu guards the rest.
+	phone       string // in digits; empty if the fake does not know it
+	hidden      bool   // webhooks do not name the number
+	bsuid       string
+	taken       bool // the business has taken the chat from the other agent
 	name        string
 	username    string
 	received    []*Received
 	offline     bool
 	unreachable string      // the text of the failed ack; empty if reachable
 	waiting     []*Received // to be delivered when the customer comes online
+	waitingIn   []*message  // of groups, likewise
 }
 
 // Received is a message as a customer sees it.
@@ -105,6 +108,9 @@ var firstNames = strings.Fields("Ann Ben Cleo Dan Eve Finn Gwen Hugo Ida Jon Kim
 // so on; [Customer.Named] changes the name. A BSUID such as "US.1000000000000001"
 // returns a customer who hides their number. Any other text fails the test and
 // returns a customer who does nothing.
+//
+// The BSUID of a customer begins with the country of the number, such as "CO." for a
+// number that begins with 57.
 func (a *API) Customer(number string) *Customer {
 	a.mu.Lock()
 	bare := digits(number)
@@ -123,31 +129,39 @@ func (a *API) Customer(number string) *Customer {
 
 // customerByPhone finds or creates a customer; the caller holds mu.
 func (a *API) customerByPhone(phone string) *Customer {
-	if c := a.customers[phone]; c != nil {
+	if c := a.people[phone]; c != nil {
 		return c
 	}
-	return a.newCustomer(phone, phone, "US.1"+strings.Repeat("0", 15-len(phone))+phone, phone+"@c.us")
+	return a.newCustomer(phone, a.bsuidOf(phone))
+}
+
+// bsuidOf returns the first BSUID of the person with that number.
+func (a *API) bsuidOf(phone string) string {
+	return countryOf(phone) + ".1" + strings.Repeat("0", 15-len(phone)) + phone
 }
 
 // customerByBSUID finds or creates a customer; the caller holds mu.
 func (a *API) customerByBSUID(bsuid string) *Customer {
-	for _, c := range a.customers {
-		if c.bsuid == bsuid {
-			return c
-		}
+	if c := a.people[bsuid]; c != nil {
+		return c
 	}
-	return a.newCustomer(bsuid, "", bsuid, bsuid+"@lid")
+	c := a.newCustomer("", bsuid)
+	c.hidden = true
+	return c
 }
 
-func (a *API) newCustomer(key, phone, bsuid, chat string) *Customer {
+func (a *API) newCustomer(phone, bsuid string) *Customer {
 	n := len(a.customers)
 	c := &Customer{api: a, phone: phone, bsuid: bsuid, name: fmt.Sprintf("%s %d", firstNames[n%len(firstNames)], n/len(firstNames)+1)}
 	if n < len(firstNames) {
 		c.name = firstNames[n]
 	}
-	c.thread = &thread{chat: chat, customer: c}
-	a.customers[key] = c
-	a.threads[chat] = c.thread
+	c.thread = &thread{customer: c}
+	a.customers = append(a.customers, c)
+	a.people[bsuid] = c
+	if phone != "" {
+		a.people[phone] = c
+	}
 	return c
 }
 
@@ -156,8 +170,9 @@ func (c *Customer) Named(name string) *Customer {
 	return c.set(func() { c.name = name })
 }
 
-// WithUsername gives the customer a username, by which a send can address them,
-// and returns the customer.
+// WithUsername gives the customer a username, by which a send can address them, or
+// changes it, and returns the customer. An empty text removes it. WhatsApp does not
+// report a change: the next message and the next status have the new name.
 func (c *Customer) WithUsername(username string) *Customer {
 	return c.set(func() { c.username = strings.TrimPrefix(username, "@") })
 }
@@ -176,21 +191,42 @@ func (c *Customer) valid() bool { return c != nil && c.api != nil }
 
 // Phone returns the phone number in digits; empty if it is hidden.
 func (c *Customer) Phone() string {
-	if c == nil {
+	if !c.valid() {
+		return ""
+	}
+	c.api.mu.Lock()
+	defer c.api.mu.Unlock()
+	return c.shown()
+}
+
+// shown returns the number that webhooks name; the caller holds API.mu.
+func (c *Customer) shown() string {
+	if c.hidden {
 		return ""
 	}
 	return c.phone
 }
 
+// chat returns the id of the chat with the customer; the caller holds API.mu.
+func (c *Customer) chat() string {
+	if phone := c.shown(); phone != "" {
+		return phone + "@c.us"
+	}
+	return c.bsuid + "@lid"
+}
+
 // BSUID returns the business-scoped user id.
 func (c *Customer) BSUID() string {
-	if c == nil {
+	if !c.valid() {
 		return ""
 	}
+	c.api.mu.Lock()
+	defer c.api.mu.Unlock()
 	return c.bsuid
 }
 
-// Recipient returns the customer as the recipient of a send.
+// Recipient returns the customer as the recipient of a send: by number, or by BSUID
+// if the number is hidden.
 func (c *Customer) Recipient() chatapi.Recipient {
 	return chatapi.Contact{Phone: c.Phone(), BSUID: c.BSUID()}.Recipient()
 }
@@ -367,8 +403,8 @@ func (c *Customer) OpensChat() string {
 	return c.writes(incoming{typ: "request_welcome", meta: object{"request_welcome": true}})
 }
 
-// Reads reads all messages received so far. Each message not read before gets the
-// status read.
+// Reads reads all messages received so far, also those in groups. Each message not
+// read before gets the status read.
 func (c *Customer) Reads() {
 	if !c.valid() {
 		return
@@ -377,9 +413,12 @@ func (c *Customer) Reads() {
 		var webhooks []webhook
 		for _, r := range c.received {
 			if m := c.api.messages[r.ID]; !r.Read && m != nil {
-				r.Read, m.read = true, true
-				webhooks = append(webhooks, c.api.statusHooks(m, chatapi.StatusRead, "")...)
+				r.Read = true
+				webhooks = append(webhooks, c.api.statusHooks(m, c, chatapi.StatusRead, "")...)
 			}
+		}
+		for _, g := range c.api.family.groups {
+			webhooks = append(webhooks, g.readBy(c)...)
 		}
 		return nil, webhooks
 	})
@@ -398,10 +437,13 @@ func (c *Customer) ComesOnline() {
 	c.api.act(func() (*message, []webhook) {
 		var webhooks []webhook
 		for _, r := range c.waiting {
-			webhooks = append(webhooks, c.api.statusHooks(c.api.messages[r.ID], chatapi.StatusDelivered, "")...)
+			webhooks = append(webhooks, c.api.statusHooks(c.api.messages[r.ID], c, chatapi.StatusDelivered, "")...)
+		}
+		for _, m := range c.waitingIn {
+			webhooks = append(webhooks, c.api.statusHooks(m, c, chatapi.StatusDelivered, "")...)
 		}
 		c.received = append(c.received, c.waiting...)
-		c.offline, c.waiting = false, nil
+		c.offline, c.waiting, c.waitingIn = false, nil, nil
 		return nil, webhooks
 	})
 }
@@ -443,15 +485,17 @@ func (c *Customer) writes(in incoming) string {
 	}
 	a := c.api
 	return a.act(func() (*message, []webhook) {
-		if a.family.blocked[c.phone] {
+		if c.phone != "" && a.family.blocked[c.phone] {
 			return nil, nil // the business has blocked them: WhatsApp does not pass it on
 		}
 		m := &message{id: a.id("wamid.FAKE"), typ: in.typ, body: in.body, caption: in.caption, at: a.now(),
-			author: c.thread.chat, sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c,
+			author: c.chat(), sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c,
 			mediaID: in.mediaID, mime: in.mime}
 		if in.group != nil {
 			m.thread = in.group.thread
+			in.group.add(c)
 		}
+		m.chat = m.thread.chat()
 		a.store(m)
 		m.thread.lastIn = m.at
 		return m, a.messageHooks(m)
