@@ -50,9 +50,12 @@ func (c Call) MarshalJSON() ([]byte, error) {
 	return json.Marshal(plain(c))
 }
 
-// readable returns JSON unchanged, and any other bytes as a JSON text.
+// readable returns JSON unchanged, nothing as null, and any other bytes as a JSON text.
 func readable(body json.RawMessage) json.RawMessage {
-	if len(body) == 0 || json.Valid(body) {
+	switch {
+	case len(body) == 0:
+		return nil
+	case json.Valid(body):
 		return body
 	}
 	text, err := json.Marshal(string(body))

@@ -81,9 +81,6 @@ func (c *Customer) ChangesNumber(number string) {
 			return nil, nil
 		}
 		c.bsuid = a.bsuidOf(c.phone)
-		for n := 2; a.people[c.bsuid] != nil; n++ { // an earlier owner of the number had it
-			c.bsuid = fmt.Sprintf("%s%02d", a.bsuidOf(c.phone), n)
-		}
 		a.people[c.bsuid] = c
 		return nil, append(a.systemHook(&old, c), a.identityHook(&old, c)...)
 	})

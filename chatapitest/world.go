@@ -85,12 +85,14 @@ func (o *origin) close() {
 	}
 }
 
-// random returns the source of the nth channel's ids.
+// random returns the source of the nth channel's ids, or of the host for hostSource.
 func (o origin) random(nth int) *rand.Rand {
 	sum := fnv.New64a()
 	fmt.Fprint(sum, o.name)
 	return rand.New(rand.NewPCG(o.seed, sum.Sum64()^(o.place<<16|uint64(nth))*0x9e3779b97f4a7c15))
 }
+
+const hostSource = 0xffff // no fake has so many channels
 
 // The fake's host in memory is a name below apiHost, and mediaHost is the host of
 // the files that customers send. Every fake answers at both, too. No such name
@@ -102,7 +104,7 @@ const (
 
 // newWorld returns a world with a host of its own.
 func newWorld(o origin) (w *world, host string) {
-	label := fmt.Sprintf("%08x", o.random(-1).Uint32())
+	label := fmt.Sprintf("%08x", o.random(hostSource).Uint32())
 	host = label + "." + apiHost
 	media := "media." + host
 	return &world{origin: o, born: time.Now().Round(0), bubble: bubble(), files: "https://" + media + "/",
