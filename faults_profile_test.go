@@ -1,6 +1,7 @@
 package chatapi_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -55,7 +56,8 @@ func TestFaultF11ProfileShapes(t *testing.T) {
 		profile, err := answering(t, 200, body).Profile.Get(t.Context())
 		require.ErrorIs(t, err, kind, body)
 		assert.Nil(t, profile)
-		e := err.(*chatapi.Error)
+		e, ok := errors.AsType[*chatapi.Error](err)
+		require.True(t, ok)
 		assert.NotEmpty(t, e.Reason, body)
 		assert.Equal(t, "Profile.Get", e.Op)
 	}
@@ -73,7 +75,8 @@ func TestFaultF13OldReplies(t *testing.T) {
 	} {
 		_, err := answering(t, status, body).SendPrepared(t.Context(), prepared("ABC1"))
 		require.ErrorIs(t, err, chatapi.ErrInvalid, body)
-		e := err.(*chatapi.Error)
+		e, ok := errors.AsType[*chatapi.Error](err)
+		require.True(t, ok)
 		assert.Equal(t, chatapi.RetryFix, e.Retry)
 		assert.Contains(t, e.Advice, "12025550143@c.us", "%s: the advice names the right form", body)
 	}

@@ -105,6 +105,8 @@ var firstNames = strings.Fields("Ann Ben Cleo Dan Eve Finn Gwen Hugo Ida Jon Kim
 // returns a customer who hides their number. Any other text fails the test and
 // returns a customer who does nothing.
 //
+// Both spellings of a number of Brazil, Mexico or Argentina return one customer, whose
+// webhooks name the spelling that the test has used first, whichever a send names.
 // The BSUID of a customer begins with the country of the number, such as "CO." for a
 // number that begins with 57.
 func (a *API) Customer(number string) *Customer {
@@ -123,10 +125,13 @@ func (a *API) Customer(number string) *Customer {
 	return &Customer{thread: &thread{}}
 }
 
-// customerByPhone finds or creates a customer; the caller holds mu.
+// customerByPhone finds or creates a customer; the caller holds mu. A number that is
+// written in two ways, as in Brazil and Mexico, leads to one customer.
 func (a *API) customerByPhone(phone string) *Customer {
-	if c := a.people[phone]; c != nil {
-		return c
+	for _, spelling := range append([]string{phone}, chatapi.PhoneVariants(phone)...) {
+		if c := a.people[spelling]; c != nil {
+			return c
+		}
 	}
 	return a.newCustomer(phone, a.bsuidOf(phone))
 }

@@ -22,6 +22,7 @@ func postForm(t *testing.T, api *chatapitest.API, path, form string) (int, strin
 	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
 	resp, err := api.Transport.RoundTrip(r)
 	require.NoError(t, err)
+	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
 	return resp.StatusCode, string(body)

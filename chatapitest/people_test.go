@@ -1,6 +1,7 @@
 package chatapitest_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"testing"
 
@@ -96,6 +97,8 @@ func TestHiddenNumber(t *testing.T) {
 			assert.Equal(t, phone, s.To.Phone, "%v: a status names the number only if the send did", to)
 			assert.Equal(t, bsuid, s.To.BSUID)
 		}
+		acks := delivered(t, api, "ack")
+		assert.Equal(t, phone, cmp.Or(acks[len(acks)-1]["phone"], any("")), "%v", to)
 		for _, c := range raw {
 			_, named := c.Value.Statuses[0]["recipient_id"]
 			assert.Equal(t, phone != "", named, "%v", to)
@@ -114,6 +117,28 @@ func TestHiddenNumber(t *testing.T) {
 	_, rows := request(t, api, "GET", "messages?chatId="+bsuid+"@lid", "")
 	assert.Contains(t, rows, "now hidden")
 	assert.NotContains(t, rows, "back")
+}
+
+// TestSpellings checks that both spellings of a number reach one customer, and that
+// webhooks name the customer's own.
+func TestSpellings(t *testing.T) {
+	for own, other := range map[string]string{"551187654321": "5511987654321", "5215512345678": "525512345678", "5491123456789": "541123456789"} {
+		api := chatapitest.New(t)
+		events := &listener{}
+		api.Webhook("https://log.test/x", events)
+		customer := api.Customer(own)
+		customer.Says("hi")
+		for _, to := range []chatapi.Recipient{chatapi.Phone(other), chatapi.Chat(other + "@c.us"), chatapi.Phone(own)} {
+			_, err := api.Client().Send(t.Context(), to, chatapi.Text{Body: to.String()})
+			require.NoError(t, err)
+			api.Settle()
+			assert.Equal(t, to.String(), customer.LastReceived().Text)
+			status := events.last().(*chatapi.StatusEvent)
+			assert.Equal(t, own, status.To.Phone)
+			assert.Equal(t, own+"@c.us", status.To.Chat)
+		}
+		assert.Same(t, customer, api.Customer(other))
+	}
 }
 
 // TestNumberOfAHiddenCustomer checks a customer who was made by BSUID.

@@ -121,7 +121,8 @@ func (a *API) find(body object) (address, *answer) {
 	value := body.text(named[0])
 	name, suffix, _ := strings.Cut(value, "@")
 	byPhone := func(phone string) (address, *answer) {
-		return address{a.customerByPhone(phone).thread, phone + "@c.us", phone}, nil
+		c := a.customerByPhone(phone) // c.phone may be another spelling
+		return address{c.thread, c.phone + "@c.us", c.phone}, nil
 	}
 	person := func(c *Customer) (address, *answer) { return address{c.thread, c.chat(), ""}, nil }
 	switch {

@@ -27,8 +27,9 @@ type world struct {
 	born   time.Time    // package time at the start, without a monotonic part
 	bubble string       // the synctest bubble that made the fake; empty outside
 
+	channels atomic.Pointer[[]*API] // in the order in which they were added; the list is never changed, but replaced
+
 	mu       sync.Mutex // guards the rest; no other lock is taken while it is held
-	channels []*API     // in the order in which they were added
 	tb       testing.TB // nil for programs and after Close
 	problems []error
 	hosts    map[string]bool
@@ -111,14 +112,15 @@ func newWorld(o origin) (w *world, host string) {
 		hosts: map[string]bool{host: true, media: true, apiHost: true, mediaHost: true}}, host
 }
 
-// all returns the channels.
+// all returns the channels; the caller must not change the list.
 func (w *world) all() []*API {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return slices.Clone(w.channels)
+	if list := w.channels.Load(); list != nil {
+		return *list
+	}
+	return nil
 }
 
-// channel returns the channel of a path, such as "/ABC100000001/status", or a
+// channelOf returns the channel of a path, such as "/ABC100000001/status", or a
 // itself if the fake has no such channel.
 func (a *API) channelOf(path string) *API {
 	id, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
@@ -165,9 +167,11 @@ func (a *API) AddChannel(id chatapi.ChannelID, opts ...Option) *API {
 func (w *world) add(o options, address string) *API {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	a := newAPI(w, o, len(w.channels))
+	channels := w.all()
+	a := newAPI(w, o, len(channels))
 	a.URL = address + "/" + o.channel
-	w.channels = append(w.channels, a)
+	channels = append(slices.Clone(channels), a)
+	w.channels.Store(&channels)
 	return a
 }
 
