@@ -33,8 +33,8 @@ func formJSON(raw []byte) []byte {
 
 // fit changes the members of a body that fail their check into a value that passes,
 // if there is one: in a form the text "true" becomes true, and so on. If loose is
-// set, it also takes out null and unknown members, compares names without case and
-// underscores, and keeps one of several recipients.
+// set, it also takes out null, empty and unknown members, compares names without case
+// and underscores, and keeps one of several recipients.
 func (s *shape) fit(o object, form, loose bool) {
 	if loose {
 		s.loosen(o)
@@ -47,11 +47,12 @@ func (s *shape) fit(o object, form, loose bool) {
 		if test == nil || test(v) == "" {
 			continue
 		}
-		for _, other := range readings(v, loose) {
-			if test(other) == "" {
-				o[name] = other
-				break
-			}
+		meant := readings(v, loose)
+		switch i := slices.IndexFunc(meant, func(other any) bool { return test(other) == "" }); {
+		case i >= 0:
+			o[name] = meant[i]
+		case loose && (v == "" || name == "quotedMsgId") && !slices.Contains(s.required, name):
+			delete(o, name) // an empty text, or the id of an old generation
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 
 	"github.com/chatapi-go/chatapi"
 	"github.com/chatapi-go/chatapi/chatapitest"
@@ -28,6 +29,33 @@ func withRawHooks() *chatapitest.API {
 		}
 	}))
 	return api
+}
+
+// A bot that first claims a message, and then answers it, answers once, although the
+// service delivers each webhook twice at the same time.
+func ExampleQuirk() {
+	api, _ := chatapitest.Start(chatapitest.Quirks(chatapitest.DeliveriesAtOnce))
+	defer api.Close()
+	client := api.Client()
+	var claimed sync.Map // a program keeps it in a database
+	bot := func(ctx context.Context, ev chatapi.Event) error {
+		message, ok := ev.(*chatapi.MessageEvent)
+		if !ok {
+			return nil
+		}
+		if _, known := claimed.LoadOrStore(message.Key(), true); known {
+			return nil
+		}
+		_, err := client.Send(ctx, message.From.Recipient(), chatapi.Text{Body: "Hello"})
+		return err
+	}
+	api.Webhook("https://bot.test/s3cret", chatapi.NewWebhookHandler(bot, chatapi.WebhookSecret("s3cret")))
+
+	ann := api.Customer("12025550143")
+	ann.Says("hi")
+	fmt.Println(len(ann.Received()), "answer")
+	// Output:
+	// 1 answer
 }
 
 // A bot has to answer a customer who hides the number in the middle of the

@@ -189,6 +189,8 @@ func TestFaultF9LooseBodies(t *testing.T) {
 		{"sendMessage", `{"phone":"+1 (202) 555-0143","body":"x"}`},
 		{"sendMessage", `{"chatId":"12025550143","body":"x"}`},
 		{"sendMessage", `{"phone":12025550143,"body":4711}`},
+		{"sendMessage", `{"phone":"12025550143","chatId":"","body":"x","quotedMsgId":"gBGHEgJVVQEU"}`},
+		{"sendFile", `{"phone":"12025550143","body":"https://f.example/a.png","filename":"a.png","mediaId":"","mediaType":""}`},
 		{"sendLocation", `{"phone":"12025550143","lat":38.9,"lng":-77.03,"address":null}`},
 		{"sendFile", `{"phone":"12025550143","body":"https://f.example/a.ogg","filename":"a.ogg","voice":"true","caption":null}`},
 		{"sendFile", `{"phone":"12025550143","body":"https://f.example/a.ogg","filename":"a.ogg","voice":0,"mediaType":null}`},

@@ -33,17 +33,19 @@ const (
 	// after it has answered, answers twice.
 	DeliveriesAtOnce Quirk = "deliveries at once"
 
-	// LooseBodies accepts the bodies of careless clients: members that are null or
-	// unknown, names in another case ("chatID"), numbers for texts and texts for
+	// LooseBodies accepts the bodies of careless clients: members that are null, empty
+	// or unknown, ids of quoted messages from old generations, names in another case ("chatID"), numbers for texts and texts for
 	// numbers ("lat": 38.9), a phone number with "+" and spaces, and several
 	// recipients, of which chatId counts first. Nested objects are not searched for
 	// unknown members.
 	LooseBodies Quirk = "loose bodies"
 
 	// VoiceType writes "voice" as the type of a voice note, as the vendor's
-	// documentation says. By default the type is "ptt". AudioType writes "audio", as
-	// for every other sound (observed 2026-07, medium confidence).
+	// documentation says. By default the type is "ptt".
 	VoiceType Quirk = "voice type"
+
+	// AudioType writes "audio" as the type of a voice note, as for every other sound
+	// (observed 2026-07, medium confidence).
 	AudioType Quirk = "audio type"
 
 	// TemplateType writes "template" as the type of the webhook that repeats a sent
@@ -82,9 +84,11 @@ const (
 	BareTemplates Quirk = "bare templates"
 
 	// UpperTemplates lists templates with the status in capitals ("APPROVED"), as test
-	// data does, and LowerTemplates with every status in small letters, as was seen in
-	// production. By default only "approved" is in small letters.
+	// data does. By default only "approved" is in small letters.
 	UpperTemplates Quirk = "upper templates"
+
+	// LowerTemplates lists templates with every status in small letters. Only
+	// "approved" was seen so, in production.
 	LowerTemplates Quirk = "lower templates"
 
 	// AnyNamespace accepts a template with every namespace. By default the namespace
