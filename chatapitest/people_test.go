@@ -102,6 +102,10 @@ func TestHiddenNumber(t *testing.T) {
 		for _, c := range raw {
 			_, named := c.Value.Statuses[0]["recipient_id"]
 			assert.Equal(t, phone != "", named, "%v", to)
+			_, named = c.Value.Contacts[0]["wa_id"]
+			assert.Equal(t, phone != "", named, "%v", to)
+			_, named = c.Value.Contacts[0]["profile"].(map[string]any)["username"]
+			assert.Equal(t, c.Value.Statuses[0]["status"] != "sent", named, "a status sent has no username")
 		}
 	}
 

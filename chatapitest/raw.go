@@ -156,7 +156,8 @@ func rawContent(element object, m *message) {
 
 // rawStatus returns the raw webhook of a status. It has a time, which a normalized
 // one lacks, and no pricing. It names the number that the customer shows, or the one
-// to which the message was sent.
+// to which the message was sent. The username is in no status sent or failed (Meta's
+// page on business-scoped ids, 2026-03, medium confidence).
 func (a *API) rawStatus(m *message, c *Customer, status chatapi.Status, failure string) webhook {
 	element := object{"id": m.id, "status": status, "timestamp": a.seconds()}
 	phone, user := "recipient_id", "recipient_user_id"
@@ -170,8 +171,19 @@ func (a *API) rawStatus(m *message, c *Customer, status chatapi.Status, failure 
 			element[phone] = number
 		}
 	}
-	if status == chatapi.StatusFailed {
+	value := object{"statuses": []any{element}}
+	switch {
+	case status == chatapi.StatusFailed:
 		element["errors"] = []any{object{"code": 131000, "title": failure, "message": failure}}
+	case c != nil:
+		contact := c.rawContact()
+		if number, ok := element[phone]; ok {
+			contact["wa_id"] = number
+		}
+		if status == chatapi.StatusSent {
+			delete(asObject(contact["profile"]), "username")
+		}
+		value["contacts"] = []any{contact}
 	}
-	return a.raw("messages", object{"statuses": []any{element}})
+	return a.raw("messages", value)
 }

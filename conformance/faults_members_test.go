@@ -38,7 +38,7 @@ func TestFaultF2FakeKnowsTheMembersOfTheDocument(t *testing.T) {
 	}
 	assert.Greater(t, checked, 200)
 
-	// Inputs of the page, and neighbours at other depths and in other operations.
+	// The members of fault F2, and neighbours at other depths and in other operations.
 	for _, c := range []struct{ operation, path string }{
 		{"createGroupsGroupId", "description"},
 		{"createGroupsGroupId", "profile_picture_file"},
