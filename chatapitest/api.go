@@ -235,14 +235,17 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 
 // Listen serves the fake on a free loopback port as well, for browsers and other
 // languages, and returns the API URL there. Files that customers send from now on
-// are served there too. Do not use it inside a synctest bubble, whose clock stands
-// still while a goroutine waits for a socket. It fails if the port cannot be
-// opened or the fake is closed. Close closes the port.
+// are served there too. It fails if the port cannot be opened, if the fake is closed,
+// and inside a synctest bubble, whose clock stands still while a goroutine waits for a
+// socket. Close closes the port.
 //
 // The port answers only requests whose Host is 127.0.0.1 or localhost and its port
 // number. It refuses what a browser sends for a page of another site (the header
 // Sec-Fetch-Site or Origin says so) with 403.
 func (a *API) Listen() (apiURL string, err error) {
+	if a.world.bubble != "" {
+		return "", errors.New("chatapitest: Listen: a port does not work inside a testing/synctest bubble; use Transport")
+	}
 	listener, err := (&net.ListenConfig{}).Listen(a.stopping, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("chatapitest: %w", err)

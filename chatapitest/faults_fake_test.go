@@ -268,6 +268,12 @@ func TestFaultD9OutsideTheBubble(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) { assert.Empty(t, api.Customer(ann).Says("hi")) })
 		assert.Contains(t, r.text(), sentence)
 	})
+	t.Run("a port in a bubble", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			_, err := chatapitest.New(t).Listen()
+			assert.ErrorContains(t, err, "bubble")
+		})
+	})
 	t.Run("in its bubble, many years later", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			api := chatapitest.New(t)
