@@ -1,8 +1,10 @@
 package chatapi
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -89,7 +91,8 @@ func (s ChannelService) GetMarketingLite(ctx context.Context) (*MarketingLiteInf
 // ProfileService reads and changes the business profile. See [Client.Profile].
 type ProfileService struct{ service }
 
-// ProfileInfo is the business profile that customers see.
+// ProfileInfo is the business profile that customers see. A field is empty if the
+// service does not name it.
 type ProfileInfo struct {
 	// Phone is the channel's own number in digits.
 	Phone string
@@ -130,35 +133,94 @@ type ProfilePatch struct {
 	Websites []string
 }
 
-// Get returns the business profile. It changes nothing and is retried.
+// Get returns the business profile. It reads the service's own form and WhatsApp's, in
+// which the profile is in a list under "data", the number is an object, and the
+// picture is "profile_picture_url" (the vendor's command line and its tests, 2026;
+// medium confidence). A refusal is an error also if its status is 200, and so is a
+// reply that names no part of a profile: [ErrUnavailable]. Other errors are those of
+// [ChannelService.GetStatus]. It changes nothing and is retried.
 func (s ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
 	const op = "Profile.Get"
 	var raw json.RawMessage
 	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "me"}, &raw); err != nil {
 		return nil, err
 	}
-	var body struct {
-		Phone       wire.Text       `json:"phone"`
-		About       wire.Text       `json:"about"`
-		Address     wire.Text       `json:"address"`
-		Description wire.Text       `json:"description"`
-		Email       wire.Text       `json:"email"`
-		Vertical    wire.Text       `json:"vertical"`
-		Photo       wire.Text       `json:"photo"`
-		Websites    json.RawMessage `json:"websites"`
+	members := profileMembers(raw)
+	if members == nil {
+		return nil, s.unreadable(op, raw, errors.New("the reply names no part of a profile"))
 	}
-	if err := s.decode(op, raw, &body); err != nil {
-		return nil, err
+	text := func(name string, inside ...string) string { return textIn(members[name], inside...) }
+	profile := &ProfileInfo{
+		About: text("about", "text"), Address: text("address"), Description: text("description"), Email: text("email"),
+		Vertical: text("vertical"), Raw: raw,
+		Phone: Phone(cmp.Or(text("phone", "display_phone_number", "phone_number", "wa_id"), text("display_phone_number"))).Value(),
+		Photo: cmp.Or(text("photo", "url", "link"), text("profile_picture_url"), text("profile_picture", "url", "link")),
 	}
-	profile := &ProfileInfo{Phone: Phone(string(body.Phone)).Value(), About: string(body.About), Address: string(body.Address),
-		Description: string(body.Description), Email: string(body.Email), Vertical: string(body.Vertical), Photo: string(body.Photo), Raw: raw}
-	if json.Unmarshal(body.Websites, &profile.Websites) != nil {
-		var one string
-		if json.Unmarshal(body.Websites, &one) == nil && one != "" {
-			profile.Websites = []string{one}
+	var sites []json.RawMessage
+	if json.Unmarshal(members["websites"], &sites) != nil {
+		sites = []json.RawMessage{members["websites"]}
+	}
+	for _, site := range sites {
+		if address := textIn(site, "url", "link"); address != "" {
+			profile.Websites = append(profile.Websites, address)
 		}
 	}
 	return profile, nil
+}
+
+// profileNames are the members that show that an object is a profile. WhatsApp's
+// profile without any entry has only messaging_product.
+var profileNames = [...]string{"about", "address", "description", "email", "phone", "display_phone_number", "vertical", "photo",
+	"profile_picture", "profile_picture_url", "websites", "messaging_product"}
+
+// profileMembers returns the members of a profile, also if it is in a list or in an
+// envelope; nil if there is no profile.
+func profileMembers(raw json.RawMessage) map[string]json.RawMessage {
+	for range 4 { // bounds envelopes within envelopes
+		var list []json.RawMessage
+		if json.Unmarshal(raw, &list) == nil {
+			if len(list) != 1 {
+				return nil
+			}
+			raw = list[0]
+			continue
+		}
+		var members map[string]json.RawMessage
+		if json.Unmarshal(raw, &members) != nil {
+			return nil
+		}
+		for _, name := range profileNames {
+			if _, ok := members[name]; ok {
+				return members
+			}
+		}
+		raw = nil
+		for _, name := range [...]string{"data", "profile", "business_profile", "result", "response"} {
+			if raw == nil {
+				raw = members[name]
+			}
+		}
+	}
+	return nil
+}
+
+// textIn returns a text, number or flag as text, or that of an object's first member
+// of those names; empty for any other value.
+func textIn(raw json.RawMessage, names ...string) string {
+	var text wire.Text
+	if text.UnmarshalJSON(raw) == nil {
+		return string(text)
+	}
+	var members map[string]json.RawMessage
+	if json.Unmarshal(raw, &members) != nil {
+		return ""
+	}
+	for _, name := range names {
+		if found := textIn(members[name]); found != "" {
+			return found
+		}
+	}
+	return ""
 }
 
 // Update changes the given fields of the profile. An empty patch is

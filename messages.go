@@ -91,8 +91,8 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 // a [StatusEvent] reports that later.
 type Receipt struct {
 	// ID is the message id that statuses refer to. It is empty when the
-	// service accepted the message without naming an id, and when the message
-	// is queued.
+	// service accepted the message without naming an id, and mostly when the
+	// message is queued.
 	ID string
 
 	// Queued is set when the service has put the message in its queue. Do not

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"bytes"
 	"cmp"
 	"net/http"
 
@@ -46,7 +47,9 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 	case body.JobID != "":
 		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
 	case accepted:
-		return &Receipt{ID: body.ID, Raw: reply.Body}, nil
+		// The web product of 2021 said so while the phone was not logged in.
+		waits := bytes.Contains(body.Message, []byte("ill be sent after"))
+		return &Receipt{ID: body.ID, Queued: waits, Raw: reply.Body}, nil
 	}
 	found.add(body.Message)
 	found.add(body.Code)

@@ -1,6 +1,7 @@
 package chatapitest
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,11 +17,15 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
-// API is a fake Chat API with one channel. Use [New] in a test and [Start] in a
-// program. All its methods are safe for concurrent use.
+// API is a channel of a fake Chat API. Use [New] in a test and [Start] in a program
+// for a fake with one channel, and [API.AddChannel] for more channels. All methods
+// are safe for concurrent use. In a testing/synctest bubble, make the fake inside
+// the bubble.
 type API struct {
 	// URL and Token are the channel's API URL and token, for [chatapi.New]. Only
-	// Transport reaches that address; [API.Listen] opens a real port.
+	// Transport reaches that address; [API.Listen] opens a real port. The host and
+	// the token differ from those of every other open fake: they come from the
+	// test's name and the [Seed]. Every fake also answers at chatapi.test.
 	URL   string
 	Token string
 
@@ -30,25 +35,23 @@ type API struct {
 	// with "no such host".
 	Transport http.RoundTripper
 
+	world    *world
 	channel  string
 	phone    string
 	quirks   map[Quirk]bool
 	tries    int
 	pause    time.Duration
 	approve  time.Duration
+	lenient  bool // AllowUndelivered
 	stopping context.Context
 	stop     context.CancelFunc
 	workers  sync.WaitGroup // the delivering goroutine and the listeners
 
-	mu       sync.Mutex // guards everything below; never held while a handler runs
-	tb       testing.TB // nil for programs and after Close
-	problems []error
-	offset   time.Duration // of the fake's clock from package time
-	random   *rand.Rand
-	closed   bool
-	servers  []*http.Server
-	hosts    map[string]bool
-	files    string // the address below which the fake serves media
+	mu      sync.Mutex // guards everything below; never held while a handler runs
+	random  *rand.Rand
+	closed  bool
+	servers []*http.Server
+	told    map[string]bool // the sorts of failed delivery that have failed the test
 
 	blocked string            // the text of a blocked subscription; empty if not blocked
 	expired bool              // Token has expired
@@ -62,8 +65,10 @@ type API struct {
 	settings  map[string]bool
 	templates []*template
 	media     map[string]*media
-	customers map[string]*Customer // by phone number or BSUID
-	threads   map[string]*thread   // by chat id
+	customers []*Customer          // in the order in which they were made
+	people    map[string]*Customer // by phone number and by every BSUID they had
+	standby   bool                 // another agent holds the chats
+	groups    map[string]*thread   // the groups' chats, by chat id
 	history   []*message
 	messages  map[string]*message // the history by id
 	family    families
@@ -81,6 +86,7 @@ type Option func(*options)
 type options struct {
 	at      time.Time
 	seed    uint64
+	seeded  bool // seed was given
 	channel string
 	phone   string
 	token   string
@@ -88,6 +94,7 @@ type options struct {
 	approve time.Duration
 	tries   int
 	pause   time.Duration
+	lenient bool
 }
 
 // At sets the fake's clock to an instant. From there the clock runs on with
@@ -99,9 +106,11 @@ type options struct {
 // inside a bubble instead of using At and [API.Advance].
 func At(instant time.Time) Option { return func(o *options) { o.at = instant } }
 
-// Seed sets the seed of the ids that the fake generates; the default is 1. The
-// same seed and the same requests give the same ids.
-func Seed(n uint64) Option { return func(o *options) { o.seed = n } }
+// Seed sets the seed from which, together with the test's name, the fake derives its
+// host, its token and the ids that it generates. The same name, seed and requests
+// give the same ids. The default is 1 for the first fake of a test; while that fake
+// is open, the test's next fake differs from it.
+func Seed(n uint64) Option { return func(o *options) { o.seed, o.seeded = n, true } }
 
 // Channel sets the channel id, 1 to 64 letters, digits, dashes and underscores;
 // the default is "ABC100000001".
@@ -110,7 +119,8 @@ func Channel(id chatapi.ChannelID) Option { return func(o *options) { o.channel 
 // Phone sets the business number, 6 to 15 digits; the default is "12025550100".
 func Phone(number string) Option { return func(o *options) { o.phone = digits(number) } }
 
-// Token sets the channel's token; the default is derived from the seed.
+// Token sets the channel's token. By default it comes from the test's name and the
+// [Seed]; a program that gives no seed gets a random token.
 func Token(token string) Option { return func(o *options) { o.token = token } }
 
 // Quirks switches on habits of the real service that are off by default.
@@ -131,22 +141,35 @@ func Redeliver(tries int, pause time.Duration) Option {
 	return func(o *options) { o.tries, o.pause = tries, pause }
 }
 
-// New returns a fake for one test and closes it when the test ends. The test
-// fails if an option is wrong, if a webhook handler panics, if the bot under test
-// answers its own messages, or if a customer is asked to do something impossible,
-// such as tapping a button that was never sent.
+// AllowUndelivered lets a test pass although the fake gives up a webhook, because
+// its handler never answered with 200. [API.Undelivered] lists these webhooks.
+func AllowUndelivered() Option { return func(o *options) { o.lenient = true } }
+
+// New returns a fake for one test and closes it when the test ends. Inside a
+// testing/synctest bubble, call New in the function that synctest.Test runs: a fake
+// made outside fails the test as soon as the bubble uses it.
+//
+// The test fails, once for each sort of problem: if an option is wrong, if a webhook
+// handler panics, if the fake gives up a webhook because its handler never answered
+// with 200 (see [AllowUndelivered]), if the bot under test answers its own messages,
+// or if a customer is asked to do something impossible, such as tapping a button that
+// was never sent.
 func New(tb testing.TB, opts ...Option) *API {
 	if tb != nil {
 		tb.Helper()
 	}
-	a, err := Start(opts...)
+	name := ""
+	if tb != nil {
+		name = tb.Name()
+	}
+	a, err := start(name, opts)
 	if tb == nil {
 		return a
 	}
 	if err != nil {
 		tb.Fatalf("chatapitest: %v", err)
 	}
-	a.tb = tb
+	a.world.tb = tb
 	tb.Cleanup(a.Close)
 	return a
 }
@@ -154,57 +177,42 @@ func New(tb testing.TB, opts ...Option) *API {
 // Start returns a fake for a program, which must close it. [API.Err] returns the
 // problems that would fail a test. The error names the wrong options; the fake is
 // usable all the same and has the defaults in their place.
-func Start(opts ...Option) (*API, error) {
+func Start(opts ...Option) (*API, error) { return start("", opts) }
+
+func start(name string, opts []Option) (*API, error) {
 	o := options{seed: 1, channel: "ABC100000001", phone: "12025550100"}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&o)
 		}
 	}
-	var problem error
-	if !channelPattern.MatchString(o.channel) {
-		problem = errors.Join(problem, fmt.Errorf("Channel: %q must be 1 to 64 letters, digits, dashes or underscores", o.channel))
-		o.channel = "ABC100000001"
+	problem := o.mend()
+	w, host := newWorld(newOrigin(name, o.seed, o.seeded))
+	if !o.at.IsZero() {
+		w.offset.Store(int64(time.Until(o.at)))
 	}
-	if !phonePattern.MatchString(o.phone) {
-		problem = errors.Join(problem, fmt.Errorf("Phone: %q must be 6 to 15 digits", o.phone))
-		o.phone = "12025550100"
-	}
-	if o.tries < 0 || o.pause < 0 {
-		problem = errors.Join(problem, errors.New("Redeliver: tries and pause must not be negative"))
-		o.tries, o.pause = 0, 0
-	}
+	return w.add(o, "https://"+host), problem
+}
+
+// newAPI returns the nth channel of a world, without an address.
+func newAPI(w *world, o options, nth int) *API {
 	a := &API{
-		URL: "https://" + apiHost + "/" + o.channel, Token: o.token,
-		channel: o.channel, phone: o.phone, approve: o.approve, tries: o.tries, pause: o.pause,
-		quirks: map[Quirk]bool{}, random: rand.New(rand.NewPCG(o.seed, 0xfa4e)), tokens: map[string]string{},
-		hosts: map[string]bool{apiHost: true, mediaHost: true}, files: "https://" + mediaHost + "/", state: "connected",
+		world: w, channel: o.channel, phone: o.phone, approve: o.approve, tries: o.tries, pause: o.pause, lenient: o.lenient,
+		quirks: map[Quirk]bool{}, random: w.random(nth), tokens: map[string]string{}, told: map[string]bool{}, state: "connected",
 		profile: object{"about": "", "address": "", "description": "", "email": "", "phone": o.phone,
 			"vertical": "", "photo": "", "websites": []any{}},
 		settings: map[string]bool{"guaranteedHooks": true, "ackNotificationsOn": true},
-		media:    map[string]*media{}, customers: map[string]*Customer{}, threads: map[string]*thread{}, messages: map[string]*message{},
+		media:    map[string]*media{}, people: map[string]*Customer{}, groups: map[string]*thread{}, messages: map[string]*message{},
 		receivers: map[string]http.Handler{}, family: newFamilies(),
 	}
 	for _, q := range o.quirks {
 		a.quirks[q] = true
 	}
-	if a.Token == "" {
-		a.Token = fmt.Sprintf("faketoken%016x", a.random.Uint64())
-	}
-	if !o.at.IsZero() {
-		a.offset = time.Until(o.at)
-	}
+	a.Token = cmp.Or(o.token, w.token(a.random))
 	a.stopping, a.stop = context.WithCancel(context.Background())
 	a.Transport = &memoryTransport{a}
-	return a, problem
+	return a
 }
-
-// apiHost is the fake's host in memory, and mediaHost the host of the files that
-// customers send. Neither name exists on any network.
-const (
-	apiHost   = "chatapi.test"
-	mediaHost = "media.chatapi.test"
-)
 
 // Client returns a client that reaches the fake in memory, also to download
 // customers' files: before opts it has [chatapi.WithHTTPClient] and
@@ -227,15 +235,24 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 
 // Listen serves the fake on a free loopback port as well, for browsers and other
 // languages, and returns the API URL there. Files that customers send from now on
-// are served there too. Do not use it inside a synctest bubble, whose clock stands
-// still while a goroutine waits for a socket. It fails if the port cannot be
-// opened or the fake is closed. Close closes the port.
+// are served there too. It fails if the port cannot be opened, if the fake is closed,
+// and inside a synctest bubble, whose clock stands still while a goroutine waits for a
+// socket. Close closes the port.
+//
+// The port answers only requests whose Host is 127.0.0.1 or localhost and its port
+// number. It refuses what a browser sends for a page of another site (the header
+// Sec-Fetch-Site or Origin says so) with 403.
 func (a *API) Listen() (apiURL string, err error) {
+	if a.world.bubble != "" {
+		return "", errors.New("chatapitest: Listen: a port does not work inside a testing/synctest bubble; use Transport")
+	}
 	listener, err := (&net.ListenConfig{}).Listen(a.stopping, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", fmt.Errorf("chatapitest: %w", err)
 	}
-	server := &http.Server{Handler: a, ReadHeaderTimeout: 10 * time.Second}
+	address := listener.Addr().String()
+	_, port, _ := net.SplitHostPort(address)
+	server := &http.Server{Handler: a.guard(port), ReadHeaderTimeout: 10 * time.Second}
 	a.mu.Lock()
 	if a.closed {
 		a.mu.Unlock()
@@ -243,24 +260,44 @@ func (a *API) Listen() (apiURL string, err error) {
 		return "", errClosed
 	}
 	a.servers = append(a.servers, server)
-	a.hosts[listener.Addr().String()] = true
-	a.files = "http://" + listener.Addr().String() + "/media/"
 	a.workers.Add(1)
 	a.mu.Unlock()
+	a.world.mu.Lock()
+	a.world.hosts[address] = true
+	a.world.files = "http://" + address + "/media/"
+	a.world.mu.Unlock()
 	go func() {
 		defer a.workers.Done()
 		_ = server.Serve(listener) // returns an error in any case, when Close is called
 	}()
-	return "http://" + listener.Addr().String() + "/" + a.channel, nil
+	return "http://" + address + "/" + a.channel, nil
 }
 
 var errClosed = errors.New("chatapitest: the fake is closed")
 
-// Close ends the fake: it answers no more requests and delivers no more webhooks.
-// Close returns when the fake's goroutines have ended; called by a webhook
-// handler, it does not wait for that handler. Closing twice is harmless.
+// Close ends the fake with all its channels: it answers no more requests and delivers
+// no more webhooks. Close returns when the fake's goroutines have ended; called by a
+// webhook handler, it does not wait for that handler. Closing twice is harmless.
 func (a *API) Close() {
 	inside := a.insideHandler()
+	channels := a.world.all()
+	for _, c := range channels {
+		c.shut()
+	}
+	for _, c := range channels {
+		if !inside {
+			c.workers.Wait()
+		}
+		c.outbox.close()
+	}
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	a.world.tb = nil // a test that is over must not be failed; Err keeps later problems
+	a.world.close()
+}
+
+// shut stops one channel.
+func (a *API) shut() {
 	a.mu.Lock()
 	if !a.closed {
 		a.closed = true
@@ -273,57 +310,31 @@ func (a *API) Close() {
 	for _, server := range servers {
 		server.Close()
 	}
-	if !inside {
-		a.workers.Wait()
-	}
-	a.outbox.close()
-	a.mu.Lock()
-	a.tb = nil // a test that is over must not be failed; Err keeps later problems
-	a.mu.Unlock()
 }
 
 // Err returns the problems that fail a test made with [New], joined into one
-// error; nil if there were none.
+// error; nil if there were none. It covers all channels of the fake.
 func (a *API) Err() error {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return errors.Join(a.problems...)
-}
-
-// report keeps a problem for Err and fails the test, if there is one.
-func (a *API) report(format string, args ...any) {
-	err := fmt.Errorf("chatapitest: "+format, args...)
-	a.mu.Lock()
-	a.problems = append(a.problems, err)
-	tb := a.tb
-	a.mu.Unlock()
-	if tb != nil {
-		tb.Helper()
-		tb.Error(err)
-	}
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	return errors.Join(a.world.problems...)
 }
 
 // Now returns the fake's time.
-func (a *API) Now() time.Time {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.now()
-}
+func (a *API) Now() time.Time { return a.now() }
 
-func (a *API) now() time.Time { return time.Now().Add(a.offset) }
+func (a *API) now() time.Time { return time.Now().Add(time.Duration(a.world.offset.Load())) }
 
 // Advance moves the fake's clock forward by d: windows close and templates are
 // approved as if the time had passed. It does not move package time and so does
 // not shorten a client's pauses; a synctest bubble does. A negative d fails the
-// test.
+// test. All channels of the fake share the clock.
 func (a *API) Advance(d time.Duration) {
 	if d < 0 {
 		a.report("Advance: time does not go back (%s)", d)
 		return
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	a.offset += d
+	a.world.offset.Add(int64(d))
 }
 
 // Block blocks the channel's subscription: every request is answered with 403 and

@@ -61,9 +61,13 @@ func (c *Customer) Rings() string {
 	a.act(func() (*message, []webhook) {
 		id = a.id("wacid.FAKE")
 		a.family.calls[id] = "answer"
-		body := reply(http.StatusOK, object{"type": "calls", "instanceId": a.channel, "messaging_product": "whatsapp", "calls": []any{object{
-			"id": id, "from": c.phone, "to": a.phone, "event": "connect", "timestamp": fmt.Sprint(a.now().Unix()),
-			"direction": "USER_INITIATED", "session": object{"sdp_type": "offer", "sdp": "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"}}}})
+		call := object{"id": id, "to": a.phone, "from_user_id": c.bsuid, "event": "connect", "timestamp": fmt.Sprint(a.now().Unix()),
+			"direction": "USER_INITIATED", "session": object{"sdp_type": "offer", "sdp": "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nt=0 0\r\n"}}
+		if phone := c.shown(); phone != "" {
+			call["from"] = phone
+			delete(call, "from_user_id") // as in the contract's sample
+		}
+		body := reply(http.StatusOK, object{"type": "calls", "instanceId": a.channel, "messaging_product": "whatsapp", "calls": []any{call}})
 		return nil, []webhook{{body: body.body}}
 	})
 	return id

@@ -29,7 +29,8 @@ type Call struct {
 	// Recipient is the recipient of a send; zero for other calls.
 	Recipient chatapi.Recipient
 
-	// Body is the request's body, unchanged.
+	// Body is the request's body, unchanged if it is JSON. A form is shown as a JSON
+	// object with a text for each field.
 	Body json.RawMessage
 
 	// Status and Reply are the status and the body of the answer; Status is 0
@@ -39,6 +40,29 @@ type Call struct {
 
 	// Lost is set if a [Fault] kept the answer from the caller.
 	Lost bool
+}
+
+// MarshalJSON returns the call as JSON. A body or reply that is not JSON, such as the
+// plain text of a 403, becomes a text.
+func (c Call) MarshalJSON() ([]byte, error) {
+	type plain Call
+	c.Body, c.Reply = readable(c.Body), readable(c.Reply)
+	return json.Marshal(plain(c))
+}
+
+// readable returns JSON unchanged, nothing as null, and any other bytes as a JSON text.
+func readable(body json.RawMessage) json.RawMessage {
+	switch {
+	case len(body) == 0:
+		return nil
+	case json.Valid(body):
+		return body
+	}
+	text, err := json.Marshal(string(body))
+	if err != nil {
+		return nil
+	}
+	return text
 }
 
 // Accepted reports whether the call was a send that the service accepted or

@@ -4,10 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"mime"
-	"path"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -21,17 +17,20 @@ import (
 // impossible act fails the test and returns "".
 type Customer struct {
 	api    *API
-	phone  string // empty if the number is hidden
-	bsuid  string
 	thread *thread
 
 	// API.mu guards the rest.
+	phone       string // in digits; empty if the fake does not know it
+	hidden      bool   // webhooks do not name the number
+	bsuid       string
+	taken       bool // the business has taken the chat from the other agent
 	name        string
 	username    string
 	received    []*Received
 	offline     bool
 	unreachable string      // the text of the failed ack; empty if reachable
 	waiting     []*Received // to be delivered when the customer comes online
+	waitingIn   []*message  // of groups, likewise
 }
 
 // Received is a message as a customer sees it.
@@ -105,6 +104,11 @@ var firstNames = strings.Fields("Ann Ben Cleo Dan Eve Finn Gwen Hugo Ida Jon Kim
 // so on; [Customer.Named] changes the name. A BSUID such as "US.1000000000000001"
 // returns a customer who hides their number. Any other text fails the test and
 // returns a customer who does nothing.
+//
+// Both spellings of a number of Brazil, Mexico or Argentina return one customer, whose
+// webhooks name the spelling that the test has used first, whichever a send names.
+// The BSUID of a customer begins with the country of the number, such as "CO." for a
+// number that begins with 57.
 func (a *API) Customer(number string) *Customer {
 	a.mu.Lock()
 	bare := digits(number)
@@ -121,33 +125,49 @@ func (a *API) Customer(number string) *Customer {
 	return &Customer{thread: &thread{}}
 }
 
-// customerByPhone finds or creates a customer; the caller holds mu.
+// customerByPhone finds or creates a customer; the caller holds mu. A number that is
+// written in two ways, as in Brazil and Mexico, leads to one customer.
 func (a *API) customerByPhone(phone string) *Customer {
-	if c := a.customers[phone]; c != nil {
-		return c
+	for _, spelling := range append([]string{phone}, chatapi.PhoneVariants(phone)...) {
+		if c := a.people[spelling]; c != nil {
+			return c
+		}
 	}
-	return a.newCustomer(phone, phone, "US.1"+strings.Repeat("0", 15-len(phone))+phone, phone+"@c.us")
+	return a.newCustomer(phone, a.bsuidOf(phone))
+}
+
+// bsuidOf returns a BSUID for a new owner of a number. Each owner has another one.
+func (a *API) bsuidOf(phone string) string {
+	first := countryOf(phone) + ".1" + strings.Repeat("0", 15-len(phone)) + phone
+	bsuid := first
+	for n := 2; a.people[bsuid] != nil; n++ {
+		bsuid = fmt.Sprintf("%s%02d", first, n)
+	}
+	return bsuid
 }
 
 // customerByBSUID finds or creates a customer; the caller holds mu.
 func (a *API) customerByBSUID(bsuid string) *Customer {
-	for _, c := range a.customers {
-		if c.bsuid == bsuid {
-			return c
-		}
+	if c := a.people[bsuid]; c != nil {
+		return c
 	}
-	return a.newCustomer(bsuid, "", bsuid, bsuid+"@lid")
+	c := a.newCustomer("", bsuid)
+	c.hidden = true
+	return c
 }
 
-func (a *API) newCustomer(key, phone, bsuid, chat string) *Customer {
+func (a *API) newCustomer(phone, bsuid string) *Customer {
 	n := len(a.customers)
 	c := &Customer{api: a, phone: phone, bsuid: bsuid, name: fmt.Sprintf("%s %d", firstNames[n%len(firstNames)], n/len(firstNames)+1)}
 	if n < len(firstNames) {
 		c.name = firstNames[n]
 	}
-	c.thread = &thread{chat: chat, customer: c}
-	a.customers[key] = c
-	a.threads[chat] = c.thread
+	c.thread = &thread{customer: c}
+	a.customers = append(a.customers, c)
+	a.people[bsuid] = c
+	if phone != "" {
+		a.people[phone] = c
+	}
 	return c
 }
 
@@ -156,8 +176,9 @@ func (c *Customer) Named(name string) *Customer {
 	return c.set(func() { c.name = name })
 }
 
-// WithUsername gives the customer a username, by which a send can address them,
-// and returns the customer.
+// WithUsername gives the customer a username, by which a send can address them, or
+// changes it, and returns the customer. An empty text removes it. WhatsApp does not
+// report a change: the next message and the next status have the new name.
 func (c *Customer) WithUsername(username string) *Customer {
 	return c.set(func() { c.username = strings.TrimPrefix(username, "@") })
 }
@@ -176,21 +197,42 @@ func (c *Customer) valid() bool { return c != nil && c.api != nil }
 
 // Phone returns the phone number in digits; empty if it is hidden.
 func (c *Customer) Phone() string {
-	if c == nil {
+	if !c.valid() {
+		return ""
+	}
+	c.api.mu.Lock()
+	defer c.api.mu.Unlock()
+	return c.shown()
+}
+
+// shown returns the number that webhooks name; the caller holds API.mu.
+func (c *Customer) shown() string {
+	if c.hidden {
 		return ""
 	}
 	return c.phone
 }
 
+// chat returns the id of the chat with the customer; the caller holds API.mu.
+func (c *Customer) chat() string {
+	if phone := c.shown(); phone != "" {
+		return phone + "@c.us"
+	}
+	return c.bsuid + "@lid"
+}
+
 // BSUID returns the business-scoped user id.
 func (c *Customer) BSUID() string {
-	if c == nil {
+	if !c.valid() {
 		return ""
 	}
+	c.api.mu.Lock()
+	defer c.api.mu.Unlock()
 	return c.bsuid
 }
 
-// Recipient returns the customer as the recipient of a send.
+// Recipient returns the customer as the recipient of a send: by number, or by BSUID
+// if the number is hidden.
 func (c *Customer) Recipient() chatapi.Recipient {
 	return chatapi.Contact{Phone: c.Phone(), BSUID: c.BSUID()}.Recipient()
 }
@@ -219,156 +261,8 @@ func (c *Customer) LastReceived() Received {
 	return Received{}
 }
 
-// Says sends a text. Like each message of a customer, it opens the service
-// window.
-func (c *Customer) Says(text string) string {
-	return c.writes(incoming{typ: "chat", body: &text})
-}
-
-// Replies sends a text that quotes a message.
-func (c *Customer) Replies(messageID, text string) string {
-	return c.writes(incoming{typ: "chat", body: &text, quoted: messageID})
-}
-
-// Taps taps a reply button, or a quick reply of a template, on the newest message
-// that has it. The button is named by its id or payload, or by its title.
-//
-// The service does not document the place of the id or payload in a normalized
-// webhook. The fake assumes meta.interactive and meta.button, as Meta nests them.
-func (c *Customer) Taps(button string) string {
-	var found Button
-	var on string
-	for _, r := range slices.Backward(c.Received()) {
-		for _, b := range r.Buttons {
-			if on == "" && b.kind != "" && (b.ID == button || b.Title == button) {
-				found, on = b, r.ID
-			}
-		}
-	}
-	switch {
-	case on == "":
-		return c.cannot("tap %q: no message has such a button", button)
-	case found.kind == "button":
-		tap := incoming{typ: "button", body: &found.Title, quoted: on}
-		if found.payload != "" {
-			tap.meta = object{"button": object{"payload": found.payload, "text": found.Title}}
-		}
-		return c.writes(tap)
-	}
-	return c.writes(incoming{typ: "interactive", body: &found.Title, quoted: on, meta: object{"interactive": object{
-		"type": "button_reply", "button_reply": object{"id": found.ID, "title": found.Title}}}})
-}
-
-// Picks picks a row of a list on the newest message that has it. The row is named
-// by its id or title.
-func (c *Customer) Picks(rowID string) string {
-	for _, r := range slices.Backward(c.Received()) {
-		for _, row := range r.Rows {
-			if r.Label == "" || row.ID != rowID && row.Title != rowID {
-				continue
-			}
-			choice := object{"id": row.ID, "title": row.Title}
-			if row.Description != "" {
-				choice["description"] = row.Description
-			}
-			return c.writes(incoming{typ: "interactive", body: &row.Title, quoted: r.ID, meta: object{"interactive": object{
-				"type": "list_reply", "list_reply": choice}}})
-		}
-	}
-	return c.cannot("pick %q: no list has such a row", rowID)
-}
-
-// File is a file that a customer sends.
-type File struct {
-	// Type is image, video, audio, voice, document or sticker. If it is empty,
-	// the fake guesses it from Name and MIMEType, and else takes a document.
-	Type chatapi.ContentType
-
-	Name, Caption string
-	MIMEType      string
-
-	// URL is the address of the file. If it is empty, the fake serves Data at an
-	// address of its own, which Transport reaches.
-	URL  string
-	Data []byte
-}
-
-// Sends sends a file to the channel.
-func (c *Customer) Sends(f File) string {
-	if !c.valid() {
-		return ""
-	}
-	f.Type = cmp.Or(f.Type, kindOfFile(f.MIMEType, f.Name))
-	caption := cmp.Or(f.Caption, f.Name)
-	if f.Type != chatapi.TypeDocument {
-		caption = f.Caption
-	}
-	c.api.mu.Lock()
-	kept := &media{id: c.api.number()}
-	if f.URL == "" {
-		kept = c.api.keepData(f.Data, cmp.Or(f.MIMEType, mime.TypeByExtension(path.Ext(f.Name)), "application/octet-stream"), f.Name)
-		f.URL = kept.url
-	}
-	c.api.mu.Unlock()
-	return c.writes(incoming{typ: string(f.Type), body: &f.URL, caption: optional(caption),
-		mediaID: kept.id, mime: cmp.Or(kept.mime, f.MIMEType)})
-}
-
-// SharesLocation sends a place, in degrees.
-func (c *Customer) SharesLocation(latitude, longitude float64) string {
-	place := strconv.FormatFloat(latitude, 'f', -1, 64) + ";" + strconv.FormatFloat(longitude, 'f', -1, 64)
-	return c.writes(incoming{typ: "location", body: &place})
-}
-
-// SharesContact sends a contact card with that name and number.
-func (c *Customer) SharesContact(name, number string) string {
-	card := fmt.Sprintf("BEGIN:VCARD\nVERSION:3.0\nFN:%s\nTEL:%s\nEND:VCARD", name, number)
-	return c.writes(incoming{typ: "vcard", body: &card})
-}
-
-// Reacts puts an emoji on a message; an empty emoji removes the reaction. An empty
-// messageID stands for the newest message received.
-func (c *Customer) Reacts(messageID, emoji string) string {
-	target := cmp.Or(messageID, c.LastReceived().ID)
-	if target == "" {
-		return c.cannot("react: no message was received")
-	}
-	return c.writes(incoming{typ: "reaction", body: &emoji, quoted: target})
-}
-
-// ClicksAd sends a text after a click on an ad or a post. The fake fills in an
-// empty SourceType ("ad"), SourceID, SourceURL and, for an ad, ClickID.
-//
-// The service does not document the place of the referral in a normalized
-// webhook. The fake assumes meta.referral, with Meta's member names.
-func (c *Customer) ClicksAd(ad chatapi.Referral, text string) string {
-	if !c.valid() {
-		return ""
-	}
-	c.api.mu.Lock()
-	ad.SourceType = cmp.Or(ad.SourceType, "ad")
-	ad.SourceID = cmp.Or(ad.SourceID, c.api.number())
-	ad.SourceURL = cmp.Or(ad.SourceURL, "https://fb.example/"+ad.SourceID)
-	if ad.SourceType == "ad" {
-		ad.ClickID = cmp.Or(ad.ClickID, c.api.id("clid"))
-	}
-	c.api.mu.Unlock()
-	referral := object{"source_type": ad.SourceType, "source_id": ad.SourceID, "source_url": ad.SourceURL,
-		"headline": ad.Headline, "body": ad.Body}
-	if ad.ClickID != "" {
-		referral["ctwa_clid"] = ad.ClickID
-	}
-	return c.writes(incoming{typ: "chat", body: &text, meta: object{"referral": referral}})
-}
-
-// OpensChat opens the chat for the first time and writes nothing: the channel gets
-// a [chatapi.TypeRequestWelcome] event.
-func (c *Customer) OpensChat() string {
-	return c.writes(incoming{typ: "request_welcome", meta: object{"request_welcome": true}})
-}
-
-// Reads reads all messages received so far. Each message not read before gets the
-// status read.
+// Reads reads all messages received so far, also those in groups. Each message not
+// read before gets the status read.
 func (c *Customer) Reads() {
 	if !c.valid() {
 		return
@@ -377,9 +271,12 @@ func (c *Customer) Reads() {
 		var webhooks []webhook
 		for _, r := range c.received {
 			if m := c.api.messages[r.ID]; !r.Read && m != nil {
-				r.Read, m.read = true, true
-				webhooks = append(webhooks, c.api.statusHooks(m, chatapi.StatusRead, "")...)
+				r.Read = true
+				webhooks = append(webhooks, c.api.statusHooks(m, c, chatapi.StatusRead, "")...)
 			}
+		}
+		for _, g := range c.api.family.groups {
+			webhooks = append(webhooks, g.readBy(c)...)
 		}
 		return nil, webhooks
 	})
@@ -398,10 +295,13 @@ func (c *Customer) ComesOnline() {
 	c.api.act(func() (*message, []webhook) {
 		var webhooks []webhook
 		for _, r := range c.waiting {
-			webhooks = append(webhooks, c.api.statusHooks(c.api.messages[r.ID], chatapi.StatusDelivered, "")...)
+			webhooks = append(webhooks, c.api.statusHooks(c.api.messages[r.ID], c, chatapi.StatusDelivered, "")...)
+		}
+		for _, m := range c.waitingIn {
+			webhooks = append(webhooks, c.api.statusHooks(m, c, chatapi.StatusDelivered, "")...)
 		}
 		c.received = append(c.received, c.waiting...)
-		c.offline, c.waiting = false, nil
+		c.offline, c.waiting, c.waitingIn = false, nil, nil
 		return nil, webhooks
 	})
 }
@@ -443,15 +343,17 @@ func (c *Customer) writes(in incoming) string {
 	}
 	a := c.api
 	return a.act(func() (*message, []webhook) {
-		if a.family.blocked[c.phone] {
+		if c.phone != "" && a.family.blocked[c.phone] {
 			return nil, nil // the business has blocked them: WhatsApp does not pass it on
 		}
 		m := &message{id: a.id("wamid.FAKE"), typ: in.typ, body: in.body, caption: in.caption, at: a.now(),
-			author: c.thread.chat, sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c,
+			author: c.chat(), sender: c.name, quoted: in.quoted, meta: in.meta, thread: c.thread, from: c,
 			mediaID: in.mediaID, mime: in.mime}
 		if in.group != nil {
 			m.thread = in.group.thread
+			in.group.add(c)
 		}
+		m.chat = m.thread.chat()
 		a.store(m)
 		m.thread.lastIn = m.at
 		return m, a.messageHooks(m)
@@ -464,21 +366,4 @@ func (c *Customer) cannot(format string, args ...any) string {
 		c.api.report("%s cannot "+format, append([]any{c.name}, args...)...)
 	}
 	return ""
-}
-
-// kindOfFile guesses the type of a file from its name and media type.
-func kindOfFile(mimeType, name string) chatapi.ContentType {
-	switch strings.ToLower(path.Ext(name)) {
-	case ".jpg", ".jpeg", ".png":
-		return chatapi.TypeImage
-	case ".mp4", ".3gp":
-		return chatapi.TypeVideo
-	case ".mp3", ".ogg", ".m4a", ".amr", ".aac":
-		return chatapi.TypeAudio
-	}
-	switch kind, _, _ := strings.Cut(mimeType, "/"); kind {
-	case "image", "video", "audio":
-		return chatapi.ContentType(kind)
-	}
-	return chatapi.TypeDocument
 }

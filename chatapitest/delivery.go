@@ -17,7 +17,7 @@ import (
 )
 
 // This file delivers webhooks in order, on one goroutine, which ends when the queue
-// is empty.
+// is empty. With DeliveriesAtOnce two more goroutines deliver the copies.
 
 // webhook is one webhook for every address of the list.
 type webhook struct {
@@ -29,6 +29,7 @@ type webhook struct {
 type delivery struct {
 	Delivery
 	depth int
+	pair  *pair // nil if there is no other copy
 }
 
 // outbox is the queue of deliveries and the current delivery; API.mu guards it.
@@ -41,6 +42,7 @@ type outbox struct {
 	// Until they are, the outbox is not done.
 	announced int
 
+	pair   *pair         // the copies of the current delivery; nil if there is one
 	socket bool          // the current delivery uses a real connection
 	idle   chan struct{} // closed when the outbox is done; nil if nobody waits
 	client *http.Client
@@ -50,16 +52,27 @@ type outbox struct {
 // an act of a customer or a request from outside the handlers.
 const maxDepth = 100
 
-// settle waits until the outbox is done; inside a webhook handler it does not wait.
+// settle waits until the outboxes of all channels are done, for a bot may answer by
+// another channel; inside a webhook handler it does not wait.
 func (a *API) settle() {
-	if a.insideHandler() {
+	if a.stray() != nil || a.insideHandler() {
 		return
 	}
+	for waited := true; waited; {
+		waited = false
+		for _, c := range a.world.all() {
+			waited = c.settleOutbox() || waited
+		}
+	}
+}
+
+// settleOutbox waits until the channel's outbox is done and reports whether it had to.
+func (a *API) settleOutbox() (waited bool) {
 	for {
 		a.mu.Lock()
 		if a.outbox.done() {
 			a.mu.Unlock()
-			return
+			return waited
 		}
 		if a.outbox.idle == nil {
 			a.outbox.idle = make(chan struct{})
@@ -67,6 +80,7 @@ func (a *API) settle() {
 		idle := a.outbox.idle
 		a.mu.Unlock()
 		<-idle
+		waited = true
 	}
 }
 
@@ -117,7 +131,7 @@ func (a *API) send(webhooks []webhook) {
 		for _, h := range a.hooks {
 			for range copies {
 				if !h.disabled {
-					a.outbox.queue = append(a.outbox.queue, &delivery{Delivery{URL: h.url, Body: w.body}, w.depth})
+					a.outbox.queue = append(a.outbox.queue, &delivery{Delivery{URL: h.url, Body: w.body}, w.depth, nil})
 				}
 			}
 		}
@@ -147,15 +161,27 @@ func (a *API) deliverAll() {
 	finished := false
 	defer func() {
 		if !finished { // a handler has ended this goroutine, as t.FailNow does
-			a.finish("the handler ended its goroutine; only the test's own may call t.FailNow")
+			a.finish(a.current(), goneProblem)
 			a.workers.Add(1)
 			go a.deliverAll()
 		}
 	}()
 	for d := a.begin(); d != nil; d = a.begin() {
-		a.finish(a.deliver(d))
+		if a.quirks[DeliveriesAtOnce] {
+			a.deliverPair(d)
+		} else {
+			a.finish(d, a.deliver(d))
+		}
 	}
 	finished = true
+}
+
+const goneProblem = "the handler ended its goroutine; only the test's own may call t.FailNow"
+
+func (a *API) current() *delivery {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.outbox.current
 }
 
 // begin takes the next delivery from the queue, or returns nil if it is empty.
@@ -163,6 +189,7 @@ func (a *API) begin() *delivery {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	o := &a.outbox
+	o.current, o.socket = nil, false
 	if len(o.queue) == 0 {
 		o.running = false
 		o.wakeWaiters()
@@ -172,20 +199,33 @@ func (a *API) begin() *delivery {
 	return o.current
 }
 
-// finish ends the current delivery. If problem is not empty, it was given up.
-func (a *API) finish(problem string) {
+// finish ends a delivery. If problem is not empty, it was given up.
+func (a *API) finish(d *delivery, problem string) {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	d := a.outbox.current
-	a.outbox.current, a.outbox.socket = nil, false
 	d.Problem = problem
 	if problem == "" {
 		a.delivered = append(a.delivered, d.Delivery)
+		a.mu.Unlock()
 		return
 	}
 	a.undelivered = append(a.undelivered, d.Delivery)
-	if a.tb != nil {
-		a.tb.Logf("chatapitest: not delivered: %s", d)
+	refused := d.Tries > 0 && !a.closed && !a.lenient && problem != goneProblem
+	a.mu.Unlock()
+	if refused && !strings.HasPrefix(problem, panicked) {
+		a.reportOnce("given up", "a webhook was given up after %d tries: %s\n"+
+			"\tThe handler's function returned an error or panicked (chatapi.WebhookErrors tells which), or the handler refused the request.\n"+
+			"\tUndelivered lists every webhook that was given up. AllowUndelivered lets the test pass.\n\t%s", d.Tries, problem, d)
+	}
+}
+
+// reportOnce reports the first problem of a sort.
+func (a *API) reportOnce(sort, format string, args ...any) {
+	a.mu.Lock()
+	told := a.told[sort]
+	a.told[sort] = true
+	a.mu.Unlock()
+	if !told {
+		a.report(format, args...)
 	}
 }
 
@@ -232,6 +272,8 @@ func (a *API) deliver(d *delivery) (problem string) {
 	}
 }
 
+const panicked = "the handler panicked: "
+
 type depthKey struct{ api *API }
 
 // callHandler delivers a webhook to a handler in memory. insideHandler recognizes a
@@ -247,9 +289,9 @@ func (a *API) callHandler(d *delivery, handler http.Handler) (status int, err er
 	w := &recorder{header: http.Header{}}
 	defer func() {
 		if v := recover(); v != nil {
-			status, err = 0, fmt.Errorf("the handler panicked: %v", v)
+			status, err = 0, fmt.Errorf(panicked+"%v", v)
 			if e, ok := v.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
-				a.report("the webhook handler of %s panicked: %v\n%s", d.URL, v, debug.Stack())
+				a.reportOnce("panic", "the webhook handler of %s panicked: %v\n%s", d.URL, v, debug.Stack())
 			}
 		}
 	}()
@@ -293,6 +335,9 @@ func newWebhook(ctx context.Context, d *delivery) (*http.Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.pair != nil {
+		r.Body = io.NopCloser(&meetingReader{r.Body, d.pair})
+	}
 	r.Header.Set("Content-Type", "application/json")
 	return r, nil
 }
@@ -325,24 +370,25 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 func (r *recorder) Flush() { r.WriteHeader(http.StatusOK) }
 
-// insideHandler reports whether its caller runs inside a webhook handler: below
-// callHandler, or below net/http's server while a delivery uses a real connection.
+// insideHandler reports whether its caller runs inside a webhook handler of any
+// channel: below callHandler, or below net/http's server while a delivery uses a real
+// connection.
 func (a *API) insideHandler() bool {
-	a.mu.Lock()
-	busy, socket := a.outbox.current != nil, a.outbox.socket
-	a.mu.Unlock()
+	busy, socket := false, false
+	for _, c := range a.world.all() {
+		c.mu.Lock()
+		busy, socket = busy || c.outbox.current != nil, socket || c.outbox.socket
+		c.mu.Unlock()
+	}
 	if !busy {
 		return false
-	}
-	marker := "chatapitest.(*API).callHandler"
-	if socket {
-		marker = "net/http.(*conn).serve"
 	}
 	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, marker) {
+		if strings.HasSuffix(frame.Function, "chatapitest.(*API).callHandler") ||
+			socket && strings.HasSuffix(frame.Function, "net/http.(*conn).serve") {
 			return true
 		}
 		if !more {
@@ -351,20 +397,25 @@ func (a *API) insideHandler() bool {
 	}
 }
 
-// depthNow returns the depth of requests and acts of the running handler.
-func (a *API) depthNow() int {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	if a.outbox.current == nil {
-		return 0
+// depthNow returns the depth of requests and acts of the running handlers.
+func (a *API) depthNow() (depth int) {
+	for _, c := range a.world.all() {
+		c.mu.Lock()
+		if c.outbox.current != nil {
+			depth = max(depth, c.outbox.current.depth+1)
+		}
+		c.mu.Unlock()
 	}
-	return a.outbox.current.depth + 1
+	return depth
 }
 
 // act carries out an act of a customer or of the phone app. It returns the id of
 // its message when all resulting webhooks are delivered; inside a webhook handler,
 // at once.
 func (a *API) act(do func() (*message, []webhook)) string {
+	if a.stray() != nil {
+		return ""
+	}
 	inside := a.insideHandler()
 	depth := 0
 	if inside {

@@ -184,7 +184,7 @@ func TestRedelivery(t *testing.T) {
 		assert.Empty(t, api.Undelivered())
 	})
 	t.Run("20 tries", func(t *testing.T) {
-		api := chatapitest.New(t)
+		api := chatapitest.New(t, chatapitest.AllowUndelivered())
 		handler, calls := answering(500)
 		api.Webhook(hookURL, handler)
 		api.Customer(ann).Says("hi")
@@ -194,7 +194,7 @@ func TestRedelivery(t *testing.T) {
 		assert.Contains(t, api.Undelivered()[0].String(), "20 tries")
 	})
 	t.Run("3 tries without guaranteedHooks", func(t *testing.T) {
-		api := chatapitest.New(t)
+		api := chatapitest.New(t, chatapitest.AllowUndelivered())
 		handler, calls := answering(500)
 		api.Webhook(hookURL, handler)
 		request(t, api, "POST", "settings", `{"guaranteedHooks":false}`)
@@ -203,7 +203,7 @@ func TestRedelivery(t *testing.T) {
 	})
 	t.Run("with pauses", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
-			api := chatapitest.New(t, chatapitest.Redeliver(5, time.Hour))
+			api := chatapitest.New(t, chatapitest.Redeliver(5, time.Hour), chatapitest.AllowUndelivered())
 			handler, calls := answering(500)
 			api.Webhook(hookURL, handler)
 			began := time.Now()

@@ -22,7 +22,14 @@
 // answers. If the test itself sends a message, its webhooks are delivered in the
 // background, and [API.Settle] waits for them. If a bot does not answer,
 // [API.Undelivered] lists the webhooks that its handler refused, and [API.Calls]
-// the sends that the fake refused.
+// the sends that the fake refused. If the fake gives up a webhook, because a handler
+// panics or returns an error each time, the test fails; see [AllowUndelivered].
+//
+// Make the fake inside the function that synctest.Test runs, as above. A fake that was
+// made outside cannot work in the bubble, and the test fails.
+//
+// Whether a bot answers twice if the service delivers a webhook twice at the same
+// time, shows the quirk [DeliveriesAtOnce].
 //
 // # Customers
 //
@@ -31,6 +38,20 @@
 // returns the messages that they see. Every number is on WhatsApp. The service
 // window is open for 24 hours after the customer's last message, by the fake's
 // clock.
+//
+// A customer can hide the number in the middle of a conversation and show it again
+// ([Customer.HidesNumber], [Customer.ShowsNumber]), get another number
+// ([Customer.ChangesNumber]) or another username ([Customer.WithUsername]), and be in
+// groups ([API.Group], [Customer.Joins], [Customer.SaysIn]). The business writes from
+// its phone app with [API.FromPhone]. [API.ImportHistory] imports old chats, and with
+// [API.Standby] another agent holds the chats. Numbers, imports and standby have events
+// only in WhatsApp's own form, so the setting rawHooks must be on to see them.
+//
+// # Several channels
+//
+// [API.AddChannel] adds a channel to a fake; all its channels share the clock. Two
+// fakes differ in host, token and ids. Give them different channel ids with [Channel]
+// if one program uses both.
 //
 // # Time
 //
@@ -49,7 +70,9 @@
 //
 // [API.Listen] serves the same fake over HTTP to browsers and to programs in
 // other languages. Webhooks to a loopback address without a registered handler
-// go over a real connection. [Start] returns a fake for use outside a test.
+// go over a real connection. [Start] returns a fake for use outside a test. The port
+// answers only for 127.0.0.1 and localhost, and refuses what web pages of other sites
+// send.
 //
 // # Mocks by hand
 //
@@ -62,8 +85,13 @@
 //
 // Where the contract is silent or allows several forms, the fake does this:
 //
-//   - It refuses a body with a member that the contract does not name, with 400.
-//     The text of a 400 is the fake's own where no sample shows one.
+//   - It refuses a body with a member that the contract does not name, with 400,
+//     unless the quirk [LooseBodies] is on. The text of a 400 is the fake's own where
+//     no sample shows one.
+//   - It reads flags and numbers out of the texts of a form. If a body has both names
+//     of one list, such as sections and buttons, the first name counts.
+//   - A voice note has the type "ptt", and the webhook that repeats a template has the
+//     type "chat"; see [VoiceType], [AudioType] and [TemplateType].
 //   - It answers a refused send with 200 and sent: false. [Refuse400] selects
 //     the other form.
 //   - It repeats the channel's own sends as webhooks with fromMe, as the contract
@@ -76,6 +104,12 @@
 //     Meta nests them.
 //   - With rawHooks on, it sends WhatsApp's own payloads, without pricing, as
 //     well as the normalized ones.
+//   - A message to a group has the status sent once, and then delivered and read for
+//     each member, in both forms.
+//   - A new number comes with a new BSUID, and the old BSUID still reaches the
+//     customer. A new username has no event.
+//   - In standby the service's own form has no webhook. The answer of the API takes
+//     the chat from the other agent, without an event.
 //   - In the history a sent template has the type "template" and, as its text,
 //     the body with the values filled in.
 //   - A reaction opens the service window, like any message of a customer.

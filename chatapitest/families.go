@@ -7,8 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/chatapi-go/chatapi"
 )
 
 // families is the state of the operations beside messages: groups, flows, calls,
@@ -97,14 +95,10 @@ func hookInfo(a *API, r *request) answer {
 	if m == nil || !m.fromMe {
 		return reply(http.StatusOK, object{"hooks": []any{}})
 	}
-	status := chatapi.StatusSent
-	if m.read {
-		status = chatapi.StatusRead
-	}
-	recipient := strings.TrimSuffix(m.thread.chat, "@c.us")
-	return reply(http.StatusOK, object{"hooks": []any{object{"id": m.id, "type": "message", "status": status,
-		"timestamp": fmt.Sprint(m.at.Unix()), "recipient_id": recipient,
-		"pricing": object{"billable": true, "category": m.category, "pricing_model": "PMP"}}}})
+	hook := object{"id": m.id, "type": "message", "status": m.status, "timestamp": fmt.Sprint(m.at.Unix()),
+		"recipient_id": strings.TrimSuffix(m.chat, "@c.us"),
+		"pricing":      object{"billable": true, "category": m.category, "pricing_model": "PMP"}}
+	return reply(http.StatusOK, object{"hooks": []any{hook}})
 }
 
 func statistics(_ *API, r *request) answer {

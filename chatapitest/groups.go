@@ -6,20 +6,24 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+
+	"github.com/chatapi-go/chatapi"
 )
 
 // group is a group chat.
 type group struct {
+	api                               *API
 	id, subject, description, picture string
 	invite                            int
 	thread                            *thread
+	members                           []*Customer
 	received                          []*Received
 }
 
-func (a *API) newGroup(subject, description string) *group {
-	g := &group{id: "120363" + a.number()[3:], subject: subject, description: description, invite: 1}
-	g.thread = &thread{chat: g.id + "@g.us", group: g}
-	a.threads[g.thread.chat] = g.thread
+func (a *API) newGroup(id, subject, description string) *group {
+	g := &group{api: a, id: id, subject: subject, description: description, invite: 1}
+	g.thread = &thread{group: g}
+	a.groups[g.thread.chat()] = g.thread
 	a.family.groups = append(a.family.groups, g)
 	return g
 }
@@ -33,24 +37,131 @@ func (a *API) group(id string) *group {
 	return nil
 }
 
+// groupFor returns the group with that id, with or without "@g.us"; it creates the
+// group if the channel does not have it. The caller holds mu.
+func (a *API) groupFor(id string) *group {
+	id = strings.TrimSuffix(id, "@g.us")
+	if g := a.group(id); g != nil {
+		return g
+	}
+	return a.newGroup(id, "Group "+id, "")
+}
+
+// Group creates a group with these members and returns its chat id, such as
+// "120363000000000001@g.us", for [chatapi.Chat]. The members see what is sent to the
+// group: see [API.GroupReceived]. No webhook reports a group that is made this way.
+func (a *API) Group(subject string, members ...*Customer) string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	g := a.newGroup("120363"+a.number()[3:], subject, "")
+	for _, c := range members {
+		if c.valid() && c.api == a {
+			g.add(c)
+		}
+	}
+	return g.thread.chat()
+}
+
+// add makes a customer a member and reports whether they were none.
+func (g *group) add(c *Customer) bool {
+	if slices.Contains(g.members, c) {
+		return false
+	}
+	g.members = append(g.members, c)
+	return true
+}
+
 // SaysIn sends a text to a group and returns the id of the message. The id of the
 // group is "120363000000000001@g.us", or the same without the suffix. A group that
-// the channel does not have is created.
+// the channel does not have is created, and the customer becomes a member.
 func (c *Customer) SaysIn(id, text string) string {
 	if !c.valid() {
 		return ""
 	}
-	id = strings.TrimSuffix(id, "@g.us")
 	c.api.mu.Lock()
-	g := c.api.group(id)
-	if g == nil {
-		g = c.api.newGroup("Group "+id, "")
-		delete(c.api.threads, g.thread.chat)
-		g.id, g.thread.chat = id, id+"@g.us"
-		c.api.threads[g.thread.chat] = g.thread
-	}
+	g := c.api.groupFor(id)
 	c.api.mu.Unlock()
 	return c.writes(incoming{typ: "chat", body: &text, group: g})
+}
+
+// Joins makes the customer a member of a group by its invitation link. A group that
+// the channel does not have is created. With rawHooks on, the channel gets a webhook
+// with the field group_participants_update.
+func (c *Customer) Joins(id string) { c.moves(id, "group_participants_add", "added_participants") }
+
+// Leaves ends the customer's membership of a group, with a webhook like that of
+// Joins.
+func (c *Customer) Leaves(id string) {
+	c.moves(id, "group_participants_remove", "removed_participants")
+}
+
+func (c *Customer) moves(id, what, list string) {
+	if !c.valid() {
+		return
+	}
+	a := c.api
+	a.act(func() (*message, []webhook) {
+		g := a.groupFor(id)
+		member := slices.Contains(g.members, c)
+		if member == (list == "added_participants") {
+			return nil, nil
+		}
+		update := object{"timestamp": a.seconds(), "group_id": g.id, "type": what, list: []any{c.raw()}}
+		if member {
+			g.members = slices.DeleteFunc(g.members, func(other *Customer) bool { return other == c })
+			update["initiated_by"] = "participant"
+		} else {
+			g.add(c)
+			update["reason"] = "invite_link"
+		}
+		return nil, a.rawOnly("group_participants_update", object{"groups": []any{update}})
+	})
+}
+
+// deliverToGroup passes a message to a group and returns its statuses: one for the
+// group, then one for each member whom it reaches. A group without members has the
+// status delivered without a member.
+func (a *API) deliverToGroup(m *message, got *Received, failure string) []webhook {
+	g := m.thread.group
+	if failure != "" {
+		return a.statusHooks(m, nil, chatapi.StatusFailed, failure)
+	}
+	g.received = append(g.received, got)
+	webhooks := a.statusHooks(m, nil, chatapi.StatusSent, "")
+	if len(g.members) == 0 {
+		return append(webhooks, a.statusHooks(m, nil, chatapi.StatusDelivered, "")...)
+	}
+	for _, c := range g.members {
+		switch {
+		case c.unreachable != "":
+			webhooks = append(webhooks, a.statusHooks(m, c, chatapi.StatusFailed, c.unreachable)...)
+		case c.offline:
+			c.waitingIn = append(c.waitingIn, m)
+		default:
+			webhooks = append(webhooks, a.statusHooks(m, c, chatapi.StatusDelivered, "")...)
+		}
+	}
+	return webhooks
+}
+
+// readBy returns the statuses of the messages that a member has not read so far.
+func (g *group) readBy(c *Customer) []webhook {
+	if !slices.Contains(g.members, c) {
+		return nil
+	}
+	var webhooks []webhook
+	for _, r := range g.received {
+		m := g.api.messages[r.ID]
+		if m.readBy[c] || slices.Contains(c.waitingIn, m) {
+			continue
+		}
+		if m.readBy == nil {
+			m.readBy = map[*Customer]bool{}
+		}
+		m.readBy[c] = true
+		webhooks = append(webhooks, g.api.statusHooks(m, c, chatapi.StatusRead, "")...)
+	}
+	return webhooks
 }
 
 // GroupReceived returns the messages that the channel has sent to a group, oldest
@@ -70,7 +181,11 @@ func (a *API) GroupReceived(id string) []Received {
 }
 
 func (g *group) object() object {
-	o := object{"id": g.id, "subject": g.subject, "description": g.description, "participants": []any{}}
+	participants := []any{}
+	for _, c := range g.members {
+		participants = append(participants, c.raw())
+	}
+	o := object{"id": g.id, "subject": g.subject, "description": g.description, "participants": participants}
 	if g.picture != "" {
 		o["profile_picture_file"] = g.picture
 	}
@@ -100,7 +215,7 @@ func listGroups(a *API, r *request) answer {
 				after = ""
 			}
 		case len(rows) < limit:
-			rows = append(rows, object{"id": g.thread.chat, "subject": g.subject})
+			rows = append(rows, object{"id": g.thread.chat(), "subject": g.subject})
 			next = g.id
 		default:
 			return reply(http.StatusOK, object{"groups": rows, "paging": object{"cursors": object{"after": next}}})
@@ -113,7 +228,7 @@ func createGroup(a *API, r *request) answer {
 	if a.quirks[NoGroups] {
 		return reply(http.StatusOK, object{"error": "Groups are not enabled for this number"})
 	}
-	g := a.newGroup(r.body.text("groupName"), r.body.text("description"))
+	g := a.newGroup("120363"+a.number()[3:], r.body.text("groupName"), r.body.text("description"))
 	return reply(http.StatusOK, object{"id": g.id, "subject": g.subject, "invite_link": g.link()})
 }
 
@@ -124,13 +239,16 @@ func updateGroup(_ *API, r *request, g *group) answer {
 		return refuse("nothing to change")
 	}
 	g.subject = cmp.Or(r.body.text("subject"), g.subject)
+	if r.body.has("description") {
+		g.description = r.body.text("description")
+	}
 	g.picture = cmp.Or(r.body.text("profile_picture_file"), g.picture)
 	return reply(http.StatusOK, success)
 }
 
 func deleteGroup(a *API, _ *request, g *group) answer {
 	a.family.groups = slices.DeleteFunc(a.family.groups, func(other *group) bool { return other == g })
-	delete(a.threads, g.thread.chat)
+	delete(a.groups, g.thread.chat())
 	return reply(http.StatusOK, success)
 }
 

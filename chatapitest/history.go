@@ -24,13 +24,28 @@ type message struct {
 	quoted       string
 	meta         object
 	thread       *thread
+	chat         string    // the id of the chat at that time
+	toPhone      string    // the number by which the send named the customer; empty if by another name
 	from         *Customer // nil for the channel's own messages
 
 	mediaID, mime string // of a customer's file
 
 	category string
 	mmLite   bool
-	read     bool // by the customer, or by the business
+	status   chatapi.Status     // the last status of a message of the channel
+	readBy   map[*Customer]bool // the members of a group that have read it
+	read     bool               // by the business
+}
+
+// wireType returns the type that webhooks and history name.
+func (a *API) wireType(m *message) string {
+	switch {
+	case m.typ != "voice", a.quirks[VoiceType]:
+		return m.typ
+	case a.quirks[AudioType]:
+		return "audio"
+	}
+	return "ptt"
 }
 
 // store numbers a message and puts it into the history; the caller holds mu.
@@ -47,7 +62,7 @@ func (m *message) chatName() string {
 	case m.thread.customer.name != "":
 		return m.thread.customer.name
 	}
-	return m.thread.chat
+	return m.chat
 }
 
 func optional(s string) *string {
@@ -78,11 +93,11 @@ type row struct {
 
 func (a *API) row(m *message) row {
 	name := m.chatName()
-	if c := m.thread.customer; c != nil && c.phone != "" {
-		name = c.phone
+	if c := m.thread.customer; c != nil && c.shown() != "" {
+		name = c.shown()
 	}
 	r := row{Number: m.number, ID: m.id, Body: m.body, FromMe: bit(m.fromMe), Self: bit(m.self), Forwarded: 0, Author: m.author,
-		Time: m.at.Unix(), Chat: m.thread.chat, Type: m.typ, Sender: m.sender, ChatName: name, Caption: m.caption,
+		Time: m.at.Unix(), Chat: m.chat, Type: a.wireType(m), Sender: m.sender, ChatName: name, Caption: m.caption,
 		Quoted: optional(m.quoted), Meta: m.meta}
 	if a.quirks[BoolHistory] {
 		r.FromMe, r.Forwarded = m.fromMe, false
@@ -139,7 +154,7 @@ func listMessages(a *API, r *request) answer {
 			m = stored[len(stored)-1-i]
 		}
 		switch seconds := int(m.at.Unix()); {
-		case q.Get("chatId") != "" && m.thread.chat != q.Get("chatId"),
+		case q.Get("chatId") != "" && m.chat != q.Get("chatId"),
 			q.Get("msgId") != "" && m.id != q.Get("msgId"),
 			from > 0 && seconds < from, to > 0 && seconds > to:
 			continue
@@ -201,26 +216,32 @@ type ack struct {
 	Status   string  `json:"status"`
 	Category string  `json:"category"`
 	MMLite   bool    `json:"mmLite,omitempty"`
+	Error    *string `json:"error,omitempty"` // of the status failed; observed as a text, without a code
 }
 
-// failedAck is the status failed with its reason; observed with a text and no
-// code.
-type failedAck struct {
+// bareFailure is the status failed as some receivers saw it (quirk BareFailures).
+type bareFailure struct {
 	ID     string  `json:"id"`
 	Chat   string  `json:"chatId"`
 	Phone  *string `json:"phone"`
 	BSUID  *string `json:"bsuid"`
 	Status string  `json:"status"`
-	Error  string  `json:"error"`
+	Error  *string `json:"error"`
 }
 
 // messageHooks returns the webhooks of a message.
 func (a *API) messageHooks(m *message) []webhook {
-	w := webhookRow{ID: m.id, Type: m.typ, Body: m.body, Self: bit(m.self), FromMe: m.fromMe, Time: strconv.FormatInt(m.at.Unix(), 10),
-		Author: m.author, Chat: m.thread.chat, ChatName: m.chatName(), SenderName: m.sender, Caption: m.caption,
+	if m.from != nil && a.standsBy(m.from) && m.thread.group == nil {
+		return a.standbyHooks(m)
+	}
+	w := webhookRow{ID: m.id, Type: a.wireType(m), Body: m.body, Self: bit(m.self), FromMe: m.fromMe, Time: strconv.FormatInt(m.at.Unix(), 10),
+		Author: m.author, Chat: m.chat, ChatName: m.chatName(), SenderName: m.sender, Caption: m.caption,
 		Forwarded: false, Quoted: optional(m.quoted), Meta: m.meta}
 	if m.from != nil {
 		w.BSUID, w.Username = optional(m.from.bsuid), optional(m.from.username)
+	}
+	if m.typ == "template" && !a.quirks[TemplateType] {
+		w.Type = "chat"
 	}
 	switch {
 	case a.quirks[IntFlags]:
@@ -235,24 +256,26 @@ func (a *API) messageHooks(m *message) []webhook {
 	return hooks
 }
 
-// statusHooks returns the webhooks of a status, none while the setting
-// ackNotificationsOn is off.
-func (a *API) statusHooks(m *message, status chatapi.Status, failure string) []webhook {
+// statusHooks notes a status of a message and returns its webhooks, none while the
+// setting ackNotificationsOn is off. The status is about c: the customer or, in a
+// group, a member; nil for the whole group.
+func (a *API) statusHooks(m *message, c *Customer, status chatapi.Status, failure string) []webhook {
+	m.status = m.status.Advance(status)
 	if !a.settings["ackNotificationsOn"] {
 		return nil
 	}
 	var phone, bsuid, username *string
-	if c := m.thread.customer; c != nil {
-		phone, bsuid, username = optional(c.phone), optional(c.bsuid), optional(c.username)
+	if c != nil {
+		phone, bsuid, username = optional(cmp.Or(c.shown(), m.toPhone)), optional(c.bsuid), optional(c.username)
 	}
-	var element any = ack{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
-		Category: m.category, MMLite: m.mmLite}
-	if status == chatapi.StatusFailed {
-		element = failedAck{ID: m.id, Chat: m.thread.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: failure}
+	var element any = ack{ID: m.id, Chat: m.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
+		Category: m.category, MMLite: m.mmLite, Error: optional(failure)}
+	if status == chatapi.StatusFailed && a.quirks[BareFailures] {
+		element = bareFailure{ID: m.id, Chat: m.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: optional(failure)}
 	}
 	hooks := []webhook{a.envelope("ack", element)}
 	if a.settings["rawHooks"] {
-		hooks = append(hooks, a.rawStatus(m, status, failure))
+		hooks = append(hooks, a.rawStatus(m, c, status, failure))
 	}
 	return hooks
 }

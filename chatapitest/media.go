@@ -34,7 +34,9 @@ func dataURI(s string) (mimeType string, data []byte, err error) {
 func (a *API) keepData(data []byte, mimeType, name string) *media {
 	id := a.number()
 	m := &media{id: id, mime: mimeType, name: name, data: data}
-	m.url = a.files + id + path.Ext(name)
+	a.world.mu.Lock()
+	m.url = a.world.files + id + path.Ext(name)
+	a.world.mu.Unlock()
 	a.media[id] = m
 	return m
 }
@@ -88,7 +90,7 @@ func deleteMedia(a *API, r *request) answer {
 // mediaName returns the file name in a media address; ok is false for any other
 // address.
 func mediaName(host, path string) (name string, ok bool) {
-	if host == mediaHost {
+	if strings.HasPrefix(host, "media.") && strings.HasSuffix(host, "."+apiHost) || host == mediaHost {
 		return strings.TrimPrefix(path, "/"), true
 	}
 	return strings.CutPrefix(path, "/media/")
@@ -100,13 +102,21 @@ func (a *API) file(name string, address *url.URL, header http.Header) answer {
 	if strings.Contains(address.RawQuery, "token=") || header.Get("Authorization") != "" {
 		a.report("the media host was shown the channel's token")
 	}
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	m := a.media[strings.TrimSuffix(name, path.Ext(name))]
-	if m == nil || m.deleted || m.data == nil {
-		return answer{status: http.StatusNotFound, content: "application/xml", body: []byte("<Error><Code>NoSuchKey</Code></Error>")}
+	id := strings.TrimSuffix(name, path.Ext(name))
+	for _, channel := range a.world.all() {
+		channel.mu.Lock()
+		m := channel.media[id]
+		found := m != nil && !m.deleted && m.data != nil
+		got := answer{status: http.StatusOK}
+		if found {
+			got.content, got.body = m.mime, m.data
+		}
+		channel.mu.Unlock()
+		if found {
+			return got
+		}
 	}
-	return answer{status: http.StatusOK, content: m.mime, body: m.data}
+	return answer{status: http.StatusNotFound, content: "application/xml", body: []byte("<Error><Code>NoSuchKey</Code></Error>")}
 }
 
 // serveMedia serves a file over a real port.

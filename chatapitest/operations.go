@@ -17,15 +17,22 @@ type operation struct {
 	do     func(*API, *request) answer
 }
 
-// Operation names one operation of the contract that the fake serves.
-type Operation struct{ ID, Method, Path string }
+// Operation names one operation of the contract that the fake serves. Members are the
+// members that its body may have, in the order of the alphabet; nil if it has no body.
+type Operation struct {
+	ID, Method, Path string
+	Members          []string
+}
 
 // Operations returns every operation that the fake serves, in the order of the
 // contract. Each Path is below the channel and begins with a slash.
 func Operations() []Operation {
 	all := make([]Operation, len(operations))
 	for i, op := range operations {
-		all[i] = Operation{op.id, op.method, "/" + op.path}
+		all[i] = Operation{op.id, op.method, "/" + op.path, nil}
+		if op.body != nil {
+			all[i].Members = slices.Sorted(maps.Keys(op.body.members))
+		}
 	}
 	return all
 }
@@ -58,7 +65,7 @@ var (
 	contactName = objectOf(shape{required: []string{"formatted_name", "first_name|last_name|middle_name|suffix|prefix"}, members: map[string]check{
 		"formatted_name": id, "first_name": anyText, "last_name": anyText, "middle_name": anyText, "suffix": anyText, "prefix": anyText}})
 	contactCard = objectOf(shape{required: []string{"name"}, members: map[string]check{
-		"name": contactName, "birthday": matches(datePattern, "must be YYYY-MM-DD"), "org": texts("company", "department", "title"),
+		"name": contactName, "birthday": either(oneOf(""), matches(datePattern, "must be YYYY-MM-DD")), "org": texts("company", "department", "title"),
 		"addresses": list(0, 0, texts("street", "city", "state", "zip", "country", "country_code", "type")),
 		"emails":    list(0, 0, texts("email", "type")), "phones": list(0, 0, texts("phone", "type", "wa_id")), "urls": list(0, 0, texts("url", "type"))}})
 	productAction = objectOf(shape{required: []string{"catalog_id", "product_retailer_id|sections"}, members: map[string]check{
@@ -75,11 +82,8 @@ var (
 		"cards": list(1, 10, objectOf(shape{required: []string{"card_index", "components"}, members: map[string]check{
 			"card_index": integer(0, 99), "components": list(0, 0, anyObject)}}))}})
 	flowCategory = oneOf("SIGN_UP", "SIGN_IN", "APPOINTMENT_BOOKING", "LEAD_GENERATION", "CONTACT_US", "CUSTOMER_SUPPORT", "SURVEY", "OTHER")
-	vertical     = oneOf("Automotive", "Beauty, Spa and Salon", "Clothing and Apparel", "Education", "Entertainment", "Event Planning and Service",
-		"Finance and Banking", "Food and Grocery", "Public Service", "Hotel and Lodging", "Medical and Health", "Non-profit",
-		"Professional Services", "Shopping and Retail", "Travel and Transportation", "Restaurant", "Other", "")
-	phoneOnly = bodyOf([]string{"phone"}, map[string]check{"phone": matches(phonePattern, "must be 6 to 15 digits")})
-	mediaOnly = bodyOf([]string{"mediaId"}, map[string]check{"mediaId": id})
+	phoneOnly    = bodyOf([]string{"phone"}, map[string]check{"phone": matches(phonePattern, "must be 6 to 15 digits")})
+	mediaOnly    = bodyOf([]string{"mediaId"}, map[string]check{"mediaId": id})
 )
 
 // texts accepts an object whose members are texts.
@@ -190,7 +194,7 @@ func channelOperations() []operation {
 		{id: "getStatus", method: get, path: "status", do: getStatus},
 		{id: "getMe", method: get, path: "me", do: getMe},
 		{id: "updateMe", method: post, path: "me", do: updateMe, body: &shape{loose: true, members: m{"about": text(0, 139), "address": text(0, 256),
-			"description": text(0, 256), "email": text(0, 128), "vertical": vertical, "photo": linkOrData, "websites": list(0, 2, link)}}},
+			"description": text(0, 256), "email": text(0, 128), "vertical": text(0, 128), "photo": linkOrData, "websites": list(0, 2, link)}}},
 		{id: "getWebhook", method: get, path: "webhook", do: getWebhook},
 		{id: "setWebhook", method: post, path: "webhook", body: bodyOf(need("webhookUrl"), m{"webhookUrl": nil}), do: setWebhook},
 		{id: "listSettings", method: get, path: "settings", do: getSettings},
@@ -240,7 +244,7 @@ func flowAndGroupOperations() []operation {
 		{id: "getGroupsGroupId", method: get, path: "groups/{groupId}",
 			do: withGroup(func(_ *API, _ *request, g *group) answer { return reply(http.StatusOK, g.object()) })},
 		{id: "createGroupsGroupId", method: post, path: "groups/{groupId}", do: withGroup(updateGroup), body: bodyOf(nil, m{"subject": text(1, 128),
-			"profile_picture_file": linkOrData})},
+			"description": anyText, "profile_picture_file": linkOrData})},
 		{id: "deleteGroupsGroupId", method: del, path: "groups/{groupId}", do: withGroup(deleteGroup)},
 		{id: "getGroupsGroupIdInvitelink", method: get, path: "groups/{groupId}/inviteLink",
 			do: withGroup(func(_ *API, _ *request, g *group) answer {

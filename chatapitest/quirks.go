@@ -23,8 +23,38 @@ const (
 	// API sends"). A bot that answers them talks to itself.
 	NoEchoes Quirk = "no echoes"
 
-	// DoubleDeliveries delivers every webhook twice.
+	// DoubleDeliveries delivers every webhook twice, one delivery after the other.
 	DoubleDeliveries Quirk = "double deliveries"
+
+	// DeliveriesAtOnce delivers every webhook twice at the same time, as the service
+	// may if a handler is slow. Each copy reads the whole body before the other one
+	// goes on, and the first request of each copy waits a moment for that of the other.
+	// So a handler that asks first whether it knows the message, and notes it only
+	// after it has answered, answers twice.
+	DeliveriesAtOnce Quirk = "deliveries at once"
+
+	// LooseBodies accepts the bodies of careless clients: members that are null, empty
+	// or unknown, ids of quoted messages from old generations, names in another case ("chatID"), numbers for texts and texts for
+	// numbers ("lat": 38.9), a phone number with "+" and spaces, and several
+	// recipients, of which chatId counts first. Nested objects are not searched for
+	// unknown members.
+	LooseBodies Quirk = "loose bodies"
+
+	// VoiceType writes "voice" as the type of a voice note, as the vendor's
+	// documentation says. By default the type is "ptt".
+	VoiceType Quirk = "voice type"
+
+	// AudioType writes "audio" as the type of a voice note, as for every other sound
+	// (observed 2026-07, medium confidence).
+	AudioType Quirk = "audio type"
+
+	// TemplateType writes "template" as the type of the webhook that repeats a sent
+	// template. By default the type is "chat" (observed 2026-07, medium confidence).
+	TemplateType Quirk = "template type"
+
+	// BareFailures leaves category and userName out of the acks with the status
+	// failed.
+	BareFailures Quirk = "bare failures"
 
 	// StatusesReversed reports the status delivered before sent.
 	StatusesReversed Quirk = "statuses reversed"
@@ -52,6 +82,19 @@ const (
 
 	// BareTemplates lists templates as a bare array.
 	BareTemplates Quirk = "bare templates"
+
+	// UpperTemplates lists templates with the status in capitals ("APPROVED"), as test
+	// data does. By default only "approved" is in small letters.
+	UpperTemplates Quirk = "upper templates"
+
+	// LowerTemplates lists templates with every status in small letters. Only
+	// "approved" was seen so, in production.
+	LowerTemplates Quirk = "lower templates"
+
+	// AnyNamespace accepts a template with every namespace. By default the namespace
+	// of a send has to be that of the template. Whether the service checks it is not
+	// known.
+	AnyNamespace Quirk = "any namespace"
 
 	// CommaWebhooks returns the webhook list as one text with commas.
 	CommaWebhooks Quirk = "comma webhooks"

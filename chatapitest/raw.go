@@ -1,9 +1,11 @@
 package chatapitest
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/chatapi-go/chatapi"
 )
@@ -25,26 +27,73 @@ func (a *API) raw(field string, value object) webhook {
 		"id": businessAccount, "changes": []any{object{"field": field, "value": value}}}}}).body}
 }
 
+// rawOnly returns the webhook of an event that only WhatsApp's own form has; none if
+// the setting rawHooks is off.
+func (a *API) rawOnly(field string, value object) []webhook {
+	if !a.settings["rawHooks"] {
+		return nil
+	}
+	return []webhook{a.raw(field, value)}
+}
+
+// seconds returns the fake's time as WhatsApp writes it.
+func (a *API) seconds() string { return unix(a.now()) }
+
+func unix(at time.Time) string { return strconv.FormatInt(at.Unix(), 10) }
+
+// raw returns the customer as WhatsApp names them in lists of people.
+func (c *Customer) raw() object {
+	person := object{"user_id": c.bsuid}
+	if phone := c.shown(); phone != "" {
+		person["wa_id"] = phone
+	}
+	return person
+}
+
+// rawContact returns the customer as an entry of the list of senders.
+func (c *Customer) rawContact() object {
+	contact := c.raw()
+	profile := object{"name": c.name}
+	if c.username != "" {
+		profile["username"] = c.username
+	}
+	contact["profile"] = profile
+	return contact
+}
+
 // rawMessage returns the raw webhook of a message. A message sent by the API has no
 // raw webhook; one sent by the business's phone app is an echo.
 func (a *API) rawMessage(m *message) (w webhook, ok bool) {
-	if m.self {
+	switch {
+	case m.self:
 		return webhook{}, false
+	case m.fromMe:
+		return a.raw("smb_message_echoes", object{"message_echoes": []any{a.rawEcho(m)}}), true
 	}
-	element := object{"id": m.id, "timestamp": strconv.FormatInt(m.at.Unix(), 10)}
+	return a.raw("messages", a.rawIncoming(m)), true
+}
+
+// rawEcho returns a message that the business sent without the API.
+func (a *API) rawEcho(m *message) object {
+	element := object{"id": m.id, "timestamp": unix(m.at), "from": a.phone}
 	rawContent(element, m)
-	if m.fromMe {
-		element["from"], element["to"] = a.phone, m.thread.customer.phone
-		return a.raw("smb_message_echoes", object{"message_echoes": []any{element}}), true
+	if m.quoted != "" {
+		element["context"] = object{"id": m.quoted}
 	}
-	profile := object{"name": m.from.name}
-	if m.from.username != "" {
-		profile["username"] = m.from.username
+	c := m.thread.customer
+	if phone := cmp.Or(c.shown(), m.toPhone); phone != "" {
+		element["to"] = phone
 	}
-	contact := object{"profile": profile, "user_id": m.from.bsuid}
-	element["from_user_id"] = m.from.bsuid
-	if m.from.phone != "" {
-		element["from"], contact["wa_id"] = m.from.phone, m.from.phone
+	element["to_user_id"] = c.bsuid
+	return element
+}
+
+// rawIncoming returns the value of a change with a customer's message.
+func (a *API) rawIncoming(m *message) object {
+	element := object{"id": m.id, "timestamp": unix(m.at), "from_user_id": m.from.bsuid}
+	rawContent(element, m)
+	if phone := m.from.shown(); phone != "" {
+		element["from"] = phone
 	}
 	if m.thread.group != nil {
 		element["group_id"] = m.thread.group.id
@@ -55,7 +104,7 @@ func (a *API) rawMessage(m *message) (w webhook, ok bool) {
 	if referral := m.meta.object("referral"); referral != nil {
 		element["referral"] = referral
 	}
-	return a.raw("messages", object{"contacts": []any{contact}, "messages": []any{element}}), true
+	return object{"contacts": []any{m.from.rawContact()}, "messages": []any{element}}
 }
 
 // rawContent writes the message's type, and the object named after that type.
@@ -106,20 +155,35 @@ func rawContent(element object, m *message) {
 }
 
 // rawStatus returns the raw webhook of a status. It has a time, which a normalized
-// one lacks, and no pricing.
-func (a *API) rawStatus(m *message, status chatapi.Status, failure string) webhook {
-	element := object{"id": m.id, "status": status, "timestamp": strconv.FormatInt(a.now().Unix(), 10)}
+// one lacks, and no pricing. It names the number that the customer shows, or the one
+// to which the message was sent. The username is in no status sent or failed (Meta's
+// page on business-scoped ids, 2026-03, medium confidence).
+func (a *API) rawStatus(m *message, c *Customer, status chatapi.Status, failure string) webhook {
+	element := object{"id": m.id, "status": status, "timestamp": a.seconds()}
+	phone, user := "recipient_id", "recipient_user_id"
 	if g := m.thread.group; g != nil {
 		element["recipient_type"], element["recipient_id"] = "group", g.id
+		phone, user = "recipient_participant_id", "recipient_participant_user_id"
 	}
-	if c := m.thread.customer; c != nil {
-		element["recipient_user_id"] = c.bsuid
-		if c.phone != "" {
-			element["recipient_id"] = c.phone
+	if c != nil {
+		element[user] = c.bsuid
+		if number := cmp.Or(c.shown(), m.toPhone); number != "" {
+			element[phone] = number
 		}
 	}
-	if status == chatapi.StatusFailed {
+	value := object{"statuses": []any{element}}
+	switch {
+	case status == chatapi.StatusFailed:
 		element["errors"] = []any{object{"code": 131000, "title": failure, "message": failure}}
+	case c != nil:
+		contact := c.rawContact()
+		if number, ok := element[phone]; ok {
+			contact["wa_id"] = number
+		}
+		if status == chatapi.StatusSent {
+			delete(asObject(contact["profile"]), "username")
+		}
+		value["contacts"] = []any{contact}
 	}
-	return a.raw("messages", object{"statuses": []any{element}})
+	return a.raw("messages", value)
 }

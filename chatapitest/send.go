@@ -18,13 +18,27 @@ import (
 
 // thread is the chat with one person or group.
 type thread struct {
-	chat     string
 	customer *Customer // nil for a group
 	group    *group    // nil for a person
 
 	// lastIn is the time of the last message that the business did not write. It
 	// opens the window.
 	lastIn time.Time
+}
+
+// chat returns the present id of the chat.
+func (t *thread) chat() string {
+	if t.group != nil {
+		return t.group.id + "@g.us"
+	}
+	return t.customer.chat()
+}
+
+// address is a recipient that the fake has found.
+type address struct {
+	*thread
+	chat  string // the id of the chat that answer and webhooks name
+	phone string // the number by which the request names a person; empty if by another name
 }
 
 // window is the time after a customer's message in which free-form messages may be
@@ -89,14 +103,14 @@ func recipientOf(body object) chatapi.Recipient {
 }
 
 // find returns the chat that a body names; the caller holds mu.
-func (a *API) find(body object) (*thread, *answer) {
+func (a *API) find(body object) (address, *answer) {
 	var named []string
 	for _, name := range []string{"phone", "chatId", "bsuid", "username"} {
 		if body.has(name) {
 			named = append(named, name)
 		}
 	}
-	fail := func(got answer) (*thread, *answer) { return nil, &got }
+	fail := func(got answer) (address, *answer) { return address{}, &got }
 	switch len(named) {
 	case 0:
 		return fail(refuse("phone or chatId is required"))
@@ -106,28 +120,33 @@ func (a *API) find(body object) (*thread, *answer) {
 	}
 	value := body.text(named[0])
 	name, suffix, _ := strings.Cut(value, "@")
+	byPhone := func(phone string) (address, *answer) {
+		c := a.customerByPhone(phone) // c.phone may be another spelling
+		return address{c.thread, c.phone + "@c.us", c.phone}, nil
+	}
+	person := func(c *Customer) (address, *answer) { return address{c.thread, c.chat(), ""}, nil }
 	switch {
 	case named[0] == "phone" && bsuidPattern.MatchString(value):
-		return a.customerByBSUID(value).thread, nil
-	case named[0] == "phone":
-		return a.customerByPhone(value).thread, nil
+		return person(a.customerByBSUID(value))
+	case named[0] == "phone", a.quirks[LooseBodies] && phonePattern.MatchString(value):
+		return byPhone(value)
 	case named[0] == "bsuid" && a.quirks[NoBSUID]:
 		return fail(refuse("BSUID routing is disabled"))
 	case named[0] == "bsuid":
-		return a.customerByBSUID(value).thread, nil
+		return person(a.customerByBSUID(value))
 	case named[0] == "username" && a.quirks[NoUsername]:
 		return fail(refuse("username routing is disabled"))
 	case named[0] == "username", suffix == "username":
 		for _, c := range a.customers {
-			if strings.EqualFold(c.username, strings.TrimSuffix(value, "@username")) {
-				return c.thread, nil
+			if c.username != "" && strings.EqualFold(c.username, strings.TrimSuffix(value, "@username")) {
+				return person(c)
 			}
 		}
 		return fail(refuse("Username is not found"))
 	case suffix == "c.us" && phonePattern.MatchString(name):
-		return a.customerByPhone(name).thread, nil
-	case suffix == "g.us" && a.threads[value] != nil:
-		return a.threads[value], nil
+		return byPhone(name)
+	case suffix == "g.us" && a.groups[value] != nil:
+		return address{a.groups[value], value, ""}, nil
 	case suffix == "g.us":
 		return fail(a.notSent("Group unknown", 131041, "The group was deleted or the channel is not its member."))
 	case suffix == "lid":
@@ -172,7 +191,7 @@ func sender(read func(*API, *request) (outgoing, *answer)) func(*API, *request) 
 		if refused != nil {
 			return *refused
 		}
-		if !content.template && !a.open(to) {
+		if !content.template && !a.open(to.thread) {
 			return a.notSent("Dialog window is closed", 0, "")
 		}
 		m := a.accept(r, to, content)
@@ -186,10 +205,10 @@ func sender(read func(*API, *request) (outgoing, *answer)) func(*API, *request) 
 
 // accept puts a message into the history, passes it to the customer or group, and
 // collects its webhooks.
-func (a *API) accept(r *request, to *thread, content outgoing) *message {
+func (a *API) accept(r *request, to address, content outgoing) *message {
 	m := &message{
-		id: a.id("wamid.FAKE"), typ: content.typ, body: &content.body, fromMe: true, self: true, at: a.now(),
-		author: a.phone + "@c.us", sender: a.phone + "@c.us", thread: to, quoted: r.body.text("quotedMsgId"),
+		id: a.id("wamid.FAKE"), typ: content.typ, body: &content.body, fromMe: true, self: true, at: a.now(), chat: to.chat, toPhone: to.phone,
+		author: a.phone + "@c.us", sender: a.phone + "@c.us", thread: to.thread, quoted: r.body.text("quotedMsgId"),
 		category: cmp.Or(content.category, "service"), mmLite: content.mmLite,
 	}
 	if content.caption != "" {
@@ -202,18 +221,23 @@ func (a *API) accept(r *request, to *thread, content outgoing) *message {
 	if !a.quirks[NoEchoes] {
 		r.webhooks = append(r.webhooks, a.messageHooks(m)...)
 	}
-	statuses := func(all ...chatapi.Status) {
-		for _, status := range all {
-			r.webhooks = append(r.webhooks, a.statusHooks(m, status, r.failure)...)
-		}
+	if to.group != nil {
+		r.webhooks = append(r.webhooks, a.deliverToGroup(m, &got, r.failure)...)
+		return m
 	}
 	c := to.customer
+	c.taken = c.taken || !content.template // who answers holds the chat from now on
+	statuses := func(all ...chatapi.Status) {
+		for _, status := range all {
+			r.webhooks = append(r.webhooks, a.statusHooks(m, c, status, r.failure)...)
+		}
+	}
 	switch {
-	case c != nil && cmp.Or(r.failure, c.unreachable) != "":
+	case cmp.Or(r.failure, c.unreachable) != "":
 		r.failure = cmp.Or(r.failure, c.unreachable)
 		statuses(chatapi.StatusFailed)
 		return m
-	case c != nil && c.offline:
+	case c.offline:
 		c.waiting = append(c.waiting, &got)
 		statuses(chatapi.StatusSent)
 		return m
@@ -222,11 +246,7 @@ func (a *API) accept(r *request, to *thread, content outgoing) *message {
 	default:
 		statuses(chatapi.StatusSent, chatapi.StatusDelivered)
 	}
-	if c != nil {
-		c.received = append(c.received, &got)
-	} else {
-		to.group.received = append(to.group.received, &got)
-	}
+	c.received = append(c.received, &got)
 	return m
 }
 
@@ -247,16 +267,16 @@ func headerText(body object) string {
 
 func readButtons(a *API, r *request) (outgoing, *answer) {
 	s, _ := plain("interactive")(a, r)
-	for _, v := range append(slices.Clone(r.body.list("sections")), r.body.list("buttons")...) {
+	given := r.body.list("sections")
+	if len(given) == 0 {
+		given = r.body.list("buttons") // the vendor's command line sends both, with the same buttons
+	}
+	for _, v := range given {
 		button := asObject(v)
 		if reply := button.object("reply"); reply != nil {
 			button = reply
 		}
 		s.received.Buttons = append(s.received.Buttons, Button{ID: button.text("id"), Title: button.text("title"), kind: "button_reply"})
-	}
-	if len(s.received.Buttons) > 3 {
-		bad := refuse("sections has %d of at most 3 items", len(s.received.Buttons))
-		return s, &bad
 	}
 	for i, b := range s.received.Buttons {
 		for _, other := range s.received.Buttons[:i] {
@@ -385,22 +405,4 @@ func readSticker(a *API, r *request) (outgoing, *answer) {
 		file.URL, file.Data = stored.url, stored.data
 	}
 	return outgoing{typ: "sticker", body: file.URL, received: Received{File: file}}, nil
-}
-
-// FromPhone sends a text from the business's phone app to a phone number or BSUID
-// and returns the id of the message. The customer receives it, and the webhooks
-// get an echo whose self flag is off, since the API did not send it. It returns
-// when the webhooks are delivered.
-func (a *API) FromPhone(to, text string) string {
-	c := a.Customer(to)
-	if c.api == nil {
-		return ""
-	}
-	return a.act(func() (*message, []webhook) {
-		m := &message{id: a.id("wamid.FAKE"), typ: "chat", body: &text, fromMe: true, at: a.now(), author: a.phone + "@c.us",
-			sender: a.phone + "@c.us", thread: c.thread, category: "service"}
-		a.store(m)
-		c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
-		return m, append(a.messageHooks(m), a.statusHooks(m, chatapi.StatusDelivered, "")...)
-	})
 }

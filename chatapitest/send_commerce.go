@@ -39,7 +39,9 @@ func readCarousel(a *API, r *request) (outgoing, *answer) {
 		p := asObject(v)
 		switch strings.ToLower(p.text("type")) {
 		case "carousel":
-			cards = p.list("cards")
+			if len(cards) == 0 { // the vendor's command line sends both, with the same cards
+				cards = p.list("cards")
+			}
 		case "body":
 			for _, v := range p.list("parameters") {
 				s.body = cmp.Or(s.body, asObject(v).text("text"))

@@ -34,7 +34,7 @@ type request struct {
 	raw       []byte
 	body      object
 	recipient chatapi.Recipient
-	to        *thread
+	to        address
 
 	// depth is the length of the chain of deliveries that led to this request: 0
 	// for a request from outside, 1 for a bot's answer to a customer.
@@ -101,9 +101,12 @@ func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	if err := m.api.stray(); err != nil {
+		return nil, err
+	}
 	trace := traceOf(ctx)
 	trace.GetConn(r.URL.Host)
-	a := m.api
+	a := m.api.channelOf(r.URL.Path)
 	host := cmp.Or(r.URL.Host, r.Host)
 	if !a.serves(host) {
 		err := &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
@@ -113,6 +116,7 @@ func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if name, ok := mediaName(host, r.URL.Path); ok {
 		return a.file(name, r.URL, r.Header).response(r), nil
 	}
+	a.meetAtRequest()
 	depth, _ := ctx.Value(depthKey{a}).(int)
 	if depth == 0 && a.insideHandler() {
 		depth = a.depthNow()
@@ -172,8 +176,11 @@ func traceOf(ctx context.Context) httptrace.ClientTrace {
 // serves reports whether the fake answers at that host.
 func (a *API) serves(host string) bool {
 	a.mu.Lock()
-	defer a.mu.Unlock()
-	return a.hosts[host] && !a.closed
+	closed := a.closed
+	a.mu.Unlock()
+	a.world.mu.Lock()
+	defer a.world.mu.Unlock()
+	return a.world.hosts[host] && !closed
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -191,8 +198,15 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // ServeHTTP serves the fake over HTTP, for your own server; [API.Listen] starts one
-// for you. Here a [Fault] with Dial breaks the connection.
+// for you. It refuses a request that a browser makes for a page of another site. Check
+// the Host yourself; the port of Listen does. Here a [Fault] with Dial breaks the
+// connection.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if foreign(r.Header) {
+		http.Error(w, "chatapitest: the fake refuses the requests of web pages from another site", http.StatusForbidden)
+		return
+	}
+	a = a.channelOf(r.URL.Path)
 	if name, ok := mediaName(r.Host, r.URL.Path); ok {
 		a.serveMedia(w, r, name)
 		return
@@ -241,9 +255,14 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 	r.op, r.params = route(method, path)
 	var broken error
 	if r.op != nil && r.op.body != nil {
-		r.body, broken = readBody(header.Get("Content-Type"), raw, r.op)
+		var form bool
+		r.body, form, broken = readBody(header.Get("Content-Type"), raw, r.op)
 		delete(r.body, "token")
+		r.op.body.fit(r.body, form, a.quirks[LooseBodies])
 		r.recipient = recipientOf(r.body)
+		if form && broken == nil {
+			r.raw = formJSON(raw)
+		}
 	}
 
 	carryOut := func() answer {
@@ -264,7 +283,7 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 		return r.op.do(a, r)
 	}
 
-	entry := Call{At: a.now(), Method: method, Path: path, Query: r.query, Recipient: r.recipient, Body: bytes.Clone(raw)}
+	entry := Call{At: a.now(), Method: method, Path: path, Query: r.query, Recipient: r.recipient, Body: bytes.Clone(r.raw)}
 	if r.op != nil {
 		entry.Operation, entry.ID = r.op.path, r.op.id
 	}
@@ -294,6 +313,11 @@ func (a *API) authorize(channel, token string) *answer {
 		return refused(reply(http.StatusUnauthorized, object{"error": "unauthorized"}))
 	}
 	owner, other := a.tokens[token]
+	for _, c := range a.world.all() {
+		if c != a && c.Token == token && token != a.Token {
+			owner, other = c.channel, true
+		}
+	}
 	switch {
 	case token != a.Token && !other, token == a.Token && a.expired:
 		return refused(reply(http.StatusUnauthorized, object{"error": "invalid or expired token"}))
@@ -324,22 +348,16 @@ func bodyToken(raw []byte) string {
 }
 
 // readBody decodes JSON, or a form if the operation accepts one.
-func readBody(content string, raw []byte, op *operation) (object, error) {
+func readBody(content string, raw []byte, op *operation) (o object, form bool, err error) {
 	if strings.HasPrefix(content, "application/x-www-form-urlencoded") && op.form {
-		values, err := url.ParseQuery(string(raw))
-		if err != nil {
-			return nil, err
-		}
-		o := object{}
-		for name := range values {
-			o[name] = values.Get(name)
-		}
-		return o, nil
+		o, err = decodeForm(raw)
+		return o, true, err
 	}
 	if len(bytes.TrimSpace(raw)) == 0 {
-		return nil, errors.New("it is empty")
+		return nil, false, errors.New("it is empty")
 	}
-	return decodeObject(raw)
+	o, err = decodeObject(raw)
+	return o, false, err
 }
 
 // route returns the operation of a path and the values of its {parameters}; nil if

@@ -132,7 +132,15 @@ func getStatus(a *API, _ *request) answer {
 	return reply(http.StatusOK, object{"status": a.state, "accountStatus": "authenticated", "mm_lite_available": a.quirks[MMLite]})
 }
 
-func getMe(a *API, _ *request) answer { return reply(http.StatusOK, a.profile) }
+// getMe leaves an empty vertical out: the vendor's SDKs read it by a list of words
+// without the empty one.
+func getMe(a *API, _ *request) answer {
+	profile := maps.Clone(a.profile)
+	if profile.text("vertical") == "" {
+		delete(profile, "vertical")
+	}
+	return reply(http.StatusOK, profile)
+}
 
 func updateMe(a *API, r *request) answer {
 	known, unknown := object{}, ""

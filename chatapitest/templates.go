@@ -1,6 +1,7 @@
 package chatapitest
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -29,12 +30,16 @@ const namespace = "00000000_0000_4000_8000_000000000001"
 // {{name}} stand for values. It replaces a template of that name and language. To
 // add a template with a header or buttons, create it with
 // [chatapi.TemplatesService.Create].
-func (a *API) Template(name, language, body string) {
+//
+// A send may name the template's namespace: the one given here, else the fake's
+// own, which [chatapi.TemplatesService.All] lists. It refuses any other with 132001,
+// unless the quirk [AnyNamespace] is on.
+func (a *API) Template(name, language, body string, ownNamespace ...string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.templates = slices.DeleteFunc(a.templates, func(t *template) bool { return t.name == name && t.language == language })
 	a.templates = append(a.templates, &template{id: a.number(), name: name, language: language, category: "UTILITY",
-		namespace: namespace, status: "APPROVED", components: []any{object{"type": "BODY", "text": body}}})
+		namespace: cmp.Or(append(ownNamespace, namespace)...), status: "APPROVED", components: []any{object{"type": "BODY", "text": body}}})
 }
 
 // Approve approves a template in one language, or in all languages if language is
@@ -264,8 +269,8 @@ func listTemplates(a *API, r *request) answer {
 		if t.reason == "" {
 			row["rejected_reason"] = "NONE"
 		}
-		if t.status == "APPROVED" {
-			row["status"] = "approved" // as in the service, where the case varies
+		if (t.status == "APPROVED" || a.quirks[LowerTemplates]) && !a.quirks[UpperTemplates] {
+			row["status"] = strings.ToLower(t.status) // as in the service, where the case varies
 		}
 		if a.quirks[TextTemplates] {
 			components, _ := json.Marshal(t.components)
@@ -294,7 +299,7 @@ func readTemplate(a *API, r *request) (outgoing, *answer) {
 	}
 	missing := fmt.Sprintf("template name (%s) does not exist in %s", name, language)
 	switch {
-	case t == nil, t.status == "PENDING", t.status == "REJECTED", b.has("namespace") && b.text("namespace") != t.namespace:
+	case t == nil, t.status == "PENDING", t.status == "REJECTED", b.text("namespace") != "" && b.text("namespace") != t.namespace && !a.quirks[AnyNamespace]:
 		return refused(132001, "Template name does not exist in the translation", missing)
 	case t.status == "PAUSED":
 		return refused(132015, "Template is paused", name)

@@ -39,8 +39,9 @@ func (d Delivery) String() string {
 // real connection. Any other address without a handler cannot be reached, and its
 // webhooks are in [API.Undelivered].
 //
-// Webhooks are delivered one at a time. Each is repeated until it is answered with
-// 200; see [Redeliver]. A handler may make customers act: inside a handler, an act
+// Webhooks are delivered one at a time, unless the quirk [DeliveriesAtOnce] is on. Each
+// is repeated until it is answered with 200; see [Redeliver]. If the handler never does,
+// the fake gives the webhook up, and the test fails; see [AllowUndelivered]. A handler may make customers act: inside a handler, an act
 // only queues its webhooks. The fake recognizes a handler by its goroutine, so a
 // handler must not wait for another goroutine that makes a customer act: each would
 // wait for the other.

@@ -132,6 +132,11 @@ func exchanges() map[string]exchange {
 		"right":                     {"POST", "/sendMessage", hello, sent, 200, ""},
 		"right query":               {"GET", "/messages?limit=10&last=true&lastMessageNumber=0", "", list, 200, ""},
 		"right path":                {"GET", "/flows/1000000001/preview", "", `{}`, 200, ""},
+		"right, an empty birthday":  {"POST", "/sendContact", card(""), sent, 200, ""},
+		"right, a birthday":         {"POST", "/sendContact", card("1990-02-03"), sent, 200, ""},
+		"a birthday off a pattern":  {"POST", "/sendContact", card("3.2.1990"), sent, 200, "birthday '3.2.1990' does not match pattern"},
+		"right, a free vertical":    {"POST", "/me", `{"vertical":"Kettles"}`, `{"result":"success"}`, 200, ""},
+		"right, a phone object":     {"GET", "/me", "", `{"phone":{"display_phone_number":"12025550100"}}`, 200, ""},
 		"right, a shared status":    {"GET", "/status", "", `{"error":"bad gateway"}`, 502, ""},
 		"no token":                  {"GET", "/messages", "", list, 200, "token not found"},
 		"no such path":              {"POST", "/sendNothing", `{}`, sent, 200, "is not in the document"},
@@ -171,6 +176,11 @@ func exchanges() map[string]exchange {
 		"no such status":            {"GET", "/messages", "", `{}`, 418, "listMessages, response 418"},
 		"a status of another":       {"GET", "/status", "", `{"error":"no"}`, 422, "getStatus, response 422"},
 	}
+}
+
+// card returns the body of a contact card with that birthday.
+func card(birthday string) string {
+	return `{"phone":"12025550143","contacts":[{"name":{"formatted_name":"Pat Example","first_name":"Pat"},"birthday":"` + birthday + `","phones":[{"phone":"12025550188","wa_id":""}],"emails":[]}]}`
 }
 
 type exchange struct {

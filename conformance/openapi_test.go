@@ -134,7 +134,7 @@ func liveGroups(ctx context.Context, customer *chatapitest.Customer, c client, s
 	if err != nil {
 		return
 	}
-	step("group", c.Groups.Update(ctx, group.ID, chatapi.GroupPatch{Subject: new("Pals"), Picture: chatapi.MediaURL("https://files.example.com/g.png")}))
+	step("group", c.Groups.Update(ctx, group.ID, chatapi.GroupPatch{Subject: new("Pals"), Description: new("of Ann"), Picture: chatapi.MediaURL("https://files.example.com/g.png")}))
 	step("group", got(c.Groups.Get(ctx, group.ID)))
 	step("group", got(c.Groups.Get(ctx, group.ID, "id", "subject")))
 	step("groups", each(c.Groups.All(ctx)))
@@ -209,7 +209,9 @@ func liveMessages(ctx context.Context, customer *chatapitest.Customer, c client,
 }
 
 var everyQuirk = []chatapitest.Quirk{chatapitest.IntFlags, chatapitest.TextFlags, chatapitest.BoolHistory, chatapitest.NoHistory, chatapitest.NoEchoes,
-	chatapitest.DoubleDeliveries, chatapitest.StatusesReversed, chatapitest.StatusesFirst, chatapitest.Refuse400, chatapitest.TextSent,
+	chatapitest.DoubleDeliveries, chatapitest.DeliveriesAtOnce, chatapitest.LooseBodies, chatapitest.VoiceType, chatapitest.AudioType,
+	chatapitest.TemplateType, chatapitest.BareFailures, chatapitest.UpperTemplates, chatapitest.LowerTemplates, chatapitest.AnyNamespace,
+	chatapitest.StatusesReversed, chatapitest.StatusesFirst, chatapitest.Refuse400, chatapitest.TextSent,
 	chatapitest.NoID, chatapitest.SameTemplates, chatapitest.TextTemplates, chatapitest.BareTemplates, chatapitest.CommaWebhooks,
 	chatapitest.NoBSUID, chatapitest.NoUsername, chatapitest.MMLite, chatapitest.NoFlows, chatapitest.NoGroups, chatapitest.NoCatalog, chatapitest.NoCalls}
 

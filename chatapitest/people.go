@@ -1,0 +1,142 @@
+package chatapitest
+
+import (
+	"fmt"
+
+	"github.com/chatapi-go/chatapi"
+)
+
+// This file changes the names of customers in the middle of a conversation, and
+// writes messages that come from neither a customer nor the API.
+
+// HidesNumber hides the customer's phone number, as WhatsApp does for people with a
+// username. The BSUID stays. From now on webhooks name the customer by the BSUID
+// alone: the chat is "<BSUID>@lid", and a message in WhatsApp's own form has no "from".
+// The statuses of a message that is sent to the number still name the number (Meta's
+// page on business-scoped ids, 2026-03, medium confidence). Sends to the number, the
+// BSUID and the username all reach the customer.
+func (c *Customer) HidesNumber() { c.set(func() { c.hidden = true }) }
+
+// ShowsNumber shows the customer's phone number again. A customer who was made by
+// BSUID has no number: give one. A number of another customer, and none where the
+// fake knows none, fail the test.
+func (c *Customer) ShowsNumber(number ...string) {
+	if !c.valid() {
+		return
+	}
+	given := ""
+	if len(number) > 0 {
+		given = digits(number[0])
+	}
+	c.api.mu.Lock()
+	if given == "" {
+		given = c.phone
+	}
+	problem := c.claim(given)
+	if problem == "" {
+		c.hidden = false
+	}
+	c.api.mu.Unlock()
+	if problem != "" {
+		c.cannot("show the number: %s", problem)
+	}
+}
+
+// claim gives the customer a number, or returns the reason why not; the caller holds
+// API.mu.
+func (c *Customer) claim(number string) (problem string) {
+	owner := c.api.people[number]
+	switch {
+	case number == "":
+		return "the fake knows none; give one"
+	case !phonePattern.MatchString(number):
+		return fmt.Sprintf("%q must be 6 to 15 digits", number)
+	case owner != nil && owner != c:
+		return "it belongs to " + owner.name
+	}
+	if c.phone != number {
+		delete(c.api.people, c.phone)
+		c.phone = number
+		c.api.people[number] = c
+	}
+	return ""
+}
+
+// ChangesNumber moves the customer to another phone number, and with it to a new
+// BSUID. The chat goes on. The old number is then free: a send to it reaches another
+// person. A send to the old BSUID still reaches the customer (an assumption).
+//
+// With rawHooks on, the channel gets two webhooks: a message of the type system, which
+// names the old and the new number (or, for a hidden number, the old and the new
+// BSUID), and one with the field user_id_update. The service's own format has no such
+// event. A number of another customer, and a wrong one, fail the test.
+func (c *Customer) ChangesNumber(number string) {
+	if !c.valid() {
+		return
+	}
+	a, problem := c.api, ""
+	a.act(func() (*message, []webhook) {
+		old := *c
+		if problem = c.claim(digits(number)); problem != "" {
+			return nil, nil
+		}
+		c.bsuid = a.bsuidOf(c.phone)
+		a.people[c.bsuid] = c
+		return nil, append(a.systemHook(&old, c), a.identityHook(&old, c)...)
+	})
+	if problem != "" {
+		c.cannot("change the number: %s", problem)
+	}
+}
+
+// systemHook returns the note in the chat about a new number or BSUID.
+func (a *API) systemHook(old, now *Customer) []webhook {
+	note := object{"type": "user_changed_user_id", "user_id": now.bsuid,
+		"body": fmt.Sprintf("User %s changed from %s to %s", now.name, old.bsuid, now.bsuid)}
+	element := object{"id": a.id("wamid.FAKE"), "timestamp": a.seconds(), "type": "system", "system": note, "from_user_id": old.bsuid}
+	if now.shown() != "" && old.phone != "" {
+		note["type"], note["wa_id"] = "user_changed_number", now.phone
+		note["body"] = fmt.Sprintf("User %s changed from %s to %s", now.name, old.phone, now.phone)
+		element["from"] = old.phone
+	}
+	return a.rawOnly("messages", object{"messages": []any{element}})
+}
+
+// identityHook returns the event about a new BSUID.
+func (a *API) identityHook(old, now *Customer) []webhook {
+	update := object{"timestamp": a.seconds(), "detail": "The user has a new business-scoped user id.",
+		"user_id": object{"previous": old.bsuid, "current": now.bsuid}}
+	if now.shown() != "" {
+		update["wa_id"] = now.phone
+	}
+	return a.rawOnly("user_id_update", object{"contacts": []any{now.rawContact()}, "user_id_update": []any{update}})
+}
+
+// FromPhone sends a text from the business's phone app to a phone number or BSUID
+// and returns the id of the message. The customer receives it, and the webhooks
+// get an echo whose self flag is off, since the API did not send it; with rawHooks
+// on, they also get WhatsApp's own form, with the field smb_message_echoes. It returns
+// when the webhooks are delivered.
+func (a *API) FromPhone(to, text string) string {
+	c := a.Customer(to)
+	if !c.valid() {
+		return ""
+	}
+	return a.act(func() (*message, []webhook) {
+		m := a.sayTo(c, to, text)
+		return m, append(a.messageHooks(m), a.statusHooks(m, c, chatapi.StatusDelivered, "")...)
+	})
+}
+
+// sayTo stores a message of the business that the API did not send; the caller holds
+// mu.
+func (a *API) sayTo(c *Customer, to, text string) *message {
+	m := &message{id: a.id("wamid.FAKE"), typ: "chat", body: &text, fromMe: true, at: a.now(), author: a.phone + "@c.us",
+		sender: a.phone + "@c.us", thread: c.thread, chat: c.chat(), category: "service"}
+	if c.phone == digits(to) {
+		m.toPhone, m.chat = c.phone, c.phone+"@c.us"
+	}
+	a.store(m)
+	c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
+	return m
+}
