@@ -1,0 +1,99 @@
+package chatapi
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads bodies from which a forwarder has taken a part of WhatsApp's
+// envelope, or around which it has put one of its own (contract notes,
+// "Webhooks").
+
+// bareEnvelope reads a body whose root is an entry, a change, a change's value, or
+// an object that holds a whole body. It returns false if the root is none of
+// these.
+func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
+	within := p.within
+	defer func() { p.within, p.missing, p.level = within, "", inRoot }()
+	value, data, body := root.Get("value"), root.Get("data"), root.Get("body")
+	switch {
+	case !root.Get("changes").IsNull():
+		p.missing = "entry[0]."
+		_ = p.cloudEntry(root) // it returns no error: the root is an object
+	case value.IsObject() && (memberText(root, "field") != "" || isBareValue(value) || value.Get("messages").IsNested() || value.Get("statuses").IsNested()):
+		p.missing = "entry[0].changes[0]."
+		outer := p.scope
+		_ = p.cloudChange(root)
+		p.scope = outer
+	case isBareValue(root):
+		return p.bareValue(root, memberText(root, "field"), "")
+	case data.IsObject() && isBareValue(data): // 360dialog's event for partners
+		p.within += "data."
+		return p.bareValue(data, memberText(root, "event"), memberText(data, "id"))
+	case body.IsObject() && within == "": // n8n puts it beside the request's headers
+		p.within = "body."
+		_, recognized = p.readBody(body)
+		return recognized
+	default:
+		return false
+	}
+	return true
+}
+
+// isBareValue reports whether v is the value of a change.
+func isBareValue(v wire.Value) bool {
+	if memberText(v, "messaging_product") != "" || !v.Get("metadata").Get("phone_number_id").IsNull() || v.Get("standby").IsObject() {
+		return true
+	}
+	for _, name := range [...]string{"history", "state_sync", "message_echoes", "user_preferences", "user_id_update", "groups"} {
+		if list := v.Get(name); list.IsNested() && !list.IsBlank() {
+			return true
+		}
+	}
+	return false
+}
+
+// bareValue reads the value of a change of that field, which stands at the root.
+// It returns false if it knows no member.
+func (p *parser) bareValue(v wire.Value, field, waba string) bool {
+	outer := p.scope
+	defer func() { p.scope = outer }()
+	p.scope = scope{field: field, waba: waba}
+	if !p.readField(v, v) {
+		return false
+	}
+	if acks := v.Get("ack"); !acks.IsNull() {
+		p.rootBody([]member{{"ack", acks}})
+	}
+	return true
+}
+
+// single reads one element that stands where its array should be.
+func (p *parser) single(path string, v wire.Value, read func(*parser, wire.Value) error) {
+	if p.elements >= maxElements {
+		p.addError(path, fmt.Errorf("it was not read: a body has at most %d elements", maxElements), v.Raw())
+		return
+	}
+	p.elements++
+	p.index = 0
+	before := len(p.events)
+	if err := read(p, v); err != nil {
+		p.addError(path, err, v.Raw())
+		p.bad[len(p.bad)-1].Partial = len(p.events) > before
+	}
+}
+
+// ownNumber reads the object that names the business's number.
+func (p *parser) ownNumber(v wire.Value) {
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "display_phone_number":
+			p.ownPhone = phoneDigits(m.Value)
+		case "phone_number_id":
+			text, _ := m.Value.Text()
+			p.numberID = cmp.Or(text, p.numberID)
+		}
+	}
+}
