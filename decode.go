@@ -102,7 +102,7 @@ func (p *parser) readBody(root wire.Value) (kind string, recognized bool) {
 		case "instanceId":
 			p.nameChannel(members.Value)
 		case "contacts":
-			p.contacts.read(members.Value)
+			p.readContacts("", members.Value)
 		case "entry":
 			entries = entries || members.Value.IsNested() && !members.Value.IsBlank() // an empty one hides nothing
 			known = append(known, member{name, members.Value})

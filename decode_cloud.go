@@ -15,23 +15,23 @@ func (p *parser) cloudEntry(v wire.Value) error {
 	outer := p.scope
 	defer func() { p.scope, p.level = outer, inRoot }()
 	p.entryIndex, p.level, p.scope = p.index, inEntry, scope{}
+	var f scalarReader
 	var changes wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			p.waba, _ = m.Value.Text()
+			p.waba = f.text(&m)
 		case "time":
-			p.entryTime = m.Value.Time()
+			p.entryTime = f.time("time", m.Value)
 		case "changes":
 			changes = m.Value
 		}
 	}
 	if changes.IsNull() { // an entry of Messenger or Instagram, which has "messaging" instead
-		p.addUnknown("entry", "", v)
-		return nil
+		return p.addUnread("entry", "", v, &f)
 	}
 	p.list("changes", changes, (*parser).cloudChange)
-	return nil
+	return f.err
 }
 
 // cloudChange reads one element of "changes". The value of some fields is one
@@ -40,11 +40,12 @@ func (p *parser) cloudEntry(v wire.Value) error {
 func (p *parser) cloudChange(v wire.Value) error {
 	defer func() { p.level = inEntry }()
 	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime}
+	var f scalarReader
 	var value wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "field":
-			p.field, _ = m.Value.Text()
+			p.field = f.text(&m)
 		case "value":
 			value = m.Value
 		}
@@ -59,7 +60,7 @@ func (p *parser) cloudChange(v wire.Value) error {
 		p.addUnknown("field", p.field, v)
 		aboutAccount(p.events[len(p.events)-1], value)
 	}
-	return nil
+	return f.err
 }
 
 // readField reads the value of a change. The field decides what the value is; the
@@ -79,7 +80,7 @@ func (p *parser) readField(change, value wire.Value) bool {
 		return p.cloudValue(value)
 	}
 	var f scalarReader
-	f.check("", value, fieldScalars...)
+	f.checkField(value)
 	e := read(value, p.info("field."+p.field, change))
 	aboutAccount(e, value)
 	if err := p.addPartial(e, &f); err != nil {
@@ -130,9 +131,9 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 	for m := v.Object(); m.Next(); {
 		switch name := m.Key(); name {
 		case "metadata":
-			p.ownNumber(m.Value)
+			p.ownNumber(path+"metadata", m.Value)
 		case "contacts":
-			p.contacts.read(m.Value)
+			p.readContacts(path, m.Value)
 		case "messaging_product":
 		case "standby":
 			standby = m.Value

@@ -210,7 +210,7 @@ func (p *parser) group(v wire.Value) error {
 	e.EventInfo = p.info(joinWire("group", e.Kind), v)
 	setTime(&e.EventInfo, at)
 	var f scalarReader
-	f.check("", v, fieldScalars...)
+	f.checkField(v)
 	return p.addPartial(e, &f)
 }
 
@@ -256,8 +256,11 @@ func (p *parser) identity(v wire.Value) error {
 	e.Old.Chat = personChat(e.Old)
 	e.EventInfo = p.info("user_id_update", v)
 	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "wa_id", "detail", "timestamp")
+	f.check("user_id", user, "previous", "current")
+	f.check("parent_user_id", parent, "previous", "current")
+	return p.addPartial(e, &f)
 }
 
 // history reads one element of "history".

@@ -233,6 +233,9 @@ func (in *metaElement) readContent(c *Content, depth int) {
 	case "order":
 		c.Type, c.Order = TypeOrder, readOrder(v)
 		in.check("order", v, "catalog_id", "text")
+		for list := v.Get("product_items").List(); list.Next(); {
+			in.check("order.product_items", list.Value, "product_retailer_id", "quantity", "item_price", "currency")
+		}
 		c.Text = c.Order.Text
 	case "reaction":
 		c.Type, c.Reaction = TypeReaction, &ReceivedReaction{}
@@ -333,7 +336,8 @@ func (in *metaElement) readContext(c *Content) {
 	}
 	if !referral.IsAbsent() {
 		c.Referral = referralOf(referral)
-		in.check("referral", referral, "source_type", "source_id", "source_url", "headline", "body", "ctwa_clid", "media_type")
+		in.check("referral", referral, "source_type", "source_id", "source_url", "headline", "body", "ctwa_clid", "media_type",
+			"image_url", "video_url", "thumbnail_url")
 	}
 }
 
@@ -426,6 +430,7 @@ func (in *metaElement) readInteractive(c *Content) {
 			c.Type, c.Permission = TypeCallPermission, &CallPermission{}
 			c.Permission.Response = in.member(object, v, "response")
 			c.Permission.Permanent, _ = v.Get("is_permanent").Bool()
+			in.check(object, v, "is_permanent")
 			c.Permission.Source = in.member(object, v, "response_source")
 			c.Permission.Expires = in.time(object+".expiration_timestamp", v.Get("expiration_timestamp"))
 		}

@@ -73,7 +73,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "self", "chatName":
 			in.normalized = true
 		case "isForwarded":
-			in.forwarded, _ = m.Value.Bool()
+			in.forwarded, _ = in.scalar(&m).Bool()
 		case "quotedMsgId":
 			in.quoted = in.text(&m)
 		case "messageNumber":

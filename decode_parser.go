@@ -252,16 +252,18 @@ type people struct {
 	byID map[string]int // the index by number and by BSUID; only for long lists
 }
 
-func (s *people) read(v wire.Value) {
+// read adds the people of a list. The error names the members that are no scalars.
+func (s *people) read(v wire.Value) error {
+	var f scalarReader
 	s.list = slices.Grow(s.list, min(v.Len(), maxElements))
 	for list := v.List(); list.Next() && len(s.list) < maxElements; {
-		if c := readPerson(list.Value); c.Phone != "" || c.BSUID != "" {
+		if c := f.person("", list.Value); c.Phone != "" || c.BSUID != "" {
 			s.list = append(s.list, c)
 		}
 	}
 	const few = 64
 	if len(s.list) <= few {
-		return
+		return f.err
 	}
 	s.byID = make(map[string]int, 2*len(s.list))
 	for i, c := range s.list {
@@ -271,6 +273,7 @@ func (s *people) read(v wire.Value) {
 			}
 		}
 	}
+	return f.err
 }
 
 // find returns the person with the BSUID or the number of c; nil if the list has
@@ -311,28 +314,30 @@ func (s *people) complete(c *Contact) {
 }
 
 // readPerson reads one element of "contacts", or a member of a group.
-func readPerson(v wire.Value) (c Contact) {
+func readPerson(v wire.Value) Contact {
+	var f scalarReader
+	return f.person("", v)
+}
+
+// person reads what readPerson reads, from the object with that name.
+func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "wa_id":
-			text, _ := m.Value.Text()
-			setPhone(&c, strings.TrimSpace(text))
+			setPhone(&c, strings.TrimSpace(f.inner(object, &m)))
 		case "user_id":
-			c.BSUID, _ = m.Value.Text()
+			c.BSUID = cmp.Or(f.inner(object, &m), c.BSUID)
 		case "parent_user_id":
-			c.ParentBSUID, _ = m.Value.Text()
+			c.ParentBSUID = f.inner(object, &m)
 		case "username":
-			if text, _ := m.Value.Text(); text != "" {
-				c.Username = usernameOf(text)
-			}
+			c.Username = cmp.Or(usernameOf(f.inner(object, &m)), c.Username)
 		case "profile":
 			for profile := m.Value.Object(); profile.Next(); {
 				switch string(profile.Name) {
 				case "name":
-					c.Name, _ = profile.Value.Text()
+					c.Name = f.inner("profile", &profile)
 				case "username":
-					text, _ := profile.Value.Text()
-					c.Username = cmp.Or(c.Username, usernameOf(text))
+					c.Username = cmp.Or(c.Username, usernameOf(f.inner("profile", &profile)))
 				}
 			}
 		}

@@ -21,11 +21,11 @@ func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
 	switch {
 	case !root.Get("changes").IsNull():
 		p.missing = "entry[0]."
-		_ = p.cloudEntry(root) // it returns no error: the root is an object
+		p.partial(root, p.cloudEntry)
 	case value.IsObject() && (memberText(root, "field") != "" || isBareValue(value) || value.Get("messages").IsNested() || value.Get("statuses").IsNested()):
 		p.missing = "entry[0].changes[0]."
 		outer := p.scope
-		_ = p.cloudChange(root)
+		p.partial(root, p.cloudChange)
 		p.scope = outer
 	case isBareValue(root):
 		return p.bareValue(root, memberText(root, "field"), "")
@@ -40,6 +40,16 @@ func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
 		return false
 	}
 	return true
+}
+
+// partial reads the root as a part of the envelope.
+func (p *parser) partial(root wire.Value, read func(wire.Value) error) {
+	before := len(p.events)
+	if err := read(root); err != nil {
+		p.level, p.missing = inRoot, ""
+		p.addError("body", err, root.Raw())
+		p.bad[len(p.bad)-1].Partial = len(p.events) > before
+	}
 }
 
 // isBareValue reports whether v is the value of a change.
@@ -85,15 +95,26 @@ func (p *parser) single(path string, v wire.Value, read func(*parser, wire.Value
 	}
 }
 
-// ownNumber reads the object that names the business's number.
-func (p *parser) ownNumber(v wire.Value) {
+// ownNumber reads the object of that name, which names the business's number.
+func (p *parser) ownNumber(object string, v wire.Value) {
+	var f scalarReader
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "display_phone_number":
+			f.text(&m)
 			p.ownPhone = phoneDigits(m.Value)
 		case "phone_number_id":
-			text, _ := m.Value.Text()
-			p.numberID = cmp.Or(text, p.numberID)
+			p.numberID = cmp.Or(f.text(&m), p.numberID)
 		}
+	}
+	if f.err != nil {
+		p.addError(object, f.err, v.Raw())
+	}
+}
+
+// readContacts reads the people of a part of the body.
+func (p *parser) readContacts(path string, v wire.Value) {
+	if err := p.contacts.read(v); err != nil {
+		p.addError(path+"contacts", err, v.Raw())
 	}
 }

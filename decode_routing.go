@@ -34,9 +34,9 @@ func (p *parser) handover(change, value wire.Value) {
 	for m := value.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "contacts":
-			p.contacts.read(m.Value)
+			p.readContacts("", m.Value)
 		case "metadata", "recipient":
-			p.ownNumber(m.Value)
+			p.ownNumber(string(m.Name), m.Value)
 		case "type":
 			e.Kind = f.text(&m)
 		case "timestamp":

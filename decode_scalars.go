@@ -116,6 +116,17 @@ func (f *scalarReader) check(object string, v wire.Value, names ...string) {
 	}
 }
 
+// checkField notes the members that are no scalars in the value of a field, or in
+// an object in it.
+func (f *scalarReader) checkField(v wire.Value) {
+	f.check("", v, fieldScalars...)
+	for m := v.Object(); m.Next(); {
+		if m.Value.IsObject() {
+			f.check(m.Key(), m.Value, fieldScalars...)
+		}
+	}
+}
+
 // addPartial adds an event with the problems of its element. It returns the error
 // of the element, for the ParseError.
 func (p *parser) addPartial(e Event, f *scalarReader) error {
@@ -130,11 +141,13 @@ func (p *parser) addUnread(member, kind string, v wire.Value, f *scalarReader) e
 }
 
 // fieldScalars has the members that are scalars in the values of all fields that
-// are one event, and in the elements of "groups".
+// are one event, in the elements of "groups", and in the objects inside them.
 var fieldScalars = []string{"event", "decision", "type", "alert_type", "status", "reason", "timestamp", "action",
 	"message_template_id", "message_template_name", "message_template_language", "message_template_category",
 	"new_category", "previous_category", "correct_category", "category_update_timestamp", "new_quality_score", "previous_quality_score",
 	"display_phone_number", "phone_number", "current_limit", "old_limit", "requested_verified_name", "username", "rejection_reason",
 	"max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number", "max_daily_conversations_per_business",
 	"max_phone_numbers_per_business", "max_phone_numbers_per_waba", "entity_type", "entity_id", "alert_description",
-	"flow_id", "message", "old_status", "new_status", "alert_state", "group_id", "request_id", "invite_link", "subject", "description"}
+	"flow_id", "message", "old_status", "new_status", "alert_state", "group_id", "request_id", "invite_link", "subject", "description",
+	"recommendation", "title", "disable_date", "waba_ban_state", "violation_type", "text", "update_successful",
+	"waba_id", "owner_business_id", "ad_account_linked", "partner_app_id", "solution_id"}

@@ -141,6 +141,7 @@ func (in *statusElement) price() *StatusPricing {
 func (p *parser) payment(in *statusElement, v wire.Value) error {
 	transaction := in.payment.Get("transaction")
 	in.check("payment", in.payment, "reference_id", "currency")
+	in.check("payment.amount", in.payment.Get("amount"), "value", "offset")
 	in.check("payment.transaction", transaction, "id", "type")
 	e := &PaymentEvent{MessageID: in.id, Status: in.status, From: in.to, Errors: statusErrors(in.errors),
 		ReferenceID:   memberText(in.payment, "reference_id"),
@@ -219,6 +220,7 @@ func (in *statusElement) readPricing(object string, v wire.Value) *StatusPricing
 			price.Type = in.inner(object, &m)
 		case "cost":
 			price.Cost = readCost(m.Value)
+			in.check(object+".cost", m.Value, "amount", "currency")
 		}
 	}
 	if unnamed && v.IsBlank() {
