@@ -102,31 +102,30 @@ func (e *HandoverEvent) read(v wire.Value, f *scalarReader) {
 func aboutAccount(event Event, value wire.Value) {
 	info := event.Info()
 	of := value.Get("waba_info")
-	account := memberText(of, "waba_id")
-	portfolio := info.WABA
+	account, portfolio := memberText(of, "waba_id"), info.WABA
 	switch {
 	case account != "":
 		info.WABA = account
 	case info.Wire == "field.partner_solutions":
 		info.WABA = ""
-	default:
-		return
 	}
-	e, ok := event.(*AccountEvent)
-	if !ok {
-		return
-	}
-	if portfolio != account {
-		e.Portfolio = portfolio
-	}
-	e.Owner, e.AdAccount, e.PartnerApp = memberText(of, "owner_business_id"), memberText(of, "ad_account_linked"), memberText(of, "partner_app_id")
-	e.Solution = memberText(of, "solution_id")
-	for list := of.Get("solution_partner_business_ids").Array(); list.Next(); {
-		if id, _ := list.Value.Text(); id != "" && len(e.SolutionPartners) < maxSolutionPartners {
-			e.SolutionPartners = append(e.SolutionPartners, id)
+	if e, ok := event.(*AccountEvent); ok && !of.IsBlank() {
+		e.Partner = readPartner(of)
+		if account != "" && account != portfolio {
+			e.Partner.BusinessID = portfolio
 		}
 	}
 }
 
-// maxSolutionPartners is more than any solution has.
-const maxSolutionPartners = 100
+// readPartner reads "waba_info".
+func readPartner(v wire.Value) *PartnerAccount {
+	const mostPartners = 100
+	partner := &PartnerAccount{OwnerBusinessID: memberText(v, "owner_business_id"), AdAccountID: memberText(v, "ad_account_linked"),
+		AppID: memberText(v, "partner_app_id"), SolutionID: memberText(v, "solution_id")}
+	for list := v.Get("solution_partner_business_ids").Array(); list.Next() && len(partner.SolutionBusinessIDs) < mostPartners; {
+		if id, _ := list.Value.Text(); id != "" {
+			partner.SolutionBusinessIDs = append(partner.SolutionBusinessIDs, id)
+		}
+	}
+	return partner
+}

@@ -105,16 +105,27 @@ type AccountEvent struct {
 	DailyLimit  string
 	NumberLimit int64
 
-	// Portfolio is the business portfolio that the event was sent to, if it is one
-	// of a partner; EventInfo.WABA is then the customer's account. Owner is the
-	// portfolio that owns the account. Both are Meta's ids.
-	Portfolio, Owner string
+	// Partner is the account of a partner's customer, to which EventInfo.WABA
+	// belongs; nil if the event names none.
+	Partner *PartnerAccount
+}
 
-	// AdAccount is the ad account that was linked, and PartnerApp the app that was
-	// installed or removed. Solution is the multi-partner solution, and
-	// SolutionPartners the portfolios in it. All are Meta's ids; each may be empty.
-	AdAccount, PartnerApp, Solution string
-	SolutionPartners                []string
+// PartnerAccount says whose account an event for a partner is about (waba_info,
+// known since 2025 from Meta's reference of account_update, high confidence). All
+// members are Meta's ids; each may be empty.
+type PartnerAccount struct {
+	// BusinessID is the partner's portfolio, to which the event was sent;
+	// OwnerBusinessID is the portfolio that owns the account.
+	BusinessID, OwnerBusinessID string
+
+	// AdAccountID is the ad account that was linked, and AppID the app that was
+	// installed or removed.
+	AdAccountID, AppID string
+
+	// SolutionID is the multi-partner solution, SolutionBusinessIDs the portfolios in
+	// it; at most 100 are read.
+	SolutionID          string
+	SolutionBusinessIDs []string
 }
 
 // AccountRestriction is something that an account must not do until Expires.
