@@ -69,9 +69,7 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.said = m.Value
 		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
-			if in.content.IsAbsent() {
-				in.contentName, in.content = m.Key(), m.Value
-			}
+			in.contentName, in.content = m.Key(), m.Value
 		}
 	}
 	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
