@@ -27,6 +27,9 @@ func (p *parser) cloudEntry(v wire.Value) error {
 			changes = m.Value
 		}
 	}
+	if changes.IsNull() && v.Get("value").IsObject() { // a change without its entry
+		return cmp.Or(p.cloudChange(v), f.err)
+	}
 	if changes.IsNull() { // an entry of Messenger or Instagram, which has "messaging" instead
 		return p.addUnread("entry", "", v, &f)
 	}

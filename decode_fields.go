@@ -274,6 +274,9 @@ func (p *parser) history(v wire.Value) error {
 	f.check("metadata", meta, "phase", "chunk_order", "progress")
 	e.Errors = f.reasons("errors", v.Get("errors"))
 	for threads := v.Get("threads").List(); threads.Next(); {
+		if !f.isObject("threads", threads.Value) {
+			continue
+		}
 		e.Threads = append(e.Threads, p.oldThread(threads.Value, &f))
 	}
 	e.EventInfo = p.info("history", v)

@@ -24,6 +24,9 @@ func (p *parser) oldThread(v wire.Value, f *scalarReader) HistoryThread {
 	p.contacts.complete(&old.Contact)
 	old.Contact.Chat = personChat(old.Contact)
 	for list := v.Get("messages").List(); list.Next(); {
+		if !f.isObject("threads.messages", list.Value) {
+			continue
+		}
 		in := readMeta(list.Value)
 		old.Messages = append(old.Messages, p.oldMessage(&in, old.Contact))
 		f.merge("threads.messages", &in.scalarReader)

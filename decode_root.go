@@ -17,7 +17,7 @@ import (
 func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
 	within := p.within
 	defer func() { p.within, p.missing, p.level = within, "", inRoot }()
-	value, data, body := root.Get("value"), root.Get("data"), root.Get("body")
+	value, data := root.Get("value"), root.Get("data")
 	switch {
 	case !root.Get("changes").IsNull():
 		p.missing = "entry[0]."
@@ -27,19 +27,33 @@ func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
 		outer := p.scope
 		p.partial(root, p.cloudChange)
 		p.scope = outer
-	case isBareValue(root):
+	case isBareValue(root), memberText(root, "field") != "":
 		return p.bareValue(root, memberText(root, "field"), "")
 	case data.IsObject() && isBareValue(data): // 360dialog's event for partners
 		p.within += "data."
 		return p.bareValue(data, memberText(root, "event"), memberText(data, "id"))
-	case body.IsObject() && within == "": // n8n puts it beside the request's headers
-		p.within = "body."
-		_, recognized = p.readBody(body)
-		return recognized
+	case within == "":
+		return p.wrapped(root)
 	default:
 		return false
 	}
 	return true
+}
+
+// wrapped reads a whole body inside the root. n8n, for example, puts it beside the
+// request's headers.
+func (p *parser) wrapped(root wire.Value) bool {
+	for _, name := range [...]string{"body", "data", "payload"} {
+		inner := root.Get(name)
+		if !inner.IsObject() {
+			continue
+		}
+		p.within = name + "."
+		if _, recognized := p.readBody(inner); recognized {
+			return true
+		}
+	}
+	return false
 }
 
 // partial reads the root as a part of the envelope.

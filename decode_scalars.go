@@ -24,7 +24,7 @@ func (f *scalarReader) note(name, problem string) {
 // misread keeps the error of an object or array that stands where a scalar
 // belongs.
 func (f *scalarReader) misread(name string, v wire.Value) {
-	if f == nil || len(f.problems) >= maxProblems {
+	if len(f.problems) >= maxProblems {
 		return
 	}
 	f.note(name, "want a text, got "+v.Kind())
@@ -33,6 +33,21 @@ func (f *scalarReader) misread(name string, v wire.Value) {
 		text = f.err.Error() + "; " + text
 	}
 	f.err = errors.New(text)
+}
+
+// isObject reports whether v is an object, and keeps an error if it is not. path is
+// the list in which v stands.
+func (f *scalarReader) isObject(path string, v wire.Value) bool {
+	if v.IsObject() {
+		return true
+	}
+	if len(f.problems) < maxProblems {
+		f.note(path, errNotObject(v).Error())
+		if f.err == nil {
+			f.err = errors.New(f.problems[len(f.problems)-1])
+		}
+	}
+	return false
 }
 
 // merge takes over the problems of an element inside the member with that name.

@@ -310,6 +310,9 @@ func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok
 		}
 	}
 	e.Code, e.Title, e.Details = int(cmp.Or(code, oldCode)), cmp.Or(e.Title, message), cmp.Or(data, e.Details)
+	if v.IsBlank() { // what a forwarder writes where there is no error
+		return StatusError{}, false
+	}
 	return classified(e), true
 }
 

@@ -13,7 +13,8 @@ import (
 // Event is one thing that a webhook or the history reports. Switch on its
 // type: a [*MessageEvent] is a customer's message, an [*EchoEvent] a message of
 // the business, a [*StatusEvent] the progress of a sent message, a [*CallEvent] a
-// step of a call, and an [*UnknownEvent] anything that this version has no type
+// step of a call, a [*StandbyEvent] what happens in a chat that another agent holds,
+// a [*HandoverEvent] the change of who holds it, and an [*UnknownEvent] anything that this version has no type
 // for. Minor releases add types, so keep the event in a default case.
 type Event interface {
 	// Info returns the fields that all events share. It is never nil.

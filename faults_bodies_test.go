@@ -71,6 +71,7 @@ func TestFaultA6BlankSiblings(t *testing.T) {
 	status := metaStatus(t, `"status":"sent","payment":{"reference_id":"","amount":{"value":0}},"pricing":{"billable":false,"pricing_model":"","category":""},"conversation":{"id":"","origin":{"type":""}}`)
 	assert.Nil(t, status.Pricing, "it does not say that the message is free")
 	assert.Nil(t, status.Conversation)
+	assert.Empty(t, metaStatus(t, `"status":"sent","errors":[{"code":0,"title":"","error_data":{"details":""}}]`).Errors)
 	events, err := chatapi.ParseWebhook([]byte(`{"entry":[],"statuses":null,"messages":[{"id":"m","fromMe":false,"body":"x"}]}`))
 	require.NoError(t, err)
 	require.Len(t, events, 1, "an empty envelope hides nothing")
@@ -307,6 +308,7 @@ func TestFaultA15ScalarsThatAreObjects(t *testing.T) {
 		cloud("messages", `{"errors":[{"code":{},"title":"t"}]}`):                                                                        "code",
 		cloud("calls", `{"calls":[{"id":"c","event":"connect","duration":{}}]}`):                                                         "duration",
 		cloud("history", `{"history":[{"threads":[{"id":"1","messages":[{"id":"m","text":{"body":[]}}]}]}]}`):                            "threads.messages.text.body",
+		cloud("history", `{"history":[{"metadata":{"phase":[]},"threads":[{"id":"1","messages":[]}]}]}`):                                 "metadata.phase",
 		cloud("smb_app_state_sync", `{"state_sync":[{"type":"contact","contact":{"phone_number":{}}}]}`):                                 "contact.phone_number",
 		cloud("user_preferences", `{"user_preferences":[{"value":{}}]}`):                                                                 "value",
 		cloud("group_lifecycle_update", `{"groups":[{"type":{},"group_id":"G"}]}`):                                                       "type",
@@ -332,6 +334,17 @@ func TestFaultA15ScalarsThatAreObjects(t *testing.T) {
 		require.Len(t, h.errors, 1, "and reports it")
 		assert.ErrorAs(t, h.errors[0], &bad)
 	}
+}
+
+// An old chat or an old message that is no object is told, and its siblings stay.
+func TestFaultA15OldChatsThatAreNoObjects(t *testing.T) {
+	events, err := chatapi.ParseWebhook([]byte(cloud("history", `{"history":[{"threads":[5,{"id":"12025550143","messages":["x",{"id":"m"}]}]}]}`)))
+	require.Len(t, events, 1)
+	e := events[0].(*chatapi.HistoryEvent)
+	require.Len(t, e.Threads, 1)
+	require.Len(t, e.Threads[0].Messages, 1)
+	assert.Equal(t, []string{"threads: want an object, got a number", "threads.messages: want an object, got a text"}, e.Problems)
+	assert.ErrorIs(t, err, chatapi.ErrInvalid)
 }
 
 // No scalar of a golden body that becomes an object costs an event.
@@ -371,14 +384,17 @@ func TestFaultA18PartsOfTheEnvelope(t *testing.T) {
 	const value = `"messaging_product":"whatsapp",` + ownNumber + `"contacts":[{"wa_id":"12025550143","profile":{"name":"Ann"}}],
 		"messages":[{"id":"m","from":"12025550143","timestamp":"1790000001","type":"text","text":{"body":"x"}}]`
 	for name, c := range map[string]struct{ body, waba, path string }{
-		"value":          {`{` + value + `,"field":"messages"}`, "", "messages[1]"},
-		"value, channel": {`{"instanceId":"ABC1",` + value + `}`, "", "messages[1]"},
-		"change":         {`{"field":"messages","value":{` + value + `}}`, "", "value.messages[1]"},
-		"bare change":    {`{"value":{` + value + `}}`, "", "value.messages[1]"},
-		"entry":          {`{"id":"1","changes":[{"field":"messages","value":{` + value + `}}]}`, "1", "changes[0].value.messages[1]"},
-		"in a body":      {`{"headers":{"host":"x"},"body":` + cloud("messages", `{`+value+`}`) + `}`, "1", "body.entry[0].changes[0].value.messages[1]"},
-		"value in body":  {`{"headers":{},"body":{` + value + `}}`, "", "body.messages[1]"},
-		"partner event":  {`{"id":"e","event":"messages","data":{"id":"1",` + value + `}}`, "1", "data.messages[1]"},
+		"value":           {`{` + value + `,"field":"messages"}`, "", "messages[1]"},
+		"value, channel":  {`{"instanceId":"ABC1",` + value + `}`, "", "messages[1]"},
+		"change":          {`{"field":"messages","value":{` + value + `}}`, "", "value.messages[1]"},
+		"bare change":     {`{"value":{` + value + `}}`, "", "value.messages[1]"},
+		"entry":           {`{"id":"1","changes":[{"field":"messages","value":{` + value + `}}]}`, "1", "changes[0].value.messages[1]"},
+		"in a body":       {`{"headers":{"host":"x"},"body":` + cloud("messages", `{`+value+`}`) + `}`, "1", "body.entry[0].changes[0].value.messages[1]"},
+		"value in body":   {`{"headers":{},"body":{` + value + `}}`, "", "body.messages[1]"},
+		"value, no data":  {`{"field":"messages","contacts":[{"wa_id":"12025550143","profile":{"name":"Ann"}}],` + ownNumber + `"messages":[{"id":"m","from":"12025550143","text":{"body":"x"}}]}`, "", "messages[1]"},
+		"in a payload":    {`{"payload":` + cloud("messages", `{`+value+`}`) + `}`, "1", "payload.entry[0].changes[0].value.messages[1]"},
+		"entry is change": {`{"entry":[{"id":"1","field":"messages","value":{` + value + `}}]}`, "1", "entry[0].changes[0].value.messages[1]"},
+		"partner event":   {`{"id":"e","event":"messages","data":{"id":"1",` + value + `}}`, "1", "data.messages[1]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := one[*chatapi.MessageEvent](t, c.body)
@@ -398,6 +414,7 @@ func TestFaultA18PartsOfTheEnvelope(t *testing.T) {
 	} {
 		assert.Equal(t, 2593109, one[*chatapi.HistoryEvent](t, body).Errors[0].Code, body)
 	}
+	one[*chatapi.HistoryEvent](t, `{"field":"history","messages":[{"id":"m","from":"1","type":"text","text":{"body":"x"}}]}`)
 	one[*chatapi.StandbyEvent](t, `{"field":"standby","messaging_product":"whatsapp","messages":[{"id":"m","from":"1","type":"text","text":{"body":"x"}}]}`)
 	one[*chatapi.EchoEvent](t, `{`+ownNumber+`"message_echoes":[{"id":"m","to":"12025550143","type":"text","text":{"body":"x"}}]}`)
 	one[*chatapi.AccountEvent](t, `{"field":"account_update","value":{"event":"ACCOUNT_DELETED"}}`)
