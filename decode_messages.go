@@ -76,6 +76,12 @@ func readMeta(v wire.Value) (in metaElement) {
 	if recipient != "" && in.to == (Contact{}) {
 		setPhone(&in.to, recipient)
 	}
+	in.findContent(v)
+	return in
+}
+
+// findContent finds the content of the message's type.
+func (in *metaElement) findContent(v wire.Value) {
 	switch {
 	case in.kind == "":
 		in.guessKind(v)
@@ -84,7 +90,6 @@ func readMeta(v wire.Value) (in metaElement) {
 	case in.kind != in.contentName:
 		in.content = v.Get(in.kind)
 	}
-	return in
 }
 
 // guessKind finds the content of a message without a type. A member that says
@@ -236,12 +241,7 @@ func (in *metaElement) readContent(c *Content, depth int) {
 		}
 		c.Text = c.Order.Text
 	case "reaction":
-		c.Type, c.Reaction = TypeReaction, &ReceivedReaction{}
-		if c.Reaction.MessageID = in.member("reaction", v, "message_id"); v.IsObject() {
-			c.Reaction.Emoji = in.member("reaction", v, "emoji")
-		} else {
-			c.Reaction.Emoji = in.plain("reaction", v)
-		}
+		c.Type, c.Reaction = TypeReaction, in.reaction(v)
 		c.Text, c.QuotedID = c.Reaction.Emoji, cmp.Or(c.Reaction.MessageID, c.QuotedID)
 	case "system":
 		c.Type, c.System, c.Text = TypeSystem, in.readSystem(v), in.body("system", v)
@@ -269,6 +269,13 @@ func (in *metaElement) body(object string, v wire.Value) string {
 		return in.member(object, v, "body")
 	}
 	return in.plain(object, v)
+}
+
+func (in *metaElement) reaction(v wire.Value) *ReceivedReaction {
+	if !v.IsObject() {
+		return &ReceivedReaction{Emoji: in.plain("reaction", v)}
+	}
+	return &ReceivedReaction{MessageID: in.member("reaction", v, "message_id"), Emoji: in.member("reaction", v, "emoji")}
 }
 
 // choice returns the button or row that a customer chose.

@@ -88,6 +88,12 @@ func TestFaultA2Standby(t *testing.T) {
 			assert.Equal(t, "N1", e.PhoneNumberID)
 		})
 	}
+}
+
+func TestFaultA2StandbyOfEveryKind(t *testing.T) {
+	// The agent's messages and their statuses stand in a StandbyEvent too, and
+	// nothing of such a chat is lost.
+	const message = `{"id":"m","from":"12025550143","timestamp":"1790000001","type":"text","text":{"body":"hi"}}`
 	t.Run("the agent's message", func(t *testing.T) {
 		e := one[*chatapi.StandbyEvent](t, cloud("standby", `{`+ownNumber+`"standby":{"message_echoes":[
 			{"id":"e","timestamp":"1790000002","message":{"to":"12025550143","recipient":"12025550143","recipient_type":"individual","type":"text","text":{"body":"from the agent"}}},
