@@ -33,6 +33,7 @@ var fieldReaders = map[string]func(wire.Value, EventInfo) Event{
 func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &TemplateEvent{EventInfo: info, Kind: kind}
+		var reason, words, recommendation, title, description string
 		for m := v.Object(); m.Next(); {
 			text, _ := m.Value.Text()
 			switch string(m.Name) {
@@ -46,28 +47,37 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 				e.Name = text
 			case "message_template_language":
 				e.Language = text
-			case "message_template_category", "new_category":
+			case "message_template_category":
 				e.Category = cmp.Or(e.Category, text)
+			case "new_category":
+				e.Category = cmp.Or(text, e.Category)
 			case "previous_category":
 				e.OldCategory = text
 			case "reason":
-				if e.Reason = text; text == "NONE" {
-					e.Reason = ""
-				}
+				reason = someReason(text)
 			case "new_quality_score":
 				e.Quality = text
 			case "previous_quality_score":
 				e.OldQuality = text
 			case "category_update_timestamp":
-				e.Effective = m.Value.Time()
+				if at := m.Value.Time(); !at.IsZero() {
+					e.Effective = at
+				}
 			case "rejection_info":
-				e.Reason = cmp.Or(e.Reason, memberText(m.Value, "reason"))
-				e.Advice = memberText(m.Value, "recommendation")
+				words = someReason(memberText(m.Value, "reason"))
+				recommendation = memberText(m.Value, "recommendation")
 			case "other_info":
-				e.Advice = cmp.Or(e.Advice, memberText(m.Value, "description"))
+				title = someReason(memberText(m.Value, "title"))
+				description = memberText(m.Value, "description")
 			case "disable_info":
-				e.Effective = m.Value.Get("disable_date").Time()
+				if e.Effective.IsZero() {
+					e.Effective = m.Value.Get("disable_date").Time()
+				}
 			}
+		}
+		e.Reason, e.Advice = cmp.Or(reason, words), cmp.Or(recommendation, description)
+		if e.Status == TemplatePaused || e.Reason == "" {
+			e.Reason = cmp.Or(title, e.Reason) // why a template is paused stands here alone
 		}
 		if kind == "category" {
 			e.Category = cmp.Or(e.Category, memberText(v, "event"))
@@ -79,6 +89,15 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 	}
 }
 
+// someReason returns a reason; empty for the words that mean that there is none.
+func someReason(text string) string {
+	switch strings.ToUpper(strings.TrimSpace(text)) {
+	case "NONE", "NULL":
+		return ""
+	}
+	return text
+}
+
 // numberEvent returns the reader of the fields about the business's number.
 func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
@@ -88,20 +107,21 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 			switch string(m.Name) {
 			case "display_phone_number":
 				e.Phone = phoneDigits(m.Value)
-			case "event", "decision", "status":
-				e.Event = text
 			case "current_limit":
-				e.Limit = text
+				e.Limit = cmp.Or(text, e.Limit)
 			case "max_daily_conversations_per_business":
 				e.Limit = cmp.Or(e.Limit, text)
 			case "old_limit":
 				e.OldLimit = text
-			case "requested_verified_name", "username":
-				e.Name = text
+			case "requested_verified_name":
+				e.Name = cmp.Or(text, e.Name)
+			case "username":
+				e.Name = cmp.Or(e.Name, usernameOf(text))
 			case "rejection_reason":
-				e.Reason = text
+				e.Reason = someReason(text)
 			}
 		}
+		e.Event = firstText(v, "event", "decision", "status")
 		return e
 	}
 }
@@ -110,7 +130,19 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 func accountEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &AccountEvent{EventInfo: info, Kind: kind}
+		alert := v.Get("alert_info")
+		e.read(alert)
 		e.read(v)
+		e.Event = cmp.Or(firstText(v, "event", "decision", "alert_type", "type"), firstText(alert, "event", "decision", "alert_type", "type"))
+		e.Phone = cmp.Or(phoneDigits(v.Get("display_phone_number")), phoneDigits(v.Get("phone_number")))
+		e.Reason = cmp.Or(memberText(v.Get("ban_info"), "waba_ban_state"), memberText(v.Get("violation_info"), "violation_type"), e.Reason)
+		e.DailyLimit = firstText(v, "max_daily_conversations_per_business", "max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number")
+		for _, name := range [...]string{"max_phone_numbers_per_business", "max_phone_numbers_per_waba"} { // the account's own counts
+			if n, ok := v.Get(name).Int(); ok {
+				e.NumberLimit = n
+			}
+		}
+		setTime(&e.EventInfo, v.Get("timestamp"))
 		return e
 	}
 }
@@ -120,36 +152,17 @@ func (e *AccountEvent) read(v wire.Value) {
 	for m := v.Object(); m.Next(); {
 		text, _ := m.Value.Text()
 		switch string(m.Name) {
-		case "event", "decision", "type", "alert_type":
-			e.Event = cmp.Or(e.Event, text)
-		case "display_phone_number", "phone_number":
-			e.Phone = phoneDigits(m.Value)
 		case "entity_type":
-			e.EntityType = text
+			e.EntityType = cmp.Or(text, e.EntityType)
 		case "entity_id":
-			e.EntityID = text
+			e.EntityID = cmp.Or(text, e.EntityID)
 		case "alert_description":
-			e.Reason = text
-		case "alert_info":
-			e.read(m.Value)
-		case "ban_info":
-			e.Reason = memberText(m.Value, "waba_ban_state")
-		case "violation_info":
-			e.Reason = memberText(m.Value, "violation_type")
+			e.Reason = cmp.Or(text, e.Reason)
 		case "restriction_info":
-			for list := m.Value.Array(); list.Next(); {
+			for list := m.Value.List(); list.Next(); {
 				e.Restrictions = append(e.Restrictions, AccountRestriction{
 					memberText(list.Value, "restriction_type"), list.Value.Get("expiration").Time()})
 			}
-		case "max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number", "max_daily_conversations_per_business":
-			e.DailyLimit = cmp.Or(text, e.DailyLimit)
-		case "max_phone_numbers_per_business", "max_phone_numbers_per_waba":
-			if n, ok := m.Value.Int(); ok {
-				e.NumberLimit = n
-			}
-		}
-		if e.Time.IsZero() && string(m.Name) == "timestamp" {
-			e.Time = m.Value.Time()
 		}
 	}
 }
@@ -196,14 +209,15 @@ func (p *parser) group(v wire.Value) error {
 	}
 	e.EventInfo = p.info(joinWire("group", e.Kind), v)
 	setTime(&e.EventInfo, at)
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.checkField(v)
+	return p.addPartial(e, &f)
 }
 
 // readMembers reads people of a group. "input" is the number or BSUID with which
 // the business named the person.
 func (p *parser) readMembers(v wire.Value) (all []Contact) {
-	for list := v.Array(); list.Next(); {
+	for list := v.List(); list.Next(); {
 		c := readPerson(list.Value)
 		if c.Phone == "" {
 			setPhone(&c, memberText(list.Value, "input"))
@@ -222,8 +236,9 @@ func (p *parser) preference(v wire.Value) error {
 	e.From.Chat = personChat(e.From)
 	e.EventInfo = p.info("user_preference", v)
 	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "wa_id", "user_id", "parent_user_id", "category", "value", "detail", "timestamp")
+	return p.addPartial(e, &f)
 }
 
 // identity reads one element of "user_id_update".
@@ -241,48 +256,48 @@ func (p *parser) identity(v wire.Value) error {
 	e.Old.Chat = personChat(e.Old)
 	e.EventInfo = p.info("user_id_update", v)
 	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "wa_id", "detail", "timestamp")
+	f.check("user_id", user, "previous", "current")
+	f.check("parent_user_id", parent, "previous", "current")
+	return p.addPartial(e, &f)
 }
 
 // history reads one element of "history".
 func (p *parser) history(v wire.Value) error {
+	var f scalarReader
 	e := &HistoryEvent{}
 	meta := v.Get("metadata")
 	e.Phase, _ = meta.Get("phase").Int()
 	e.Chunk, _ = meta.Get("chunk_order").Int()
 	e.Progress, _ = meta.Get("progress").Int()
-	e.Errors = statusErrors(v.Get("errors"))
-	for threads := v.Get("threads").Array(); threads.Next(); {
-		var old HistoryThread
-		setPhone(&old.Contact, memberText(threads.Value, "id"))
-		p.contacts.complete(&old.Contact)
-		old.Contact.Chat = personChat(old.Contact)
-		for list := threads.Value.Get("messages").Array(); list.Next(); {
-			in := readMeta(list.Value)
-			m := HistoryMessage{Time: in.at.Time(), Status: memberText(in.history, "status")}
-			in.readContent(&m.Content, 0)
-			m.Chat = cmp.Or(in.group, old.Contact.Chat)
-			ours, _ := in.history.Get("from_me").Bool()
-			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.ownPhone
-			old.Messages = append(old.Messages, m)
+	f.check("metadata", meta, "phase", "chunk_order", "progress")
+	e.Errors = f.reasons("errors", v.Get("errors"))
+	for threads := v.Get("threads").List(); threads.Next(); {
+		if !f.isObject("threads", threads.Value) {
+			continue
 		}
-		e.Threads = append(e.Threads, old)
+		e.Threads = append(e.Threads, p.oldThread(threads.Value, &f))
 	}
 	e.EventInfo = p.info("history", v)
-	p.add(e)
-	return nil
+	return p.addPartial(e, &f)
 }
 
 // appState reads one element of "state_sync".
 func (p *parser) appState(v wire.Value) error {
 	e := &AppStateEvent{Type: memberText(v, "type"), Action: memberText(v, "action")}
 	person := v.Get("contact")
-	setPhone(&e.Contact, phoneDigits(person.Get("phone_number")))
-	e.Contact.Name = cmp.Or(memberText(person, "full_name"), memberText(person, "first_name"))
+	e.Contact = readPerson(person)
+	if number := phoneDigits(person.Get("phone_number")); number != "" {
+		e.Contact.Phone = number
+	}
+	e.Contact.Name = firstText(person, "full_name", "first_name")
+	p.contacts.complete(&e.Contact)
 	e.Contact.Chat = personChat(e.Contact)
 	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
 	setTime(&e.EventInfo, v.Get("metadata").Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "type", "action")
+	f.check("contact", person, "phone_number", "full_name", "first_name", "user_id", "parent_user_id", "username", "wa_id")
+	return p.addPartial(e, &f)
 }
