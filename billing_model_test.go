@@ -1,6 +1,7 @@
 package chatapi_test
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -21,13 +22,25 @@ import (
 // With CHATAPI_HISTORIES=1000000 this test checks a million histories instead of
 // 20,000.
 func TestTheLedgerAgreesWithTheProse(t *testing.T) {
+	agree(t, historyKinds)
+}
+
+// A contact of one name needs no rule of "Who is who".
+func TestTheLedgerAgreesWithTheProseOnContactsOfOneName(t *testing.T) {
+	agree(t, []historyKind{kindClose, kindRestore})
+}
+
+// agree compares the ledger with the model on histories of some kinds. Each history
+// is recorded as it was drawn, and in one other form.
+func agree(t *testing.T, kinds []historyKind) {
+	t.Helper()
 	count := 20_000
 	if text := os.Getenv("CHATAPI_HISTORIES"); text != "" {
 		var err error
 		count, err = strconv.Atoi(text)
 		require.NoError(t, err)
 	}
-	rates, err := chatapi.ReadRates(strings.NewReader(naiveCards))
+	rates, err := chatapi.ReadRates(strings.NewReader(naiveRates()))
 	require.NoError(t, err)
 	var zones []*time.Location
 	for _, name := range []string{"UTC", "America/New_York", "Asia/Kolkata"} {
@@ -35,23 +48,26 @@ func TestTheLedgerAgreesWithTheProse(t *testing.T) {
 		require.NoError(t, err)
 		zones = append(zones, zone)
 	}
+	drawn := map[historyKind]int{}
 	for i := range count {
 		r := rand.New(rand.NewPCG(5, uint64(i)))
 		n, around := drawNaive(t, r, zones)
-		activities := smallHistory(r, around)
-		wantUnits, wantWindows := n.rows(activities)
-		units, windows := ledgerRows(t, n, rates, around, activities)
-		slices.Sort(units)
-		slices.Sort(windows)
-		slices.Sort(wantUnits)
-		slices.Sort(wantWindows)
-		if !slices.Equal(wantUnits, units) || !slices.Equal(wantWindows, windows) {
-			for _, a := range activities {
-				t.Logf("%+v", a)
-			}
-			require.Equal(t, wantUnits, units, "history %d of %+v", i, n)
-			require.Equal(t, wantWindows, windows, "history %d of %+v", i, n)
+		h := drawHistory(r, n, around, kinds)
+		for kind := range h.kinds {
+			drawn[kind]++
 		}
+		want := h.byModel(n)
+		as := fmt.Sprintf("history %d of %+v", i, n)
+		want.check(t, h, h.byLedger(t, n, rates, around), as)
+		if i%2 == 0 {
+			want.check(t, h, h.inOtherOrder(r).byLedger(t, n, rates, around), as+", shuffled and repeated")
+		} else {
+			want.check(t, h, h.fromJSON(t).byLedger(t, n, rates, around), as+", from JSON")
+		}
+	}
+	for _, kind := range kinds {
+		t.Logf("%-10s in %6d of %d histories", kind, drawn[kind], count)
+		require.GreaterOrEqual(t, drawn[kind]*20, count, "%s is in less than 5 %% of the histories", kind)
 	}
 }
 
@@ -69,36 +85,133 @@ func drawNaive(t *testing.T, r *rand.Rand, zones []*time.Location) (n naive, aro
 	return n, around
 }
 
-// ledgerRows returns the rows of a ledger's bills for three months.
-func ledgerRows(t *testing.T, n naive, rates *chatapi.Rates, around time.Time, activities []chatapi.Activity) (units, windows []string) {
+// answers are the answers of a ledger about a history, sorted.
+type answers struct{ units, windows, late, open []string }
+
+func (want answers) check(t *testing.T, h *drawnHistory, got answers, as string) {
 	t.Helper()
-	account := chatapi.Account{Timezone: n.zone, Model: n.model, Anchor: n.anchor, Rates: rates}
+	if slices.Equal(want.units, got.units) && slices.Equal(want.windows, got.windows) && slices.Equal(want.late, got.late) &&
+		slices.Equal(want.open, got.open) {
+		return
+	}
+	for i := range h.activities {
+		if i == h.closeAt {
+			t.Logf("close %s", h.month)
+		}
+		t.Logf("%+v", h.activities[i])
+	}
+	require.Equal(t, want, got, as)
+}
+
+func sorted(all []string) []string {
+	slices.Sort(all)
+	return all
+}
+
+// byModel returns the answers of the model.
+func (h *drawnHistory) byModel(n naive) (a answers) {
+	book := naiveBook{naive: n, facts: h.activities}
+	if h.closeAt >= 0 {
+		book.facts = slices.Clone(h.activities[:h.closeAt])
+		book.close(time.Date(h.month.Year, h.month.Month+1, 1, 0, 0, 0, 0, n.zone))
+		book.facts = append(book.facts, h.activities[h.closeAt:]...)
+	}
+	a.units, a.windows = book.rows()
+	a.late = book.lateRows()
+	for _, number := range naiveChannels {
+		for _, name := range h.names() {
+			a.open = append(a.open, openRow(number, name, book.window(number, name)))
+		}
+	}
+	return answers{sorted(a.units), sorted(a.windows), sorted(a.late), sorted(a.open)}
+}
+
+var naiveChannels = []chatapi.ChannelID{"A", "B"}
+
+func openRow(number chatapi.ChannelID, name string, last time.Time) string {
+	if last.IsZero() {
+		return fmt.Sprintf("%s %s closed", number, name)
+	}
+	return fmt.Sprintf("%s %s %s", number, name, last.UTC())
+}
+
+// account returns an account with the rules of a model for three months.
+func (n naive) account(rates *chatapi.Rates, around time.Time) (account chatapi.Account, months []chatapi.YearMonth) {
+	account = chatapi.Account{Timezone: n.zone, Model: n.model, Anchor: n.anchor, Rates: rates}
 	if n.replaced {
 		account.Rules = naiveRules(n.anchor)
 	}
-	var months []chatapi.YearMonth
 	for k := -1; k <= 1; k++ {
 		m := around.AddDate(0, k, 0)
 		month := chatapi.Month(m.Year(), m.Month())
 		months = append(months, month)
-		for _, number := range []chatapi.ChannelID{"", "A", "B"} {
+		for _, number := range append(naiveChannels, "") {
 			account.Used = append(account.Used, chatapi.PriorUsage{Month: month, Number: number, Units: n.used})
 		}
 		account.Used = append(account.Used, chatapi.PriorUsage{Month: month, Market: "North America", Category: "utility", Units: n.sent})
 	}
+	return account, months
+}
+
+// byLedger returns the answers of a ledger.
+func (h *drawnHistory) byLedger(t *testing.T, n naive, rates *chatapi.Rates, around time.Time) (a answers) {
+	t.Helper()
+	account, months := n.account(rates, around)
 	ledger := chatapi.NewLedger(account)
-	for _, a := range activities {
-		require.NoError(t, ledger.Record(a))
+	bills := map[chatapi.YearMonth]*chatapi.Bill{}
+	billed := func(bill *chatapi.Bill, err error) {
+		t.Helper()
+		if err != nil {
+			require.ErrorIs(t, err, chatapi.ErrNoPrice)
+		}
+		bills[bill.Month] = bill
+	}
+	for i, activity := range h.activities {
+		if i == h.restoreAt {
+			ledger = restored(t, ledger, account)
+		}
+		if i == h.closeAt {
+			for _, month := range months[:slices.Index(months, h.month)] {
+				billed(ledger.Bill(month))
+			}
+			billed(ledger.Close(h.month))
+		}
+		require.NoError(t, ledger.Record(activity), "%+v", activity)
 	}
 	var all []*chatapi.Bill
 	for _, month := range months {
 		bill, err := ledger.Bill(month)
-		if err != nil {
-			require.ErrorIs(t, err, chatapi.ErrNoPrice)
+		if closed := bills[month]; closed != nil {
+			require.Equal(t, closed.Totals, bill.Totals, "a closed month stays as it was")
+		} else {
+			billed(bill, err)
 		}
-		all = append(all, bill)
+		for _, late := range bill.Late {
+			a.late = append(a.late, fmt.Sprint(late.Channel, " ", late.Contact, " ", late.Kind, " ", late.MessageID, " ", late.At.UTC()))
+		}
+		all = append(all, bills[month])
 	}
-	return scenarioRows(all, true)
+	a.units, a.windows = scenarioRows(all, true)
+	for _, number := range naiveChannels {
+		for _, name := range h.names() {
+			a.open = append(a.open, openRow(number, name, ledger.ServiceWindow(number, naiveRecipient(name)).Since))
+		}
+	}
+	return answers{sorted(a.units), sorted(a.windows), sorted(a.late), sorted(a.open)}
+}
+
+// naiveRecipient returns the recipient with a name of the model.
+func naiveRecipient(name string) chatapi.Recipient {
+	kind, value, _ := strings.Cut(name, ":")
+	switch kind {
+	case "phone":
+		return chatapi.Phone(value)
+	case "bsuid":
+		return chatapi.BSUID(value)
+	case "username":
+		return chatapi.Username(value)
+	}
+	return chatapi.Chat(value)
 }
 
 // naiveCards has one price for each era and category. Where messages are billed,
@@ -125,6 +238,16 @@ North America,service,USD,0.54,2025-07-01,3,4
 North America,service,USD,0.64,2025-07-01,5,
 `
 
+// naiveRates has the same prices in the other markets, plus a whole number.
+func naiveRates() string {
+	head, cards, _ := strings.Cut(naiveCards, "\n")
+	all := head + "\n"
+	for _, m := range naiveMarkets {
+		all += strings.ReplaceAll(strings.ReplaceAll(cards, "North America", m.market), "USD,0.", "USD,"+m.units+".")
+	}
+	return all
+}
+
 // naiveRules returns the replaced rules in the form of an account.
 func naiveRules(anchor chatapi.Anchor) []chatapi.Rule {
 	rules := chatapi.PublishedRules(anchor)
@@ -136,47 +259,4 @@ func naiveRules(anchor chatapi.Anchor) []chatapi.Rule {
 		}
 	}
 	return rules
-}
-
-// smallHistory draws a small history around a day on which the rules changed. Its
-// instants lie on a coarse grid, so that many coincide or hit a boundary.
-func smallHistory(r *rand.Rand, around time.Time) (all []chatapi.Activity) {
-	grid := func(from time.Time, steps int) time.Time {
-		return from.Add(time.Duration(r.IntN(steps)) * 6 * time.Hour).Add(time.Duration(r.IntN(3)-1) * time.Duration(r.IntN(2)))
-	}
-	pick := func(words ...string) string { return words[r.IntN(len(words))] }
-	record := func(a chatapi.Activity) {
-		if r.IntN(8) == 0 { // the wire gave no time
-			a.At, a.Observed = time.Time{}, a.At
-		}
-		all = append(all, a)
-		if r.IntN(6) == 0 {
-			all = append(all, a)
-		}
-	}
-	start := around.Add(-3 * naiveDay)
-	for i := range 1 + r.IntN(12) {
-		a := chatapi.Activity{Channel: chatapi.ChannelID(pick("A", "A", "B")), Contact: chatapi.Contact{Phone: pick("12025550143", "12025550143", "12025550144")},
-			At: grid(start, 28), MessageID: "m" + strconv.Itoa(i)}
-		if r.IntN(5) < 2 {
-			a.Kind, a.EntryPoint = chatapi.ActivityInbound, chatapi.EntryPoint(pick("", "", "ad", "page_cta", "post"))
-			record(a)
-			continue
-		}
-		a.Kind, a.Category = chatapi.ActivityOutbound, pick("", "", "utility", "marketing", "authentication")
-		if r.IntN(10) > 0 {
-			record(a)
-		}
-		a.Category = ""
-		sent := a.At
-		for range r.IntN(4) {
-			a.Kind = chatapi.ActivityKind(pick("delivered", "delivered", "read", "failed"))
-			if a.At = grid(sent, 6+14*r.IntN(2)); a.At.Before(sent) {
-				a.At = sent
-			}
-			record(a)
-		}
-	}
-	r.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
-	return all
 }
