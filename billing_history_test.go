@@ -2,10 +2,12 @@ package chatapi_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"maps"
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -104,6 +106,61 @@ func (h *drawnHistory) fromJSON(t *testing.T) *drawnHistory {
 		require.NoError(t, json.Unmarshal(line, &read.activities[i]), "%s", line)
 	}
 	return &read
+}
+
+// without returns the history without an activity.
+func (h *drawnHistory) without(i int) *drawnHistory {
+	less := *h
+	less.activities = slices.Delete(slices.Clone(h.activities), i, i+1)
+	if less.closeAt > i {
+		less.closeAt--
+	}
+	if less.restoreAt > i {
+		less.restoreAt--
+	}
+	if less.closeAt == 0 || less.closeAt == len(less.activities) { // Close refuses an empty ledger
+		less.closeAt = -1
+	}
+	return &less
+}
+
+// String returns the history in the form of the cases of the rules.
+func (h *drawnHistory) String() string {
+	var all strings.Builder
+	for i := range h.activities {
+		a := &h.activities[i]
+		if i == h.closeAt {
+			fmt.Fprintf(&all, "close %s\n", h.month)
+		}
+		if i == h.restoreAt {
+			fmt.Fprintln(&all, "restore")
+		}
+		fmt.Fprintf(&all, "%-9s", a.Kind)
+		for _, part := range []struct {
+			name string
+			text string
+			show bool
+		}{
+			{"", a.At.UTC().Format(time.RFC3339Nano), !a.At.IsZero()},
+			{"seen=", a.Observed.UTC().Format(time.RFC3339Nano), !a.Observed.IsZero()},
+			{"", string(a.Channel), true},
+			{"", strings.Join(naiveNamesOf(a.Contact), ","), true},
+			{"", a.Contact.Chat, a.Contact.Chat != ""},
+			{"member=", strings.Join(naiveNamesOf(a.Member), ","), a.Member != chatapi.Contact{}},
+			{"former=", strings.Join(naiveNamesOf(a.Former), ","), a.Former != chatapi.Contact{}},
+			{"", a.MessageID, true},
+			{"cat=", a.Category, a.Category != ""},
+			{"entry=", string(a.EntryPoint), a.EntryPoint != ""},
+			{"says=", a.Reported.Type + a.Reported.Billable, !a.Reported.IsZero()},
+			{"", "app", a.FromApp},
+		} {
+			if part.show {
+				fmt.Fprint(&all, " ", part.name, part.text)
+			}
+		}
+		fmt.Fprintln(&all)
+	}
+	return all.String()
 }
 
 // historyDraw draws one history.
