@@ -53,8 +53,8 @@ func agree(t *testing.T, kinds []historyKind) {
 		r := rand.New(rand.NewPCG(5, uint64(i)))
 		n, around := drawNaive(t, r, zones)
 		h := drawHistory(r, n, around, kinds)
-		for kind := range h.kinds {
-			drawn[kind]++
+		for kind, has := range h.kinds {
+			drawn[kind] += b2i(has)
 		}
 		want := h.byModel(n)
 		as := fmt.Sprintf("history %d of %+v", i, n)
@@ -90,10 +90,11 @@ func drawNaive(t *testing.T, r *rand.Rand, zones []*time.Location) (n naive, aro
 }
 
 // answers are the answers of a ledger about a history, sorted.
-type answers struct{ units, windows, late, open []string }
+type answers struct{ units, windows, late, open, talks []string }
 
 func (a answers) equal(b answers) bool {
-	return slices.Equal(a.units, b.units) && slices.Equal(a.windows, b.windows) && slices.Equal(a.late, b.late) && slices.Equal(a.open, b.open)
+	return slices.Equal(a.units, b.units) && slices.Equal(a.windows, b.windows) && slices.Equal(a.late, b.late) &&
+		slices.Equal(a.open, b.open) && slices.Equal(a.talks, b.talks)
 }
 
 // differ fails with a history that is as small as can be found by leaving activities
@@ -109,9 +110,24 @@ func differ(t *testing.T, h *drawnHistory, n naive, ledger func(*drawnHistory) a
 	require.Equal(t, h.byModel(n), ledger(h), as)
 }
 
-func sorted(all []string) []string {
-	slices.Sort(all)
-	return all
+func (a answers) sorted() answers {
+	for _, all := range [][]string{a.units, a.windows, a.late, a.open, a.talks} {
+		slices.Sort(all)
+	}
+	return a
+}
+
+// ask adds the answers about one name of a customer.
+func (a *answers) ask(number chatapi.ChannelID, name string, last time.Time, all []chatapi.Conversation) {
+	if last.IsZero() {
+		a.open = append(a.open, fmt.Sprintf("%s %s closed", number, name))
+	} else {
+		a.open = append(a.open, fmt.Sprintf("%s %s %s", number, name, last.UTC()))
+	}
+	for _, c := range all {
+		a.talks = append(a.talks, fmt.Sprintf("%s %s %s from %s to %s, closed %s", number, name, c.Category, c.OpenedAt.UTC(), c.ExpiresAt.UTC(),
+			c.ClosedAt.UTC()))
+	}
 }
 
 // byModel returns the answers of the model.
@@ -122,24 +138,22 @@ func (h *drawnHistory) byModel(n naive) (a answers) {
 		book.close(time.Date(h.month.Year, h.month.Month+1, 1, 0, 0, 0, 0, n.zone))
 		book.facts = append(book.facts, h.activities[h.closeAt:]...)
 	}
-	a.units, a.windows = book.rows()
-	a.late = book.lateRows()
+	people := book.people()
+	a.units, a.windows = book.rows(people)
+	a.late = book.lateRows(people)
 	for _, number := range naiveChannels {
 		for _, name := range h.names() {
-			a.open = append(a.open, openRow(number, name, book.window(number, name)))
+			if p := naiveFind(people, number, name); p != nil {
+				a.ask(number, name, p.last(naiveForever), book.conversations(p))
+			} else {
+				a.ask(number, name, time.Time{}, nil)
+			}
 		}
 	}
-	return answers{sorted(a.units), sorted(a.windows), sorted(a.late), sorted(a.open)}
+	return a.sorted()
 }
 
 var naiveChannels = []chatapi.ChannelID{"A", "B"}
-
-func openRow(number chatapi.ChannelID, name string, last time.Time) string {
-	if last.IsZero() {
-		return fmt.Sprintf("%s %s closed", number, name)
-	}
-	return fmt.Sprintf("%s %s %s", number, name, last.UTC())
-}
 
 // account returns an account with the rules of a model for three months.
 func (n naive) account(rates *chatapi.Rates, around time.Time) (account chatapi.Account, months []chatapi.YearMonth) {
@@ -200,10 +214,14 @@ func (h *drawnHistory) byLedger(t *testing.T, n naive, rates *chatapi.Rates, aro
 	a.units, a.windows = scenarioRows(all, true)
 	for _, number := range naiveChannels {
 		for _, name := range h.names() {
-			a.open = append(a.open, openRow(number, name, ledger.ServiceWindow(number, naiveRecipient(name)).Since))
+			talks, err := ledger.Conversations(number, naiveRecipient(name))
+			if err != nil {
+				require.ErrorIs(t, err, chatapi.ErrNoPrice)
+			}
+			a.ask(number, name, ledger.ServiceWindow(number, naiveRecipient(name)).Since, talks)
 		}
 	}
-	return answers{sorted(a.units), sorted(a.windows), sorted(a.late), sorted(a.open)}
+	return a.sorted()
 }
 
 // naiveRecipient returns the recipient with a name of the model.

@@ -252,31 +252,40 @@ func (b *naiveBook) fold(p *naivePerson, until time.Time) *naivePair {
 
 var naiveForever = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// open returns the units of the open months.
-func (b *naiveBook) open() (all []*naiveUnit) {
-	for _, p := range b.people() {
-		all = append(all, b.fold(p, naiveForever).opened(b.end, naiveForever)...)
+// rows returns the rows of all bills.
+func (b *naiveBook) rows(people []*naivePerson) (charged, windows []string) {
+	units := slices.Clone(b.closed)
+	for _, p := range people {
+		units = append(units, b.fold(p, naiveForever).opened(b.end, naiveForever)...)
+	}
+	return b.charge(units)
+}
+
+// naiveFind returns the person that a name asks for (rule 11); nil without such a
+// person.
+func naiveFind(people []*naivePerson, number chatapi.ChannelID, name string) *naivePerson {
+	for _, p := range people {
+		if p.number == number && (p.key == name || !strings.HasSuffix(name, "@g.us") && p.key == p.names.owner(name, naiveForever)) {
+			return p
+		}
+	}
+	return nil
+}
+
+// conversations returns the conversations and free entry points of a person. Those of
+// closed months are known while they are open at the month's end.
+func (b *naiveBook) conversations(p *naivePerson) (all []chatapi.Conversation) {
+	for _, u := range b.fold(p, naiveForever).units {
+		if u.Unit == "message" || u.past {
+			continue
+		}
+		c := chatapi.Conversation{Category: u.Category, OpenedAt: u.OpenedAt, ExpiresAt: *u.ExpiresAt}
+		if u.ClosedAt != nil {
+			c.ClosedAt = *u.ClosedAt
+		}
+		all = append(all, c)
 	}
 	return all
-}
-
-// rows returns the rows of all bills.
-func (b *naiveBook) rows() (charged, windows []string) {
-	return b.charge(slices.Concat(b.closed, b.open()))
-}
-
-// window returns the customer's last message, asked for by any name (rule 11).
-func (b *naiveBook) window(number chatapi.ChannelID, name string) (last time.Time) {
-	for _, p := range b.people() {
-		key := name
-		if !strings.HasSuffix(name, "@g.us") {
-			key = p.names.owner(name, naiveForever)
-		}
-		if p.number == number && p.key == key {
-			last = p.last(naiveForever)
-		}
-	}
-	return last
 }
 
 // last returns the customer's last message before an instant. Reading: the service
@@ -297,9 +306,9 @@ func (p *naivePerson) last(until time.Time) (last time.Time) {
 }
 
 // lateRows returns the late facts of closed months (rule 13).
-func (b *naiveBook) lateRows() []string {
+func (b *naiveBook) lateRows(people []*naivePerson) []string {
 	all := slices.Clone(b.late)
-	for _, p := range b.people() {
+	for _, p := range people {
 		all = append(all, b.lateOf(p, naiveForever)...)
 	}
 	return all
@@ -405,7 +414,7 @@ func (f *naivePair) carry(whole *naivePair, end time.Time) naiveCarry {
 	f.startWindows(end.Add(-1))
 	c := naiveCarry{number: f.number, key: f.key, last: f.last(end)}
 	for _, u := range f.units {
-		u.carried = true
+		u.carried, u.past = true, !u.openAt(end)
 		c.units = append(c.units, *u)
 	}
 	for _, w := range f.windows {

@@ -117,6 +117,9 @@ var naiveSpellings = []struct {
 
 // naiveOther returns the other spelling of a number; empty if it has only one.
 func naiveOther(name string) string {
+	if !strings.HasPrefix(name, "phone:5") {
+		return ""
+	}
 	for _, s := range naiveSpellings {
 		switch {
 		case s.short.MatchString(name):

@@ -34,6 +34,7 @@ type naiveUnit struct {
 	acting  string // the message that opened the unit
 	charged bool   // a status says so
 	carried bool   // of a closed month
+	past    bool   // ended in a closed month
 }
 
 const naiveDay = 24 * time.Hour
