@@ -118,10 +118,18 @@ func (h *drawnHistory) without(i int) *drawnHistory {
 	if less.restoreAt > i {
 		less.restoreAt--
 	}
-	if less.closeAt == 0 || less.closeAt == len(less.activities) { // Close refuses an empty ledger
+	if from := firstNamed(less.activities); from < 0 || from >= less.closeAt {
 		less.closeAt = -1
 	}
 	return &less
+}
+
+// firstNamed returns the index of the first activity that counts for somebody; -1
+// without one. Close refuses a ledger without any.
+func firstNamed(all []chatapi.Activity) int {
+	return slices.IndexFunc(all, func(a chatapi.Activity) bool {
+		return a.Kind != chatapi.ActivityIdentity && a.Contact != chatapi.Contact{}
+	})
 }
 
 // String returns the history in the form of the cases of the rules.
@@ -226,9 +234,7 @@ func (d *historyDraw) history(around time.Time) *drawnHistory {
 // drawClose draws the month that is closed, and when. Close refuses months far ahead
 // of the recorded facts, so some fact comes before it.
 func (h *drawnHistory) drawClose(d *historyDraw, around time.Time) {
-	from := 1 + slices.IndexFunc(d.all, func(a chatapi.Activity) bool {
-		return a.Kind != chatapi.ActivityIdentity && a.Contact != chatapi.Contact{}
-	})
+	from := 1 + firstNamed(d.all)
 	if !d.wanted[kindClose] || from == 0 || from == len(d.all) {
 		return
 	}
