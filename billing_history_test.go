@@ -49,6 +49,7 @@ type drawnHistory struct {
 	closeAt    int
 	month      chatapi.YearMonth
 	restoreAt  int
+	quote      drawnQuote
 }
 
 // names returns all names in the history and their other spellings.
@@ -73,7 +74,7 @@ func (h *drawnHistory) names() []string {
 // inOtherOrder returns the history with the activities of each part shuffled and some
 // of them repeated.
 func (h *drawnHistory) inOtherOrder(r *rand.Rand) *drawnHistory {
-	other := &drawnHistory{kinds: h.kinds, closeAt: -1, month: h.month, restoreAt: -1}
+	other := &drawnHistory{kinds: h.kinds, closeAt: -1, month: h.month, restoreAt: -1, quote: h.quote}
 	part := func(all []chatapi.Activity) {
 		from := len(other.activities)
 		for _, a := range all {
@@ -216,6 +217,7 @@ func (d *historyDraw) history(around time.Time) *drawnHistory {
 	}
 	h := &drawnHistory{activities: d.all, kinds: d.got, closeAt: -1, restoreAt: -1}
 	h.drawClose(d, around)
+	h.drawQuote(d, around)
 	if d.wanted[kindRestore] && len(d.all) > 0 {
 		h.restoreAt, d.got[kindRestore] = d.IntN(len(d.all)), true
 	}
@@ -306,8 +308,8 @@ func (d *historyDraw) message(p *drawnPerson) {
 		a.Kind, a.EntryPoint = chatapi.ActivityInbound, chatapi.EntryPoint(d.pick("", "", "ad", "page_cta", "post"))
 		a.Contact = d.contact(p, sent, true)
 		d.record(a)
-		if d.wanted[kindLinks] && d.IntN(4) == 0 { // the same message told again, by another name
-			a.Contact = d.contact(p, sent, true)
+		if d.linking() && d.IntN(4) == 0 { // the same message told again, by another name
+			a.Contact = d.nameless(d.contact(p, sent, true))
 			d.record(a)
 		}
 		return
@@ -315,7 +317,7 @@ func (d *historyDraw) message(p *drawnPerson) {
 	a.Kind, a.Category = chatapi.ActivityOutbound, d.pick("", "", "utility", "marketing", "authentication")
 	a.FromApp = d.wanted[kindApp] && d.IntN(2) == 0
 	if a.FromApp || d.IntN(10) > 0 {
-		a.Contact = d.contact(p, sent, false)
+		a.Contact = d.nameless(d.contact(p, sent, false))
 		d.got[kindApp] = d.got[kindApp] || a.FromApp
 		d.record(a)
 	}
@@ -326,10 +328,7 @@ func (d *historyDraw) message(p *drawnPerson) {
 		if a.At = d.grid(sent, 6+14*d.IntN(2)); a.At.Before(sent) {
 			a.At = sent
 		}
-		a.Contact = d.contact(p, sent, true)
-		if d.wanted[kindNameless] && d.IntN(2) == 0 {
-			a.Contact, d.got[kindNameless] = chatapi.Contact{}, true
-		}
+		a.Contact = d.nameless(d.contact(p, sent, true))
 		a.Reported = chatapi.Reported{}
 		if charged && d.IntN(2) == 0 {
 			a.Reported.Type = d.pick("regular", "")
@@ -337,6 +336,15 @@ func (d *historyDraw) message(p *drawnPerson) {
 		}
 		d.record(a)
 	}
+}
+
+// nameless leaves the names out of some facts.
+func (d *historyDraw) nameless(c chatapi.Contact) chatapi.Contact {
+	if d.wanted[kindNameless] && d.IntN(3) == 0 {
+		d.got[kindNameless] = true
+		return chatapi.Contact{}
+	}
+	return c
 }
 
 // group adds a message to or from a group, with the statuses of its members.
@@ -366,10 +374,7 @@ func (d *historyDraw) group() {
 		if members && (d.wanted[kindClose] || d.IntN(5) > 0) {
 			a.Member = member()
 		}
-		a.Contact = chatapi.Contact{Chat: "120363000000000001@g.us"}
-		if d.wanted[kindNameless] && d.IntN(2) == 0 {
-			a.Contact, d.got[kindNameless] = chatapi.Contact{}, true
-		}
+		a.Contact = d.nameless(chatapi.Contact{Chat: "120363000000000001@g.us"})
 		d.record(a)
 	}
 }

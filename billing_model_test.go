@@ -126,11 +126,15 @@ func drawNaive(t *testing.T, r *rand.Rand, zones []*time.Location) (n naive, aro
 }
 
 // answers are the answers of a ledger about a history, sorted.
-type answers struct{ units, windows, late, open, talks []string }
+type answers struct {
+	units, windows, late, open, talks []string
+
+	quote string
+}
 
 func (a answers) equal(b answers) bool {
 	return slices.Equal(a.units, b.units) && slices.Equal(a.windows, b.windows) && slices.Equal(a.late, b.late) &&
-		slices.Equal(a.open, b.open) && slices.Equal(a.talks, b.talks)
+		slices.Equal(a.open, b.open) && slices.Equal(a.talks, b.talks) && (a.quote == b.quote || a.quote == notPriced || b.quote == notPriced)
 }
 
 // differ fails with a history that is as small as can be found by leaving activities
@@ -175,7 +179,7 @@ func (h *drawnHistory) byModel(n naive) (a answers) {
 		book.facts = append(book.facts, h.activities[h.closeAt:]...)
 	}
 	people := book.people()
-	a.units, a.windows = book.rows(people)
+	a.units, a.windows = book.charge(book.units(people))
 	a.late = book.lateRows(people)
 	for _, number := range naiveChannels {
 		for _, name := range h.names() {
@@ -186,6 +190,7 @@ func (h *drawnHistory) byModel(n naive) (a answers) {
 			}
 		}
 	}
+	a.quote = h.askModel(&book)
 	return a.sorted()
 }
 
@@ -257,6 +262,7 @@ func (h *drawnHistory) byLedger(t *testing.T, n naive, rates *chatapi.Rates, aro
 			a.ask(number, name, ledger.ServiceWindow(number, naiveRecipient(name)).Since, talks)
 		}
 	}
+	a.quote = h.askLedger(t, ledger)
 	return a.sorted()
 }
 

@@ -252,13 +252,13 @@ func (b *naiveBook) fold(p *naivePerson, until time.Time) *naivePair {
 
 var naiveForever = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// rows returns the rows of all bills.
-func (b *naiveBook) rows(people []*naivePerson) (charged, windows []string) {
-	units := slices.Clone(b.closed)
+// units returns the units of all bills.
+func (b *naiveBook) units(people []*naivePerson) []*naiveUnit {
+	all := slices.Clone(b.closed)
 	for _, p := range people {
-		units = append(units, b.fold(p, naiveForever).opened(b.end, naiveForever)...)
+		all = append(all, b.fold(p, naiveForever).opened(b.end, naiveForever)...)
 	}
-	return b.charge(units)
+	return all
 }
 
 // naiveFind returns the person that a name asks for (rule 11); nil without such a

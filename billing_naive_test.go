@@ -43,13 +43,29 @@ func within(t, start time.Time, length time.Duration) bool {
 	return !t.Before(start) && t.Before(start.Add(length))
 }
 
-// charge spends the free tiers and volume tiers on units, and returns their rows.
+// charge returns the rows of units.
 func (n naive) charge(units []*naiveUnit) (charged, windows []string) {
-	slices.SortStableFunc(units, func(a, b *naiveUnit) int { // by what is shown (rule 12)
+	for _, u := range n.priced(units) {
+		if u.Unit == "window" {
+			windows = append(windows, u.String())
+		} else {
+			charged = append(charged, u.String())
+		}
+	}
+	return charged, windows
+}
+
+// priced spends the free tiers and volume tiers on units.
+func (n naive) priced(units []*naiveUnit) (all []naiveUnit) {
+	for _, u := range units {
+		all = append(all, *u)
+	}
+	slices.SortStableFunc(all, func(a, b naiveUnit) int { // by what is shown (rule 12)
 		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number), cmp.Compare(a.shown, b.shown))
 	})
 	used, charges := map[string]int{}, map[string]int{}
-	for _, u := range units {
+	for i := range all {
+		u := &all[i]
 		month := u.OpenedAt.In(n.zone).Format("2006-01")
 		if u.charged {
 			u.FreeReason = ""
@@ -57,24 +73,20 @@ func (n naive) charge(units []*naiveUnit) (charged, windows []string) {
 			used[tier]++
 			u.FreeReason = string(reason)
 		}
-		if u.Unit == "window" {
-			windows = append(windows, u.String())
+		if u.Unit == "window" || u.FreeReason != "" {
 			continue
 		}
-		if u.FreeReason == "" {
-			u.Billable, u.Charges = true, 1
-			market := naiveMarket(u.shown)
-			volume := month + market + " " + u.Category
-			charges[volume]++
-			nth := charges[volume]
-			if u.Category == chatapi.CategoryUtility && market == "North America" {
-				nth += n.sent
-			}
-			u.Price = n.price(u, market, nth)
+		u.Billable, u.Charges = true, 1
+		market := naiveMarket(u.shown)
+		volume := month + market + " " + u.Category
+		charges[volume]++
+		nth := charges[volume]
+		if u.Category == chatapi.CategoryUtility && market == "North America" {
+			nth += n.sent
 		}
-		charged = append(charged, u.String())
+		u.Price = n.price(u, market, nth)
 	}
-	return charged, windows
+	return all
 }
 
 // naiveMarkets has the countries of the histories, with the units before the comma in
