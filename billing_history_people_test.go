@@ -77,7 +77,9 @@ func (d *historyDraw) linking() bool {
 	return d.wanted[kindLinks] || d.wanted[kindRename] || d.wanted[kindRecycled]
 }
 
-// rename adds the identity activity of a customer, and sometimes the way back.
+// rename adds the identity activity of a customer, and sometimes the way back. The
+// rules do not say who has numbers that change in a circle beside BSUIDs, so that is
+// not drawn.
 func (d *historyDraw) rename(p *drawnPerson) {
 	old, now := p.names[0], p.names[1]
 	a := chatapi.Activity{Kind: chatapi.ActivityIdentity, Channel: d.channel(), At: p.from}
@@ -93,7 +95,7 @@ func (d *historyDraw) rename(p *drawnPerson) {
 		a.Contact = chatapi.Contact{BSUID: now.bsuid, Phone: now.phones[0]}
 	}
 	d.record(a)
-	if d.IntN(5) == 0 {
+	if d.IntN(4) == 0 && a.Contact.BSUID != "" {
 		a.Former, a.Contact, a.At = a.Contact, a.Former, d.grid(p.from, 8)
 		d.record(a)
 	}

@@ -280,40 +280,6 @@ func naiveRecipient(name string) chatapi.Recipient {
 	return chatapi.Chat(value)
 }
 
-// naiveCards has one price for each era and category. Where messages are billed,
-// all categories but marketing have tiers from message 3 and message 5.
-const naiveCards = `market,category,currency,price,effective_from,from_message,to_message
-North America,marketing,USD,0.11,2021-01-01,,
-North America,utility,USD,0.12,2021-01-01,,
-North America,authentication,USD,0.13,2021-01-01,,
-North America,user_initiated,USD,0.21,2022-02-01,,
-North America,business_initiated,USD,0.22,2022-02-01,,
-North America,marketing,USD,0.31,2023-06-01,,
-North America,utility,USD,0.32,2023-06-01,,
-North America,authentication,USD,0.33,2023-06-01,,
-North America,service,USD,0.34,2023-06-01,,
-North America,marketing,USD,0.41,2025-07-01,,
-North America,utility,USD,0.42,2025-07-01,1,2
-North America,utility,USD,0.52,2025-07-01,3,4
-North America,utility,USD,0.62,2025-07-01,5,
-North America,authentication,USD,0.43,2025-07-01,1,2
-North America,authentication,USD,0.53,2025-07-01,3,4
-North America,authentication,USD,0.63,2025-07-01,5,
-North America,service,USD,0.44,2025-07-01,1,2
-North America,service,USD,0.54,2025-07-01,3,4
-North America,service,USD,0.64,2025-07-01,5,
-`
-
-// naiveRates has the same prices in the other markets, plus a whole number.
-func naiveRates() string {
-	head, cards, _ := strings.Cut(naiveCards, "\n")
-	all := head + "\n"
-	for _, m := range naiveMarkets {
-		all += strings.ReplaceAll(strings.ReplaceAll(cards, "North America", m.market), "USD,0.", "USD,"+m.units+".")
-	}
-	return all
-}
-
 // naiveRules returns the replaced rules in the form of an account.
 func naiveRules(anchor chatapi.Anchor) []chatapi.Rule {
 	rules := chatapi.PublishedRules(anchor)

@@ -265,7 +265,11 @@ func (b *naiveBook) units(people []*naivePerson) []*naiveUnit {
 // person.
 func naiveFind(people []*naivePerson, number chatapi.ChannelID, name string) *naivePerson {
 	for _, p := range people {
-		if p.number == number && (p.key == name || !strings.HasSuffix(name, "@g.us") && p.key == p.names.owner(name, naiveForever)) {
+		key := name
+		if !strings.HasSuffix(name, "@g.us") {
+			key = p.names.owner(name, naiveForever)
+		}
+		if p.number == number && p.key == key {
 			return p
 		}
 	}
