@@ -341,10 +341,21 @@ var closeCases = []ruleCase{
 		late: `delivered m4 +12025550143
 			delivered m5 +12025550143`},
 	{rule: 14, title: "settled ids count for both",
-		facts: `delivered 10-31T20:00 +12025550143 m1 cat=marketing
+		facts: `delivered 10-31T20:00 +12025550143 m1 cat=marketing observed
 			close
 			delivered 11-01T19:00 US.1 m1 cat=marketing`,
 		rows: `m1 +12025550143 marketing 0.41`},
+	{rule: 14, title: "spent clicks count for both", model: chatapi.ModelCBP2022,
+		facts: `delivered 10-31T10:00 +12025550143 m1
+			inbound 10-31T20:00 +12025550143 m2 entry=ad
+			delivered 10-31T21:00 +12025550143 m3
+			close
+			inbound 11-05T10:00 US.1,+12025550143 m4
+			delivered 11-01T11:00 US.1 m5`,
+		rows: `+12025550143 business_initiated 10-31T10:00 0.22
+			+12025550143 user_initiated 11-01T11:00 0.21`,
+		open: `US.1 11-05T10:00
+			+12025550143 11-05T10:00`},
 	{rule: 17, title: "links outlast the facts that gave them",
 		facts: `inbound 09-01T10:00 US.1,+12025550143 m1
 			inbound 10-15T10:00 US.2 m2
