@@ -2,8 +2,8 @@ package chatapi_test
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi"
@@ -27,115 +27,19 @@ type naive struct {
 // naiveUnit is a row with its model, which decides its free tier.
 type naiveUnit struct {
 	scenarioRow
-	model chatapi.Model
+	model   chatapi.Model
+	who     string // the person, group or member
+	shown   string // the name of who at OpenedAt
+	acting  string // the message that opened the unit
+	charged bool   // a status says so
+	carried bool   // of a closed month
+	past    bool   // ended in a closed month
 }
 
 const naiveDay = 24 * time.Hour
 
 func within(t, start time.Time, length time.Duration) bool {
 	return !t.Before(start) && t.Before(start.Add(length))
-}
-
-// rows bills every number and contact, and spends the free tiers and volume
-// tiers.
-func (n naive) rows(activities []chatapi.Activity) (charged, windows []string) {
-	byPair := map[string][]chatapi.Activity{}
-	for _, a := range activities {
-		key := string(a.Channel) + " " + a.Contact.Phone
-		byPair[key] = append(byPair[key], a)
-	}
-	var units []*naiveUnit
-	for _, all := range byPair {
-		units = append(units, n.pair(all[0].Channel, "+"+all[0].Contact.Phone, all)...)
-	}
-	slices.SortStableFunc(units, func(a, b *naiveUnit) int {
-		return cmp.Or(a.OpenedAt.Compare(b.OpenedAt), cmp.Compare(a.Number, b.Number), cmp.Compare(a.Contact, b.Contact))
-	})
-	used, charges := map[string]int{}, map[string]int{}
-	for _, u := range units {
-		month := u.OpenedAt.In(n.zone).Format("2006-01")
-		if tier, reason := n.tier(u, month); tier != "" && n.used+used[tier] < 1000 {
-			used[tier]++
-			u.FreeReason = string(reason)
-		}
-		if u.Unit == "window" {
-			windows = append(windows, u.String())
-			continue
-		}
-		if u.FreeReason == "" {
-			u.Billable, u.Charges = true, 1
-			volume := month + u.Category
-			charges[volume]++
-			nth := charges[volume]
-			if u.Category == chatapi.CategoryUtility {
-				nth += n.sent
-			}
-			u.Price = n.price(u, nth)
-		}
-		charged = append(charged, u.String())
-	}
-	return charged, windows
-}
-
-// tier returns a key of the free tier that covers a unit, and the reason of a unit
-// that the tier makes free. The key is empty if no tier covers the unit.
-func (n naive) tier(u *naiveUnit, month string) (key string, reason chatapi.FreeReason) {
-	service := u.Category == chatapi.CategoryService
-	switch {
-	case u.FreeReason != "":
-	case n.replaced:
-		if u.Category == chatapi.CategoryUtility || u.Category == chatapi.CategoryMarketing {
-			return month + string(u.Number), chatapi.FreeTier
-		}
-	case u.model == chatapi.ModelCBP2022, u.model == chatapi.ModelCBP2023 && service:
-		return month, chatapi.FreeTier
-	case u.model == chatapi.ModelPMP2026 && service:
-		return month + string(u.Number), chatapi.FreeCustomerService
-	}
-	return "", ""
-}
-
-// naivePrices has for each model the day of its first price in naiveCards, the cents
-// to which naiveCents adds the category, and whether there are volume tiers.
-var naivePrices = map[chatapi.Model]struct {
-	from  string
-	first int
-	tiers bool
-}{
-	chatapi.ModelNBP:     {from: "2021-01-01", first: 10},
-	chatapi.ModelCBP2022: {from: "2022-02-01", first: 20},
-	chatapi.ModelCBP2023: {from: "2023-06-01", first: 30},
-	chatapi.ModelCBP2024: {from: "2023-06-01", first: 30},
-	chatapi.ModelPMP2025: {from: "2025-07-01", first: 40, tiers: true},
-	chatapi.ModelPMP2026: {from: "2025-07-01", first: 40, tiers: true},
-}
-
-var naiveCents = map[string]int{
-	"marketing":          1,
-	"utility":            2,
-	"authentication":     3,
-	"service":            4,
-	"user_initiated":     1,
-	"business_initiated": 2,
-}
-
-// price returns the price of the nth unit of the month; "0.00" means that no card
-// has it.
-func (n naive) price(u *naiveUnit, nth int) string {
-	prices := naivePrices[u.model]
-	if u.OpenedAt.In(n.zone).Format(time.DateOnly) < prices.from {
-		return "0.00"
-	}
-	cents := prices.first + naiveCents[u.Category]
-	if prices.tiers && u.Category != "marketing" {
-		switch {
-		case nth >= 5:
-			cents += 20
-		case nth >= 3:
-			cents += 10
-		}
-	}
-	return fmt.Sprintf("0.%d", cents)
 }
 
 func (n naive) modelOn(t time.Time) chatapi.Model {
@@ -179,14 +83,14 @@ func (n naive) qualifies(model chatapi.Model, entry chatapi.EntryPoint) bool {
 	return entry == chatapi.EntryPointPageCTA && (model != chatapi.ModelCBP2022 || n.anchor == chatapi.AnchorFirstDelivered)
 }
 
-// naivePair is the history of one number and contact. Its units grow with each
+// naivePair is the history of one number and person. Its units grow with each
 // delivered message.
 type naivePair struct {
 	naive
-	number   chatapi.ChannelID
-	contact  string
-	inbounds []naiveInbound
-	messages []naiveMessage
+	*naivePerson
+	end    time.Time // of the closed months
+	acting []naiveMessage
+	late   []*naiveUnit
 
 	looked  int // inbounds that startWindows has looked at
 	windows []*naiveWindow
@@ -194,33 +98,43 @@ type naivePair struct {
 }
 
 type naiveInbound struct {
-	at    time.Time
-	entry chatapi.EntryPoint
+	id      string
+	at      time.Time
+	entry   chatapi.EntryPoint
+	settled bool // known when its month was closed
+	spent   bool // its click was settled in a closed month
 }
 
 // naiveMessage is a delivered message of the business.
 type naiveMessage struct {
 	id, category    string
+	member          string // of a group
 	sent, delivered time.Time
+	charged         bool // a status says so
+	settled         bool // acted in a closed month
 
 	model chatapi.Model
 	reply bool // sent while the service window was open
 	entry bool // settles the click on a free entry point, in time
+
+	billed bool // answers a window that is on the bill of a closed month
 }
 
 // naiveWindow is a window under Chat API's anchor.
 type naiveWindow struct {
 	start          time.Time
 	answered, void bool
+	billed         bool // its conversation is on the bill of a closed month
 }
 
-// pair returns the units of one number and contact.
-func (n naive) pair(number chatapi.ChannelID, contact string, all []chatapi.Activity) []*naiveUnit {
-	p := naivePair{naive: n, number: number, contact: contact}
-	p.inbounds, p.messages = naiveFacts(all)
-	for i, m := range p.messages {
-		m.model = n.modelOn(m.delivered)
-		m.reply, m.entry = p.replies(m), p.settles(m, p.messages[:i])
+// bill adds the units of the acting messages.
+func (p *naivePair) bill() {
+	for p.looked < len(p.inbounds) && p.inbounds[p.looked].at.Before(p.end) {
+		p.looked++
+	}
+	for i, m := range p.acting {
+		m.model = p.modelOn(m.delivered)
+		m.reply, m.entry = p.replies(m), p.settles(m, p.acting[:i])
 		p.startWindows(m.delivered)
 		switch m.model {
 		case chatapi.ModelNBP:
@@ -233,7 +147,17 @@ func (n naive) pair(number chatapi.ChannelID, contact string, all []chatapi.Acti
 			p.pmp(m)
 		}
 	}
-	return p.units
+}
+
+// opened returns the units that opened between two instants, without those of closed
+// months.
+func (p *naivePair) opened(from, to time.Time) (all []*naiveUnit) {
+	for _, u := range p.units {
+		if !u.carried && !u.OpenedAt.Before(from) && u.OpenedAt.Before(to) {
+			all = append(all, u)
+		}
+	}
+	return all
 }
 
 // nbp bills each message by itself. A template costs, unless it was sent within 24
@@ -264,6 +188,7 @@ func (p *naivePair) cbp2022(m naiveMessage) {
 	case window != nil && window.answered: // several answers count once
 	case window != nil:
 		window.answered = true
+		m.billed = window.billed
 		p.addConversation(m, chatapi.CategoryUserInitiated, window.start, "")
 	case m.reply:
 		p.addConversation(m, chatapi.CategoryUserInitiated, m.delivered, "")
@@ -331,9 +256,13 @@ func (p *naivePair) replies(m naiveMessage) bool {
 // free entry point that no earlier message has settled.
 func (p *naivePair) settles(m naiveMessage, earlier []naiveMessage) bool {
 	return slices.ContainsFunc(p.inbounds, func(click naiveInbound) bool {
-		spent := slices.ContainsFunc(earlier, func(e naiveMessage) bool { return !e.sent.Before(click.at) })
-		return !spent && within(m.sent, click.at, naiveDay) && p.qualifies(m.model, click.entry)
+		return !p.spent(click, earlier) && within(m.sent, click.at, naiveDay) && p.qualifies(m.model, click.entry)
 	})
+}
+
+// spent reports whether a click is settled by earlier messages or in a closed month.
+func (p *naivePair) spent(click naiveInbound, earlier []naiveMessage) bool {
+	return click.spent || slices.ContainsFunc(earlier, func(e naiveMessage) bool { return !e.sent.Before(click.at) })
 }
 
 // startWindows starts the windows of the customer's messages until now. A window
@@ -352,11 +281,11 @@ func (p *naivePair) startWindows(now time.Time) {
 	}
 }
 
-// windowAt returns the last window at t that no conversation replaced; nil without
-// such a window.
+// windowAt returns the earliest window at t that no conversation replaced (rule 14);
+// nil without such a window. Reading: an answered window counts too.
 func (p *naivePair) windowAt(t time.Time) (found *naiveWindow) {
 	for _, w := range p.windows {
-		if !w.void && within(t, w.start, naiveDay) {
+		if !w.void && within(t, w.start, naiveDay) && (found == nil || w.start.Before(found.start)) {
 			found = w
 		}
 	}
@@ -405,76 +334,32 @@ func (p *naivePair) addPeriod(m naiveMessage, row scenarioRow, length time.Durat
 	p.add(m, row)
 }
 
+// add adds a unit. One that opened in a closed month is late, unless it is on the bill
+// of that month.
 func (p *naivePair) add(m naiveMessage, row scenarioRow) {
-	row.Number, row.Contact = p.number, p.contact
-	p.units = append(p.units, &naiveUnit{row, m.model})
+	u := &naiveUnit{scenarioRow: row, model: m.model, who: cmp.Or(m.member, p.key), acting: m.id, charged: m.charged, carried: m.billed}
+	if row.Unit == "window" {
+		u.who = p.key
+	}
+	u.shown = p.names.shown(u.who, row.OpenedAt)
+	u.Number, u.Contact = p.number, naiveShow(u.shown)
+	if row.OpenedAt.Before(p.end) && !u.carried {
+		u.carried = true
+		p.late = append(p.late, u)
+	}
+	p.units = append(p.units, u)
 }
 
-// naiveFacts joins the activities of one number and contact into messages, in the
-// order in which they act. It leaves out messages that were not delivered.
-func naiveFacts(all []chatapi.Activity) (inbounds []naiveInbound, messages []naiveMessage) {
-	byID := map[string][]chatapi.Activity{}
-	for _, a := range all {
-		id := a.MessageID
-		if a.Kind == chatapi.ActivityInbound {
-			id = "in " + id
-		}
-		byID[id] = append(byID[id], a)
-	}
-	for _, told := range byID {
-		if told[0].Kind == chatapi.ActivityInbound {
-			at, _ := earliest(told)
-			inbounds = append(inbounds, naiveInbound{at: at, entry: told[len(told)-1].EntryPoint})
-		} else if m, ok := naiveDelivered(told); ok {
-			messages = append(messages, m)
-		}
-	}
-	slices.SortFunc(inbounds, func(a, b naiveInbound) int { return a.at.Compare(b.at) })
-	slices.SortFunc(messages, func(a, b naiveMessage) int {
-		return cmp.Or(a.delivered.Compare(b.delivered), a.sent.Compare(b.sent), cmp.Compare(a.id, b.id))
+// naiveShow returns a name as a bill shows it.
+func naiveShow(name string) string {
+	kind, value, _ := strings.Cut(name, ":")
+	return map[string]string{"phone": "+", "username": "@"}[kind] + value
+}
+
+// sort sorts the messages in the order in which they act.
+func (p *naivePerson) sort() {
+	slices.SortFunc(p.inbounds, func(a, b naiveInbound) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(p.messages, func(a, b naiveMessage) int {
+		return cmp.Or(a.delivered.Compare(b.delivered), a.sent.Compare(b.sent), cmp.Compare(a.id, b.id), cmp.Compare(a.member, b.member))
 	})
-	return inbounds, messages
-}
-
-// naiveDelivered joins the activities of one message of the business. Without a
-// sending it was sent when it was delivered.
-func naiveDelivered(all []chatapi.Activity) (m naiveMessage, ok bool) {
-	m.id = all[0].MessageID
-	var sent, delivered []chatapi.Activity
-	for _, a := range all {
-		switch a.Kind {
-		case chatapi.ActivityOutbound:
-			sent = append(sent, a)
-			m.category = a.Category
-		case chatapi.ActivityDelivered, chatapi.ActivityRead:
-			delivered = append(delivered, a)
-		}
-	}
-	if m.delivered, ok = earliest(delivered); !ok {
-		return m, false
-	}
-	if m.sent, ok = earliest(sent); !ok {
-		m.sent = m.delivered
-	}
-	return m, true
-}
-
-// earliest returns the earliest instant that the wire gives for a fact. If the
-// wire gives no instant, earliest returns the earliest observation.
-func earliest(all []chatapi.Activity) (t time.Time, ok bool) {
-	var told, seen []time.Time
-	for _, a := range all {
-		if a.At.IsZero() {
-			seen = append(seen, a.Observed)
-		} else {
-			told = append(told, a.At)
-		}
-	}
-	switch {
-	case len(told) > 0:
-		return slices.MinFunc(told, time.Time.Compare), true
-	case len(seen) > 0:
-		return slices.MinFunc(seen, time.Time.Compare), true
-	}
-	return time.Time{}, false
 }
