@@ -89,15 +89,15 @@ type MessageEvent struct {
 	EventInfo
 
 	// From is the person who wrote. In a group, an answer to From reaches that
-	// person in private, and not the group: send answers to [MessageEvent.ReplyTo].
+	// person in private, and not the group: send answers to [MessageEvent.AnswerTo].
 	From Contact
 
 	Content
 }
 
-// ReplyTo returns where an answer goes: the group of a message in a group, else
+// AnswerTo returns where an answer goes: the group of a message in a group, else
 // the person who wrote. It is the zero Recipient if the message names neither.
-func (e *MessageEvent) ReplyTo() Recipient { return answerTo(e.From, e.Chat) }
+func (e *MessageEvent) AnswerTo() Recipient { return answerTo(e.From, e.Chat) }
 
 // answerTo returns the group if chat is one, else the person, else the chat.
 func answerTo(person Contact, chat string) Recipient {
@@ -123,9 +123,9 @@ type EchoEvent struct {
 	Content
 }
 
-// ReplyTo returns where a further message of this conversation goes: the group of
+// AnswerTo returns where a further message of this conversation goes: the group of
 // a message to a group, else the person.
-func (e *EchoEvent) ReplyTo() Recipient { return answerTo(e.To, e.Chat) }
+func (e *EchoEvent) AnswerTo() Recipient { return answerTo(e.To, e.Chat) }
 
 // Key returns "message/" and the message id.
 func (e *EchoEvent) Key() string { return keyOf("message", e.Raw, e.ID) }
@@ -165,9 +165,9 @@ type StatusEvent struct {
 	Errors []StatusError
 }
 
-// ReplyTo returns where a further message of this conversation goes: the group of
+// AnswerTo returns where a further message of this conversation goes: the group of
 // a message to a group, else the recipient. In a group, To alone is one member.
-func (e *StatusEvent) ReplyTo() Recipient { return answerTo(e.To, e.Group) }
+func (e *StatusEvent) AnswerTo() Recipient { return answerTo(e.To, e.Group) }
 
 // Key returns "status/", the message id and the status. In a group each member
 // has their own statuses, so the member's key follows if To names a member.
@@ -281,9 +281,9 @@ type CallEvent struct {
 	CallbackData string
 }
 
-// ReplyTo returns where a message about the call goes: the customer, whichever side
+// AnswerTo returns where a message about the call goes: the customer, whichever side
 // called.
-func (e *CallEvent) ReplyTo() Recipient {
+func (e *CallEvent) AnswerTo() Recipient {
 	from, to := e.From.Recipient(), e.To.Recipient()
 	switch {
 	case from.IsZero(), strings.EqualFold(e.Direction, "BUSINESS_INITIATED"):
@@ -353,8 +353,8 @@ type HandoverEvent struct {
 	Note, Summary string
 }
 
-// ReplyTo returns where a message to the customer goes.
-func (e *HandoverEvent) ReplyTo() Recipient { return e.From.Recipient() }
+// AnswerTo returns where a message to the customer goes.
+func (e *HandoverEvent) AnswerTo() Recipient { return e.From.Recipient() }
 
 // Key returns "handover/", a hash of the bytes and the time, because the format has
 // no id.

@@ -161,8 +161,8 @@ type GroupEvent struct {
 	Errors []StatusError
 }
 
-// ReplyTo returns the group, for a message to it.
-func (e *GroupEvent) ReplyTo() Recipient { return answerTo(Contact{}, e.Group) }
+// AnswerTo returns the group, for a message to it.
+func (e *GroupEvent) AnswerTo() Recipient { return answerTo(Contact{}, e.Group) }
 
 // Key returns "group/", a hash of the bytes and the time, because the format has
 // no id.

@@ -20,7 +20,7 @@ func newBot(sender chatapi.Sender) http.Handler {
 		if !ok {
 			return nil
 		}
-		_, err := sender.Send(ctx, message.From.Recipient(), chatapi.Text{Body: "Hello " + message.From.Name})
+		_, err := sender.Send(ctx, message.AnswerTo(), chatapi.Text{Body: "Hello " + message.From.Name})
 		return err
 	}, chatapi.WebhookSecret("s3cret"))
 }

@@ -139,7 +139,7 @@ func Example_receive() {
 	handler := chatapi.NewWebhookHandler(chatapi.Once(func(ctx context.Context, event chatapi.Event) error {
 		switch event := event.(type) {
 		case *chatapi.MessageEvent: // from a customer, never one's own
-			_, err := client.Send(ctx, event.From.Recipient(), chatapi.Text{Body: "You wrote: " + event.Text}, chatapi.ReplyTo(event.ID))
+			_, err := client.Send(ctx, event.AnswerTo(), chatapi.Text{Body: "You wrote: " + event.Text}, chatapi.ReplyTo(event.ID))
 			return err // after an error the service delivers again, unless the message may have gone out
 		case *chatapi.StatusEvent:
 			fmt.Println(event.Status)

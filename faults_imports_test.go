@@ -106,7 +106,7 @@ func TestFaultA2StandbyOfEveryKind(t *testing.T) {
 		assert.Equal(t, time.Unix(1790000002, 0).UTC(), echo.Time)
 		assert.Equal(t, "US.1", e.Events[1].(*chatapi.EchoEvent).To.BSUID)
 		assert.Equal(t, "message_echo.template", e.Events[1].Info().Wire)
-		assert.Equal(t, chatapi.Chat("G1@g.us"), e.Events[2].(*chatapi.EchoEvent).ReplyTo())
+		assert.Equal(t, chatapi.Chat("G1@g.us"), e.Events[2].(*chatapi.EchoEvent).AnswerTo())
 	})
 	t.Run("a status, and nothing", func(t *testing.T) {
 		e := one[*chatapi.StandbyEvent](t, cloud("standby", `{"standby":{"statuses":[{"id":"e","status":"read","recipient_id":"12025550143"}]}}`))
@@ -152,7 +152,7 @@ func TestFaultA2Handover(t *testing.T) {
 			assert.Equal(t, "control_passed", e.Kind)
 			assert.Equal(t, "handover.control_passed", e.Wire)
 			assert.Equal(t, "12025550143@c.us", e.From.Chat)
-			assert.Equal(t, chatapi.Phone("12025550143"), e.ReplyTo())
+			assert.Equal(t, chatapi.Phone("12025550143"), e.AnswerTo())
 			assert.Equal(t, []string{"ai_agent", "escalation", "42", "note", "wants a kettle"}, []string{e.OldRole, e.NewRole, e.OldApp, e.Note, e.Summary})
 			assert.Equal(t, "12025550100", e.OwnPhone)
 			assert.Equal(t, time.Unix(1790000001, 0).UTC(), e.Time)
@@ -161,7 +161,7 @@ func TestFaultA2Handover(t *testing.T) {
 	}
 	e := one[*chatapi.HandoverEvent](t, cloud("messaging_handovers", `{"type":"control_taken","control_taken":{"new_owner_role":"escalation"}}`))
 	assert.Equal(t, "escalation", e.NewRole)
-	assert.True(t, e.ReplyTo().IsZero())
+	assert.True(t, e.AnswerTo().IsZero())
 	assert.Regexp(t, `^handover/sha256:[0-9a-f]+/1790000000$`, e.Key())
 }
 

@@ -90,7 +90,7 @@ func TestFaultA19ReplyTo(t *testing.T) {
 	group, person := chatapi.Chat("120363000000000001@g.us"), chatapi.Phone("12025550143")
 	const sender, inGroup = `"id":"m","from":"12025550143",`, `"group_id":"120363000000000001",`
 	for name, c := range map[string]struct {
-		event interface{ ReplyTo() chatapi.Recipient }
+		event interface{ AnswerTo() chatapi.Recipient }
 		want  chatapi.Recipient
 	}{
 		"person":          {metaMessage(t, `"from":"12025550143","type":"text","text":{"body":"x"}`), person},
@@ -111,7 +111,7 @@ func TestFaultA19ReplyTo(t *testing.T) {
 		"call status":     {one[*chatapi.CallEvent](t, cloud("calls", `{"statuses":[{"id":"c","status":"RINGING","recipient_id":"12025550143"}]}`)), person},
 		"nobody":          {one[*chatapi.MessageEvent](t, `{"messages":[{"id":"m","fromMe":false}]}`), chatapi.Recipient{}},
 	} {
-		assert.Equal(t, c.want, c.event.ReplyTo(), name)
+		assert.Equal(t, c.want, c.event.AnswerTo(), name)
 	}
 }
 

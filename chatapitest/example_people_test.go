@@ -46,7 +46,7 @@ func ExampleQuirk() {
 		if _, known := claimed.LoadOrStore(message.Key(), true); known {
 			return nil
 		}
-		_, err := client.Send(ctx, message.From.Recipient(), chatapi.Text{Body: "Hello"})
+		_, err := client.Send(ctx, message.AnswerTo(), chatapi.Text{Body: "Hello"})
 		return err
 	}
 	api.Webhook("https://bot.test/s3cret", chatapi.NewWebhookHandler(bot, chatapi.WebhookSecret("s3cret")))
@@ -70,7 +70,7 @@ func ExampleCustomer_HidesNumber() {
 			return nil
 		}
 		fmt.Printf("%q from %v, number %q\n", message.Text, message.From.Name, message.From.Phone)
-		_, err := client.Send(ctx, message.From.Recipient(), chatapi.Text{Body: "Hello"})
+		_, err := client.Send(ctx, message.AnswerTo(), chatapi.Text{Body: "Hello"})
 		return err
 	}
 	api.Webhook("https://bot.test/s3cret", chatapi.NewWebhookHandler(bot, chatapi.WebhookSecret("s3cret")))

@@ -26,7 +26,7 @@ func Example() {
 		if !ok {
 			return nil
 		}
-		_, err := client.Send(ctx, message.From.Recipient(), chatapi.Buttons{
+		_, err := client.Send(ctx, message.AnswerTo(), chatapi.Buttons{
 			Body: "Hello " + message.From.Name + ", which colour?", Buttons: []chatapi.Button{{ID: "red", Title: "Red"}, {ID: "blue", Title: "Blue"}},
 		})
 		return err

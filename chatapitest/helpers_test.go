@@ -90,7 +90,7 @@ const hookURL = "https://bot.test/hooks/s3cret"
 func bot(client *chatapi.Client) http.Handler {
 	return chatapi.NewWebhookHandler(func(ctx context.Context, ev chatapi.Event) error {
 		if ev, ok := ev.(*chatapi.MessageEvent); ok {
-			_, err := client.Send(ctx, ev.From.Recipient(), chatapi.Text{Body: "Hello " + ev.From.Name}, chatapi.ReplyTo(ev.ID))
+			_, err := client.Send(ctx, ev.AnswerTo(), chatapi.Text{Body: "Hello " + ev.From.Name}, chatapi.ReplyTo(ev.ID))
 			return err
 		}
 		return nil

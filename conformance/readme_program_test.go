@@ -45,7 +45,7 @@ var _ = []any{errors.Is, fmt.Println, log.Fatal, http.Handle, time.Sleep, assert
 func newBot(sender chatapi.Sender) http.Handler {
 	return chatapi.NewWebhookHandler(func(ctx context.Context, event chatapi.Event) error {
 		if message, ok := event.(*chatapi.MessageEvent); ok {
-			_, err := sender.Send(ctx, message.From.Recipient(), chatapi.Text{Body: "Hello " + message.From.Name})
+			_, err := sender.Send(ctx, message.AnswerTo(), chatapi.Text{Body: "Hello " + message.From.Name})
 			return err
 		}
 		return nil

@@ -197,26 +197,26 @@ func (s *shop) handle(ctx context.Context, ev chatapi.Event) error {
 
 // answer answers a message of a customer.
 func (s *shop) answer(ctx context.Context, m *chatapi.MessageEvent) error {
-	from := m.From.Recipient()
+	to := m.AnswerTo()
 	switch {
 	case m.Reply != nil:
 		s.out.line(m.From.Name, "taps [%s]", m.Reply.Title)
 		slip := chatapi.File{Media: chatapi.MediaBytes("slip.txt", []byte("Order 42: to be delivered today.\n")), Caption: "Your delivery slip"}
-		return s.send(ctx, from, slip)
+		return s.send(ctx, to, slip)
 	case m.Referral != nil:
 		s.out.line(m.From.Name, "%s (from the %s %q)", m.Text, m.Referral.SourceType, m.Referral.Headline)
-		return s.send(ctx, from, chatapi.Text{Body: "Nothing this week."}, chatapi.ReplyTo(m.ID))
+		return s.send(ctx, to, chatapi.Text{Body: "Nothing this week."}, chatapi.ReplyTo(m.ID))
 	case m.From.Phone == ann:
 		s.out.line(m.From.Name, "%s", m.Text)
-		if err := s.send(ctx, from, chatapi.Text{Body: "Hello " + m.From.Name + ", it is!"}, chatapi.ReplyTo(m.ID)); err != nil {
+		if err := s.send(ctx, to, chatapi.Text{Body: "Hello " + m.From.Name + ", it is!"}, chatapi.ReplyTo(m.ID)); err != nil {
 			return err
 		}
-		return s.send(ctx, from, chatapi.Buttons{Body: "How would you like to get it?", Buttons: []chatapi.Button{
+		return s.send(ctx, to, chatapi.Buttons{Body: "How would you like to get it?", Buttons: []chatapi.Button{
 			{ID: "deliver", Title: "Deliver it"}, {ID: "pickup", Title: "I pick it up"},
 		}})
 	}
 	s.out.line(m.From.Name, "%s", m.Text)
-	return s.send(ctx, from, chatapi.Text{Body: "We are on it."})
+	return s.send(ctx, to, chatapi.Text{Body: "We are on it."})
 }
 
 // send sends a message, records it in the ledger, and prints it.
