@@ -123,6 +123,7 @@ func (c *Client) newTransport(options *config, token string) *transport.Transpor
 		Seed:       options.retry.Seed,
 		Pacer:      c.pacer,
 		Read:       c.meaning,
+		Unanswered: c.silence,
 		Attempt:    options.attemptHook(c.channel),
 		Wait:       options.waitHook(c.channel),
 		Logger:     logger,
