@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -293,5 +294,6 @@ func classified(e StatusError) StatusError {
 		e.Code = row.Number()
 	}
 	e.Kind, e.Retry, e.Advice = kindOf(row), RetryClass(row.Retry), row.Advice
+	e.Sentence = cmp.Or(kindSentence(e.Kind), "WhatsApp reported: "+ended(row.Title))
 	return e
 }

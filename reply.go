@@ -354,6 +354,19 @@ func (c *Client) sentence(e *Error) string {
 		if e.HTTPStatus == http.StatusNotFound || e.HTTPStatus >= 300 && e.HTTPStatus < 400 {
 			return fmt.Sprintf("There is no Chat API channel at %s.", transport.RedactURL(c.base))
 		}
+	}
+	if text := kindSentence(e.Kind); text != "" {
+		return text
+	}
+	if e.Reason != "" {
+		return "The service refused: " + ended(clip(e.Reason, 160))
+	}
+	return "The service refused without giving a reason."
+}
+
+// kindSentence returns the sentence of a kind that says enough by itself, else "".
+func kindSentence(kind ErrorKind) string {
+	switch kind {
 	case ErrUnsupported:
 		return "The service or this channel does not support this."
 	case ErrWindowClosed:
@@ -377,10 +390,7 @@ func (c *Client) sentence(e *Error) string {
 	case ErrOutcomeUnknown:
 		return "It is not known whether the message went out."
 	}
-	if e.Reason != "" {
-		return "The service refused: " + ended(clip(e.Reason, 160))
-	}
-	return "The service refused without giving a reason."
+	return ""
 }
 
 // notJSON returns the error of a reply that could not be read.
