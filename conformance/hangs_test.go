@@ -118,7 +118,9 @@ func returns(t *testing.T, client *chatapi.Client) {
 			began := time.Now()
 			err := c.do(ctx, client)
 			assert.Less(t, time.Since(began), patience+allowance, c.name)
-			assert.Error(t, err, c.name)
+			if c.name != "Media.Download" { // which may have the whole file before its store stops
+				assert.Error(t, err, c.name)
+			}
 			var e *chatapi.Error
 			if c.once && errors.As(err, &e) && e.Sent {
 				assert.NotErrorIs(t, err, chatapi.ErrCanceled, "%s: it may have been carried out", c.name)
@@ -277,7 +279,12 @@ func networks(n *never) map[string]http.RoundTripper {
 		}
 	}
 	dial := func(conn func() net.Conn) *http.Transport {
-		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return conn(), nil }}
+		return &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			if c := conn(); c != nil {
+				return c, nil
+			}
+			return nil, io.EOF
+		}}
 	}
 	pipe := func() net.Conn { near, _ := net.Pipe(); return near }
 	half := strings.NewReader
@@ -300,7 +307,7 @@ func networks(n *never) map[string]http.RoundTripper {
 		"never, without content": answer(200, io.NopCloser(idle{})),
 		"never, by drops":        answer(200, io.NopCloser(drops{})),
 		"in the proxy's choice":  &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { n.stop(); return nil, io.EOF }},
-		"in the dial":            dial(func() net.Conn { n.stop(); return pipe() }),
+		"in the dial":            dial(func() net.Conn { n.stop(); return nil }),
 		"in the write":           dial(func() net.Conn { return &stuck{Conn: pipe(), write: n.stop} }),
 		"in the connection's Close": dial(func() net.Conn {
 			return &stuck{Conn: pipe(), read: n.stop, close: n.stop}
