@@ -201,7 +201,7 @@ func WithPace(p Pace) Option {
 }
 
 // WithLogger logs each attempt at debug level: channel, op, attempt, took and
-// status; kind, retry and code of a refusal; message_id of an accepted message;
+// status; kind, retry and code of a failure; message_id of an accepted message;
 // error if there was no reply. It also warns of a hook that panics. It never
 // logs texts, recipients or the token. A nil logger logs nothing, which is the
 // default.

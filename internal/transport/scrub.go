@@ -66,11 +66,9 @@ func (s *Scrubber) Add(token string) { s.add(token) }
 // newSearch returns the search for the tokens. A token is found as it is, and
 // with all letters in lower case, as names of hosts and old software have it.
 func newSearch(tokens []string) *search {
-	var wanted, folded []string
+	var wanted []string
 	for _, token := range tokens {
-		lower := strings.ToLower(token)
-		wanted = append(wanted, token, lower)
-		folded = append(folded, lower)
+		wanted = append(wanted, token, strings.ToLower(token))
 	}
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
@@ -101,8 +99,7 @@ func newSearch(tokens []string) *search {
 			return data
 		},
 		name: func(name string) bool {
-			name = strings.ToLower(name)
-			return slices.ContainsFunc(folded, func(token string) bool { return strings.Contains(name, token) })
+			return slices.ContainsFunc(wanted, func(token string) bool { return containsFold(name, token) })
 		},
 	}
 }
@@ -145,6 +142,17 @@ func (s *Scrubber) Header(h http.Header) http.Header {
 		}
 	}
 	return clean
+}
+
+// containsFold reports whether text holds part, in any case. It allocates
+// nothing, because it looks at each header name of each reply.
+func containsFold(text, part string) bool {
+	for at := 0; at+len(part) <= len(text); at++ {
+		if strings.EqualFold(text[at:at+len(part)], part) {
+			return true
+		}
+	}
+	return false
 }
 
 // replaced returns text with Redacted in the place of each token, and nil if

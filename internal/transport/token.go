@@ -24,6 +24,7 @@ type tokenLayer struct {
 	bearer bool
 	scrub  *Scrubber
 	strays *atomic.Bool // set when a request comes whose attempt is not known
+	proves bool         // next reports each connection that it uses, as net/http does
 }
 
 func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
@@ -40,14 +41,13 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if httptrace.ContextClientTrace(ctx) != nil {
 		ctx = quiet{ctx, l.scrub}
 	}
-	_, standard := l.next.(*http.Transport)
-	if standard {
+	if l.proves {
 		ctx = httptrace.WithClientTrace(ctx, network.follow())
 	}
 	sent := &authorized{*req.WithContext(ctx), *req.URL}
 	made.call.generation.Store(int64(sent.add(l.token(), l.bearer)))
 	resp, err := l.next.RoundTrip(&sent.Request)
-	made.evidence.end(network, err, standard)
+	made.evidence.end(network, err, l.proves)
 
 	if err == nil && resp == nil {
 		err = &neitherError{"network end"}
@@ -180,13 +180,13 @@ func (a *attempt) start() *watched {
 }
 
 // end records the end of a network call. The call is clean only with proof that
-// nothing was written, which only net/http's own transport gives: the call
-// asked for a connection and never got one.
-func (e *evidence) end(w *watched, err error, standard bool) {
+// nothing was written, which only net/http's own transport and the fake give: the
+// call asked for a connection and never got one.
+func (e *evidence) end(w *watched, err error, proves bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.open--
-	if !standard || err == nil || !w.asked.Load() || w.got.Load() {
+	if !proves || err == nil || !w.asked.Load() || w.got.Load() {
 		e.dirty = true
 	}
 }

@@ -169,16 +169,16 @@ func New(c Config) *Transport {
 	}
 	t.chance = rand.New(rand.NewPCG(seed, stream))
 
-	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.current.Load, bearer: c.Bearer, scrub: t.scrub, strays: strays})
+	_, standard := c.Network.(*http.Transport)
+	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.current.Load, bearer: c.Bearer, scrub: t.scrub, strays: strays, proves: standard || until.Marked(c.Network)})
 	for i := len(c.Middleware) - 1; i >= 0; i-- {
 		if wrapped := c.Middleware[i](chain); wrapped != nil {
 			chain = wrapped
 		}
 	}
-	_, standard := c.Network.(*http.Transport)
 	t.client = &http.Client{
 		Transport: &attemptLayer{next: chain, foreign: !standard || len(c.Middleware) > 0,
-			endless: !until.Ends(c.Network) || len(c.Middleware) > 0, config: &t.config, scrub: t.scrub, strays: strays},
+			endless: !until.Marked(c.Network) && (!until.Ends(c.Network) || len(c.Middleware) > 0), config: &t.config, scrub: t.scrub, strays: strays},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return t

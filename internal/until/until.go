@@ -76,10 +76,26 @@ func (o outcome[T]) unwrap() T {
 	return o.value
 }
 
+// Mark is the argument of the method that marks a network end of this module, so
+// that no other module can mark one.
+type Mark struct{}
+
+// Marked reports whether a network end is one of this module, the fake: it heeds
+// the context, has to run in the goroutine of its caller, and reports its
+// connections as net/http does.
+func Marked(network http.RoundTripper) bool {
+	_, ok := network.(interface{ HeedsContext(Mark) })
+	return ok
+}
+
 // Ends reports whether a network end is known to return when the context of its
-// request ends: net/http's own transport over connections of package net. A
-// dialer of somebody else may return connections whose Close never returns.
+// request ends: net/http's own transport over connections of package net, and
+// the fake. A dialer of somebody else may return connections whose Close never
+// returns.
 func Ends(network http.RoundTripper) bool {
+	if Marked(network) {
+		return true
+	}
 	t, ok := network.(*http.Transport)
 	return ok && t.Dial == nil && t.DialTLS == nil && t.DialTLSContext == nil && //nolint:staticcheck // deprecated, and still used
 		(t.DialContext == nil || same(t.DialContext, (&net.Dialer{}).DialContext)) &&
