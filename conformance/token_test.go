@@ -142,24 +142,7 @@ func ways(t *testing.T) []way {
 			})
 		}
 	}
-	for name, spelled := range map[string]string{
-		"JSON escapes": escaped(`\u%04x`), "JSON escapes, capitals": escaped(`\u%04X`), "percent": escaped("%%%02x"), "percent, capitals": escaped("%%%02X"),
-		"HTML": escaped("&#%d;"), "twice": escaped("%%25%02x"), "some": strings.NewReplacer("/", `\/`, "+", `\u002B`, `"`, `\"`, "=", "%3d").Replace(secret),
-	} {
-		serve("spelled by "+name, func(w http.ResponseWriter, _ *http.Request) {
-			w.WriteHeader(400)
-			fmt.Fprintf(w, `{"error":"Wrong token %s","message":"%s"}`, spelled, spelled)
-		})
-	}
-	serve("trailers and early replies", func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Trailer", "X-Late")
-		w.Header().Set("Link", "<"+r.URL.RequestURI()+">")
-		w.WriteHeader(http.StatusEarlyHints)
-		w.WriteHeader(400)
-		fmt.Fprint(w, `{"error":"no"}`)
-		w.Header().Set("X-Late", secret+" "+r.URL.RequestURI())
-		w.Header().Set(http.TrailerPrefix+"X-Unannounced", secret)
-	})
+	echoes(serve)
 	serve("server cuts", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	serve("server cuts the body", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1000")
@@ -193,16 +176,6 @@ func ways(t *testing.T) []way {
 		way{name: "reply and error", options: network(func(r *http.Request) (*http.Response, error) {
 			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(r.URL.String())), Request: r}, errors.New(r.URL.String())
 		})},
-		way{name: "behind a pointer", options: network(func(r *http.Request) (*http.Response, error) { return nil, &holding{r} })},
-		way{name: "behind a pointer, wrapped", options: network(func(r *http.Request) (*http.Response, error) {
-			return nil, &net.OpError{Op: "write", Err: errors.Join(io.EOF, fmt.Errorf("x: %w", &holding{r}))}
-		})},
-		way{name: "token source", options: append(network(func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-		}), chatapi.WithTokenSource(func(context.Context) (string, error) { return secret + "2", errors.New("cannot keep " + secret + "2") }))},
-		way{name: "token source that panics", options: append(network(func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
-		}), chatapi.WithTokenSource(func(context.Context) (string, error) { panic(&leaky{Address: "sEcReT-of-another"}) }))},
 		way{name: "neither", options: network(func(*http.Request) (*http.Response, error) { return nil, nil })},
 		way{name: "mock without a responder", options: []chatapi.Option{chatapi.WithHTTPClient(&http.Client{Transport: httpmock.NewMockTransport()})}},
 		way{name: "middleware", options: append(network(func(r *http.Request) (*http.Response, error) {
@@ -225,7 +198,45 @@ func ways(t *testing.T) []way {
 			return context.WithTimeout(ctx, time.Millisecond)
 		}},
 	)
-	return all
+	return append(all, holders()...)
+}
+
+// echoes adds servers that give the token back escaped, late or early.
+func echoes(serve func(string, http.HandlerFunc, ...chatapi.Option)) {
+	for name, spelled := range map[string]string{
+		"JSON escapes": escaped(`\u%04x`), "JSON escapes, capitals": escaped(`\u%04X`), "percent": escaped("%%%02x"), "percent, capitals": escaped("%%%02X"),
+		"HTML": escaped("&#%d;"), "twice": escaped("%%25%02x"), "some": strings.NewReplacer("/", `\/`, "+", `\u002B`, `"`, `\"`, "=", "%3d").Replace(secret),
+	} {
+		serve("spelled by "+name, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			fmt.Fprintf(w, `{"error":"Wrong token %s","message":"%s"}`, spelled, spelled)
+		})
+	}
+	serve("trailers and early replies", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "X-Late")
+		w.Header().Set("Link", "<"+r.URL.RequestURI()+">")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(400)
+		fmt.Fprint(w, `{"error":"no"}`)
+		w.Header().Set("X-Late", secret+" "+r.URL.RequestURI())
+		w.Header().Set(http.TrailerPrefix+"X-Unannounced", secret)
+	})
+}
+
+// holders are the ways in which code that knows the token may hand it on.
+func holders() []way {
+	return []way{
+		{name: "behind a pointer", options: network(func(r *http.Request) (*http.Response, error) { return nil, &holding{r} })},
+		{name: "behind a pointer, wrapped", options: network(func(r *http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "write", Err: errors.Join(io.EOF, fmt.Errorf("x: %w", &holding{r}))}
+		})},
+		{name: "token source", options: append(network(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		}), chatapi.WithTokenSource(func(context.Context) (string, error) { return secret + "2", errors.New("cannot keep " + secret + "2") }))},
+		{name: "token source that panics", options: append(network(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		}), chatapi.WithTokenSource(func(context.Context) (string, error) { panic(&leaky{Address: "sEcReT-of-another"}) }))},
+	}
 }
 
 // Each call fails in each way, traced by OpenTelemetry and logged. The token is

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"runtime"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -78,15 +79,15 @@ func (f tripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r
 // hanging is a body whose methods return when it is released.
 type hanging struct {
 	released chan struct{}
-	closed   *bool
+	closed   *atomic.Bool
 }
 
 func (h hanging) Read([]byte) (int, error) { <-h.released; return 0, io.EOF }
-func (h hanging) Close() error             { *h.closed = true; <-h.released; return errors.New("late") }
+func (h hanging) Close() error             { h.closed.Store(true); <-h.released; return errors.New("late") }
 
 func TestTransportEndsReadAndClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		body := hanging{make(chan struct{}), new(bool)}
+		body := hanging{make(chan struct{}), &atomic.Bool{}}
 		defer close(body.released)
 		guarded := until.Transport(tripper(func(*http.Request) (*http.Response, error) { return &http.Response{Body: body}, nil }))
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
@@ -100,7 +101,7 @@ func TestTransportEndsReadAndClose(t *testing.T) {
 			assert.ErrorIs(t, err, context.DeadlineExceeded)
 		}
 		assert.ErrorIs(t, resp.Body.Close(), context.DeadlineExceeded)
-		assert.True(t, *body.closed)
+		assert.True(t, body.closed.Load())
 		assert.Equal(t, time.Second+2*until.Grace, time.Since(began))
 	})
 }
