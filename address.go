@@ -51,6 +51,9 @@ func (e *endpoint) read(apiURL string, tokenLater bool) *Error {
 	if bad := e.takeToken(u); bad != nil {
 		return bad
 	}
+	if e.misplacedToken(u) {
+		return invalid("apiURL", "is a token, or holds one outside of ?token=; it looks like "+addressExample+", and the token goes beside it")
+	}
 	if bad := checkAPIURL(u); bad != nil {
 		return bad
 	}
@@ -112,6 +115,27 @@ func (e *endpoint) takeToken(u *url.URL) *Error {
 		return invalid("token", "differs from the one inside the API URL; give one of them")
 	}
 	return nil
+}
+
+// misplacedToken reports whether scheme, host or path hold the token or what looks
+// like a JWT. Such an address would show the token in every text that names the
+// host or the channel, and ask the DNS for it.
+func (e *endpoint) misplacedToken(u *url.URL) bool {
+	const (
+		certain = 8  // a shorter token may be a part of an address by chance
+		header  = 16 // the least length of the first part of a JWT
+	)
+	parts := strings.FieldsFunc(u.Host+"/"+u.Path, func(r rune) bool { return strings.ContainsRune("/.:", r) })
+	for _, part := range parts {
+		if len(part) >= header && strings.EqualFold(part[:3], "eyJ") { // {" in base64
+			return true
+		}
+	}
+	if len(e.token) >= certain {
+		return transport.NewScrubber(e.token).Shows(strings.Join([]string{u.Scheme, u.Host, u.Path}, " "))
+	}
+	whole := append(strings.Split(u.Path, "/"), u.Scheme, u.Hostname())
+	return e.token != "" && slices.ContainsFunc(whole, func(part string) bool { return strings.EqualFold(part, e.token) })
 }
 
 // checkAPIURL checks everything before the path.

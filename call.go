@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/errorcode"
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
@@ -46,13 +47,18 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 		}
 		return failed
 	}
-	if refusal := c.refusal(r.op, &reply); refusal != nil {
+	if refusal := c.refusal(r.op, &reply); refusal != nil && reply.Status >= http.StatusOK {
 		if r.once && c.undecided(reply.Status) {
 			return openCall(refusal)
 		}
-		return repeatable(refusal)
+		if r.path == "status" { // each channel has it, so the address is wrong
+			return repeatable(refusal)
+		}
+		return c.unknownOperation(repeatable(refusal), r.path)
 	}
 	switch {
+	case reply.Status < http.StatusOK:
+		err = errors.New(notFinal(reply.Status))
 	case out != nil:
 		err = decodeReply(reply.Body, out)
 	case len(bytes.TrimSpace(reply.Body)) > 0 && !json.Valid(reply.Body):
@@ -66,6 +72,10 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 	}
 	return repeatable(c.notJSON(r.op, &reply, err))
 }
+
+// notFinal returns the reason of a reply below status 200. After 101 the service
+// would speak another protocol than HTTP.
+func notFinal(status int) string { return fmt.Sprintf("status %d is not the end of a reply", status) }
 
 // repeatable adapts e to a call that may be repeated without harm. The advice of
 // the catalogue is meant for sends.
@@ -87,7 +97,7 @@ func (c *Client) undecided(status int) bool {
 	case http.StatusServiceUnavailable:
 		return !c.trust503
 	}
-	return status >= 500
+	return status >= 500 || status < 200
 }
 
 // openCall turns e into ErrOutcomeUnknown, for a call other than a send that
@@ -154,33 +164,69 @@ func (c *Client) unanswered(r request, err error) *Error {
 	if !ok {
 		return c.local(r.op, &Error{Kind: ErrUnreachable, Reason: err.Error(), cause: err})
 	}
-	e := c.local(r.op, &Error{Reason: failure.Err.Error(), cause: failure.Err})
-	if foreign, ok := errors.AsType[*Error](failure.Err); ok { // from checkToken
-		wrong := *foreign // calls that wait for the same token share the error
-		return c.local(r.op, &wrong)
+	if source, ok := errors.AsType[*transport.SourceError](failure.Err); ok {
+		return c.noToken(r.op, source, failure)
 	}
-	if _, ok := errors.AsType[*transport.SourceError](failure.Err); ok {
-		e.Kind, e.Retry = ErrUnauthorized, RetryBackoff
-		e.Sentence = fmt.Sprintf("The program got no token for channel %s, so nothing was sent.", c.channel)
-		e.Advice = "check the place from which WithTokenSource reads the token"
-		return e
-	}
+	e := &Error{Reason: failure.Err.Error(), Sent: failure.Sent, cause: failure.Err}
 	switch {
 	case failure.Sent && r.once:
 		e.Kind, e.Retry = ErrOutcomeUnknown, RetryUnknown
 		e.Sentence = "The connection broke before the service answered, so it is not known whether the message went out."
-		e.Advice = "look it up before you send it again"
+		e.Advice = adviceLookUp()
 	case failure.TooLarge:
 		e.Kind, e.Retry = ErrTooLarge, RetryNo
 		e.Sentence = "The reply of the service was too large to read."
 		e.Advice = "ask for less at a time"
-	case failure.GivenUp && !failure.Sent:
-		e.Kind, e.Retry = ErrUnavailable, RetryBackoff
-		e.Sentence = "The call was canceled, or its time ran out, before anything was sent."
+	case failure.GivenUp:
+		e = canceled(failure.Err, failure.Sent)
 	default:
 		e.Kind, e.Retry = ErrUnreachable, RetryBackoff
 		e.Sentence = fmt.Sprintf("%s could not be reached.", c.base.Host)
 		e.Advice = "check the host in the API URL and the network"
+	}
+	return c.local(r.op, c.scrubbed(e))
+}
+
+// adviceLookUp returns the advice of a send whose outcome is unknown, of which
+// there is one wording.
+func adviceLookUp() string {
+	row, _ := errorcode.Lookup("http:500")
+	return row.Advice
+}
+
+// noToken returns the error of a call for which the token source gave no token,
+// or one that is not the channel's.
+func (c *Client) noToken(op string, source *transport.SourceError, failure *transport.Failure) *Error {
+	if foreign, ok := errors.AsType[*Error](source.Err); ok && source.Checked {
+		wrong := *foreign // calls that wait for the same token share the error
+		return c.local(op, &wrong)
+	}
+	e := &Error{Kind: ErrUnauthorized, Retry: RetryBackoff, Reason: failure.Err.Error(), Sent: failure.Sent, cause: failure.Err,
+		Sentence: fmt.Sprintf("The program got no token for channel %s, so nothing was sent.", c.channel),
+		Advice:   "check the place from which WithTokenSource reads the token, and log the error there: its text may hold a token and is not shown"}
+	return c.local(op, e)
+}
+
+// canceled returns the error of a call that the caller ended. cause matches the
+// error of the caller's context.
+func canceled(cause error, sent bool) *Error {
+	e := &Error{Kind: ErrCanceled, Retry: RetryNo, Reason: cause.Error(), Sent: sent, cause: cause,
+		Sentence: "The program gave the call up", Advice: "do nothing: the program gave the call up"}
+	if errors.Is(cause, context.DeadlineExceeded) {
+		e.Sentence, e.Advice = "The time that the program gave the call ran out", "give the call more time"
+	}
+	e.Sentence += " before anything was sent."
+	if sent {
+		e.Sentence = strings.Replace(e.Sentence, "before anything was sent", "before it was done", 1)
+	}
+	return e
+}
+
+// scrubbed removes the token from the texts of an error. The transport has
+// removed it from the reply, but texts may be put together from parts.
+func (c *Client) scrubbed(e *Error) *Error {
+	for _, text := range []*string{&e.Reason, &e.Sentence, &e.Advice} {
+		*text = c.transport.Scrub(*text)
 	}
 	return e
 }

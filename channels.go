@@ -322,7 +322,7 @@ func (m *registered) apply(result callResult) {
 		m.setState(HealthNeedsToken, operatorSentence(e), 0)
 	case e.Kind == ErrBlocked && (e.HTTPStatus == http.StatusForbidden || e.Code == 131031 || e.Code == 131042):
 		m.setState(HealthBlocked, operatorSentence(e), e.Code)
-	case e.Kind == ErrUnreachable, e.Kind == ErrOutcomeUnknown, e.Kind == ErrUnavailable && e.HTTPStatus != 0:
+	case e.Kind == ErrUnreachable, e.Kind == ErrOutcomeUnknown, e.Kind == ErrUnavailable && e.HTTPStatus != 0, e.Kind == ErrCanceled && e.Sent:
 		m.failed++
 		if m.failed >= degradedAfter && m.health.State == HealthHealthy {
 			m.setState(HealthDegraded, fmt.Sprintf("%d calls in a row failed. %s", m.failed, operatorSentence(e)), 0)

@@ -76,7 +76,9 @@ type Client struct {
 // name the channel of the URL; a URL without a channel takes the token's.
 //
 // Nil options are left out. The error is an [*Error] of kind [ErrInvalid] whose
-// Field is "apiURL", "token" or an option's name, or of kind [ErrWrongChannel].
+// Field is "apiURL", "token" or an option's name, or of kind [ErrWrongChannel]. A
+// token in the place of the URL, or in its host or path, is [ErrInvalid] too, and
+// no error shows it.
 func New(apiURL, token string, opts ...Option) (*Client, error) {
 	c := config{timeout: 30 * time.Second}
 	for _, opt := range opts {
@@ -123,6 +125,7 @@ func (c *Client) newTransport(options *config, token string) *transport.Transpor
 		Seed:       options.retry.Seed,
 		Pacer:      c.pacer,
 		Read:       c.meaning,
+		Unanswered: c.silence,
 		Attempt:    options.attemptHook(c.channel),
 		Wait:       options.waitHook(c.channel),
 		Logger:     logger,
@@ -169,7 +172,11 @@ func (c *Client) String() string {
 	if c == nil || c.base == nil {
 		return "chatapi.Client(none)"
 	}
-	return fmt.Sprintf("chatapi.Client(%s at %s)", c.channel, c.base.Host)
+	text := fmt.Sprintf("chatapi.Client(%s at %s)", c.channel, c.base.Host)
+	if c.transport == nil {
+		return text
+	}
+	return c.transport.Scrub(text)
 }
 
 // GoString returns String, so that %#v shows no token.

@@ -123,13 +123,13 @@ func (c *Client) connectChannel(ctx context.Context, conn *Connection) (string, 
 	conn.Status = status.Status
 	switch state := strings.ToLower(status.Status); state {
 	case "disconnected", "uninitialized", "unregistered":
-		return "", c.local("Connect", &Error{HTTPStatus: 200, Kind: ErrBlocked, Retry: RetryFix,
+		return "", c.local("Connect", &Error{HTTPStatus: 200, Sent: true, Kind: ErrBlocked, Retry: RetryFix,
 			Reason:   "the channel is " + state,
 			Sentence: fmt.Sprintf("Channel %s is %s.", c.channel, state),
 			Advice:   "finish the connection of the number in the Chat API cabinet",
 			Raw:      capped(status.Raw)})
 	case "connecting":
-		return "", c.local("Connect", &Error{HTTPStatus: 200, Kind: ErrUnavailable, Retry: RetryBackoff,
+		return "", c.local("Connect", &Error{HTTPStatus: 200, Sent: true, Kind: ErrUnavailable, Retry: RetryBackoff,
 			Reason:   "the channel is still connecting",
 			Sentence: fmt.Sprintf("Channel %s is still connecting.", c.channel),
 			Advice:   "try again in a minute",

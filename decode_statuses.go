@@ -332,5 +332,6 @@ func classified(e StatusError) StatusError {
 		e.Code = row.Number()
 	}
 	e.Kind, e.Retry, e.Advice = kindOf(row), RetryClass(row.Retry), row.Advice
+	e.Sentence = cmp.Or(kindSentence(e.Kind), "WhatsApp reported: "+ended(row.Title))
 	return e
 }

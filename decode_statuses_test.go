@@ -101,7 +101,8 @@ func TestParseWebhookFailedStatus(t *testing.T) {
 			require.Len(t, e.Errors, 1)
 			got := e.Errors[0]
 			assert.Equal(t, got.Kind != "", got.Advice != "", "a known error comes with advice")
-			got.Advice = ""
+			assert.Equal(t, got.Kind != "", got.Sentence != "", "a known error comes with a sentence")
+			got.Advice, got.Sentence = "", ""
 			assert.Equal(t, want, got)
 		})
 	}

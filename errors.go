@@ -28,6 +28,9 @@ func (k ErrorKind) Error() string {
 	return "chatapi: " + k.words()
 }
 
+// LogValue returns the bare text for slog, as in Error.Kind of a logged [Error].
+func (k ErrorKind) LogValue() slog.Value { return slog.StringValue(string(k)) }
+
 func (k ErrorKind) words() string { return strings.ReplaceAll(string(k), "_", " ") }
 
 // The kinds of error. Each comment says who has to act.
@@ -45,7 +48,14 @@ const (
 	// ErrBlocked: the channel, its subscription or its account is blocked or
 	// restricted. Sending stops until an admin has acted.
 	ErrBlocked ErrorKind = "channel_blocked"
-	// ErrUnreachable: the service could not be reached; nothing was sent.
+	// ErrCanceled: the caller ended the call. Its context was canceled, or the
+	// context's time ran out or would have run out in a wait for [Pace]. errors.Is
+	// finds the error of the context too. Error.Sent says whether anything was
+	// sent. If it was and must not be repeated, such as a send, the kind is
+	// ErrOutcomeUnknown instead, unless the service had refused it.
+	ErrCanceled ErrorKind = "canceled"
+	// ErrUnreachable: the service could not be reached, or the connection broke;
+	// Error.Sent says whether anything was sent. The caller tries again later.
 	ErrUnreachable ErrorKind = "service_unreachable"
 	// ErrNotFound: the address, or the requested object, does not exist.
 	ErrNotFound ErrorKind = "not_found"
@@ -136,6 +146,11 @@ type Error struct {
 	// HTTPStatus is the status of the reply; 0 if there was none, as for local
 	// checks.
 	HTTPStatus int
+
+	// Sent is set if the service answered, or may have got the request and did not
+	// answer. Without it nothing was sent, or the service refused for now whatever
+	// was sent, so nothing was done.
+	Sent bool
 
 	// Code is WhatsApp's error code, such as 131047; 0 if there is none. It is
 	// never an HTTP status.
@@ -232,8 +247,9 @@ func (e *Error) Unwrap() error {
 	return e.cause
 }
 
-// LogValue returns the error as attributes for slog, including the advice,
-// without the raw body, texts or recipients.
+// LogValue returns the error as attributes for slog, without the raw body, texts
+// or recipients: in reason and sentence, quoted texts and numbers of seven or
+// more digits are replaced by an ellipsis.
 func (e *Error) LogValue() slog.Value {
 	if e == nil {
 		return slog.Value{}
@@ -251,8 +267,17 @@ func (e *Error) LogValue() slog.Value {
 	if e.Code != 0 {
 		attrs = append(attrs, slog.Int("code", e.Code))
 	}
+	if e.Sent {
+		attrs = append(attrs, slog.Bool("sent", true))
+	}
 	if e.Field != "" {
 		attrs = append(attrs, slog.String("field", e.Field))
+	}
+	if e.Reason != "" {
+		attrs = append(attrs, slog.String("reason", e.discreet(e.Reason)))
+	}
+	if e.Sentence != "" {
+		attrs = append(attrs, slog.String("sentence", e.discreet(e.Sentence)))
 	}
 	if e.Retry != "" {
 		attrs = append(attrs, slog.String("retry", string(e.Retry)))
@@ -261,6 +286,75 @@ func (e *Error) LogValue() slog.Value {
 		attrs = append(attrs, slog.String("advice", e.Advice))
 	}
 	return slog.GroupValue(attrs...)
+}
+
+// discreet returns a reason or a sentence for a log: without the recipient, the
+// quoted texts and the numbers that may be of a person. Names of templates stay.
+func (e *Error) discreet(text string) string {
+	if e.Attempt != nil && len(e.Attempt.To.Value()) > 2 {
+		text = strings.ReplaceAll(text, e.Attempt.To.Value(), "…")
+	}
+	named := e.Kind == ErrTemplate || e.Kind == ErrTemplateRejected || e.Kind == ErrNotFound
+	var b strings.Builder
+	for {
+		before, rest, quoted := strings.Cut(text, `"`)
+		b.WriteString(withoutNumbers(before))
+		if !quoted {
+			return b.String()
+		}
+		inner, after, closed := strings.Cut(rest, `"`)
+		if !named || !closed || strings.ContainsFunc(inner, func(r rune) bool { return !isASCIIWord(r) }) {
+			inner = "…"
+		}
+		b.WriteString(`"` + withoutNumbers(inner) + `"`)
+		text = after
+	}
+}
+
+func isASCIIWord(r rune) bool {
+	return r == '_' || r == '-' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z'
+}
+
+// withoutNumbers replaces each number of seven or more digits, and each phone
+// number that begins with a plus sign, by an ellipsis. Such a number may be of a
+// person; WhatsApp's code is in Error.Code.
+func withoutNumbers(text string) string {
+	var b strings.Builder
+	for text != "" {
+		start := strings.IndexFunc(text, func(r rune) bool { return r == '+' || '0' <= r && r <= '9' })
+		if start < 0 {
+			start = len(text)
+		}
+		b.WriteString(text[:start])
+		text = text[start:]
+		number, digits := leadingNumber(text)
+		if digits >= 7 {
+			b.WriteString("…")
+		} else {
+			b.WriteString(number)
+		}
+		text = text[len(number):]
+	}
+	return b.String()
+}
+
+// leadingNumber returns the number at the beginning of text, and how many digits
+// it has. After a plus sign it may have spaces and the like between its digits.
+func leadingNumber(text string) (number string, digits int) {
+	end := 0
+	for i := range len(text) {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9':
+			digits++
+			end = i + 1
+		case c == '+' && i == 0:
+			end = 1
+		case text[0] == '+' && strings.IndexByte(" -().", c) >= 0:
+		default:
+			return text[:end], digits
+		}
+	}
+	return text[:end], digits
 }
 
 // MarshalJSON returns the error for an API of your own or a structured log:
@@ -273,6 +367,7 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 		Op         string     `json:"op,omitempty"`
 		Channel    ChannelID  `json:"channel,omitempty"`
 		HTTPStatus int        `json:"http_status,omitempty"`
+		Sent       bool       `json:"sent,omitempty"`
 		Code       int        `json:"code,omitempty"`
 		Kind       ErrorKind  `json:"kind"`
 		Field      string     `json:"field,omitempty"`
@@ -283,7 +378,7 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 		RetryAfter float64    `json:"retry_after_seconds,omitempty"`
 		Attempt    *Attempt   `json:"attempt,omitempty"`
 		Cause      string     `json:"cause,omitempty"`
-	}{e.Op, e.Channel, e.HTTPStatus, e.Code, e.Kind, e.Field, e.Reason, e.Sentence, e.Advice, e.Retry,
+	}{e.Op, e.Channel, e.HTTPStatus, e.Sent, e.Code, e.Kind, e.Field, e.Reason, e.Sentence, e.Advice, e.Retry,
 		e.RetryAfter.Seconds(), e.Attempt, ""}
 	if e.cause != nil {
 		out.Cause = e.cause.Error()

@@ -243,8 +243,10 @@ type StatusError struct {
 	// Retry says whether the message may be sent again; empty if unknown.
 	Retry RetryClass
 
-	// Advice says in one sentence what to do; empty if unknown.
-	Advice string
+	// Sentence tells an operator in one sentence what happened. Advice says what
+	// to do, without a capital letter and a full stop. Both are empty if unknown.
+	Sentence string
+	Advice   string
 }
 
 // CallEvent is one step of a voice call. It holds the signalling; the SDK does

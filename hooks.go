@@ -43,9 +43,9 @@ type AttemptEnd struct {
 	HTTPStatus int
 	Err        error
 
-	// Kind, Code and Retry are those of the [Error] for the reply. A refusal with
-	// status 200 has them too. They are empty for a success, and also if there was
-	// no reply: to count failures, look at Err as well as Kind.
+	// Kind, Code and Retry are those of the [Error] for this attempt, as if it had
+	// been the only one. A refusal with status 200 has them too, and so has an
+	// attempt without a reply. They are empty for a success.
 	Kind  ErrorKind
 	Code  int
 	Retry RetryClass

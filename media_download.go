@@ -136,8 +136,9 @@ const (
 // the declared type, such as the HTML page of a login, is [ErrMedia]; nothing is
 // written then. An expired link, content with a wrong hash and a failure of w are
 // [ErrMedia], too. A file that stays missing is [ErrNotFound]. A store that fails
-// or stops in the middle is [ErrUnavailable], and a store that cannot be reached
-// [ErrUnreachable].
+// or stops in the middle, or takes longer than DownloadOptions.Timeout, is
+// [ErrUnavailable], and a store that cannot be reached [ErrUnreachable]. The end
+// of ctx is [ErrCanceled].
 //
 // The request for the file is retried, as DownloadOptions.RetryFor allows; a write
 // to w is not. If an error comes after some bytes were written, Download
@@ -171,10 +172,11 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 	if opts.RetryFor == 0 {
 		opts.RetryFor = defaultRetryFor
 	}
+	caller := ctx
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
 
-	d := &download{op: op, client: client, opts: opts, name: ref.Name, declared: ref.MIMEType, w: w, hash: sha256.New()}
+	d := &download{op: op, caller: caller, client: client, opts: opts, name: ref.Name, declared: ref.MIMEType, w: w, hash: sha256.New()}
 	link := ref.URL
 	if link == "" {
 		info, err := s.get(ctx, op, ref.ID)
@@ -200,6 +202,7 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 // download is one call of Download.
 type download struct {
 	op             string
+	caller         context.Context // without DownloadOptions.Timeout
 	client         *Client
 	opts           DownloadOptions
 	name, declared string
@@ -336,8 +339,7 @@ func (d *download) unansweredError(ctx context.Context, cause error) (e *Error) 
 		e.Advice = "somebody may have forged the webhook"
 		return e
 	case ctx.Err() != nil:
-		e = d.fail(ErrUnavailable, RetryBackoff, "the download was given up: "+ctx.Err().Error(), "The download was given up.", "")
-		cause = ctx.Err()
+		e, cause = d.ended(ctx, ""), ctx.Err()
 	default:
 		e = d.fail(ErrUnreachable, RetryBackoff, clip(cause.Error(), 300), "The file's store could not be reached.", "try again before the link dies")
 	}
@@ -355,8 +357,7 @@ func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 		cause = d.writeErr
 		e = d.fail(ErrMedia, RetryFix, "writing failed"+after+": "+cause.Error(), "The file could not be stored.", "")
 	case ctx.Err() != nil:
-		cause = ctx.Err()
-		e = d.fail(ErrUnavailable, RetryBackoff, "the download was given up"+after+": "+cause.Error(), "The download was given up.", "")
+		e, cause = d.ended(ctx, after), ctx.Err()
 	default:
 		e = d.fail(ErrUnavailable, RetryBackoff, "the content broke off"+after+": "+cause.Error(), "The file came only in part.", "")
 	}
@@ -365,6 +366,18 @@ func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 	}
 	e.cause = cause
 	return e
+}
+
+// ended returns the error for a download whose context has ended: the caller's,
+// or the time of DownloadOptions.Timeout.
+func (d *download) ended(ctx context.Context, after string) *Error {
+	if d.caller.Err() != nil {
+		e := canceled(d.caller.Err(), true)
+		e.Reason = "the download was given up" + after + ": " + e.Reason
+		return d.client.local(d.op, e)
+	}
+	return d.fail(ErrUnavailable, RetryBackoff, fmt.Sprintf("the download was not done within %s%s: %v", d.opts.Timeout, after, ctx.Err()),
+		"The download took too long.", "")
 }
 
 // tooLargeError returns the error for a file over the limit; size is 0 if it is

@@ -148,9 +148,9 @@ func TestDownloadWaitsForTheFile(t *testing.T) {
 	}{
 		"soon":      {3 * time.Second, time.Minute, "", 3750 * time.Millisecond},
 		"never":     {time.Hour, time.Minute, chatapi.ErrNotFound, 3750 * time.Millisecond},
-		"given up":  {time.Hour, time.Second, chatapi.ErrUnavailable, time.Second},
+		"given up":  {time.Hour, time.Second, chatapi.ErrCanceled, time.Second},
 		"at once":   {0, time.Minute, "", 0},
-		"cut short": {time.Hour, 0, chatapi.ErrUnavailable, 0},
+		"cut short": {time.Hour, 0, chatapi.ErrCanceled, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

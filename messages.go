@@ -303,6 +303,7 @@ func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText s
 	receipt, refused := c.sendReply(op, &reply)
 	if refused != nil {
 		tried := attempt
+		refused = c.unknownOperation(refused, p.Operation)
 		refused.Attempt = &tried
 		if reply.Status != http.StatusTooManyRequests { // learnt from already
 			c.pacer.Learn(&transport.Request{Message: true, Recipient: r.recipient}, refused.meaning())

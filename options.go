@@ -44,7 +44,13 @@ func (c *config) defaults() {
 // used, because deadlines are per attempt and redirects are refused.
 //
 // The Transport sees the token. One that traces or logs addresses would record
-// it there: give that one to [WithMiddleware] instead.
+// it there: give that one to [WithMiddleware] instead. Only an [*http.Transport]
+// can prove that nothing was sent. A send that fails in any other Transport is
+// [ErrOutcomeUnknown], also if that one could not connect.
+//
+// A Transport that does not return when the context of a request ends holds up
+// no call: the call returns within a quarter of a second, and a goroutine waits
+// for the Transport.
 //
 // Without this option each Client has a clone of http.DefaultTransport with 64
 // idle connections to the service instead of 2.
@@ -65,7 +71,8 @@ func WithHTTPClient(client *http.Client) Option {
 // logging. The request that a middleware sees has no token, neither in its
 // address nor in a header; the token is removed from replies and errors too. The
 // first middleware is the outermost. A middleware must not repeat a request: the
-// Client decides that. A nil function is [ErrInvalid].
+// Client decides that. A request that it makes after it has returned fails. A nil
+// function is [ErrInvalid].
 func WithMiddleware(wrap func(next http.RoundTripper) http.RoundTripper) Option {
 	return func(c *config) error {
 		if wrap == nil {
@@ -136,6 +143,10 @@ func WithRetry(r RetryPolicy) Option {
 // for the source share one answer, and each waits no longer than its context.
 //
 // An error of source fails the call with [ErrUnauthorized], and nothing is sent.
+// Its text may hold a token, so Error.Reason shows only its type, and errors.Is
+// finds only errors of the standard library in it. A panic is such an error too.
+// A source that ignores its context holds up no call longer than the call's own
+// context, and is not asked again before it has returned.
 // A token that names another channel is [ErrWrongChannel]. The newest 64 tokens
 // of source are kept out of errors and logs. A nil source is [ErrInvalid].
 func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
@@ -176,8 +187,8 @@ type Pace struct {
 }
 
 // WithPace makes every message wait for its turn, and repeated attempts too. A
-// send whose context ends while it waits, or would end before its turn, returns
-// the context's error; nothing was sent. The limits are those of this Client, so
+// send whose context ends while it waits, or would end before its turn, is
+// [ErrCanceled] and matches the context's error; nothing was sent. The limits are those of this Client, so
 // give each channel one Client. A negative value is [ErrInvalid].
 func WithPace(p Pace) Option {
 	return func(c *config) error {
@@ -190,7 +201,7 @@ func WithPace(p Pace) Option {
 }
 
 // WithLogger logs each attempt at debug level: channel, op, attempt, took and
-// status; kind, retry and code of a refusal; message_id of an accepted message;
+// status; kind, retry and code of a failure; message_id of an accepted message;
 // error if there was no reply. It also warns of a hook that panics. It never
 // logs texts, recipients or the token. A nil logger logs nothing, which is the
 // default.

@@ -78,12 +78,25 @@ func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 
 // replyBody is the part of any reply's object that may hold a complaint.
 type replyBody struct {
-	Sent      wire.Bool
+	Sent      sentFlag
 	ID, JobID string
 
 	// The members as the service wrote them; empty if they are absent.
 	Message, Error, Errors, Code, Success, Response json.RawMessage
 }
+
+// sentFlag holds what the members named "sent" say; a reply may have several.
+type sentFlag struct{ Yes, No bool }
+
+func (f *sentFlag) read(value json.RawMessage) error {
+	var flag wire.Bool
+	err := flag.UnmarshalJSON(value)
+	f.Yes, f.No = f.Yes || flag.Set && flag.Value, f.No || flag.Set && !flag.Value
+	return err
+}
+
+// saysYes reports whether a member says that a message was taken.
+func (r *replyBody) saysYes() bool { return r.Sent.Yes || r.ID != "" || r.JobID != "" }
 
 // readReplyBody reads the object without reflection, because it reads every
 // reply. ok is false if the body is not a JSON object, or if sent, id or jobId
@@ -103,29 +116,48 @@ func readReplyBody(body []byte) (reply replyBody, ok bool) {
 		value := members.Value
 		switch string(members.Name) {
 		case "sent":
-			err = reply.Sent.UnmarshalJSON(value.Raw())
+			err = reply.Sent.read(value.Raw())
 		case "id":
-			reply.ID, err = value.Text()
+			err = keepText(&reply.ID, value)
 		case "jobId":
-			reply.JobID, err = value.Text()
+			err = keepText(&reply.JobID, value)
 		case "message":
 			reply.Message = value.Raw()
 		case "error":
-			reply.Error = value.Raw()
+			reply.Error = keepRaw(reply.Error, value)
 		case "errors":
-			reply.Errors = value.Raw()
+			reply.Errors = keepRaw(reply.Errors, value)
 		case "code":
 			reply.Code = value.Raw()
 		case "success":
 			reply.Success = value.Raw()
 		case "response":
-			reply.Response = value.Raw()
+			reply.Response = keepRaw(reply.Response, value)
 		}
 		if err != nil {
 			return replyBody{}, false
 		}
 	}
 	return reply, true
+}
+
+// keepText sets text to a value. An empty value does not replace an earlier
+// member of the same name.
+func keepText(text *string, value wire.Value) error {
+	given, err := value.Text()
+	if given != "" {
+		*text = given
+	}
+	return err
+}
+
+// keepRaw returns a value, or the earlier member of the same name if the value
+// is null.
+func keepRaw(before json.RawMessage, value wire.Value) json.RawMessage {
+	if raw := value.Raw(); before == nil || string(raw) != "null" {
+		return raw
+	}
+	return before
 }
 
 // complaint holds what a body says about a failure: all texts, and the first
@@ -227,7 +259,7 @@ type graphError struct {
 // class from the catalogue; fallback is the key of a row for a refusal that no
 // row describes.
 func (c *Client) refused(op string, reply *transport.Reply, found complaint, fallback string) *Error {
-	e := c.local(op, &Error{HTTPStatus: reply.Status, Reason: clip(found.text(), 500), Raw: capped(reply.Body)})
+	e := c.local(op, &Error{HTTPStatus: reply.Status, Sent: true, Reason: clip(found.text(), 500), Raw: capped(reply.Body)})
 	if wait, ok := transport.RetryAfter(reply.Header, time.Now()); ok {
 		e.RetryAfter = wait
 	}
@@ -256,7 +288,7 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 		e.Advice = "copy the API URL from the Chat API cabinet again"
 	}
 	e.Sentence = c.sentence(e)
-	return e
+	return c.scrubbed(e)
 }
 
 // classify finds the catalogue's row for a refusal: by its code, else by its
@@ -322,6 +354,19 @@ func (c *Client) sentence(e *Error) string {
 		if e.HTTPStatus == http.StatusNotFound || e.HTTPStatus >= 300 && e.HTTPStatus < 400 {
 			return fmt.Sprintf("There is no Chat API channel at %s.", transport.RedactURL(c.base))
 		}
+	}
+	if text := kindSentence(e.Kind); text != "" {
+		return text
+	}
+	if e.Reason != "" {
+		return "The service refused: " + ended(clip(e.Reason, 160))
+	}
+	return "The service refused without giving a reason."
+}
+
+// kindSentence returns the sentence of a kind that says enough by itself, else "".
+func kindSentence(kind ErrorKind) string {
+	switch kind {
 	case ErrUnsupported:
 		return "The service or this channel does not support this."
 	case ErrWindowClosed:
@@ -345,16 +390,13 @@ func (c *Client) sentence(e *Error) string {
 	case ErrOutcomeUnknown:
 		return "It is not known whether the message went out."
 	}
-	if e.Reason != "" {
-		return "The service refused: " + ended(clip(e.Reason, 160))
-	}
-	return "The service refused without giving a reason."
+	return ""
 }
 
 // notJSON returns the error of a reply that could not be read.
 func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error {
 	row, _ := errorcode.Lookup("1msg:not-json")
-	e := c.local(op, &Error{HTTPStatus: reply.Status, Kind: ErrUnavailable, Retry: RetryClass(row.Retry),
+	e := c.local(op, &Error{HTTPStatus: reply.Status, Sent: true, Kind: ErrUnavailable, Retry: RetryClass(row.Retry),
 		Reason: "the reply is not what the service writes: " + clip(cause.Error(), 200), Raw: capped(reply.Body), cause: cause,
 		Sentence: fmt.Sprintf("%s did not answer like Chat API.", c.base.Host),
 		Advice:   "check the API URL, and whether a proxy answers in the service's place"})
@@ -362,7 +404,7 @@ func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error 
 		e.Kind, e.Retry, e.cause = ErrNotFound, RetryFix, nil
 		e.Reason = "the reply is " + plainText(reply.Body)
 	}
-	return e
+	return c.scrubbed(e)
 }
 
 // plainText returns a short text of a body for an error: of a JSON text its

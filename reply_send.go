@@ -3,9 +3,11 @@ package chatapi
 import (
 	"bytes"
 	"cmp"
+	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 
-	"github.com/chatapi-go/chatapi/internal/errorcode"
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
@@ -13,18 +15,23 @@ import (
 // that is neither a clear acceptance nor a clear refusal is an open outcome.
 func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
 	found, body, object := readComplaint(reply.Body)
-	switch {
-	case reply.Status == http.StatusServiceUnavailable && c.trust503:
-		fallthrough
-	case reply.Status >= 300 && reply.Status < 500 && reply.Status != http.StatusRequestTimeout, reply.Status == http.StatusNotImplemented:
+	switch refusal := c.refuses(reply.Status); {
+	case refusal && (body.saysYes() || !object && mentionsSend(reply.Body)):
+		found.add(body.Message)
+		found.addText("the reply says both yes and no")
+		return nil, c.openOutcome(op, reply, found)
+	case refusal:
 		if object {
 			found.add(body.Message)
 			found.add(body.Code)
 		} else {
 			found.addText(plainText(reply.Body))
 		}
-		return nil, c.refused(op, reply, found, "")
-	case reply.Status < 200 || reply.Status >= 300:
+		return nil, c.refusedSend(op, reply, found)
+	case reply.Status < 200:
+		found.addText(notFinal(reply.Status))
+		return nil, c.openOutcome(op, reply, found)
+	case reply.Status >= 300:
 		if object {
 			found.add(body.Message)
 		} else {
@@ -35,9 +42,9 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		found.addText("the reply is not what the service writes: " + cmp.Or(plainText(reply.Body), "it is empty"))
 		return nil, c.openOutcome(op, reply, found)
 	}
-	accepted := body.Sent.Set && body.Sent.Value
 	switch {
-	case found.found() && (accepted || body.JobID != ""):
+	case body.saysYes() && (found.found() || body.Sent.Yes && body.Sent.No || isFalse(body.Success)), body.ID != "" && body.Sent.No && body.JobID == "":
+		found.add(body.Message)
 		found.addText("the reply says both yes and no")
 		return nil, c.openOutcome(op, reply, found)
 	case found.found():
@@ -46,18 +53,68 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		return nil, c.refused(op, reply, found, "1msg:response-error")
 	case body.JobID != "":
 		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
-	case accepted:
+	case body.Sent.Yes:
 		// The web product of 2021 said so while the phone was not logged in.
 		waits := bytes.Contains(body.Message, []byte("ill be sent after"))
 		return &Receipt{ID: body.ID, Queued: waits, Raw: reply.Body}, nil
 	}
 	found.add(body.Message)
 	found.add(body.Code)
-	if !body.Sent.Set && (body.ID != "" || !found.found()) {
+	if !body.Sent.No && (body.ID != "" || !found.found()) {
 		found.addText("the reply says neither yes nor no")
 		return nil, c.openOutcome(op, reply, found)
 	}
 	return nil, c.refused(op, reply, found, "1msg:sent-false")
+}
+
+// refuses reports whether a status means that the service did nothing.
+func (c *Client) refuses(status int) bool {
+	switch status {
+	case http.StatusServiceUnavailable:
+		return c.trust503
+	case http.StatusNotImplemented:
+		return true
+	case http.StatusRequestTimeout:
+		return false
+	}
+	return status >= 300 && status < 500
+}
+
+// refusedSend returns the error of a send with a status that means a refusal.
+// RetryPolicy.Trust503 says what the catalogue cannot know: that nothing went
+// out.
+func (c *Client) refusedSend(op string, reply *transport.Reply, found complaint) *Error {
+	e := c.refused(op, reply, found, "")
+	if reply.Status == http.StatusServiceUnavailable && e.Kind == ErrUnavailable {
+		e.Retry, e.Advice = RetryBackoff, "try again later; nothing was sent"
+	}
+	return e
+}
+
+// unknownOperation makes the error of a refusal name the operation if the
+// service says that it does not know the operation, and not that the channel is
+// missing.
+func (c *Client) unknownOperation(e *Error, operation string) *Error {
+	if e.HTTPStatus != http.StatusNotFound || e.Kind != ErrNotFound {
+		return e
+	}
+	text := strings.ToLower(e.Reason)
+	named := func(word string) bool { return strings.Contains(text, word) }
+	if !slices.ContainsFunc([]string{"method", "operation", "endpoint", "route", "path", "action", "cannot post", "cannot get"}, named) ||
+		slices.ContainsFunc([]string{"channel", "instance"}, named) {
+		return e
+	}
+	operation, _, _ = strings.Cut(operation, "/")
+	e.Reason = fmt.Sprintf("the operation %s is unknown: %s", clip(operation, 64), e.Reason)
+	e.Sentence = fmt.Sprintf("The service does not know the operation %s.", clip(operation, 64))
+	e.Advice = "check the spelling of the operation, and whether the service still has it"
+	return c.scrubbed(e)
+}
+
+// mentionsSend reports whether a body that is no JSON object, or has members of
+// a wrong type, may say that a message was taken.
+func mentionsSend(body []byte) bool {
+	return bytes.Contains(body, []byte(`"sent"`)) || bytes.Contains(body, []byte(`"jobId"`))
 }
 
 // openOutcome returns the error of a send whose reply is neither an acceptance
@@ -65,11 +122,10 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 // after ErrUnavailable must not send twice.
 func (c *Client) openOutcome(op string, reply *transport.Reply, found complaint) *Error {
 	e := c.refused(op, reply, found, "")
-	row, _ := errorcode.Lookup("http:500")
 	e.Kind, e.Retry, e.cause = ErrOutcomeUnknown, RetryUnknown, nil
-	e.Advice = row.Advice
+	e.Advice = adviceLookUp()
 	e.Sentence = c.sentence(e)
-	return e
+	return c.scrubbed(e)
 }
 
 // meaning classifies a reply for hooks, logs and the pacer, before the call
@@ -89,9 +145,14 @@ func (c *Client) meaning(r *transport.Request, status int, header http.Header, b
 	return transport.Meaning{MessageID: receipt.ID}
 }
 
+// silence classifies an attempt without a reply for hooks and logs.
+func (c *Client) silence(r *transport.Request, f *transport.Failure) transport.Meaning {
+	return c.unanswered(request{op: r.Op, once: r.Once}, f).meaning()
+}
+
 // meaning returns the part of an error that hooks, logs and the pacer get.
 func (e *Error) meaning() transport.Meaning {
-	m := transport.Meaning{Kind: string(e.Kind), Code: e.Code, Retry: string(e.Retry)}
+	m := transport.Meaning{Kind: string(e.Kind), Code: e.Code, Retry: string(e.Retry), Open: e.Kind == ErrOutcomeUnknown}
 	if e.Kind == ErrRateLimited {
 		switch e.Code {
 		case 131056:

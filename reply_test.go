@@ -235,7 +235,8 @@ func TestARedirectShowsNoQuery(t *testing.T) {
 }
 
 // Only the advice for a rate limit says to try again after Retry-After. A send
-// that was answered 503 has to be looked up first.
+// that was answered 503 has to be looked up first, unless Trust503 says that
+// nothing went out.
 func TestAdviceBesideRetryAfter(t *testing.T) {
 	for _, tc := range []struct {
 		status int
@@ -244,7 +245,7 @@ func TestAdviceBesideRetryAfter(t *testing.T) {
 	}{
 		{429, false, "try again in 45s"},
 		{503, false, "look it up before sending it again: it may have gone out"},
-		{503, true, "try again later; a message may have gone out, so look it up first"},
+		{503, true, "try again later; nothing was sent"},
 		{403, false, "look at the subscription of the channel in the Chat API cabinet"},
 	} {
 		client, err := chatapi.New("https://api.test/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1, Trust503: tc.trust}),

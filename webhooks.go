@@ -403,7 +403,11 @@ func panicError(v any) error {
 func (h *WebhookHandler) report(ctx context.Context, err error) {
 	ctx = context.WithoutCancel(ctx)
 	if h == nil || h.onError == nil {
-		slog.WarnContext(ctx, "chatapi webhook", slog.Any("error", err))
+		attrs := []slog.Attr{slog.Any("error", err)}
+		if e, wrapped := errors.AsType[*Error](err); wrapped && error(e) != err { //nolint:errorlint // slog would print a wrapped one as text
+			attrs = append(attrs, slog.Any("cause", e))
+		}
+		slog.LogAttrs(ctx, slog.LevelWarn, "chatapi webhook", attrs...)
 		return
 	}
 	defer func() {

@@ -137,8 +137,7 @@ func (s WebhooksService) change(ctx context.Context, op string, edit func([]Webh
 		case client.webhookLock <- struct{}{}:
 			defer func() { <-client.webhookLock }()
 		case <-ctx.Done():
-			return s.refuse(op, &Error{Kind: ErrUnavailable, Retry: RetryBackoff, Reason: ctx.Err().Error(),
-				Sentence: "The call was given up before anything was sent.", cause: ctx.Err()})
+			return s.refuse(op, canceled(ctx.Err(), false))
 		}
 	}
 	for range changeTries {

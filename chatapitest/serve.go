@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi"
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
 // This file carries a request to its operation and the answer back, in memory
@@ -86,6 +87,10 @@ func (a answer) httpHeader() http.Header {
 
 // memoryTransport carries requests to the API in memory.
 type memoryTransport struct{ api *API }
+
+// HeedsContext lets a Client call the fake in its own goroutine, in whose stack
+// insideHandler looks for the handler.
+func (*memoryTransport) HeedsContext(until.Mark) {}
 
 func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	var body []byte

@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"strings"
 	"sync"
@@ -103,6 +105,20 @@ type leaky struct {
 
 func (e *leaky) Error() string { return "failed somewhere" }
 
+// holding is an error with the request, and so the token, behind a pointer.
+type holding struct{ request *http.Request }
+
+func (*holding) Error() string { return "failed somewhere" }
+
+// escaped returns the token with each of its characters written in a form.
+func escaped(form string) string {
+	var b strings.Builder
+	for _, c := range []byte(secret) {
+		fmt.Fprintf(&b, form, c)
+	}
+	return b.String()
+}
+
 func network(f roundTripper) []chatapi.Option {
 	return []chatapi.Option{chatapi.WithHTTPClient(&http.Client{Transport: f})}
 }
@@ -126,6 +142,7 @@ func ways(t *testing.T) []way {
 			})
 		}
 	}
+	echoes(serve)
 	serve("server cuts", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
 	serve("server cuts the body", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "1000")
@@ -181,7 +198,45 @@ func ways(t *testing.T) []way {
 			return context.WithTimeout(ctx, time.Millisecond)
 		}},
 	)
-	return all
+	return append(all, holders()...)
+}
+
+// echoes adds servers that give the token back escaped, late or early.
+func echoes(serve func(string, http.HandlerFunc, ...chatapi.Option)) {
+	for name, spelled := range map[string]string{
+		"JSON escapes": escaped(`\u%04x`), "JSON escapes, capitals": escaped(`\u%04X`), "percent": escaped("%%%02x"), "percent, capitals": escaped("%%%02X"),
+		"HTML": escaped("&#%d;"), "twice": escaped("%%25%02x"), "some": strings.NewReplacer("/", `\/`, "+", `\u002B`, `"`, `\"`, "=", "%3d").Replace(secret),
+	} {
+		serve("spelled by "+name, func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(400)
+			fmt.Fprintf(w, `{"error":"Wrong token %s","message":"%s"}`, spelled, spelled)
+		})
+	}
+	serve("trailers and early replies", func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Trailer", "X-Late")
+		w.Header().Set("Link", "<"+r.URL.RequestURI()+">")
+		w.WriteHeader(http.StatusEarlyHints)
+		w.WriteHeader(400)
+		fmt.Fprint(w, `{"error":"no"}`)
+		w.Header().Set("X-Late", secret+" "+r.URL.RequestURI())
+		w.Header().Set(http.TrailerPrefix+"X-Unannounced", secret)
+	})
+}
+
+// holders are the ways in which code that knows the token may hand it on.
+func holders() []way {
+	return []way{
+		{name: "behind a pointer", options: network(func(r *http.Request) (*http.Response, error) { return nil, &holding{r} })},
+		{name: "behind a pointer, wrapped", options: network(func(r *http.Request) (*http.Response, error) {
+			return nil, &net.OpError{Op: "write", Err: errors.Join(io.EOF, fmt.Errorf("x: %w", &holding{r}))}
+		})},
+		{name: "token source", options: append(network(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		}), chatapi.WithTokenSource(func(context.Context) (string, error) { return secret + "2", errors.New("cannot keep " + secret + "2") }))},
+		{name: "token source that panics", options: append(network(func(r *http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: 401, Header: http.Header{}, Body: http.NoBody, Request: r}, nil
+		}), chatapi.WithTokenSource(func(context.Context) (string, error) { panic(&leaky{Address: "sEcReT-of-another"}) }))},
+	}
 }
 
 // Each call fails in each way, traced by OpenTelemetry and logged. The token is
@@ -214,6 +269,7 @@ func (w way) try(t *testing.T) (failures int) {
 		options = append(options[:len(options):len(options)], chatapi.WithHTTPClient(&http.Client{Transport: inMemory(t, w.serve)}))
 	}
 	opts := append([]chatapi.Option{
+		chatapi.WithMiddleware(recording(out)),
 		chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 			return otelhttp.NewTransport(next, otelhttp.WithTracerProvider(provider),
 				otelhttp.WithClientTrace(func(ctx context.Context) *httptrace.ClientTrace {
@@ -257,6 +313,50 @@ func (w way) try(t *testing.T) (failures int) {
 	return failures
 }
 
+// recording returns a middleware that writes what it sees of a reply: the header,
+// the trailers, and, by a trace of its own, the early replies and the errors.
+func recording(out io.Writer) func(http.RoundTripper) http.RoundTripper {
+	return func(next http.RoundTripper) http.RoundTripper {
+		return roundTripper(func(r *http.Request) (*http.Response, error) {
+			ctx := httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+				Got1xxResponse: func(code int, header textproto.MIMEHeader) error {
+					fmt.Fprintln(out, code, header)
+					return nil
+				},
+				WroteHeaderField: func(name string, values []string) { fmt.Fprintln(out, name, values) },
+				WroteRequest:     func(i httptrace.WroteRequestInfo) { tell(out, i.Err) },
+				ConnectDone:      func(_, _ string, err error) { tell(out, err) },
+			})
+			resp, err := next.RoundTrip(r.WithContext(ctx))
+			fmt.Fprintf(out, "%v %+v %#v\n", r.Context(), r.Context(), r.Context())
+			tell(out, err)
+			if resp != nil {
+				body, _ := io.ReadAll(resp.Body)
+				resp.Body = io.NopCloser(bytes.NewReader(body))
+				fmt.Fprintln(out, resp.Status, resp.Proto, resp.Header, resp.Trailer, resp.TransferEncoding, resp.Request.URL, string(body))
+			}
+			return resp, err
+		})
+	}
+}
+
+// A token in the place of the API URL is refused, and no text shows it.
+func TestMisplacedTokenIsNowhere(t *testing.T) {
+	const jwt = "eyJhbGciOiJIUzI1NiJ9.eyJpbnN0YW5jZUlkIjoiQUJDMSJ9.sEcReTsignature"
+	const opaque = "83763g87xsEcReT"
+	for _, given := range [][2]string{{jwt, jwt}, {jwt, ""}, {"https://" + jwt + "/ABC1", opaque}, {"https://api.test/" + jwt, ""},
+		{"https://" + opaque + "/ABC1", opaque}, {"https://x." + opaque + ".test/ABC1", opaque}, {"https://api.test/" + opaque, opaque},
+		{opaque, opaque}, {"https://api.test/" + opaque + "?token=" + opaque, ""}} {
+		client, err := chatapi.New(given[0], given[1])
+		require.ErrorIs(t, err, chatapi.ErrInvalid)
+		assert.Nil(t, client)
+		out := &lockedBuilder{}
+		tell(out, err)
+		assert.NotContains(t, strings.ToLower(out.String()), "secret")
+		assert.NotContains(t, out.String(), "eyJ")
+	}
+}
+
 // tell writes an error and everything that is reachable from it.
 func tell(out io.Writer, err error) {
 	if err == nil {
@@ -273,6 +373,8 @@ func tell(out io.Writer, err error) {
 		fmt.Fprintf(out, "%s %#v\n", address.URL, address)
 	}
 	switch inner := err.(type) {
+	case *holding:
+		fmt.Fprintf(out, "%s %v\n", inner.request.URL, inner.request.Header)
 	case interface{ Unwrap() error }:
 		tell(out, inner.Unwrap())
 	case interface{ Unwrap() []error }:

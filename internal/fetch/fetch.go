@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
 // maxRedirects is the largest number of redirects that a Fetcher follows.
@@ -28,7 +30,7 @@ type Fetcher struct {
 // addresses are allowed, by http too.
 func New(unguarded http.RoundTripper) *Fetcher {
 	if unguarded != nil {
-		return fetcher(unguarded, true)
+		return fetcher(until.Transport(unguarded), true)
 	}
 	return fetcher(network(dialer(nil, public)), false)
 }

@@ -10,7 +10,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
 // attemptLayer gives one attempt its deadline, and reports it to the hooks, the
@@ -18,12 +21,17 @@ import (
 type attemptLayer struct {
 	next    http.RoundTripper
 	foreign bool // a layer below is neither ours nor net/http's and may change a header
+	endless bool // a layer below may not return when the context ends
 	config  *Config
 	scrub   *Scrubber
+	strays  *atomic.Bool
 }
 
 func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err error) {
 	state := callFrom(req.Context())
+	if state.Err() != nil {
+		return nil, &attemptError{err: context.Cause(state), unsent: true}
+	}
 	state.attempts++
 	started := time.Now()
 	limited, cancel := context.WithDeadline(req.Context(), started.Add(l.config.Timeout))
@@ -33,6 +41,9 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	done := func(Result) {}
 	if l.config.Attempt != nil {
 		ctx, done = l.config.Attempt(ctx, state.request.Op, state.attempts)
+		if at, bounded := ctx.Deadline(); !bounded || at.After(started.Add(l.config.Timeout)) {
+			ctx = hooked{made, ctx} // the hook has lost the deadline
+		}
 		started = time.Now()
 	}
 
@@ -48,42 +59,73 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 	if l.foreign {
 		made.http.Header = maps.Clone(made.http.Header)
 	}
-	resp, err = l.next.RoundTrip(&made.http)
-	if err == nil && resp == nil {
-		err = errors.New("the transport returned neither a reply nor an error")
-	}
-	if err == nil {
-		err = buffer(resp, nil)
-	}
+	resp, err = l.exchange(made)
+	unsent := made.evidence.close() && !l.strays.Load()
 	if err != nil {
-		if resp != nil && resp.Body != nil {
-			resp.Body.Close()
-		}
 		resp = nil
-		if ctx.Err() != nil && state.Err() == nil {
+		if limited.Err() != nil && state.Err() == nil {
 			err = &timeoutError{after: l.config.Timeout}
 		}
-		err = &attemptError{err: l.scrub.Error(err), unsent: made.evidence.unsent()}
+		err = &attemptError{err: l.scrub.Error(err), unsent: unsent}
 	}
 	l.report(state, resp, err, started, done)
 	return resp, err
 }
 
-// report gives the result of an attempt to the hooks, the logger and the pacer.
-// It classifies the reply only if one of them needs that.
+// exchange makes the request of an attempt and reads the reply. It returns when
+// the context of the attempt ends, also if a layer below never returns.
+func (l *attemptLayer) exchange(made *attempt) (*http.Response, error) {
+	if !l.endless {
+		return made.carry(l.next)
+	}
+	type exchanged struct {
+		resp *http.Response
+		err  error
+	}
+	got, returned := until.Call(made, func() (e exchanged) {
+		e.resp, e.err = made.carry(l.next)
+		return e
+	}, nil)
+	if !returned {
+		return nil, context.Cause(made)
+	}
+	return got.resp, got.err
+}
+
+// carry returns a reply whose body is in memory.
+func (a *attempt) carry(next http.RoundTripper) (*http.Response, error) {
+	resp, err := next.RoundTrip(&a.http)
+	if err == nil && resp == nil {
+		err = &neitherError{"transport"}
+	}
+	if err == nil {
+		err = buffer(a, resp, nil)
+	}
+	if err != nil && resp != nil && resp.Body != nil {
+		resp.Body.Close()
+	}
+	return resp, err
+}
+
+// report gives the result of an attempt to the hooks, the logger, the pacer and
+// the retry layer. It classifies the reply only if one of them needs that.
 func (l *attemptLayer) report(state *call, resp *http.Response, err error, started time.Time, done func(Result)) {
 	logs := l.config.Logger != nil && l.config.Logger.Enabled(state, slog.LevelDebug)
 	limited := resp != nil && resp.StatusCode == http.StatusTooManyRequests
-	if !logs && !limited && l.config.Attempt == nil {
+	state.open = false
+	if !logs && l.config.Attempt == nil && !(resp != nil && l.config.repeats(resp.StatusCode)) {
 		return
 	}
 	result := Result{Err: err, Duration: time.Since(started)}
-	if resp != nil {
+	switch body, _ := bodyOf(resp); {
+	case l.config.Read == nil:
+	case resp != nil:
 		result.Status = resp.StatusCode
-		if body, ok := resp.Body.(*buffered); ok && l.config.Read != nil {
-			result.Meaning = l.config.Read(&state.request, resp.StatusCode, resp.Header, body.data)
-		}
+		result.Meaning = l.config.Read(&state.request, resp.StatusCode, resp.Header, body)
+	default:
+		result.Meaning = l.config.Unanswered(&state.request, state.failed(err, !unsent(err)))
 	}
+	state.open = resp != nil && result.Open
 	if limited {
 		l.config.Pacer.Learn(&state.request, result.Meaning)
 	}
@@ -142,20 +184,39 @@ func (e *timeoutError) Is(target error) bool {
 	return target == context.DeadlineExceeded
 }
 
+// hooked is the context of an attempt with the values of a hook's context.
+type hooked struct {
+	*attempt
+	values context.Context
+}
+
+func (h hooked) Value(key any) any {
+	if value := h.values.Value(key); value != nil {
+		return value
+	}
+	return h.attempt.Value(key)
+}
+
 // buffer reads the reply into memory, so that a cut or endless body is a
 // failure of the attempt, under its deadline. It uses into, if that is not nil.
-func buffer(resp *http.Response, into *buffered) error {
+// It reads no body of a status below 200: after 101 there is no body but a
+// connection, whose reads no context ends.
+func buffer(ctx context.Context, resp *http.Response, into *buffered) error {
 	if _, done := resp.Body.(*buffered); done {
 		return nil
 	}
 	if into == nil {
 		into = &buffered{}
 	}
+	if resp.StatusCode < http.StatusOK && resp.Body != nil {
+		resp.Body.Close()
+		resp.Body = nil
+	}
 	if resp.Body == nil {
 		resp.Body = into
 		return nil
 	}
-	data, err := readAll(resp.Body, resp.ContentLength)
+	data, err := readAll(ctx, resp.Body, resp.ContentLength)
 	closeErr := resp.Body.Close()
 	switch {
 	case err != nil:
@@ -170,26 +231,40 @@ func buffer(resp *http.Response, into *buffered) error {
 	return nil
 }
 
-// readAll reads up to one byte more than MaxBody. If the announced length is
-// true, it allocates once.
-func readAll(body io.Reader, announced int64) ([]byte, error) {
+// readAll reads up to one byte more than MaxBody, until the context ends. If the
+// announced length is true, it allocates once.
+func readAll(ctx context.Context, body io.Reader, announced int64) ([]byte, error) {
 	if announced <= 0 {
 		announced = 511
 	}
 	data := make([]byte, 0, min(announced, 64<<10)+1)
 	for len(data) <= MaxBody {
 		n, err := body.Read(data[len(data):cap(data)])
-		data = data[:len(data)+n]
+		data = data[:len(data)+min(max(n, 0), cap(data)-len(data))]
 		switch {
 		case err == io.EOF:
 			return data, nil
 		case err != nil:
 			return data, err
+		case ctx.Err() != nil: // the body goes on and heeds no context
+			return data, context.Cause(ctx)
 		case len(data) == cap(data):
 			data = slices.Grow(data, len(data))
 		}
 	}
 	return data, nil
+}
+
+// bodyOf returns the body of a reply that buffer has read.
+func bodyOf(resp *http.Response) ([]byte, bool) {
+	if resp == nil {
+		return nil, false
+	}
+	body, ok := resp.Body.(*buffered)
+	if !ok {
+		return nil, false
+	}
+	return body.data, true
 }
 
 // buffered is a body in memory.

@@ -21,6 +21,3 @@ func (p *pairs) Len() int {
 	defer p.mu.Unlock()
 	return len(p.full)
 }
-
-// Scrub removes the tokens from a text.
-func (t *Transport) Scrub(text string) string { return t.scrub.Text(text) }

@@ -2,29 +2,22 @@ package transport
 
 import (
 	"bytes"
-	"context"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"html"
-	"io"
-	"net"
-	"net/url"
+	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 )
 
 // Redacted stands where the token was.
 const Redacted = "[redacted]"
 
 // Scrubber removes tokens from texts, in every spelling that software gives
-// them: plain, or escaped for URLs, JSON, Go and HTML. It keeps the tokens in
-// closures, which no verb of fmt prints, so that a printed Scrubber, or a
-// struct that holds one, does not show them.
+// them: plain, or with any of their characters escaped for URLs, JSON, Go or
+// HTML, also several times. It keeps the tokens in closures, which no verb of
+// fmt prints, so that a printed Scrubber, or a struct that holds one, does not
+// show them.
 type Scrubber struct {
 	add    func(token string)
 	search atomic.Pointer[search]
@@ -32,7 +25,8 @@ type Scrubber struct {
 
 type search struct {
 	text func(string) string
-	in   func([]byte) bool
+	data func([]byte) []byte
+	name func(string) bool // reports whether the text shows a token in any case
 }
 
 const (
@@ -69,36 +63,43 @@ func NewScrubber(token string) *Scrubber {
 // Add makes the Scrubber look for one more token.
 func (s *Scrubber) Add(token string) { s.add(token) }
 
+// newSearch returns the search for the tokens. A token is found as it is, and
+// with all letters in lower case, as names of hosts and old software have it.
 func newSearch(tokens []string) *search {
-	var forms []string
+	var wanted []string
 	for _, token := range tokens {
-		quoted, _ := json.Marshal(token)
-		forms = append(forms,
-			token,
-			url.QueryEscape(token), url.PathEscape(token),
-			strings.ToLower(url.QueryEscape(token)), strings.ToLower(url.PathEscape(token)),
-			strings.Trim(string(quoted), `"`), strings.ReplaceAll(token, "/", `\/`),
-			strings.Trim(strconv.Quote(token), `"`),
-			html.EscapeString(token),
-		)
+		wanted = append(wanted, token, strings.ToLower(token))
 	}
-	slices.Sort(forms)
-	forms = slices.Compact(forms)
-	slices.SortFunc(forms, func(a, b string) int { return len(b) - len(a) })
-	var pairs []string
-	for _, form := range forms {
-		pairs = append(pairs, form, Redacted)
+	slices.Sort(wanted)
+	wanted = slices.Compact(wanted)
+	var first [256]bool // the characters with which a spelling of a token may begin
+	for _, token := range wanted {
+		first[token[0]] = true
+		first['\\'], first['%'], first['&'] = true, true, true
 	}
-	replacer := strings.NewReplacer(pairs...)
 	return &search{
 		text: func(text string) string {
-			if !slices.ContainsFunc(forms, func(form string) bool { return strings.Contains(text, form) }) {
-				return text // a Replacer copies even then
+			plain := func(token string) bool { return strings.Contains(text, token) }
+			if len(wanted) == 0 || !strings.ContainsAny(text, `\%&`) && !slices.ContainsFunc(wanted, plain) {
+				return text
 			}
-			return replacer.Replace(text)
+			if clean := replaced(text, wanted, &first); clean != nil {
+				return string(clean)
+			}
+			return text
 		},
-		in: func(data []byte) bool {
-			return slices.ContainsFunc(forms, func(form string) bool { return bytes.Contains(data, []byte(form)) })
+		data: func(data []byte) []byte {
+			plain := func(token string) bool { return bytes.Contains(data, []byte(token)) }
+			if len(wanted) == 0 || !bytes.ContainsAny(data, `\%&`) && !slices.ContainsFunc(wanted, plain) {
+				return data
+			}
+			if clean := replaced(data, wanted, &first); clean != nil {
+				return clean
+			}
+			return data
+		},
+		name: func(name string) bool {
+			return slices.ContainsFunc(wanted, func(token string) bool { return containsFold(name, token) })
 		},
 	}
 }
@@ -108,62 +109,199 @@ func (s *Scrubber) Text(text string) string { return s.search.Load().text(text) 
 
 // Bytes returns data without the tokens. It returns data itself if there is no
 // token in it.
-func (s *Scrubber) Bytes(data []byte) []byte {
-	if search := s.search.Load(); search.in(data) {
-		return []byte(search.text(string(data)))
-	}
-	return data
+func (s *Scrubber) Bytes(data []byte) []byte { return s.search.Load().data(data) }
+
+// Shows reports whether text holds a token in any spelling, or in any case.
+func (s *Scrubber) Shows(text string) bool {
+	search := s.search.Load()
+	return search.name(text) || search.text(text) != text
 }
 
-// Error returns err itself if no error in its tree shows a token. Otherwise it
-// returns a new error with the scrubbed text, the same Timeout and the same
-// well-known sentinels, but nothing to unwrap.
-func (s *Scrubber) Error(err error) error {
-	if err == nil || !s.shows(err) {
-		return err
+// Header returns the header without the tokens. It leaves out a field whose name
+// holds a token, in any case, since net/http changes the case of names. It
+// returns h itself if there is no token in it.
+func (s *Scrubber) Header(h http.Header) http.Header {
+	search := s.search.Load()
+	clean, changed := h, false
+	change := func() {
+		if !changed {
+			clean, changed = h.Clone(), true // a mock may share its header
+		}
 	}
-	clean := &scrubbed{text: s.Text(err.Error())}
-	var timeout net.Error
-	clean.timeout = errors.As(err, &timeout) && timeout.Timeout()
-	for _, sentinel := range sentinels {
-		if errors.Is(err, sentinel) {
-			clean.is = append(clean.is, sentinel)
+	for name, values := range h {
+		if search.name(name) {
+			change()
+			delete(clean, name)
+			continue
+		}
+		for i, value := range values {
+			if text := search.text(value); text != value {
+				change()
+				clean[name][i] = text
+			}
 		}
 	}
 	return clean
 }
 
-var sentinels = []error{
-	context.Canceled, context.DeadlineExceeded, io.EOF, io.ErrUnexpectedEOF,
-	net.ErrClosed, syscall.ECONNREFUSED, syscall.ECONNRESET, errTooLarge,
-}
-
-// shows reports whether an error of the tree shows a token. It looks at every
-// one, since errors.As reaches every one.
-func (s *Scrubber) shows(err error) bool {
-	if err == nil {
-		return false
-	}
-	for _, text := range []string{err.Error(), fmt.Sprintf("%+v", err), fmt.Sprintf("%#v", err)} {
-		if s.Text(text) != text {
+// containsFold reports whether text holds part, in any case. It allocates
+// nothing, because it looks at each header name of each reply.
+func containsFold(text, part string) bool {
+	for at := 0; at+len(part) <= len(text); at++ {
+		if strings.EqualFold(text[at:at+len(part)], part) {
 			return true
 		}
-	}
-	switch inner := err.(type) {
-	case interface{ Unwrap() error }:
-		return s.shows(inner.Unwrap())
-	case interface{ Unwrap() []error }:
-		return slices.ContainsFunc(inner.Unwrap(), s.shows)
 	}
 	return false
 }
 
-type scrubbed struct {
-	text    string
-	timeout bool
-	is      []error
+// replaced returns text with Redacted in the place of each token, and nil if
+// there is none. Of tokens that begin at the same place, the longest counts.
+func replaced[T string | []byte](text T, tokens []string, first *[256]bool) []byte {
+	var clean []byte
+	kept := 0 // text before this place is in clean
+	for at := 0; at < len(text); {
+		length := 0
+		if first[text[at]] {
+			for _, token := range tokens {
+				length = max(length, spelled(text, at, token))
+			}
+		}
+		if length == 0 {
+			at++
+			continue
+		}
+		clean = append(append(clean, text[kept:at]...), Redacted...)
+		at += length
+		kept = at
+	}
+	if kept == 0 {
+		return nil
+	}
+	return append(clean, text[kept:]...)
 }
 
-func (e *scrubbed) Error() string        { return e.text }
-func (e *scrubbed) Timeout() bool        { return e.timeout }
-func (e *scrubbed) Is(target error) bool { return slices.Contains(e.is, target) }
+// spelled returns the length of a spelling of token at this place of text; 0 if
+// there is none.
+func spelled[T string | []byte](text T, at int, token string) int {
+	from := at
+	for i := range len(token) {
+		literal := at < len(text) && text[at] == token[i]
+		escaped := escape(text, at, token[i])
+		switch {
+		case literal && escaped > 0: // "%25" may be a percent sign, or one and "25"
+			if rest := spelled(text, at+escaped, token[i+1:]); rest > 0 || i == len(token)-1 {
+				return at + escaped + rest - from
+			}
+			at++
+		case literal:
+			at++
+		case escaped > 0:
+			at += escaped
+		default:
+			return 0
+		}
+	}
+	return at - from
+}
+
+// The bounds of repeated escaping: a text inside of texts.
+const (
+	mostSlashes = 16
+	mostNested  = 4
+)
+
+// escape returns the length of an escape of c at this place of text; 0 if there
+// is none.
+func escape[T string | []byte](text T, at int, c byte) int {
+	if at >= len(text) {
+		return 0
+	}
+	switch text[at] {
+	case '\\':
+		return backslashed(text, at, c)
+	case '%':
+		end := at + 1
+		for n := 0; n < mostNested && end+1 < len(text) && text[end] == '2' && text[end+1] == '5' && hexadecimal(text, end, 2) != int(c); n++ {
+			end += 2
+		}
+		if hexadecimal(text, end, 2) == int(c) {
+			return end + 2 - at
+		}
+	case '&':
+		return entity(text, at, c)
+	}
+	return 0
+}
+
+// backslashed returns the length of an escape with backslashes, as JSON, Go and
+// JavaScript have it.
+func backslashed[T string | []byte](text T, at int, c byte) int {
+	end := at
+	for end < len(text) && end-at <= mostSlashes && text[end] == '\\' {
+		end++
+	}
+	slashes := end - at
+	switch {
+	case slashes > mostSlashes:
+		return 0
+	case c == '\\' && slashes > 1: // each level of texts doubles it
+		return 2
+	case end == len(text):
+		return 0
+	case text[end] == c && c != '\\' && !alphanumeric(c):
+		return slashes + 1
+	case text[end] == 'u' && hexadecimal(text, end+1, 4) == int(c):
+		return slashes + 5
+	case text[end] == 'U' && hexadecimal(text, end+1, 8) == int(c):
+		return slashes + 9
+	case text[end] == 'x' && hexadecimal(text, end+1, 2) == int(c):
+		return slashes + 3
+	}
+	return 0
+}
+
+// entity returns the length of a character reference of HTML.
+func entity[T string | []byte](text T, at int, c byte) int {
+	const longest = 10
+	end := at + 1
+	for n := 0; n < mostNested && end+4 <= len(text) && string(text[end:end+4]) == "amp;" && c != '&'; n++ {
+		end += 4
+	}
+	for to := end; to < len(text) && to < end+longest; to++ {
+		if text[to] != ';' {
+			continue
+		}
+		if html.UnescapeString("&"+string(text[end:to+1])) == string(rune(c)) {
+			return to + 1 - at
+		}
+		break
+	}
+	return 0
+}
+
+func alphanumeric(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+}
+
+// hexadecimal returns the number that the digits at this place write; -1 if
+// they are no digits.
+func hexadecimal[T string | []byte](text T, at, digits int) int {
+	if at+digits > len(text) {
+		return -1
+	}
+	n := 0
+	for i := at; i < at+digits; i++ {
+		switch c := text[i]; {
+		case '0' <= c && c <= '9':
+			n = n<<4 | int(c-'0')
+		case 'a' <= c && c <= 'f':
+			n = n<<4 | int(c-'a'+10)
+		case 'A' <= c && c <= 'F':
+			n = n<<4 | int(c-'A'+10)
+		default:
+			return -1
+		}
+	}
+	return n
+}

@@ -6,9 +6,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
-	"net"
+	"fmt"
 	"net/http"
 	"net/http/httptrace"
+	"net/textproto"
 	"net/url"
 	"slices"
 	"sync"
@@ -22,39 +23,59 @@ type tokenLayer struct {
 	token  func() *issued // a closure, so that no verb of fmt prints it
 	bearer bool
 	scrub  *Scrubber
+	strays *atomic.Bool // set when a request comes whose attempt is not known
+	proves bool         // next reports each connection that it uses, as net/http does
 }
 
 func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	made, _ := ctx.Value(attemptKey{}).(*attempt)
 	if made == nil { // a middleware has replaced the context
+		l.strays.Store(true)
 		made = &attempt{call: &call{}}
 	}
-	if httptrace.ContextClientTrace(ctx) != nil {
-		ctx = quiet{ctx}
+	network := made.start()
+	if network == nil {
+		return nil, errOver
 	}
-	network := made.watch()
-	_, standard := l.next.(*http.Transport)
-	sent := &authorized{*req.WithContext(httptrace.WithClientTrace(ctx, network.follow(standard))), *req.URL}
-	made.call.generation = sent.add(l.token(), l.bearer)
+	if httptrace.ContextClientTrace(ctx) != nil {
+		ctx = quiet{ctx, l.scrub}
+	}
+	if l.proves {
+		ctx = httptrace.WithClientTrace(ctx, network.follow())
+	}
+	sent := &authorized{*req.WithContext(ctx), *req.URL}
+	made.call.generation.Store(int64(sent.add(l.token(), l.bearer)))
 	resp, err := l.next.RoundTrip(&sent.Request)
-	made.evidence.add(network, err, standard)
+	made.evidence.end(network, err, l.proves)
 
 	if err == nil && resp == nil {
-		err = errors.New("the network end returned neither a reply nor an error")
+		err = &neitherError{"network end"}
 	}
 	if err == nil {
-		err = buffer(resp, &network.reply)
+		err = buffer(ctx, resp, &network.reply)
 	}
 	if err != nil {
 		if resp != nil && resp.Body != nil {
 			resp.Body.Close()
 		}
-		return nil, l.scrub.Error(err)
+		return nil, l.scrub.Foreign(err)
 	}
 	l.scrubReply(resp)
 	resp.Request = req
 	return resp, nil
+}
+
+// errOver is the error of a request that a middleware makes after its attempt
+// was over. The attempt may be repeated by then, so it would be one too many.
+var errOver = errors.New("the attempt is over; a middleware must wait for its requests")
+
+// neitherError is the error for a network end or a middleware that breaks the
+// contract of http.RoundTripper.
+type neitherError struct{ who string }
+
+func (e *neitherError) Error() string {
+	return "the " + e.who + " returned neither a reply nor an error"
 }
 
 // authorized is a request with the token. It shares everything but the token
@@ -96,14 +117,11 @@ func (sent *authorized) add(token *issued, bearer bool) (generation int) {
 }
 
 func (l *tokenLayer) scrubReply(resp *http.Response) {
-	for name, values := range resp.Header {
-		for i, value := range values {
-			if clean := l.scrub.Text(value); clean != value {
-				resp.Header[name][i] = clean
-			}
-		}
+	resp.Header, resp.Trailer = l.scrub.Header(resp.Header), l.scrub.Header(resp.Trailer)
+	resp.Status, resp.Proto = l.scrub.Text(resp.Status), l.scrub.Text(resp.Proto)
+	for i, coding := range resp.TransferEncoding {
+		resp.TransferEncoding[i] = l.scrub.Text(coding)
 	}
-	resp.Status = l.scrub.Text(resp.Status)
 	if body, ok := resp.Body.(*buffered); ok {
 		body.hold(l.scrub.Bytes(body.data))
 	}
@@ -113,9 +131,10 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 // have been written.
 type evidence struct {
 	mu      sync.Mutex
-	watched bool
-	calls   int
+	started int
+	open    int // calls that have not ended
 	dirty   bool
+	over    bool // no call may start any more
 }
 
 type attemptKey struct{}
@@ -138,81 +157,68 @@ func (a *attempt) Value(key any) any {
 	return a.Context.Value(key)
 }
 
-// watch returns the observer of one network call of the attempt.
-func (a *attempt) watch() *watched {
-	a.evidence.mu.Lock()
-	defer a.evidence.mu.Unlock()
-	if a.evidence.watched {
+// String and Format hide the message from a middleware or a hook that prints
+// the context.
+func (*attempt) String() string               { return "chatapi.attempt" }
+func (a *attempt) Format(f fmt.State, _ rune) { fmt.Fprint(f, a.String()) }
+
+// start begins a network call and returns its observer. It returns nil if the
+// attempt is over.
+func (a *attempt) start() *watched {
+	e := &a.evidence
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.over {
+		return nil
+	}
+	e.started++
+	e.open++
+	if e.started > 1 {
 		return &watched{}
 	}
-	a.evidence.watched = true
 	return &a.first
 }
 
-// add records one network call. The call is clean only with proof that nothing
-// was written: it asked for a connection, it never got one, and either the
-// network end is net/http's own transport or the error comes from the lookup,
-// dial or handshake.
-func (e *evidence) add(w *watched, err error, standard bool) {
+// end records the end of a network call. The call is clean only with proof that
+// nothing was written, which only net/http's own transport and the fake give: the
+// call asked for a connection and never got one.
+func (e *evidence) end(w *watched, err error, proves bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.calls++
-	failure := w.failure.Load()
-	clean := err != nil && w.asked.Load() && !w.got.Load() && (standard || (failure != nil && errors.Is(err, *failure)) || dialFailure(err))
-	if !clean {
+	e.open--
+	if !proves || err == nil || !w.asked.Load() || w.got.Load() {
 		e.dirty = true
 	}
 }
 
-// unsent reports whether it is proven that nothing was written. An attempt that
-// never reached the network layer proves nothing: a middleware may have sent
-// the request another way.
-func (e *evidence) unsent() bool {
+// close ends the attempt and reports whether it is proven that nothing was
+// written. An attempt that never reached the network layer proves nothing: a
+// middleware may have sent the request another way. Neither does one with a
+// network call that has not ended.
+func (e *evidence) close() (unsent bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.calls > 0 && !e.dirty
+	e.over = true
+	return e.started > 0 && e.open == 0 && !e.dirty
 }
 
-// watched observes one network call through net/http's trace: whether the call
-// asked for a connection, whether it got one, and the error if it did not.
+// watched observes one network call through the trace of net/http, which
+// reports every connection that its transport hands out.
 type watched struct {
 	asked, got atomic.Bool
-	failure    atomic.Pointer[error]
 	trace      httptrace.ClientTrace
 	reply      buffered
 }
 
-func (w *watched) follow(standard bool) *httptrace.ClientTrace {
+func (w *watched) follow() *httptrace.ClientTrace {
 	w.trace.GetConn = w.getConn
 	w.trace.GotConn = w.gotConn
-	if standard {
-		return &w.trace // net/http reports every connection that it hands out
-	}
-	w.trace.WroteHeaders = func() { w.gotConn(httptrace.GotConnInfo{}) }
-	w.trace.DNSDone = func(i httptrace.DNSDoneInfo) { w.failed(i.Err) }
-	w.trace.ConnectDone = func(_, _ string, err error) { w.failed(err) }
-	w.trace.TLSHandshakeDone = func(_ tls.ConnectionState, err error) { w.failed(err) }
 	return &w.trace
 }
 
 func (w *watched) getConn(string) { w.asked.Store(true) }
 
 func (w *watched) gotConn(httptrace.GotConnInfo) { w.got.Store(true) }
-
-func (w *watched) failed(err error) {
-	if err != nil {
-		w.failure.Store(&err)
-	}
-}
-
-func dialFailure(err error) bool {
-	var op *net.OpError
-	if errors.As(err, &op) && op.Op == "dial" {
-		return true
-	}
-	var dns *net.DNSError
-	return errors.As(err, &dns) || untrusted(err)
-}
 
 // untrusted reports whether a certificate was not accepted. That happens before
 // anything is written.
@@ -228,18 +234,49 @@ func untrusted(err error) bool {
 		errors.As(err, &authority) || errors.As(err, &host) || errors.As(err, &invalid)
 }
 
-// quiet hides the written header fields from the caller's own trace: one of
-// them is the token, or the path with the token.
-type quiet struct{ context.Context }
+// quiet hides the token from the caller's own trace: among the written header
+// fields, which have it themselves or in the path, in the early replies, and in
+// errors.
+type quiet struct {
+	context.Context
+	scrub *Scrubber
+}
 
 func (q quiet) Value(key any) any {
 	value := q.Context.Value(key)
-	if trace, ok := value.(*httptrace.ClientTrace); ok && trace.WroteHeaderField != nil {
-		silent := *trace
-		silent.WroteHeaderField = nil
-		return &silent
+	trace, ok := value.(*httptrace.ClientTrace)
+	if !ok {
+		return value
 	}
-	return value
+	silent := *trace
+	silent.WroteHeaderField = nil
+	if tell := trace.Got1xxResponse; tell != nil {
+		silent.Got1xxResponse = func(code int, header textproto.MIMEHeader) error {
+			return tell(code, textproto.MIMEHeader(q.scrub.Header(http.Header(header))))
+		}
+	}
+	if tell := trace.WroteRequest; tell != nil {
+		silent.WroteRequest = func(i httptrace.WroteRequestInfo) {
+			i.Err = q.scrub.Foreign(i.Err)
+			tell(i)
+		}
+	}
+	if tell := trace.PutIdleConn; tell != nil {
+		silent.PutIdleConn = func(err error) { tell(q.scrub.Foreign(err)) }
+	}
+	if tell := trace.DNSDone; tell != nil {
+		silent.DNSDone = func(i httptrace.DNSDoneInfo) {
+			i.Err = q.scrub.Foreign(i.Err)
+			tell(i)
+		}
+	}
+	if tell := trace.ConnectDone; tell != nil {
+		silent.ConnectDone = func(network, address string, err error) { tell(network, address, q.scrub.Foreign(err)) }
+	}
+	if tell := trace.TLSHandshakeDone; tell != nil {
+		silent.TLSHandshakeDone = func(state tls.ConnectionState, err error) { tell(state, q.scrub.Foreign(err)) }
+	}
+	return &silent
 }
 
 // RedactURL returns the address for a text, without query, user and fragment.

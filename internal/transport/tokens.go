@@ -5,10 +5,16 @@ import (
 	"fmt"
 	"net/url"
 	"sync/atomic"
+
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
-// SourceError is the error of a token source. Nothing was sent.
-type SourceError struct{ Err error }
+// SourceError is the error of a token source, which shows no text of the source,
+// or of the check of its token.
+type SourceError struct {
+	Err     error
+	Checked bool // Err is the one of Config.CheckToken
+}
 
 func (e *SourceError) Error() string { return "the token source failed: " + e.Err.Error() }
 func (e *SourceError) Unwrap() error { return e.Err }
@@ -64,22 +70,43 @@ func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) 
 	}
 	select {
 	case t.asking <- struct{}{}:
-		defer func() { <-t.asking }()
 	case <-ctx.Done():
-		return false, ctx.Err()
+		return false, context.Cause(ctx)
 	}
+	// A source that ignores the context holds up the calls after it, each until
+	// its own context ends, and is not asked again before it has returned.
+	got, returned := until.Call(ctx, func() (r renewal) {
+		defer func() { <-t.asking }()
+		r.renewed, r.err = t.replace(ctx, used)
+		return r
+	}, nil)
+	if !returned {
+		return false, context.Cause(ctx)
+	}
+	return got.renewed, got.err
+}
+
+type renewal struct {
+	renewed bool
+	err     error
+}
+
+// replace is renew while asking is held.
+func (t *tokens) replace(ctx context.Context, used int) (renewed bool, err error) {
 	old := t.current.Load()
 	if old.generation != used {
 		return true, nil
 	}
 	token, err := t.ask(ctx)
+	if token != "" {
+		t.scrub.Add(token)
+	}
 	if err != nil || old.generation > 0 && token == old.token {
 		return false, err
 	}
-	t.scrub.Add(token)
 	if t.check != nil {
 		if err := t.check(token); err != nil {
-			return false, &SourceError{err}
+			return false, &SourceError{Err: err, Checked: true}
 		}
 	}
 	t.current.Store(issue(token, old.generation+1))
@@ -90,15 +117,16 @@ func (t *tokens) renew(ctx context.Context, used int) (renewed bool, err error) 
 func (t *tokens) ask(ctx context.Context) (token string, err error) {
 	defer func() {
 		if caught := recover(); caught != nil {
-			err = &SourceError{fmt.Errorf("it panicked: %v", caught)}
+			// The value may be the token, so only its type is shown.
+			err = &SourceError{Err: fmt.Errorf("it panicked with a value of type %T", caught)}
 		}
 	}()
 	token, err = t.source(ctx)
 	switch {
 	case err != nil && ctx.Err() != nil:
-		return "", ctx.Err()
+		return token, context.Cause(ctx)
 	case err != nil:
-		return "", &SourceError{t.scrub.Error(err)}
+		return token, &SourceError{Err: newOpaque(err)}
 	}
 	return token, nil
 }

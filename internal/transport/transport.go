@@ -20,9 +20,12 @@ import (
 	"net/url"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
 // MaxBody bounds a reply. The largest real ones are template lists and pages
@@ -59,8 +62,10 @@ type Config struct {
 	// Pacer makes messages wait; nil is no limit.
 	Pacer *Pacer
 
-	// Read classifies a reply, for the Pacer, the Logger and the hooks.
-	Read func(r *Request, status int, header http.Header, body []byte) Meaning
+	// Read classifies a reply, for the Pacer, the Logger, the hooks and the retry
+	// layer. Unanswered classifies an attempt without a reply. Both may be nil.
+	Read       func(r *Request, status int, header http.Header, body []byte) Meaning
+	Unanswered func(r *Request, f *Failure) Meaning
 
 	// Attempt is called before each attempt, with its number from 1. The
 	// function that it returns is called after the attempt. Wait is called
@@ -71,12 +76,16 @@ type Config struct {
 	Logger *slog.Logger
 }
 
-// Meaning is the content of a reply, as far as the Pacer, the Logger and the
-// hooks need it.
+// Meaning is the content of a reply, as far as the Pacer, the Logger, the hooks
+// and the retry layer need it.
 type Meaning struct {
 	Kind, Retry string // empty for a success
 	Code        int
 	MessageID   string
+
+	// Open means that the reply is neither a clear yes nor a clear no, so that a
+	// request with Once is not repeated.
+	Open bool
 
 	// Limited means that the service finds the channel's rate too high,
 	// PairLimited that of the recipient.
@@ -120,7 +129,8 @@ type Failure struct {
 	// Err is the scrubbed error of the last attempt, or the context's.
 	Err error
 
-	// Sent is set if the request may have reached the service.
+	// Sent is set if an attempt may have reached the service and got no reply. An
+	// attempt that the service refused does not count.
 	Sent bool
 
 	// GivenUp is set if the caller's context ended, or would have ended before
@@ -148,7 +158,7 @@ type Transport struct {
 
 // New returns a Transport for a complete Config.
 func New(c Config) *Transport {
-	scrub := NewScrubber(c.Token)
+	scrub, strays := NewScrubber(c.Token), &atomic.Bool{}
 	held := newTokens(c, scrub)
 	c.Token = "" // held.current has it, which fmt does not print
 	t := &Transport{config: c, scrub: scrub, tokens: held}
@@ -159,15 +169,16 @@ func New(c Config) *Transport {
 	}
 	t.chance = rand.New(rand.NewPCG(seed, stream))
 
-	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.current.Load, bearer: c.Bearer, scrub: t.scrub})
+	_, standard := c.Network.(*http.Transport)
+	chain := http.RoundTripper(&tokenLayer{next: c.Network, token: held.current.Load, bearer: c.Bearer, scrub: t.scrub, strays: strays, proves: standard || until.Marked(c.Network)})
 	for i := len(c.Middleware) - 1; i >= 0; i-- {
 		if wrapped := c.Middleware[i](chain); wrapped != nil {
 			chain = wrapped
 		}
 	}
-	_, standard := c.Network.(*http.Transport)
 	t.client = &http.Client{
-		Transport:     &attemptLayer{next: chain, foreign: !standard || len(c.Middleware) > 0, config: &t.config, scrub: t.scrub},
+		Transport: &attemptLayer{next: chain, foreign: !standard || len(c.Middleware) > 0,
+			endless: !until.Marked(c.Network) && (!until.Ends(c.Network) || len(c.Middleware) > 0), config: &t.config, scrub: t.scrub, strays: strays},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 	return t
@@ -176,23 +187,25 @@ func New(c Config) *Transport {
 // Do carries out the call. The error is always a *Failure.
 func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 	state := &call{Context: ctx, transport: t, request: r}
-	if err := ctx.Err(); err != nil {
-		return Reply{}, &Failure{Err: err, GivenUp: true}
+	if ctx.Err() != nil {
+		return Reply{}, state.failed(context.Cause(ctx), false)
 	}
 	if err := t.tokens.ready(ctx); err != nil {
-		return Reply{}, &Failure{Err: t.scrub.Error(err), GivenUp: ctx.Err() != nil}
+		return Reply{}, state.failed(err, false)
 	}
 	if r.Message {
 		if err := t.config.Pacer.wait(state); err != nil {
-			return Reply{}, &Failure{Err: err, GivenUp: true}
+			failure := state.failed(err, false)
+			failure.GivenUp = true
+			return Reply{}, failure
 		}
 	}
 	resp, err := state.repeat() //nolint:bodyclose // it is in memory
-	if err == nil && resp.StatusCode == http.StatusUnauthorized {
+	if err == nil && resp.StatusCode == http.StatusUnauthorized && !(r.Once && state.opens(resp)) {
 		// A refused token proves that nothing was done, so even a send may be
 		// repeated with another one.
-		if renewed, sourceErr := t.tokens.renew(ctx, state.generation); sourceErr != nil {
-			return Reply{}, &Failure{Err: t.scrub.Error(sourceErr), GivenUp: ctx.Err() != nil}
+		if renewed, sourceErr := t.tokens.renew(ctx, int(state.generation.Load())); sourceErr != nil {
+			return Reply{}, state.failed(sourceErr, false)
 		} else if renewed {
 			resp, err = state.repeat() //nolint:bodyclose // it is in memory
 		}
@@ -201,15 +214,50 @@ func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 		if cause := state.failure; cause != nil && ctx.Err() == nil {
 			err = cause
 		}
-		return Reply{}, &Failure{Err: t.scrub.Error(bare(err)), Sent: state.sent,
-			GivenUp: ctx.Err() != nil, TooLarge: errors.Is(err, errTooLarge)}
+		return Reply{}, state.failed(bare(err), state.sent)
 	}
-	body, ok := resp.Body.(*buffered)
+	body, ok := bodyOf(resp)
 	if !ok { // cannot happen: the attempt layer buffers every body
-		return Reply{}, &Failure{Err: errors.New("the reply has no body"), Sent: true}
+		return Reply{}, state.failed(errors.New("the reply has no body"), true)
 	}
-	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body.data}, nil
+	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
 }
+
+// failed returns the failure of the call.
+func (c *call) failed(err error, sent bool) *Failure {
+	f := &Failure{Err: c.transport.scrub.Error(err), Sent: sent, GivenUp: c.Err() != nil, TooLarge: errors.Is(err, errTooLarge)}
+	if f.GivenUp {
+		f.Err = c.ended(f.Err)
+	}
+	return f
+}
+
+// ended returns an error that errors.Is finds to be the context's, and the cause
+// that the caller gave the context.
+func (c *call) ended(err error) error {
+	cause := context.Cause(c)
+	if err.Error() == cause.Error() { // the network end returns the cause
+		err = c.transport.scrub.Error(cause)
+	}
+	for _, part := range []error{cause, c.Err()} {
+		if !errors.Is(err, part) {
+			err = fmt.Errorf("%w: %w", c.transport.scrub.Error(part), err)
+		}
+	}
+	return err
+}
+
+// opens reports whether the reply is neither a clear yes nor a clear no.
+func (c *call) opens(resp *http.Response) bool {
+	if c.transport.config.Read == nil {
+		return false
+	}
+	body, _ := bodyOf(resp)
+	return c.transport.config.Read(&c.request, resp.StatusCode, resp.Header, body).Open
+}
+
+// Scrub removes the tokens from a text.
+func (t *Transport) Scrub(text string) string { return t.scrub.Text(text) }
 
 // call is the state of one call. It is the context of its requests, so that the
 // layers below find it there.
@@ -219,13 +267,16 @@ type call struct {
 	request   Request
 	attempts  int
 
-	// generation is the generation of the token that was sent last.
-	generation int
+	// generation is the generation of the token that was sent last. A middleware
+	// may send two requests at once.
+	generation atomic.Int64
 
 	// sent is set once an attempt without a reply may have reached the service.
-	// failure is the error of the newest attempt, nil if it got a reply.
+	// failure is the error of the newest attempt, nil if it got a reply. open is
+	// set if that reply is neither a clear yes nor a clear no.
 	sent    bool
 	failure error
+	open    bool
 
 	http     http.Request
 	repeater retryablehttp.Client
@@ -239,6 +290,10 @@ func (c *call) Value(key any) any {
 	}
 	return c.Context.Value(key)
 }
+
+// String and Format hide the message from a program that prints the context.
+func (*call) String() string               { return "chatapi.call" }
+func (c *call) Format(f fmt.State, _ rune) { fmt.Fprint(f, c.String()) }
 
 func callFrom(ctx context.Context) *call {
 	state, _ := ctx.Value(callKey{}).(*call)
@@ -306,21 +361,28 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 		return ctx.Err() == nil && !permanent(err), nil
 	}
 	state.failure = nil
+	switch {
+	case t.config.repeats(resp.StatusCode):
+		if once && state.open {
+			return false, nil
+		}
+	case once:
+		return false, nil
+	}
 	switch resp.StatusCode {
-	case http.StatusTooManyRequests:
-	case http.StatusServiceUnavailable:
-		if once && !t.config.Trust503 {
-			return false, nil
-		}
-	case http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
-		if once {
-			return false, nil
-		}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable,
+		http.StatusInternalServerError, http.StatusBadGateway, http.StatusGatewayTimeout, http.StatusRequestTimeout:
 	default:
 		return false, nil
 	}
 	wait, _ := RetryAfter(resp.Header, time.Now())
 	return ctx.Err() == nil && wait <= t.config.MaxWait, nil
+}
+
+// repeats reports whether even a request with Once is repeated after a reply
+// with this status, unless its body says that something was done.
+func (c *Config) repeats(status int) bool {
+	return status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable && c.Trust503
 }
 
 // backoff returns the pause that the service asked for, else a random pause
