@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -258,7 +259,9 @@ func (p *parser) history(v wire.Value) error {
 		setPhone(&old.Contact, memberText(threads.Value, "id"))
 		p.contacts.complete(&old.Contact)
 		old.Contact.Chat = personChat(old.Contact)
-		for list := threads.Value.Get("messages").Array(); list.Next(); {
+		messages := threads.Value.Get("messages")
+		old.Messages = slices.Grow(old.Messages, messages.Len())
+		for list := messages.Array(); list.Next(); {
 			in := readMeta(list.Value)
 			m := HistoryMessage{Time: in.at.Time(), Status: memberText(in.history, "status")}
 			in.readContent(&m.Content, 0)

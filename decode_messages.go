@@ -325,7 +325,7 @@ func (in *metaElement) readInteractive(c *Content) {
 // readContactCards reads contact cards. Of a card that differs from the
 // documented form, it reads only the name and the numbers.
 func readContactCards(v wire.Value) (cards []ContactCard) {
-	for list := v.Array(); list.Next(); {
+	for list := v.Array(); list.Next() && list.Value.SpendContents(); {
 		var card ContactCard
 		if wire.UnmarshalLenient(list.Value.Raw(), &card) != nil {
 			card = ContactCard{}

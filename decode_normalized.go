@@ -25,7 +25,7 @@ func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
 	if !v.IsObject() {
 		return nil, errors.New("want an object, got " + v.Kind())
 	}
-	p := parser{channel: channel, lenient: document.Lenient()}
+	p := parser{channel: channel, lenient: document.Lenient(), document: document}
 	if err := p.message(v); err != nil {
 		return nil, err
 	}

@@ -236,7 +236,7 @@ func statusErrors(v wire.Value) []StatusError {
 			all = append(all, e)
 		}
 	}
-	if e, ok := statusError(v); ok {
+	if e, ok := statusError(v); ok && v.Spend() {
 		all = append(all, e)
 	}
 	return all

@@ -332,7 +332,10 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 	if refusal := h.verify(r, body); refusal != nil {
 		return http.StatusForbidden, refusal.in(webhookOp, channel)
 	}
-	parsed := readWebhook(body)
+	parsed := readWebhook(r.Context(), body)
+	if parsed.hungUp != nil {
+		return http.StatusBadRequest, parsed.hungUp.in(webhookOp, channel)
+	}
 	channel = cmp.Or(channel, parsed.channel)
 	if refusal := checkNamed(channel, parsed.channel, parsed.other); refusal != nil {
 		return http.StatusForbidden, refusal.in(webhookOp, channel)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
 	"unicode/utf8"
 
@@ -23,6 +24,29 @@ type Document struct {
 	open    []container // the containers around the scanned position
 	lenient bool
 	recent  *recentTexts // nil for a document that Root has made
+	escaped escapedNames
+	budget
+}
+
+// escapedNames holds the texts of the names with escapes or broken UTF-8. They
+// are decoded once: a walk over an object then needs no memory.
+type escapedNames struct {
+	text []byte
+	ends []uint32 // where each name ends in text
+}
+
+func (e *escapedNames) add(quoted []byte) (index int) {
+	e.text, _ = jsontext.AppendUnquote(e.text, quoted)
+	e.ends = append(e.ends, uint32(len(e.text)))
+	return len(e.ends) - 1
+}
+
+func (e *escapedNames) at(index uint32) []byte {
+	begin := uint32(0)
+	if index > 0 {
+		begin = e.ends[index-1]
+	}
+	return e.text[begin:e.ends[index]:e.ends[index]]
 }
 
 // recentTexts holds short texts of this document and of former ones, by a hash:
@@ -34,7 +58,7 @@ type recentTexts [1 << recentBits]string
 // array its elements.
 type node struct {
 	start, end uint32
-	next       uint32 // the index of the node after this one and its contents
+	next       uint32 // the index of the node after this one and its contents; of an escaped name its index in escapedNames
 	plain      bool   // a string without escapes and broken UTF-8
 }
 
@@ -85,7 +109,7 @@ var released = sync.Pool{New: func() any { return &Document{recent: new(recentTe
 // Parse checks that data is exactly one JSON document and notes where its values
 // stand. Duplicate names and broken UTF-8 are not an error; Lenient reports them.
 // Nesting deeper than 10,000 levels is an error. The document refers to data, and
-// takes 16 bytes more for each value and name.
+// takes 16 bytes more for each value and name. Its budget limits what is read of it.
 func Parse(data []byte) (*Document, error) {
 	d := released.Get().(*Document)
 	d.data = data
@@ -100,9 +124,11 @@ func (d *Document) parse() error {
 	if len(d.data) > math.MaxUint32 {
 		return errors.New("it is larger than 4 GiB")
 	}
+	d.open, d.nodes = d.open[:0], d.nodes[:0]
 	if !d.scan() {
 		return explain(d.data)
 	}
+	d.budget = budgetFor(len(d.data), cap(d.nodes))
 	return nil
 }
 
@@ -118,7 +144,8 @@ func (d *Document) Lenient() bool { return d.lenient }
 func (d *Document) Release() {
 	const usual = 1 << 14
 	d.data, d.nodes, d.open, d.lenient = nil, d.nodes[:0], d.open[:0], false
-	if cap(d.nodes) <= usual && cap(d.open) <= usual {
+	d.escaped.text, d.escaped.ends = d.escaped.text[:0], d.escaped.ends[:0]
+	if cap(d.nodes) <= usual && cap(d.open) <= usual && cap(d.escaped.text) <= usual {
 		released.Put(d)
 	}
 }
@@ -167,7 +194,7 @@ func (d *Document) scan() bool {
 				return false
 			}
 			d.open = append(d.open, container{node: uint32(len(d.nodes))})
-			d.nodes = append(d.nodes, node{start: uint32(i)})
+			d.addNode(node{start: uint32(i)})
 			i = skipSpace(d.data, i+1)
 			if d.at(i) == c+2 { // the closing bracket of c: ASCII has both two apart
 				break
@@ -241,6 +268,9 @@ func (d *Document) scanName(i int) int {
 	if !d.lenient && d.open[len(d.open)-1].repeats(d.data, d.nodes) {
 		d.lenient = true
 	}
+	if last := &d.nodes[len(d.nodes)-1]; !last.plain {
+		last.next = uint32(d.escaped.add(d.data[last.start:last.end]))
+	}
 	if i = skipSpace(d.data, i); d.at(i) != ':' {
 		return -1
 	}
@@ -255,8 +285,33 @@ func (d *Document) scanString(i int) int {
 		return end
 	}
 	d.lenient = d.lenient || form == broken
-	d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), form == plain})
+	d.addNode(node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), form == plain})
 	return end
+}
+
+// addNode appends a node. If the usual memory is full, it takes what the rest of
+// the document needs at most: to grow by and by would take five times as much.
+func (d *Document) addNode(n node) {
+	if len(d.nodes) == cap(d.nodes) {
+		d.nodes = slices.Grow(d.nodes, d.moreNodes(int(n.start)))
+	}
+	d.nodes = append(d.nodes, n)
+}
+
+// moreNodes returns how many nodes may follow from position i on, or fewer as
+// long as there are few. A value or name takes two bytes with its separator, and
+// begins after a bracket, a comma or a colon.
+func (d *Document) moreNodes(i int) int {
+	const few = 1 << 10
+	if len(d.nodes) < few {
+		return len(d.nodes) + 32
+	}
+	rest := d.data[i:]
+	separators := 1
+	for _, c := range [...]string{"{", "[", ",", ":"} {
+		separators += bytes.Count(rest, []byte(c))
+	}
+	return min(separators, len(rest)/2+1)
 }
 
 // scanWord scans a number, true, false or null, and returns the position after it,
@@ -264,7 +319,7 @@ func (d *Document) scanString(i int) int {
 func (d *Document) scanWord(i int) int {
 	end := wordEnd(d.data, i)
 	if end > 0 {
-		d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), false})
+		d.addNode(node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), false})
 	}
 	return end
 }
