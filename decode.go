@@ -107,18 +107,18 @@ func (p *parser) body(root wire.Value) {
 		case "type":
 			kind, _ = members.Value.Text()
 		case "instanceId":
-			if members.Value.Spend() {
+			if members.Value.Spend(memberMemory) {
 				p.nameChannel(members.Value)
 			}
 		case "contacts":
 			p.contacts.read(members.Value)
 		case "entry":
-			if members.Value.Spend() {
+			if members.Value.Spend(memberMemory) {
 				entries = entries || members.Value.IsArray()
 				known = append(known, member{name, members.Value})
 			}
 		case "messages", "ack", "statuses", "errors", "calls", "value":
-			if members.Value.Spend() {
+			if members.Value.Spend(memberMemory) {
 				known = append(known, member{name, members.Value})
 			}
 		}

@@ -2,7 +2,6 @@ package chatapi
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"strings"
 
@@ -12,24 +11,25 @@ import (
 // This file reads the service's own format (contract, "Envelope (normalized)"),
 // in webhooks and in the history.
 
-// historyRow returns the event of one row of the history: a message or an echo in
-// the normalized format. A row that is not a JSON object, or has an object or
-// array where a scalar belongs, is an error.
-func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
-	document, err := wire.Parse(row)
-	if err != nil {
-		return nil, err
-	}
-	defer document.Release()
-	v := document.Root()
-	if !v.IsObject() {
-		return nil, errors.New("want an object, got " + v.Kind())
-	}
+// historyEvents returns the events of a page of the history: messages and echoes in
+// the normalized format. A row that is not an object, or has an object or array
+// where a scalar belongs, becomes an UnknownEvent. It keeps its number, so that a
+// reader can go on behind it. All rows spend the budget of the document.
+func historyEvents(channel ChannelID, document *wire.Document, rows wire.Value) []Event {
 	p := parser{channel: channel, lenient: document.Lenient(), document: document}
-	if err := p.message(v); err != nil {
-		return nil, err
+	p.events = make([]Event, 0, rows.Len())
+	for list := rows.Array(); list.Next(); {
+		row := list.Value
+		err := errNotObject(row)
+		if row.IsObject() {
+			err = p.message(row)
+		}
+		if err != nil {
+			number, _ := row.Get("messageNumber").Int()
+			p.add(&UnknownEvent{EventInfo: EventInfo{Channel: channel, Wire: "message", Number: number, Raw: row.Raw()}})
+		}
 	}
-	return p.events[0], nil
+	return p.events
 }
 
 // normalizedMessage is an element of "messages" as it is written. normalized is

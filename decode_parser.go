@@ -77,6 +77,9 @@ const (
 	eventMemory = 1 << 10
 	otherMemory = 512
 
+	// memberMemory is what a member takes that is kept until its object was walked.
+	memberMemory = 256
+
 	// mostCuts limits the errors of a body with many lists that were not read.
 	mostCuts = 100
 

@@ -236,7 +236,7 @@ func statusErrors(v wire.Value) []StatusError {
 			all = append(all, e)
 		}
 	}
-	if e, ok := statusError(v); ok && v.Spend() {
+	if e, ok := statusError(v); ok && v.Spend(eventMemory) {
 		all = append(all, e)
 	}
 	return all

@@ -10,6 +10,10 @@ const (
 	MemoryPerByte = 60
 	LeastMemory   = 64 << 20
 
+	// LongestText is the length in bytes of a text that is a name, an id or a
+	// word, and not what somebody wrote.
+	LongestText = 64 << 10
+
 	// textPerByte is the part of MemoryPerByte that is kept back for the document
 	// itself and the copies of its texts.
 	textPerByte = 13
@@ -63,10 +67,10 @@ func (b *budget) left(memory int) int {
 	return max(0, b.elements)
 }
 
-// Spend takes the memory of an element from the budget of v's document; false means
-// that v is not to be read. The elements of lists spend it by themselves. Spend is
-// for whatever else is appended to a slice.
-func (v Value) Spend() bool { return v.doc == nil || v.doc.spend(0, elementMemory) }
+// Spend takes memory from the budget of v's document; false means that v is not to
+// be read. The elements of lists spend it by themselves. Spend is for whatever else
+// is appended to a slice.
+func (v Value) Spend(memory int) bool { return v.doc == nil || v.doc.spend(0, memory) }
 
 // SpendContents takes the memory of all values in v from the budget, for a reader of
 // another package, which appends whatever it finds.
@@ -75,8 +79,26 @@ func (v Value) SpendContents() bool {
 		return true
 	}
 	const valueMemory = 512
-	return v.doc.spend(0, int(v.doc.nodes[v.node].next-v.node) * valueMemory)
+	return v.doc.spend(0, int(v.doc.nodes[v.node].next-v.node)*valueMemory)
 }
 
 // Spent reports whether the budget of v's document is used up.
 func (v Value) Spent() bool { return v.doc != nil && v.doc.spent }
+
+// SpendAll takes the elements of all lists in v, and the memory of all its values,
+// from the budget of v's document. It returns false if the budget does not have
+// them. It is for a document that is decoded as a whole.
+func (v Value) SpendAll() bool {
+	if v.doc == nil {
+		return true
+	}
+	const valueMemory, rowMemory = 96, 512
+	elements := 0
+	end := max(v.doc.nodes[v.node].next, v.node+1)
+	for at := v.node; at < end; at++ {
+		if list := (Value{v.doc, at}); list.IsArray() {
+			elements += list.lenUpTo(MaxElements + 1)
+		}
+	}
+	return v.doc.spend(elements, elements*rowMemory+int(end-v.node)*valueMemory)
+}
