@@ -182,6 +182,10 @@ func joinWire(member, kind string) string {
 	if kind == "" {
 		return member
 	}
+	const longest = 100
+	if len(kind) > longest { // no kind is: it would only fill logs
+		kind = strings.ToValidUTF8(kind[:longest], "")
+	}
 	return member + "." + kind
 }
 
@@ -202,11 +206,11 @@ func memberText(v wire.Value, name string) string {
 }
 
 // scalarReader reads scalar members of an element and keeps the first error: of
-// a member that is an object or an array.
+// a member that is an object or an array, or longer than any id or name.
 type scalarReader struct{ err error }
 
 func (f *scalarReader) text(m *wire.Object) string {
-	text, err := m.Value.Text()
+	text, err := m.Value.Label()
 	if err != nil && f.err == nil {
 		f.err = fmt.Errorf("%s: %w", m.Name, err)
 	}
@@ -433,21 +437,21 @@ func readPerson(v wire.Value) (c Contact) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "wa_id":
-			text, _ := m.Value.Text()
+			text, _ := m.Value.Label()
 			setPhone(&c, strings.TrimSpace(text))
 		case "user_id":
-			c.BSUID, _ = m.Value.Text()
+			c.BSUID, _ = m.Value.Label()
 		case "parent_user_id":
-			c.ParentBSUID, _ = m.Value.Text()
+			c.ParentBSUID, _ = m.Value.Label()
 		case "username":
-			c.Username, _ = m.Value.Text()
+			c.Username, _ = m.Value.Label()
 		case "profile":
 			for profile := m.Value.Object(); profile.Next(); {
 				switch string(profile.Name) {
 				case "name":
-					c.Name, _ = profile.Value.Text()
+					c.Name, _ = profile.Value.Label()
 				case "username":
-					c.Username, _ = profile.Value.Text()
+					c.Username, _ = profile.Value.Label()
 				}
 			}
 		}

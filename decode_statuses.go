@@ -245,8 +245,8 @@ func statusErrors(v wire.Value) []StatusError {
 // statusError reads one reason. It returns false if v holds none.
 func statusError(v wire.Value) (e StatusError, ok bool) {
 	if !v.IsObject() {
-		text, err := v.Text()
-		if err != nil || text == "" {
+		text := errorWords(v)
+		if text == "" {
 			return StatusError{}, false
 		}
 		if code, isNumber := v.Int(); isNumber {
@@ -261,20 +261,29 @@ func statusError(v wire.Value) (e StatusError, ok bool) {
 				e.Code = int(code)
 			}
 		case "title":
-			e.Title, _ = members.Value.Text()
+			e.Title = errorWords(members.Value)
 		case "message":
-			if text, _ := members.Value.Text(); e.Title == "" {
+			if text := errorWords(members.Value); e.Title == "" {
 				e.Title = text
 			}
 		case "details":
-			e.Details, _ = members.Value.Text()
+			e.Details = errorWords(members.Value)
 		case "error_data":
-			if text, _ := members.Value.Get("details").Text(); text != "" {
+			if text := errorWords(members.Value.Get("details")); text != "" {
 				e.Details = text
 			}
 		}
 	}
 	return classified(e), true
+}
+
+// errorWords returns a text of an error, of which the beginning is enough.
+func errorWords(v wire.Value) string {
+	text, _ := v.Text()
+	if len(text) > wire.LongestText {
+		text = strings.ToValidUTF8(text[:wire.LongestText], "")
+	}
+	return text
 }
 
 // classified adds what the catalogue of codes knows about e: by its code, or by

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"math/bits"
@@ -247,7 +248,7 @@ func (d *Document) scanEnd(i int) int {
 			i++
 			d.nodes[top.node].end, d.nodes[top.node].next = uint32(i), uint32(len(d.nodes))
 			if top.check && !d.lenient {
-				d.lenient = Value{d, top.node}.repeats()
+				d.lenient = Value{d, top.node}.repeats(top.names)
 			}
 			d.open = d.open[:len(d.open)-1]
 		default:
@@ -347,16 +348,31 @@ func (c *container) repeats(data []byte, nodes []node) bool {
 	return false
 }
 
-// repeats reports whether a name occurs twice in an object.
-func (v Value) repeats() bool {
-	names := map[string]struct{}{}
-	for members := v.Object(); members.Next(); {
-		before := len(names)
-		if names[string(members.Name)] = struct{}{}; len(names) == before {
-			return true
+// repeats reports whether a name occurs twice in an object with so many names. It
+// keeps their nodes in a table by hash, which takes a fifth of the memory of a map.
+func (v Value) repeats(names int) bool {
+	table := make([]uint32, 1<<bits.Len(uint(2*names)))
+	seed := maphash.MakeSeed()
+	for at, end := v.node+1, v.doc.nodes[v.node].next; at < end; at = v.doc.nodes[at+1].next {
+		name := v.doc.name(at)
+		i := maphash.Bytes(seed, name) % uint64(len(table))
+		for ; table[i] != 0; i = (i + 1) % uint64(len(table)) {
+			if bytes.Equal(v.doc.name(table[i]), name) {
+				return true
+			}
 		}
+		table[i] = at
 	}
 	return false
+}
+
+// name returns the text of a member's name, which must not be changed.
+func (d *Document) name(at uint32) []byte {
+	n := &d.nodes[at]
+	if !n.plain {
+		return d.escaped.at(n.next)
+	}
+	return d.data[n.start+1 : n.end-1]
 }
 
 func skipSpace(data []byte, i int) int {

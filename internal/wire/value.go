@@ -3,6 +3,7 @@ package wire
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -94,7 +95,18 @@ func (v Value) Text() (string, error) {
 var (
 	errObject = errors.New("want a text, got an object")
 	errArray  = errors.New("want a text, got an array")
+	errLong   = fmt.Errorf("want a text of at most %d bytes, got a longer one", LongestText)
 )
+
+// Label is like Text for a text that nobody writes by hand: an id, a name, a kind or
+// an error's words. A text over LongestText is an error.
+func (v Value) Label() (string, error) {
+	text, err := v.Text()
+	if len(text) > LongestText {
+		return "", errLong
+	}
+	return text, err
+}
 
 // Bool returns a boolean, which may be written as 0, 1 or a text. set is false for
 // anything else.
@@ -176,10 +188,7 @@ func (v Value) Time() time.Time {
 	if !ok {
 		return time.Time{}
 	}
-	at, err := ParseTime(text)
-	if err != nil {
-		return time.Time{}
-	}
+	at, _ := parseTime(text)
 	return at
 }
 
@@ -253,10 +262,7 @@ func (o *Object) Next() bool {
 	if o.at >= o.end {
 		return false
 	}
-	n := &o.doc.nodes[o.at]
-	if o.Name = o.doc.data[n.start+1 : n.end-1]; !n.plain {
-		o.Name = o.doc.escaped.at(n.next)
-	}
+	o.Name = o.doc.name(o.at)
 	o.Value = Value{o.doc, o.at + 1}
 	o.at = o.doc.nodes[o.at+1].next
 	return true

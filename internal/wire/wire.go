@@ -132,28 +132,35 @@ const milliseconds = 1e11
 // milliseconds, which have been observed, if the number is too large for seconds.
 // It returns the zero time for an empty text and for a whole number below 1.
 func ParseTime(text string) (time.Time, error) {
+	at, ok := parseTime(text)
+	if !ok {
+		return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, strings.TrimSpace(text))
+	}
+	return at, nil
+}
+
+func parseTime(text string) (at time.Time, ok bool) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return time.Time{}, nil
+		return time.Time{}, true
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		f, ferr := strconv.ParseFloat(text, 64)
-		if ferr != nil || math.IsNaN(f) || f < 0 || f > 1e14 {
-			return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.IsNaN(f) || f < 0 || f > 1e14 {
+			return time.Time{}, false
 		}
 		seconds = int64(f)
 	}
 	switch {
 	case seconds <= 0:
-		return time.Time{}, nil
+		return time.Time{}, true
+	case seconds > 1e14:
+		return time.Time{}, false
 	case seconds >= milliseconds:
-		if seconds > 1e14 {
-			return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
-		}
-		return time.UnixMilli(seconds).UTC(), nil
+		return time.UnixMilli(seconds).UTC(), true
 	}
-	return time.Unix(seconds, 0).UTC(), nil
+	return time.Unix(seconds, 0).UTC(), true
 }
 
 // kind returns the JSON type of a value in words, for an error.
