@@ -112,7 +112,7 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 			p.contacts.read(m.Value)
 		case "messaging_product":
 		default:
-			if (elementReader(name) != nil || m.Value.IsArray() || m.Value.IsObject()) && m.Value.Spend(memberMemory) {
+			if (elementReader(name) != nil || m.Value.IsArray() || m.Value.IsObject()) && m.Value.Spend(eventMemory) {
 				members = append(members, member{name, m.Value})
 			}
 		}

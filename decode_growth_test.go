@@ -13,23 +13,25 @@ import (
 )
 
 // shape makes a hostile document of any size: a part that is repeated, between a
-// head and a tail. A # in the part becomes the number of the repetition.
+// head and a tail. A # in the part becomes a number of seven digits, which is
+// different each time.
 type shape struct{ name, head, part, tail string }
 
 // document returns the document with the part repeated n times.
 func (s shape) document(n int) []byte {
 	var b bytes.Buffer
-	b.Grow(len(s.head) + n*(len(s.part)+6) + len(s.tail))
+	b.Grow(len(s.head) + n*(len(s.part)+16) + len(s.tail))
 	b.WriteString(s.head)
-	before, after, numbered := strings.Cut(s.part, "#")
+	pieces := strings.Split(s.part, "#")
 	for i := range n {
 		if i > 0 {
 			b.WriteByte(',')
 		}
-		b.WriteString(before)
-		if numbered {
-			b.WriteString(strconv.Itoa(i))
-			b.WriteString(after)
+		for j, piece := range pieces {
+			if j > 0 {
+				b.WriteString(strconv.Itoa(1_000_000 + i))
+			}
+			b.WriteString(piece)
 		}
 	}
 	b.WriteString(s.tail)
@@ -37,16 +39,19 @@ func (s shape) document(n int) []byte {
 }
 
 // sized returns the document with about that many bytes.
-func (s shape) sized(bytes int) []byte { return s.document(max(1, bytes/(len(s.part)+1))) }
+func (s shape) sized(bytes int) []byte {
+	part := len(s.part) + len(",") + strings.Count(s.part, "#")*len("000000")
+	return s.document(max(1, bytes/part))
+}
 
-// beside has the members that an element needs besides the list in it, so that it
+// besideList has the members that an element needs besides the list in it, so that it
 // is read.
-var beside = map[string]string{"messages": `"from":"1",`, "statuses": `"status":"sent",`, "history": `"metadata":{},`}
+var besideList = map[string]string{"messages": `"from":"1",`, "statuses": `"status":"sent",`, "history": `"metadata":{},`}
 
-// in returns the shape of a part inside a path of members, such as
+// shapeIn returns the shape of a part inside a path of members, such as
 // "entry[].changes[].value.errors[]". A member with [] is a list, any other an
 // object.
-func in(path, part string) shape {
+func shapeIn(path, part string) shape {
 	s := shape{name: path + " " + part, head: "{", part: part, tail: "}"}
 	steps := strings.Split(path, ".")
 	for i, step := range steps {
@@ -56,14 +61,14 @@ func in(path, part string) shape {
 			s.head, s.tail = s.head+"[", "]"+s.tail
 		}
 		if i < len(steps)-1 || !list { // the part is not the element itself
-			s.head, s.tail = s.head+"{"+beside[name], "}"+s.tail
+			s.head, s.tail = s.head+"{"+besideList[name], "}"+s.tail
 		}
 	}
 	return s
 }
 
-// value is the path of a change's value in WhatsApp's own format.
-const value = "entry[].changes[].value."
+// cloudPath is the path of a change's value in WhatsApp's own format.
+const cloudPath = "entry[].changes[].value."
 
 // hostileBodies returns shapes of webhook bodies that once took too much time or
 // memory, or that the same might happen to.
@@ -80,10 +85,10 @@ func hostileBodies() []shape {
 		{"restrictions", `{"entry":[{"changes":[{"field":"account_update","value":{"restriction_info":[`, `{}`, `]}}]}]}`},
 		{"codes in a text", `{"statuses":[{"status":"failed","errors":[{"title":"`, `(1)(2) a b`, `"}]}]}`},
 		{"JSON in a text", `{"entry":[{"changes":[{"value":{"messages":[{"type":"interactive","interactive":{"nfm_reply":{"response_json":"[`, `1`, `]"}}}]}}]}]}`},
-		{"errors beside each other", `{"ack":[{"status":"sent",`, `"error":1`, `}]}`},
+		{"errors besideList each other", `{"ack":[{"status":"sent",`, `"error":1`, `}]}`},
 		{"escapes", `{"messages":[{"chatId":"1","body":"`, `\u0061\ud800\n`, `"}]}`},
 	}
-	const element = value + "messages[].x"
+	const element = cloudPath + "messages[].x"
 	for _, of := range [][]string{
 		{"messages[]", `1`, `{}`, `{"from":1}`, `{"chatId":1,"body":[]}`, `{"a":1,"a":1}`},
 		{"statuses[]", `{"status":1}`, `{"status":1,"errors":["a"]}`},
@@ -92,19 +97,19 @@ func hostileBodies() []shape {
 		{"entry[]", `{}`, `{"time":"1x","time":"1x","time":"1x"}`},
 		{"entry[].changes[]", `{"value":1}`},
 		{"entry[].changes[].value", `"errors":[],"":[]`, `"calls":[{"timestamp":"1x","timestamp":"1x"}]`},
-		{value + "state_sync[]", `{}`},
-		{value + "history[].threads[]", `{}`, `{"messages":[{}]}`},
-		{value + "history[].threads[].messages[]", `{}`},
-		{value + "messages[].contacts[]", `1`, `{"phones":[{}]}`},
-		{value + "messages[].contacts[].phones[]", `{}`},
-		{value + "messages[].context.mentions[]", `1`},
-		{value + "messages[].order.product_items[]", `{}`},
-		{value + "statuses[].errors[]", `1`, `"a"`},
-		{value + "groups[].added_participants[]", `{}`},
+		{cloudPath + "state_sync[]", `{}`},
+		{cloudPath + "history[].threads[]", `{}`, `{"messages":[{}]}`},
+		{cloudPath + "history[].threads[].messages[]", `{}`},
+		{cloudPath + "messages[].contacts[]", `1`, `{"phones":[{}]}`},
+		{cloudPath + "messages[].contacts[].phones[]", `{}`},
+		{cloudPath + "messages[].context.mentions[]", `1`},
+		{cloudPath + "messages[].order.product_items[]", `{}`},
+		{cloudPath + "statuses[].errors[]", `1`, `"a"`},
+		{cloudPath + "groups[].added_participants[]", `{}`},
 		{element, `"\n":1`, `"#":1`},
 	} {
 		for _, part := range of[1:] {
-			bodies = append(bodies, in(of[0], part))
+			bodies = append(bodies, shapeIn(of[0], part))
 		}
 	}
 	return bodies
@@ -129,7 +134,7 @@ func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	for range 2 {
 		short, long := time.Hour, time.Hour
 		for range rounds {
-			short, long = min(short, elapsed(run, small, times)), min(long, elapsed(run, large, times))
+			short, long = min(short, timeTaken(run, small, times)), min(long, timeTaken(run, large, times))
 			if ratio = float64(long) / float64(short); ratio < 8 {
 				return
 			}
@@ -138,7 +143,7 @@ func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	assert.Less(t, ratio, 8.0, "%s: %d bytes take that many times as long as %d", s.name, len(large), len(small))
 }
 
-func elapsed(run func([]byte), document []byte, times int) time.Duration {
+func timeTaken(run func([]byte), document []byte, times int) time.Duration {
 	start := time.Now()
 	for range times {
 		run(document)
@@ -152,7 +157,7 @@ func smallDocument(s shape, run func([]byte), longest int) (document []byte, tim
 	const least = 20 * time.Millisecond
 	for size := 1 << 18; ; size *= 2 {
 		document := s.sized(size)
-		best := min(elapsed(run, document, 1), elapsed(run, document, 1))
+		best := min(timeTaken(run, document, 1), timeTaken(run, document, 1))
 		switch {
 		case best >= least:
 			return document, 1

@@ -242,7 +242,7 @@ func (in *metaElement) readContext(c *Content) {
 				in.group = groupChat(id)
 			}
 		case "mentions":
-			for list := m.Value.Array(); list.Next(); {
+			for list := m.Value.ArrayOf(otherMemory); list.Next(); {
 				if id, _ := list.Value.Text(); id != "" {
 					c.Mentions = append(c.Mentions, id)
 				}

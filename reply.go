@@ -30,7 +30,7 @@ func decodeReply(body []byte, out any) error {
 		*raw = bytes.Clone(body)
 		return nil
 	}
-	if document, err := wire.Parse(body); err == nil {
+	if document, err := wire.ParseLenient(body); err == nil {
 		fits := document.Root().SpendAll()
 		document.Release()
 		if !fits {
@@ -104,7 +104,7 @@ type replyBody struct {
 // reply. ok is false if the body is not a JSON object, or if sent, id or jobId
 // is not a scalar or longer than any real id.
 func readReplyBody(body []byte) (reply replyBody, ok bool) {
-	document, err := wire.Parse(body)
+	document, err := wire.ParseLenient(body)
 	if err != nil {
 		return replyBody{}, false
 	}
@@ -192,7 +192,7 @@ func (c *complaint) add(value json.RawMessage) {
 	if len(value) == 0 {
 		return
 	}
-	document, err := wire.Parse(value)
+	document, err := wire.ParseLenient(value)
 	if err != nil {
 		return
 	}

@@ -13,23 +13,23 @@ type hostileReply struct {
 	call func(t *testing.T, client *chatapi.Client)
 }
 
-func sends(t *testing.T, client *chatapi.Client) {
+func callSend(t *testing.T, client *chatapi.Client) {
 	_, _ = client.SendPrepared(t.Context(), prepared("ABC1"))
 }
 
-func reads(t *testing.T, client *chatapi.Client) { _, _ = client.Profile.Get(t.Context()) }
+func callRead(t *testing.T, client *chatapi.Client) { _, _ = client.Profile.Get(t.Context()) }
 
-func listsTemplates(t *testing.T, client *chatapi.Client) {
+func callTemplates(t *testing.T, client *chatapi.Client) {
 	for range client.Templates.All(t.Context()) {
 	}
 }
 
-func readsHistory(t *testing.T, client *chatapi.Client) {
+func callHistory(t *testing.T, client *chatapi.Client) {
 	for range client.Messages.All(t.Context(), chatapi.HistoryFilter{}) {
 	}
 }
 
-func listsGroups(t *testing.T, client *chatapi.Client) {
+func callGroups(t *testing.T, client *chatapi.Client) {
 	for range client.Groups.All(t.Context()) {
 	}
 }
@@ -42,21 +42,21 @@ func hostileReplies() []hostileReply {
 	}
 	const template = `{"templates":[{"name":"a","components":[`
 	return []hostileReply{
-		{in("errors[]", `"#"`), sends},
-		{in("errors[]", `1`), reads},
-		{in("errors[]", `{"message":"#","code":"x"}`), sends},
-		{in("error", `"message":{}`), sends},
-		{shape{"nested errors", `{"errors":` + strings.Repeat("[", 60) + `"`, `a text`, `"` + strings.Repeat("]", 60) + `}`}, sends},
-		{shape{"nested lists", `{"error":[`, nested("[", "]", 1000), `]}`}, reads},
-		{shape{"many members", `{`, `"#":1`, `}`}, reads},
-		{shape{"a page", `<html><title>`, `a b `, ``}, sends},
-		{in("templates[]", `{}`), listsTemplates},
-		{in("templates[].components[]", `{"type":"BODY"}`), listsTemplates},
-		{shape{"nested carousels", template + strings.Repeat(`{"cards":[{"components":[`, 60) + `{"text":"`, `a text`, `"}` + strings.Repeat(`]}]}`, 60) + `]}]}`}, listsTemplates},
-		{shape{"named examples", template + `{"text":"` + strings.Repeat("{{a}}{{b}}", 1000) + `","example":{"body_text_named_params":[`, `{"param_name":"n#"}`, `]}}]}]}`}, listsTemplates},
-		{in("messages[]", `{}`), readsHistory},
-		{in("messages[]", `{"chatId":1,"body":"#"}`), readsHistory},
-		{in("groups[]", `{"id":#}`), listsGroups},
+		{shapeIn("errors[]", `"#"`), callSend},
+		{shapeIn("errors[]", `1`), callRead},
+		{shapeIn("errors[]", `{"message":"#","code":"x"}`), callSend},
+		{shapeIn("error", `"message":{}`), callSend},
+		{shape{"nested errors", `{"errors":` + strings.Repeat("[", 60) + `"`, `a text`, `"` + strings.Repeat("]", 60) + `}`}, callSend},
+		{shape{"nested lists", `{"error":[`, nested("[", "]", 1000), `]}`}, callRead},
+		{shape{"many members", `{`, `"#":1`, `}`}, callRead},
+		{shape{"a page", `<html><title>`, `a b `, ``}, callSend},
+		{shapeIn("templates[]", `{}`), callTemplates},
+		{shapeIn("templates[].components[]", `{"type":"BODY"}`), callTemplates},
+		{shape{"nested carousels", template + strings.Repeat(`{"cards":[{"components":[`, 60) + `{"text":"`, `a text`, `"}` + strings.Repeat(`]}]}`, 60) + `]}]}`}, callTemplates},
+		{shape{"named examples", template + `{"text":"` + strings.Repeat("{{a}}{{b}}", 1000) + `","example":{"body_text_named_params":[`, `{"param_name":"n#"}`, `]}}]}]}`}, callTemplates},
+		{shapeIn("messages[]", `{}`), callHistory},
+		{shapeIn("messages[]", `{"chatId":1,"body":"#"}`), callHistory},
+		{shapeIn("groups[]", `{"id":#}`), callGroups},
 	}
 }
 

@@ -266,7 +266,7 @@ func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*T
 	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
 		return nil, err
 	}
-	document, err := wire.Parse(raw)
+	document, err := wire.ParseLenient(raw)
 	if err != nil {
 		return nil, s.unreadable(op, raw, err)
 	}

@@ -19,7 +19,7 @@ import (
 // components as an array or as JSON text, the language as text or object, the
 // namespace under three names.
 func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
-	document, err := wire.Parse(data)
+	document, err := wire.ParseLenient(data)
 	if err != nil {
 		return err
 	}
@@ -96,7 +96,7 @@ func (t *TemplateInfo) readComponents(v wire.Value) (err error) {
 	if text = strings.TrimSpace(text); text == "" {
 		return nil
 	}
-	document, err := wire.Parse([]byte(text))
+	document, err := wire.ParseLenient([]byte(text))
 	if err != nil {
 		return err
 	}
@@ -171,7 +171,7 @@ const mostCards = 1
 // UnmarshalJSON reads the service's form. It turns types and formats into upper
 // case.
 func (part *Component) UnmarshalJSON(data []byte) error {
-	document, err := wire.Parse(data)
+	document, err := wire.ParseLenient(data)
 	if err != nil {
 		return err
 	}
@@ -337,7 +337,7 @@ func readTexts(v wire.Value) (list []string, ok bool) {
 
 // UnmarshalJSON reads the service's form.
 func (b *TemplateButton) UnmarshalJSON(data []byte) error {
-	document, err := wire.Parse(data)
+	document, err := wire.ParseLenient(data)
 	if err != nil {
 		return err
 	}

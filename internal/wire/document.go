@@ -111,9 +111,15 @@ var released = sync.Pool{New: func() any { return &Document{recent: new(recentTe
 // stand. Duplicate names and broken UTF-8 are not an error; Lenient reports them.
 // Nesting deeper than 10,000 levels is an error. The document refers to data, and
 // takes 16 bytes more for each value and name. Its budget limits what is read of it.
-func Parse(data []byte) (*Document, error) {
+func Parse(data []byte) (*Document, error) { return parse(data, false) }
+
+// ParseLenient is like Parse, for a reader to whom duplicate names and broken UTF-8
+// mean nothing: it does not look for duplicates, and Lenient is always true.
+func ParseLenient(data []byte) (*Document, error) { return parse(data, true) }
+
+func parse(data []byte, lenient bool) (*Document, error) {
 	d := released.Get().(*Document)
-	d.data = data
+	d.data, d.lenient = data, lenient
 	if err := d.parse(); err != nil {
 		d.Release()
 		return nil, err
