@@ -82,7 +82,6 @@ func hostileBodies() []shape {
 		{"depth", `{"messages":[`, list("1"), `]}`},
 		{"depth of alerts", `{"entry":[{"changes":[`, `{"field":"account_alerts","value":` + alerts(500) + `}`, `]}]}`},
 		{"depth of edits", `{"entry":[{"changes":[{"value":{"messages":[`, strings.Repeat(`{"type":"edit","edit":{"message":`, 500) + `{}` + strings.Repeat(`}}`, 500), `]}}]}]}`},
-		{"restrictions", `{"entry":[{"changes":[{"field":"account_update","value":{"restriction_info":[`, `{}`, `]}}]}]}`},
 		{"codes in a text", `{"statuses":[{"status":"failed","errors":[{"title":"`, `(1)(2) a b`, `"}]}]}`},
 		{"JSON in a text", `{"entry":[{"changes":[{"value":{"messages":[{"type":"interactive","interactive":{"nfm_reply":{"response_json":"[`, `1`, `]"}}}]}}]}]}`},
 		{"errors besideList each other", `{"ack":[{"status":"sent",`, `"error":1`, `}]}`},
@@ -90,17 +89,15 @@ func hostileBodies() []shape {
 	}
 	const element = cloudPath + "messages[].x"
 	for _, of := range [][]string{
-		{"messages[]", `1`, `{}`, `{"from":1}`, `{"chatId":1,"body":[]}`, `{"a":1,"a":1}`},
-		{"statuses[]", `{"status":1}`, `{"status":1,"errors":["a"]}`},
-		{"errors[]", `{}`},
-		{"contacts[]", `1`, `{"wa_id":"#"}`},
+		{"messages[]", `1`, `{"from":1}`, `{"chatId":1,"body":[]}`, `{"a":1,"a":1}`},
+		{"statuses[]", `{"status":1,"errors":["a"]}`},
 		{"entry[]", `{}`, `{"time":"1x","time":"1x","time":"1x"}`},
 		{"entry[].changes[]", `{"value":1}`},
 		{"entry[].changes[].value", `"errors":[],"":[]`, `"calls":[{"timestamp":"1x","timestamp":"1x"}]`},
 		{cloudPath + "state_sync[]", `{}`},
-		{cloudPath + "history[].threads[]", `{}`, `{"messages":[{}]}`},
+		{cloudPath + "history[].threads[]", `{"messages":[{}]}`},
 		{cloudPath + "history[].threads[].messages[]", `{}`},
-		{cloudPath + "messages[].contacts[]", `1`, `{"phones":[{}]}`},
+		{cloudPath + "messages[].contacts[]", `{"phones":[{}]}`},
 		{cloudPath + "messages[].contacts[].phones[]", `{}`},
 		{cloudPath + "messages[].context.mentions[]", `1`},
 		{cloudPath + "messages[].order.product_items[]", `{}`},
@@ -120,7 +117,8 @@ func hostileBodies() []shape {
 // the size takes less than eight times as long.
 //
 // It compares the best of five rounds, each of at least 20 ms, and tries twice,
-// because other programs may disturb a round.
+// because other programs may disturb a round. It reads the small document four times
+// as often, since a busy machine interrupts whatever takes long.
 func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	t.Helper()
 	const rounds = 5
@@ -134,7 +132,7 @@ func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	for range 2 {
 		short, long := time.Hour, time.Hour
 		for range rounds {
-			short, long = min(short, timeTaken(run, small, times)), min(long, timeTaken(run, large, times))
+			short, long = min(short, timeTaken(run, small, 4*times)/4), min(long, timeTaken(run, large, times))
 			if ratio = float64(long) / float64(short); ratio < 8 {
 				return
 			}
