@@ -201,7 +201,10 @@ func (d *Document) scan() bool {
 				return false
 			}
 			d.open = append(d.open, container{node: uint32(len(d.nodes))})
-			d.addNode(node{start: uint32(i)})
+			if len(d.nodes) == cap(d.nodes) {
+				d.growNodes(i)
+			}
+			d.nodes = append(d.nodes, node{start: uint32(i)})
 			i = skipSpace(d.data, i+1)
 			if d.at(i) == c+2 { // the closing bracket of c: ASCII has both two apart
 				break
@@ -292,18 +295,17 @@ func (d *Document) scanString(i int) int {
 		return end
 	}
 	d.lenient = d.lenient || form == broken
-	d.addNode(node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), form == plain})
+	if len(d.nodes) == cap(d.nodes) {
+		d.growNodes(i)
+	}
+	d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), form == plain})
 	return end
 }
 
-// addNode appends a node. If the usual memory is full, it takes what the rest of
-// the document needs at most: to grow by and by would take five times as much.
-func (d *Document) addNode(n node) {
-	if len(d.nodes) == cap(d.nodes) {
-		d.nodes = slices.Grow(d.nodes, d.moreNodes(int(n.start)))
-	}
-	d.nodes = append(d.nodes, n)
-}
+// growNodes makes room for a node at position i. If the usual memory is full, it
+// takes what the rest of the document needs at most: to grow by and by would take
+// five times as much.
+func (d *Document) growNodes(i int) { d.nodes = slices.Grow(d.nodes, d.moreNodes(i)) }
 
 // moreNodes returns how many nodes may follow from position i on, or fewer as
 // long as there are few. A value or name takes two bytes with its separator, and
@@ -326,7 +328,10 @@ func (d *Document) moreNodes(i int) int {
 func (d *Document) scanWord(i int) int {
 	end := wordEnd(d.data, i)
 	if end > 0 {
-		d.addNode(node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), false})
+		if len(d.nodes) == cap(d.nodes) {
+			d.growNodes(i)
+		}
+		d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), false})
 	}
 	return end
 }

@@ -262,7 +262,10 @@ func (o *Object) Next() bool {
 	if o.at >= o.end {
 		return false
 	}
-	o.Name = o.doc.name(o.at)
+	n := &o.doc.nodes[o.at]
+	if o.Name = o.doc.data[n.start+1 : n.end-1]; !n.plain {
+		o.Name = o.doc.escaped.at(n.next)
+	}
 	o.Value = Value{o.doc, o.at + 1}
 	o.at = o.doc.nodes[o.at+1].next
 	return true
