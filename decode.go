@@ -3,6 +3,7 @@ package chatapi
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"errors"
 	"sync"
 
@@ -28,10 +29,12 @@ import (
 //
 // Both match [ErrInvalid]; trying again does not help. Duplicate names and
 // broken UTF-8 are accepted, and the events concerned have [EventInfo.Lenient]
-// set. At most 100,000 elements of a body are read; the rest becomes one element
-// of the ParseError.
+// set. At most 100,000 elements of lists are read of a body, at whatever depth,
+// and all that ParseWebhook allocates is at most 60 bytes for each byte of the
+// body, or 64 MiB if that is more. Real bodies stay far below both; the ParseError
+// names the part of a body that was not read.
 func ParseWebhook(body []byte) ([]Event, error) {
-	parsed := readWebhook(bytes.Clone(body))
+	parsed := readWebhook(context.Background(), bytes.Clone(body))
 	return parsed.events, parsed.err
 }
 
@@ -46,10 +49,14 @@ type parsedBody struct {
 	// err is an *Error if the body is not one JSON object, and a *ParseError if
 	// some of its elements are unreadable.
 	err error
+
+	// hungUp is set if the context ended first; there are no events then.
+	hungUp *Error
 }
 
-// readWebhook reads a body. The events refer to its bytes.
-func readWebhook(body []byte) parsedBody {
+// readWebhook reads a body. The events refer to its bytes. It stops
+// if the context ends while it reads a large body.
+func readWebhook(ctx context.Context, body []byte) parsedBody {
 	document, err := wire.Parse(body)
 	if err == nil {
 		defer document.Release()
@@ -65,11 +72,19 @@ func readWebhook(body []byte) parsedBody {
 		return parsedBody{err: e.in("ParseWebhook", "")}
 	}
 	p := parsers.Get().(*parser)
-	p.lenient = document.Lenient()
+	p.lenient, p.document, p.ctx = document.Lenient(), document, ctx
 	p.body(document.Root())
+	if document.Spent() && p.cuts == 0 {
+		p.addCut("body", "a list in it was not read to its end", document.Root().Raw())
+	}
 	parsed := parsedBody{events: p.events, channel: p.first, other: p.other}
 	if len(p.bad) > 0 {
 		parsed.err = &ParseError{Elements: p.bad}
+	}
+	if p.stopped {
+		parsed = parsedBody{hungUp: &Error{Kind: ErrInvalid, Field: "body", Retry: RetryBackoff, cause: ctx.Err(),
+			Reason:   "was not read to its end: the sender did not wait for the answer",
+			Sentence: "The sender of a webhook request hung up."}}
 	}
 	*p = parser{}
 	parsers.Put(p)
@@ -100,14 +115,20 @@ func (p *parser) readBody(root wire.Value) (kind string, recognized bool) {
 		case "type":
 			kind, _ = members.Value.Text()
 		case "instanceId":
-			p.nameChannel(members.Value)
+			if members.Value.Spend(memberMemory) {
+				p.nameChannel(members.Value)
+			}
 		case "contacts":
 			p.readContacts("", members.Value)
 		case "entry":
-			entries = entries || members.Value.IsNested() && !members.Value.IsBlank() // an empty one hides nothing
-			known = append(known, member{name, members.Value})
+			if members.Value.Spend(memberMemory) {
+				entries = entries || members.Value.IsNested() && !members.Value.IsBlank() // an empty one hides nothing
+				known = append(known, member{name, members.Value})
+			}
 		case "messages", "ack", "statuses", "errors", "calls", "value":
-			known = append(known, member{name, members.Value})
+			if members.Value.Spend(memberMemory) {
+				known = append(known, member{name, members.Value})
+			}
 			bare = bare || name == "value"
 		default:
 			bare = true // perhaps a part of WhatsApp's envelope, or an envelope of a forwarder

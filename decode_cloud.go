@@ -141,7 +141,7 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 		case "standby":
 			standby = m.Value
 		default:
-			if elementReader(name) != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot) {
+			if (elementReader(name) != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot)) && m.Value.Spend(eventMemory) {
 				members = append(members, member{name, m.Value})
 			}
 		}

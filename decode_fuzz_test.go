@@ -22,6 +22,9 @@ func FuzzParseWebhook(f *testing.F) {
 	}
 	f.Add([]byte(`{"type":"calls","value":{"calls":[{}],"errors":[{}]}}`))
 	f.Add([]byte("{\"messages\":[{\"body\":\"\xff\",\"body\":1}],\"ack\":{}}"))
+	for _, shape := range hostileBodies() {
+		f.Add(shape.document(3))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		before := bytes.Clone(body)
 		events, err := chatapi.ParseWebhook(body)

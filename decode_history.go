@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -23,7 +24,9 @@ func (p *parser) oldThread(v wire.Value, f *scalarReader) HistoryThread {
 	old.Contact = context.Merge(old.Contact)
 	p.contacts.complete(&old.Contact)
 	old.Contact.Chat = personChat(old.Contact)
-	for list := v.Get("messages").List(); list.Next(); {
+	messages := v.Get("messages")
+	old.Messages = slices.Grow(old.Messages, messages.Len())
+	for list := messages.List(); list.Next(); {
 		if !f.isObject("threads.messages", list.Value) {
 			continue
 		}

@@ -328,7 +328,7 @@ func (in *metaElement) readContext(c *Content) {
 				in.group = groupChat(id)
 			}
 		case "mentions":
-			for list := m.Value.Array(); list.Next(); {
+			for list := m.Value.ArrayOf(otherMemory); list.Next(); {
 				if id, _ := list.Value.Text(); id != "" {
 					c.Mentions = append(c.Mentions, id)
 				}
@@ -448,7 +448,7 @@ func (in *metaElement) readInteractive(c *Content) {
 // readContactCards reads contact cards. Of a card that differs from the
 // documented form, it reads only the name and the numbers.
 func readContactCards(v wire.Value) (cards []ContactCard) {
-	for list := v.List(); list.Next(); {
+	for list := v.List(); list.Next() && list.Value.SpendContents(); {
 		var card ContactCard
 		if wire.UnmarshalLenient(list.Value.Raw(), &card) != nil {
 			card = ContactCard{}

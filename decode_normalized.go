@@ -2,8 +2,6 @@ package chatapi
 
 import (
 	"cmp"
-	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -12,22 +10,23 @@ import (
 // This file reads the service's own format (contract, "Envelope (normalized)"),
 // in webhooks and in the history.
 
-// historyRow returns the event of one row of the history: a message or an echo in
-// the normalized format. A row that is not a JSON object is an error. An object or
-// array where a scalar belongs leaves the field empty; see EventInfo.Problems.
-func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
-	document, err := wire.Parse(row)
-	if err != nil {
-		return nil, err
+// historyEvents returns the events of a page of the history: messages and echoes in
+// the normalized format. A row that is not an object becomes an UnknownEvent. It
+// keeps its number, so that a reader can go on behind it. An object or array where
+// a scalar belongs leaves the field empty; see EventInfo.Problems. All rows spend
+// the budget of the document.
+func historyEvents(channel ChannelID, document *wire.Document, rows wire.Value) []Event {
+	p := parser{channel: channel, lenient: document.Lenient(), document: document}
+	p.events = make([]Event, 0, rows.Len())
+	for list := rows.Array(); list.Next(); {
+		row := list.Value
+		if row.IsObject() {
+			_ = p.message(row) // the event has the problems
+			continue
+		}
+		p.add(&UnknownEvent{EventInfo: EventInfo{Channel: channel, Wire: "message", Raw: row.Raw()}})
 	}
-	defer document.Release()
-	v := document.Root()
-	if !v.IsObject() {
-		return nil, errors.New("want an object, got " + v.Kind())
-	}
-	p := parser{channel: channel, lenient: document.Lenient()}
-	_ = p.message(v) // the event has the problems
-	return p.events[0], nil
+	return p.events
 }
 
 // normalizedMessage is an element of "messages" as it is written. normalized is

@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,7 +38,10 @@ type parser struct {
 	// of WhatsApp's envelope that the body lacks; see bareEnvelope.
 	within, missing string
 
-	elements int // read so far, of all arrays
+	document *wire.Document // its budget limits what is read
+	ctx      context.Context
+	stopped  bool // the context ended
+	cuts     int  // lists that the budget did not allow to read to their end
 	events   []Event
 	bad      []ElementError
 }
@@ -70,12 +74,28 @@ type member struct {
 	value wire.Value
 }
 
-// maxElements limits the work and memory for one body. The largest real bodies
-// have about a thousand elements.
-const maxElements = 100_000
+const (
+	// eventMemory is what an event takes at most, without the lists and texts in
+	// it. otherMemory is the same for an event that is not a message, and for an
+	// ElementError with its path.
+	eventMemory = 1 << 10
+	otherMemory = 512
+
+	// memberMemory is what a member takes that is kept until its object was walked.
+	memberMemory = 256
+
+	// mostCuts limits the errors of a body with many lists that were not read.
+	mostCuts = 100
+
+	// listenEvery is the number of elements after which the parser looks whether
+	// somebody still waits for the events.
+	listenEvery = 1 << 10
+)
 
 // list calls read for each object of an array. A bad element becomes an
-// ElementError and does not keep its siblings from being read.
+// ElementError and does not keep its siblings from being read. The budget of the
+// document limits the elements of all lists; what it does not allow becomes one
+// ElementError of each list.
 func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) error) {
 	if v.IsNull() {
 		return
@@ -88,20 +108,11 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 		p.addError(path, errors.New("want an array, got "+v.Kind()), v.Raw())
 		return
 	}
-	p.events = slices.Grow(p.events, min(v.Len(), maxElements-p.elements))
-	elements := v.Array()
-	for i := 0; ; i++ {
-		if p.elements >= maxElements {
-			if rest := elements.Rest(); len(rest) > 0 {
-				p.addError(elementPath(path, i),
-					fmt.Errorf("it and what follows were not read: a body has at most %d elements", maxElements), rest)
-			}
-			return
+	elements, i := v.ArrayOf(0), 0 // add takes the memory of each event
+	for ; elements.Next(); i++ {
+		if i == 0 {
+			p.events = slices.Grow(p.events, v.Len())
 		}
-		if !elements.Next() {
-			return
-		}
-		p.elements++
 		p.index = i
 		var err error
 		before := len(p.events)
@@ -114,12 +125,40 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 			p.addError(elementPath(path, i), err, elements.Value.Raw())
 			p.bad[len(p.bad)-1].Partial = len(p.events) > before
 		}
+		if p.document.Spent() && p.cuts == 0 { // by a list in the element
+			p.addCut(elementPath(path, i), "a list in it was not read to its end", elements.Value.Raw())
+		}
+		if i%listenEvery == listenEvery-1 && p.ctx != nil && p.ctx.Err() != nil {
+			p.stopped = true
+		}
+		if p.stopped {
+			return
+		}
+	}
+	if rest := elements.Rest(); len(rest) > 0 {
+		p.addCut(elementPath(path, i), "it and what follows were not read", rest)
+	}
+}
+
+// addCut keeps a part of the body that the budget did not allow to read.
+func (p *parser) addCut(path, what string, raw []byte) {
+	if p.cuts++; p.cuts <= mostCuts {
+		p.addError(path, fmt.Errorf("%s: a body has at most %d elements, and its events take at most %d bytes of memory for each of its bytes, or %d MiB",
+			what, wire.MaxElements, wire.MemoryPerByte, wire.LeastMemory>>20), raw)
 	}
 }
 
 func elementPath(list string, index int) string { return list + "[" + strconv.Itoa(index) + "]" }
 
-func (p *parser) add(e Event) { p.events = append(p.events, e) }
+func (p *parser) add(e Event) {
+	memory := otherMemory
+	switch e.(type) {
+	case *MessageEvent, *EchoEvent:
+		memory = eventMemory
+	}
+	p.document.Use(memory)
+	p.events = append(p.events, e)
+}
 
 // addError keeps an element that could not be read. The path begins at the
 // current level.
@@ -133,6 +172,7 @@ func (p *parser) addError(path string, err error, raw []byte) {
 		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entryIndex, p.changeIndex, path)
 	}
 	path = p.within + strings.TrimPrefix(path, p.missing)
+	p.document.Use(otherMemory)
 	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
 }
 
@@ -152,6 +192,10 @@ func (p *parser) info(wireName string, v wire.Value) EventInfo {
 func joinWire(member, kind string) string {
 	if kind == "" {
 		return member
+	}
+	const longest = 100
+	if len(kind) > longest { // no kind is: it would only fill logs
+		kind = strings.ToValidUTF8(kind[:longest], "")
 	}
 	return member + "." + kind
 }
@@ -176,11 +220,11 @@ func memberText(v wire.Value, name string) string {
 // them.
 type scalarReader struct {
 	problems []string // for EventInfo.Problems
-	err      error    // of the members that are objects or arrays
+	err      error    // of the members that are objects or arrays, or longer than any id or name
 }
 
 func (f *scalarReader) text(m *wire.Object) string {
-	text, err := m.Value.Text()
+	text, err := m.Value.Label()
 	if err != nil {
 		f.misread(string(m.Name), m.Value)
 	}
@@ -245,69 +289,169 @@ func (e *ParseError) Error() string {
 func (e *ParseError) Is(target error) bool { return target == ErrInvalid }
 
 // people is the list "contacts" of a part of a body. It completes the people
-// that the part's messages and statuses name by number or BSUID.
+// that the part's messages and statuses name by number or BSUID. Each person is in
+// it once, with the first name that the body gives.
 type people struct {
-	list []Contact
-	next int            // the index to look at first: usually the order is that of the messages
-	byID map[string]int // the index by number and by BSUID; only for long lists
+	list   []Contact
+	next   int              // the index to look at first: usually the order is that of the messages
+	seen   [8]uint64        // a bit for each number and BSUID, by a hash
+	byID   map[string]int32 // the index by number and by BSUID, or nobody; only for long lists
+	shared bool             // a number belongs to several BSUIDs
 }
+
+const (
+	// fewPeople is the length up to which a list is searched without an index.
+	fewPeople = 64
+
+	// nobody is the index of a person who is not in the list, and of a number that
+	// several people of the list have: it does not say who is meant.
+	nobody = -1
+)
 
 // read adds the people of a list. The error names the members that are no scalars.
 func (s *people) read(v wire.Value) error {
 	var f scalarReader
-	s.list = slices.Grow(s.list, min(v.Len(), maxElements))
-	for list := v.List(); list.Next() && len(s.list) < maxElements; {
+	s.list = slices.Grow(s.list, v.Len())
+	for list := v.List(); list.Next(); {
 		if c := f.person("", list.Value); c.Phone != "" || c.BSUID != "" {
-			s.list = append(s.list, c)
-		}
-	}
-	const few = 64
-	if len(s.list) <= few {
-		return f.err
-	}
-	s.byID = make(map[string]int, 2*len(s.list))
-	for i, c := range s.list {
-		for _, id := range [...]string{c.Phone, c.BSUID} {
-			if _, taken := s.byID[id]; !taken && id != "" {
-				s.byID[id] = i
-			}
+			s.add(&c)
 		}
 	}
 	return f.err
 }
 
-// find returns the person with the BSUID or the number of c; nil if the list has
-// neither.
-func (s *people) find(c *Contact) *Contact {
-	if s.byID != nil {
-		for _, id := range [...]string{c.BSUID, c.Phone} {
-			if i, ok := s.byID[id]; ok && id != "" {
-				return &s.list[i]
-			}
+// add puts a person into the list, or completes the person who is there already.
+func (s *people) add(c *Contact) {
+	at := s.withBSUID(c.BSUID)
+	if at == nobody {
+		at = s.withPhone(c.Phone)
+	}
+	if at == nobody || c.BSUID != "" && s.list[at].BSUID != "" && c.BSUID != s.list[at].BSUID {
+		s.shared = s.shared || c.Phone != "" && s.mayHave(c.Phone)
+		at = len(s.list)
+		s.list = append(s.list, *c)
+	} else {
+		fillContact(&s.list[at], c)
+	}
+	for _, id := range [...]string{s.list[at].Phone, s.list[at].BSUID} {
+		word, bit := idBit(id)
+		s.seen[word] |= bit
+	}
+	switch {
+	case s.byID != nil:
+		s.index(at)
+	case len(s.list) > fewPeople:
+		s.byID = make(map[string]int32, 4*fewPeople)
+		for i := range s.list {
+			s.index(i)
 		}
-		return nil
+	}
+}
+
+// index notes in byID where a person stands.
+func (s *people) index(at int) {
+	if bsuid := s.list[at].BSUID; bsuid != "" {
+		s.byID[bsuid] = int32(at)
+	}
+	if phone := s.list[at].Phone; phone != "" {
+		if other, taken := s.byID[phone]; taken && other != int32(at) {
+			at = nobody
+		}
+		s.byID[phone] = int32(at)
+	}
+}
+
+// idBit returns the bit of people.seen for an id.
+func idBit(id string) (word int, bit uint64) {
+	var hash uint64
+	for _, c := range []byte(id[max(0, len(id)-8):]) {
+		hash = hash<<7 ^ uint64(c)
+	}
+	const golden = 0x9e3779b97f4a7c15 // multiplying by it spreads similar numbers
+	hash *= golden
+	return int(hash >> 61), 1 << (hash >> 55 & 63)
+}
+
+// mayHave reports whether the list may have the id; false means that it has not.
+func (s *people) mayHave(id string) bool {
+	word, bit := idBit(id)
+	return id != "" && s.seen[word]&bit != 0
+}
+
+// withBSUID returns the index of the person with that BSUID.
+func (s *people) withBSUID(bsuid string) int {
+	if !s.mayHave(bsuid) {
+		return nobody
+	}
+	if s.byID != nil {
+		if at, ok := s.byID[bsuid]; ok {
+			return int(at)
+		}
+		return nobody
 	}
 	for range s.list {
-		s.next %= len(s.list)
-		known := &s.list[s.next]
-		s.next++
-		if c.BSUID != "" && known.BSUID == c.BSUID || c.Phone != "" && known.Phone == c.Phone {
-			return known
+		at := s.next % len(s.list)
+		s.next = at + 1
+		if s.list[at].BSUID == bsuid {
+			return at
 		}
 	}
-	return nil
+	return nobody
+}
+
+// withPhone returns the index of the only person with that number.
+func (s *people) withPhone(phone string) int {
+	if !s.mayHave(phone) {
+		return nobody
+	}
+	if s.byID != nil {
+		if at, ok := s.byID[phone]; ok {
+			return int(at)
+		}
+		return nobody
+	}
+	found := nobody
+	for range s.list {
+		at := s.next % len(s.list)
+		s.next = at + 1
+		if s.list[at].Phone != phone {
+			continue
+		}
+		if !s.shared {
+			return at
+		}
+		if found != nobody {
+			return nobody
+		}
+		found = at
+	}
+	return found
 }
 
 // complete fills the empty fields of c from the list. If the list gives the
 // number of c to another BSUID, it means another person, and c stays as it is.
 func (s *people) complete(c *Contact) {
-	known := s.find(c)
-	if known == nil {
-		known = s.findVariant(c)
-	}
-	if known == nil || known.BSUID != "" && c.BSUID != "" && known.BSUID != c.BSUID {
+	if len(s.list) == 0 {
 		return
 	}
+	at := s.withBSUID(c.BSUID)
+	if at == nobody {
+		at = s.withPhone(c.Phone)
+	}
+	if at == nobody {
+		at = s.withVariant(c.Phone)
+	}
+	if at == nobody {
+		return
+	}
+	if known := &s.list[at]; known.BSUID == "" || c.BSUID == "" || known.BSUID == c.BSUID {
+		fillContact(c, known)
+	}
+}
+
+// fillContact fills the empty fields of c, all but the chat, from what is known of
+// the same person.
+func fillContact(c, known *Contact) {
 	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
 	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
 	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)

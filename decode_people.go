@@ -13,27 +13,27 @@ func samePhone(a, b string) bool {
 	return a != "" && (a == b || slices.Contains(PhoneVariants(a), b))
 }
 
-// findVariant returns the person of the list whose number is another spelling of
-// the number of c; nil if there is none. In Brazil, Mexico and Argentina WhatsApp
+// withVariant returns the index of the only person whose number is another spelling
+// of phone. In Brazil, Mexico and Argentina WhatsApp
 // itself writes one number in two ways within one body.
-func (s *people) findVariant(c *Contact) *Contact {
-	if len(s.list) == 0 || len(c.Phone) < 2 {
-		return nil
+func (s *people) withVariant(phone string) int {
+	if len(phone) < 2 {
+		return nobody
 	}
-	switch c.Phone[:2] {
+	switch phone[:2] {
 	case "55", "52", "54":
 	default:
-		return nil // the number has one spelling
+		return nobody // the number has one spelling
 	}
-	for _, phone := range PhoneVariants(c.Phone) {
-		if phone == c.Phone {
+	for _, other := range PhoneVariants(phone) {
+		if other == phone {
 			continue
 		}
-		if known := s.find(&Contact{Phone: phone}); known != nil {
-			return known
+		if at := s.withPhone(other); at != nobody {
+			return at
 		}
 	}
-	return nil
+	return nobody
 }
 
 // usernameOf returns a username without the @ that some bodies write before it.

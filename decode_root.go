@@ -2,7 +2,6 @@ package chatapi
 
 import (
 	"cmp"
-	"fmt"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -96,11 +95,10 @@ func (p *parser) bareValue(v wire.Value, field, waba string) bool {
 
 // single reads one element that stands where its array should be.
 func (p *parser) single(path string, v wire.Value, read func(*parser, wire.Value) error) {
-	if p.elements >= maxElements {
-		p.addError(path, fmt.Errorf("it was not read: a body has at most %d elements", maxElements), v.Raw())
+	if !v.Spend(otherMemory) {
+		p.addCut(path, "it was not read", v.Raw())
 		return
 	}
-	p.elements++
 	p.index = 0
 	before := len(p.events)
 	if err := read(p, v); err != nil {

@@ -271,7 +271,7 @@ func (f *scalarReader) reasons(path string, v wire.Value) (all []StatusError) {
 			all = append(all, e)
 		}
 	}
-	if e, ok := f.statusError(path, v); ok {
+	if e, ok := f.statusError(path, v); ok && v.Spend(eventMemory) {
 		all = append(all, e)
 	}
 	return all
@@ -280,8 +280,8 @@ func (f *scalarReader) reasons(path string, v wire.Value) (all []StatusError) {
 // statusError reads one reason. It returns false if v holds none.
 func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok bool) {
 	if !v.IsObject() {
-		text, err := v.Text()
-		if err != nil || text == "" {
+		text := errorWords(v)
+		if text == "" {
 			return StatusError{}, false
 		}
 		if code, isNumber := v.Int(); isNumber {
@@ -314,6 +314,15 @@ func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok
 		return StatusError{}, false
 	}
 	return classified(e), true
+}
+
+// errorWords returns a text of an error, of which the beginning is enough.
+func errorWords(v wire.Value) string {
+	text, _ := v.Text()
+	if len(text) > wire.LongestText {
+		text = strings.ToValidUTF8(text[:wire.LongestText], "")
+	}
+	return text
 }
 
 // classified adds what the catalogue of codes knows about e: by its code, or by

@@ -387,9 +387,12 @@ func (e *Error) MarshalJSON() ([]byte, error) {
 }
 
 // in puts the operation and the channel on the error. channel is empty if no
-// channel is involved. Use (*Client).local where there is a client.
+// channel is involved. Use (*Client).local where there is a client. It shortens what
+// the service wrote: an error is read by a person, and logged.
 func (e *Error) in(op string, channel ChannelID) *Error {
+	const longest = 1000
 	e.Op, e.Channel = op, channel
+	e.Reason, e.Sentence = clip(e.Reason, longest), clip(e.Sentence, longest)
 	return e
 }
 
@@ -453,6 +456,7 @@ func kindOf(row errorcode.Row) ErrorKind {
 // matchText finds the catalogue's row for a text of the service. The service's
 // own conditions come before the patterns of WhatsApp.
 func matchText(text string) (errorcode.Row, bool) {
+	text = text[:min(len(text), longestComplaint)]
 	lower := strings.ToLower(text)
 	for _, own := range []struct{ part, key string }{
 		{"bsuid routing is disabled", "1msg:bsuid-off"},

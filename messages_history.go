@@ -108,32 +108,33 @@ func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilt
 	if !filter.To.IsZero() {
 		query.Set("max_time", strconv.FormatInt(filter.To.Unix(), 10))
 	}
-	var reply struct {
-		Messages []json.RawMessage `json:"messages"`
-		Data     []json.RawMessage `json:"data"`
-		Notice   wire.Text         `json:"notice"`
-	}
-	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &reply); err != nil {
+	var raw json.RawMessage
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &raw); err != nil {
 		return nil, err
 	}
-	rows := reply.Messages
-	if rows == nil {
-		rows = reply.Data
+	document, err := wire.Parse(raw)
+	if err != nil {
+		return nil, s.unreadable(op, raw, err)
 	}
-	if len(rows) == 0 && reply.Notice != "" && first {
+	defer document.Release()
+	reply := document.Root()
+	rows := reply.Get("messages")
+	if rows.IsNull() {
+		rows = reply.Get("data")
+	}
+	notice, err := reply.Get("notice").Text()
+	switch {
+	case err != nil || !reply.IsObject() || !rows.IsArray() && !rows.IsNull():
+		return nil, s.unreadable(op, raw, errors.New("it has no list of messages"))
+	case rows.Len() == 0 && notice != "" && first:
 		return nil, s.refuse(op, &Error{HTTPStatus: http.StatusOK, Kind: ErrHistoryOff, Retry: RetryFix,
-			Reason:   clip(string(reply.Notice), 300),
+			Reason:   clip(notice[:min(len(notice), longestComplaint)], 300),
 			Sentence: "This channel keeps no message history.",
 			Advice:   "have history storage switched on for the channel, or receive messages by webhook"})
 	}
-	events := make([]Event, 0, len(rows))
-	for _, row := range rows {
-		ev, err := historyRow(s.client.channel, row)
-		if err != nil {
-			number, _ := wire.Root(row).Get("messageNumber").Int() // lets the cursor pass this row
-			ev = &UnknownEvent{EventInfo: EventInfo{Channel: s.client.channel, Wire: "message", Number: number, Raw: row}}
-		}
-		events = append(events, ev)
+	events := historyEvents(s.client.channel, document, rows)
+	if document.Spent() {
+		return nil, s.unreadable(op, raw, errTooManyValues)
 	}
 	slices.SortStableFunc(events, func(a, b Event) int { return cmp.Compare(a.Info().Number, b.Info().Number) })
 	return events, nil

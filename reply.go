@@ -20,7 +20,8 @@ import (
 // success: a refusal may stand in six places of the body (contract, "Results and
 // errors"). reply_send.go reads the replies to sends.
 
-// decodeReply fills out from a reply's body.
+// decodeReply fills out from a reply's body. A body that would take too much
+// memory is an error.
 func decodeReply(body []byte, out any) error {
 	if raw, ok := out.(*json.RawMessage); ok {
 		if !json.Valid(body) {
@@ -29,8 +30,19 @@ func decodeReply(body []byte, out any) error {
 		*raw = bytes.Clone(body)
 		return nil
 	}
+	if document, err := wire.ParseLenient(body); err == nil {
+		fits := document.Root().SpendAll()
+		document.Release()
+		if !fits {
+			return errTooManyValues
+		}
+	}
 	return wire.UnmarshalLenient(body, out)
 }
+
+// errTooManyValues is the error of a reply that is over the budget of a document.
+var errTooManyValues = fmt.Errorf("it has too many values: the elements of its lists are over %d, or take over %d bytes of memory for each byte",
+	wire.MaxElements, wire.MemoryPerByte)
 
 // refusal returns the *Error for the reply to any call but a send, or nil if
 // the reply is a success.
@@ -46,7 +58,7 @@ func (c *Client) refusal(op string, reply *transport.Reply) *Error {
 				found.addText("the service answered success: false")
 			}
 		}
-		if !found.found() && onlyMember(reply.Body, "message") {
+		if !found.found() && body.members == 1 {
 			found.add(body.Message)
 		}
 		if !found.found() {
@@ -72,7 +84,7 @@ func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 	}
 	c.add(reply.Errors)
 	c.add(reply.Error)
-	c.add(wire.Root(reply.Response).Get("error").Raw())
+	c.add(reply.ResponseError)
 	return c, reply, true
 }
 
@@ -82,7 +94,10 @@ type replyBody struct {
 	ID, JobID string
 
 	// The members as the service wrote them; empty if they are absent.
-	Message, Error, Errors, Code, Success, Response json.RawMessage
+	// ResponseError is the error in "response".
+	Message, Error, Errors, Code, Success, ResponseError json.RawMessage
+
+	members int // how many the object has
 }
 
 // sentFlag holds what the members named "sent" say; a reply may have several.
@@ -100,9 +115,9 @@ func (r *replyBody) saysYes() bool { return r.Sent.Yes || r.ID != "" || r.JobID 
 
 // readReplyBody reads the object without reflection, because it reads every
 // reply. ok is false if the body is not a JSON object, or if sent, id or jobId
-// is not a scalar.
+// is not a scalar or longer than any real id.
 func readReplyBody(body []byte) (reply replyBody, ok bool) {
-	document, err := wire.Parse(body)
+	document, err := wire.ParseLenient(body)
 	if err != nil {
 		return replyBody{}, false
 	}
@@ -114,6 +129,7 @@ func readReplyBody(body []byte) (reply replyBody, ok bool) {
 	for members := root.Object(); members.Next(); {
 		var err error
 		value := members.Value
+		reply.members++
 		switch string(members.Name) {
 		case "sent":
 			err = reply.Sent.read(value.Raw())
@@ -132,9 +148,9 @@ func readReplyBody(body []byte) (reply replyBody, ok bool) {
 		case "success":
 			reply.Success = value.Raw()
 		case "response":
-			reply.Response = keepRaw(reply.Response, value)
+			reply.ResponseError = keepRaw(reply.ResponseError, value.Get("error"))
 		}
-		if err != nil {
+		if err != nil || len(reply.ID) > wire.LongestText || len(reply.JobID) > wire.LongestText {
 			return replyBody{}, false
 		}
 	}
@@ -152,15 +168,15 @@ func keepText(text *string, value wire.Value) error {
 }
 
 // keepRaw returns a value, or the earlier member of the same name if the value
-// is null.
+// is absent or null.
 func keepRaw(before json.RawMessage, value wire.Value) json.RawMessage {
-	if raw := value.Raw(); before == nil || string(raw) != "null" {
+	if raw := value.Raw(); before == nil || len(raw) > 0 && string(raw) != "null" {
 		return raw
 	}
 	return before
 }
 
-// complaint holds what a body says about a failure: all texts, and the first
+// complaint holds what a body says about a failure: the first texts, and the first
 // code in the order of the contract.
 type complaint struct {
 	code    int
@@ -168,21 +184,33 @@ type complaint struct {
 	texts   []string
 }
 
+const (
+	// mostComplaints is the number of texts that a complaint keeps. A reply may
+	// have a million.
+	mostComplaints = 8
+
+	// longestComplaint is the length of a text that a complaint keeps, in bytes.
+	longestComplaint = 2000
+
+	// deepestComplaint is how many lists may stand around a text or code. The
+	// contract has one.
+	deepestComplaint = 8
+)
+
 func (c *complaint) found() bool { return c.hasCode || len(c.texts) > 0 }
 
 func (c *complaint) addText(text string) {
-	text = strings.TrimSpace(text)
-	if text != "" && !slices.Contains(c.texts, text) {
+	text = strings.TrimSpace(text[:min(len(text), 2*longestComplaint)])
+	text = strings.ToValidUTF8(text[:min(len(text), longestComplaint)], "")
+	if text != "" && len(c.texts) < mostComplaints && !slices.Contains(c.texts, text) {
 		c.texts = append(c.texts, text)
 	}
 }
 
-func (c *complaint) addCode(code wire.Text) {
-	var n wire.Int
-	if c.hasCode || code == "" || n.UnmarshalJSON([]byte(code)) != nil {
-		return
+func (c *complaint) addCode(code wire.Value) {
+	if n, ok := code.Int(); ok && !c.hasCode {
+		c.code, c.hasCode = int(n), true
 	}
-	c.code, c.hasCode = int(n), true
 }
 
 // text returns all texts as one, for Error.Reason.
@@ -193,66 +221,85 @@ func (c *complaint) text() string {
 // add reads a value that may be a text, a code, a Graph object or an array of
 // those.
 func (c *complaint) add(value json.RawMessage) {
-	value = bytes.TrimSpace(value)
 	if len(value) == 0 {
 		return
 	}
-	switch value[0] {
-	case '"':
-		var text string
-		if json.Unmarshal(value, &text) == nil {
-			c.addText(text)
+	document, err := wire.ParseLenient(value)
+	if err != nil {
+		return
+	}
+	defer document.Release()
+	c.read(document.Root(), 0)
+}
+
+// read is add for a value that stands in so many arrays. It reads by position and
+// copies nothing, so it takes as long as the value is.
+func (c *complaint) read(v wire.Value, depth int) {
+	switch {
+	case v.IsArray() && depth == deepestComplaint:
+		c.addRaw(v)
+	case v.IsArray():
+		for items := v.Array(); items.Next(); {
+			c.read(items.Value, depth+1)
 		}
-	case '[':
-		var items []json.RawMessage
-		if json.Unmarshal(value, &items) == nil {
-			for _, item := range items {
-				c.add(item)
-			}
-		}
-	case '{':
-		var g graphError
-		if wire.UnmarshalLenient(value, &g) != nil {
-			c.addText(clip(string(value), 300))
-			return
-		}
-		c.addCode(g.Code)
-		c.addCode(g.ErrorCode)
-		before := len(c.texts)
-		c.addText(string(g.Message))
-		if string(g.Title) != string(g.Message) {
-			c.addText(string(g.Title))
-		}
-		c.addText(string(g.UserTitle))
-		c.addText(string(g.UserText))
-		c.addText(string(g.Details))
-		var data struct {
-			Details wire.Text `json:"details"`
-		}
-		if len(g.Data) > 0 && wire.UnmarshalLenient(g.Data, &data) == nil {
-			c.addText(string(data.Details))
-		}
-		if len(c.texts) == before && !c.hasCode && len(value) > 2 {
-			c.addText(clip(string(value), 300))
-		}
-	case 't': // {"error": true} says nothing more
+	case v.IsObject():
+		c.readGraph(v)
+	case v.IsString():
+		text, _ := v.Text()
+		c.addText(text)
+	case string(v.Raw()) == "true": // {"error": true} says nothing more
 		c.addText("the service answered error: true")
-	case 'n', 'f':
 	default:
-		c.addCode(wire.Text(value))
+		c.addCode(v)
 	}
 }
 
-// graphError is an error object in Meta's form.
-type graphError struct {
-	Code      wire.Text       `json:"code"`
-	ErrorCode wire.Text       `json:"error_code"`
-	Message   wire.Text       `json:"message"`
-	Title     wire.Text       `json:"title"`
-	UserTitle wire.Text       `json:"error_user_title"`
-	UserText  wire.Text       `json:"error_user_msg"`
-	Details   wire.Text       `json:"details"`
-	Data      json.RawMessage `json:"error_data"`
+// addRaw adds the beginning of a value of an unknown form.
+func (c *complaint) addRaw(v wire.Value) {
+	raw := v.Raw()
+	c.addText(clip(string(raw[:min(len(raw), longestComplaint)]), 300))
+}
+
+// readGraph reads an error object in Meta's form.
+func (c *complaint) readGraph(v wire.Value) {
+	var code, errorCode wire.Value
+	var message, title, userTitle, userText, details, dataDetails string
+	var err error
+	for m := v.Object(); m.Next() && err == nil; {
+		switch string(m.Name) {
+		case "code":
+			code = m.Value
+			_, err = code.Text()
+		case "error_code":
+			errorCode = m.Value
+			_, err = errorCode.Text()
+		case "message":
+			message, err = m.Value.Text()
+		case "title":
+			title, err = m.Value.Text()
+		case "error_user_title":
+			userTitle, err = m.Value.Text()
+		case "error_user_msg":
+			userText, err = m.Value.Text()
+		case "details":
+			details, err = m.Value.Text()
+		case "error_data":
+			dataDetails, _ = m.Value.Get("details").Text()
+		}
+	}
+	if err != nil { // an object or array where a text belongs
+		c.addRaw(v)
+		return
+	}
+	c.addCode(code)
+	c.addCode(errorCode)
+	before := len(c.texts)
+	for _, text := range [...]string{message, title, userTitle, userText, details, dataDetails} {
+		c.addText(text)
+	}
+	if len(c.texts) == before && !c.hasCode && len(v.Raw()) > len("{}") {
+		c.addRaw(v)
+	}
 }
 
 // refused returns the *Error for a refusal. It takes kind, advice and retry
@@ -408,23 +455,26 @@ func (c *Client) notJSON(op string, reply *transport.Reply, cause error) *Error 
 }
 
 // plainText returns a short text of a body for an error: of a JSON text its
-// content, of an HTML page its title, else the body itself.
+// content, of an HTML page its title, else the body itself. It looks at the
+// beginning of the body only.
 func plainText(body []byte) string {
+	const enough = 4 << 10
 	var text string
-	if json.Unmarshal(body, &text) == nil {
+	if len(body) <= enough && json.Unmarshal(body, &text) == nil {
 		return clip(text, 300)
 	}
 	if looksLikeHTML(body) {
-		lower := bytes.ToLower(body)
-		if from := bytes.Index(lower, []byte("<title>")); from >= 0 {
-			rest := body[from+len("<title>"):]
-			if to := bytes.IndexByte(rest, '<'); to >= 0 {
-				return "an HTML page titled " + clip(strings.Join(strings.Fields(string(rest[:to])), " "), 100)
+		head := body[:min(len(body), 4*enough)]
+		for _, tag := range [...]string{"<title>", "<TITLE>", "<Title>"} {
+			if _, title, found := bytes.Cut(head, []byte(tag)); found {
+				title, _, _ = bytes.Cut(title, []byte("<"))
+				return "an HTML page titled " + clip(strings.Join(strings.Fields(string(title)), " "), 100)
 			}
 		}
 		return "an HTML page"
 	}
-	return clip(strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "\ufffd")), " "), 300)
+	body = bytes.TrimSpace(body)
+	return clip(strings.Join(strings.Fields(strings.ToValidUTF8(string(body[:min(len(body), enough)]), "\ufffd")), " "), 300)
 }
 
 func looksLikeHTML(body []byte) bool {
@@ -436,16 +486,6 @@ func looksLikeHTML(body []byte) bool {
 func isFalse(value json.RawMessage) bool {
 	var b wire.Bool
 	return len(value) > 0 && b.UnmarshalJSON(value) == nil && b.Set && !b.Value
-}
-
-// onlyMember reports whether the object has this member and no other.
-func onlyMember(body []byte, name string) bool {
-	var members map[string]json.RawMessage
-	if json.Unmarshal(body, &members) != nil || len(members) != 1 {
-		return false
-	}
-	_, ok := members[name]
-	return ok
 }
 
 // firstText returns the first of the members that is a scalar and not empty, as

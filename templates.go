@@ -1,7 +1,6 @@
 package chatapi
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -221,67 +220,6 @@ func (s TemplateStatus) final() bool {
 	return false
 }
 
-// UnmarshalJSON reads a template in any of the forms the service has used:
-// components as an array or as JSON text, the language as text or object, the
-// namespace under three names.
-func (t *TemplateInfo) UnmarshalJSON(data []byte) error {
-	var in struct {
-		ID         wire.Text       `json:"id"`
-		Name       wire.Text       `json:"name"`
-		Language   json.RawMessage `json:"language"`
-		Category   wire.Text       `json:"category"`
-		Status     wire.Text       `json:"status"`
-		Reason     wire.Text       `json:"rejected_reason"`
-		Components json.RawMessage `json:"components"`
-		Namespace1 wire.Text       `json:"namespace"`
-		Namespace2 wire.Text       `json:"message_template_namespace"`
-		Namespace3 wire.Text       `json:"messageTemplateNamespace"`
-	}
-	if err := wire.UnmarshalLenient(data, &in); err != nil {
-		return err
-	}
-	*t = TemplateInfo{
-		ID: string(in.ID), Name: string(in.Name),
-		Namespace: string(cmp.Or(in.Namespace1, in.Namespace2, in.Namespace3)),
-		Category:  strings.ToUpper(strings.TrimSpace(string(in.Category))),
-		Status:    TemplateStatus(strings.ToUpper(strings.TrimSpace(string(in.Status)))),
-		Raw:       bytes.Clone(data),
-	}
-	if reason := strings.TrimSpace(string(in.Reason)); !strings.EqualFold(reason, "NONE") {
-		t.Reason = reason
-	}
-	if isObject(in.Language) {
-		var language struct {
-			Code wire.Text `json:"code"`
-		}
-		if err := wire.UnmarshalLenient(in.Language, &language); err != nil {
-			return fmt.Errorf("language: %w", err)
-		}
-		t.Language = string(language.Code)
-	} else if len(in.Language) > 0 {
-		var language wire.Text
-		if err := language.UnmarshalJSON(in.Language); err != nil {
-			return fmt.Errorf("language: %w", err)
-		}
-		t.Language = string(language)
-	}
-	components := bytes.TrimSpace(in.Components)
-	if len(components) > 0 && components[0] == '"' {
-		var text string
-		if err := json.Unmarshal(components, &text); err != nil {
-			return fmt.Errorf("components: %w", err)
-		}
-		components = []byte(strings.TrimSpace(text))
-	}
-	if len(components) == 0 {
-		return nil
-	}
-	if err := wire.UnmarshalLenient(components, &t.Components); err != nil {
-		return fmt.Errorf("components: %w", err)
-	}
-	return nil
-}
-
 // templatesPage is the number of templates that one request asks for.
 const templatesPage = 100
 
@@ -334,21 +272,33 @@ func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*T
 	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "templates", query: query}, &raw); err != nil {
 		return nil, err
 	}
-	list := raw
-	if isObject(raw) {
-		var object struct {
-			Templates json.RawMessage `json:"templates"`
-		}
-		if err := s.decode(op, raw, &object); err != nil {
-			return nil, err
-		}
-		list = object.Templates
+	document, err := wire.ParseLenient(raw)
+	if err != nil {
+		return nil, s.unreadable(op, raw, err)
 	}
-	var page []*TemplateInfo
-	if err := s.decode(op, list, &page); err != nil {
-		return nil, err
+	defer document.Release()
+	list := document.Root()
+	if list.IsObject() {
+		list = list.Get("templates")
 	}
-	return slices.DeleteFunc(page, func(t *TemplateInfo) bool { return t == nil }), nil
+	if !list.IsArray() && !list.IsNull() || list.IsAbsent() {
+		return nil, s.unreadable(op, raw, errors.New("it has no list of templates"))
+	}
+	page := make([]*TemplateInfo, 0, list.Len())
+	for elements := list.Array(); elements.Next(); {
+		if elements.Value.IsNull() {
+			continue
+		}
+		t := &TemplateInfo{}
+		if err := t.read(elements.Value); err != nil {
+			return nil, s.unreadable(op, raw, err)
+		}
+		page = append(page, t)
+	}
+	if document.Spent() {
+		return nil, s.unreadable(op, raw, errTooManyValues)
+	}
+	return page, nil
 }
 
 // get is Get; errors and hooks name the operation op.

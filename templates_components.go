@@ -1,16 +1,12 @@
 package chatapi
 
 import (
-	"bytes"
 	"encoding/json"
-	"fmt"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
-
-	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // TemplateDraft is a template to submit with [TemplatesService.Create].
@@ -158,154 +154,6 @@ func hasNames(names []string) bool {
 	return slices.ContainsFunc(names, func(name string) bool { return !isNumber(name) })
 }
 
-// members holds the members of a JSON object that have not been read yet. The
-// methods remove each member that they read; the rest becomes Extra.
-type members map[string]json.RawMessage
-
-func readMembers(data []byte) (members, error) {
-	var m members
-	if !isObject(data) {
-		return nil, fmt.Errorf("want an object, got %.40s", data)
-	}
-	err := wire.UnmarshalLenient(data, &m)
-	return m, err
-}
-
-// text reads the first member that has one of the names, as a text.
-func (m members) text(out *string, names ...string) error {
-	for _, name := range names {
-		raw, ok := m[name]
-		if !ok {
-			continue
-		}
-		var t wire.Text
-		if err := t.UnmarshalJSON(raw); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
-		}
-		*out = string(t)
-		delete(m, name)
-		return nil
-	}
-	return nil
-}
-
-// take reads a member that is not a text.
-func (m members) take(name string, out any) error {
-	raw, ok := m[name]
-	if !ok {
-		return nil
-	}
-	if err := wire.UnmarshalLenient(raw, out); err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	delete(m, name)
-	return nil
-}
-
-// extra returns the members that were not read; nil if there are none.
-func (m members) extra() map[string]json.RawMessage {
-	if len(m) == 0 {
-		return nil
-	}
-	return m
-}
-
-// UnmarshalJSON reads the service's form. It turns types and formats into upper
-// case.
-func (part *Component) UnmarshalJSON(data []byte) error {
-	m, err := readMembers(data)
-	if err != nil {
-		return err
-	}
-	*part = Component{}
-	var kind, format string
-	type card struct {
-		Components []Component `json:"components"`
-	}
-	var cards, others []card
-	for _, err := range []error{
-		m.text(&kind, "type"), m.text(&format, "format", "subType"), m.text(&part.Text, "text"),
-		m.take("buttons", &part.Buttons), m.take("cards", &cards),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	part.Type, part.Format = ComponentType(strings.ToUpper(kind)), HeaderFormat(strings.ToUpper(format))
-	// One client reads cards under this name too. If it does not hold cards, it
-	// stays in Extra.
-	raw := m["card_components"]
-	if len(cards) == 0 && wire.UnmarshalLenient(raw, &others) == nil && !slices.ContainsFunc(others, func(o card) bool { return len(o.Components) == 0 }) {
-		cards = others
-		delete(m, "card_components")
-	}
-	for _, card := range cards {
-		part.Cards = append(part.Cards, card.Components)
-	}
-	if examples, ok := readExample(m["example"], part.Text); ok {
-		part.Example = examples
-		delete(m, "example")
-	}
-	part.Extra = m.extra()
-	return nil
-}
-
-// namedExample is the example of a named variable, in Meta's form.
-type namedExample struct {
-	Name    wire.Text `json:"param_name"`
-	Example wire.Text `json:"example"`
-}
-
-// readExample reads an example in any of its known forms. ok is false for any
-// other form, which then stays in Extra.
-func readExample(raw json.RawMessage, text string) (examples []string, ok bool) {
-	if !isObject(raw) {
-		return nil, false
-	}
-	m, err := readMembers(raw)
-	if err != nil || len(m) != 1 {
-		return nil, false
-	}
-	for name, value := range m {
-		switch name {
-		case "header_text", "header_handle":
-			var list []wire.Text
-			if wire.UnmarshalLenient(value, &list) != nil {
-				return nil, false
-			}
-			return texts(list), true
-		case "body_text":
-			var rows [][]wire.Text
-			if wire.UnmarshalLenient(value, &rows) != nil || len(rows) != 1 {
-				return nil, false
-			}
-			return texts(rows[0]), true
-		case "header_text_named_params", "body_text_named_params":
-			var list []namedExample
-			if wire.UnmarshalLenient(value, &list) != nil {
-				return nil, false
-			}
-			for _, wanted := range variables(text) {
-				i := slices.IndexFunc(list, func(e namedExample) bool { return string(e.Name) == wanted })
-				if i < 0 {
-					return nil, false
-				}
-				examples = append(examples, string(list[i].Example))
-			}
-			return examples, len(examples) == len(list)
-		}
-	}
-	return nil, false
-}
-
-func texts(list []wire.Text) []string {
-	out := make([]string, len(list))
-	for i, t := range list {
-		out[i] = string(t)
-	}
-	return out
-}
-
 // MarshalJSON writes the service's form.
 func (part Component) MarshalJSON() ([]byte, error) {
 	m := map[string]any{"type": part.Type}
@@ -358,37 +206,6 @@ func withExtra(m map[string]any, extra map[string]json.RawMessage) ([]byte, erro
 		}
 	}
 	return json.Marshal(m)
-}
-
-// UnmarshalJSON reads the service's form.
-func (b *TemplateButton) UnmarshalJSON(data []byte) error {
-	m, err := readMembers(data)
-	if err != nil {
-		return err
-	}
-	*b = TemplateButton{}
-	var kind string
-	for _, err := range []error{
-		m.text(&kind, "type"), m.text(&b.Text, "text"), m.text(&b.URL, "url"), m.text(&b.Phone, "phone_number"),
-	} {
-		if err != nil {
-			return err
-		}
-	}
-	b.Type = ButtonType(strings.ToUpper(kind))
-	var list []wire.Text
-	var text wire.Text
-	switch raw := bytes.TrimSpace(m["example"]); {
-	case len(raw) == 0:
-	case wire.UnmarshalLenient(raw, &list) == nil && len(list) == 1:
-		b.Example = string(list[0])
-		delete(m, "example")
-	case text.UnmarshalJSON(raw) == nil:
-		b.Example = string(text)
-		delete(m, "example")
-	}
-	b.Extra = m.extra()
-	return nil
 }
 
 // MarshalJSON writes the service's form, in which the example is a text for a

@@ -364,6 +364,7 @@ func FuzzTemplateInfo(f *testing.F) {
 	add, err := json.Marshal(draft())
 	require.NoError(f, err)
 	f.Add(add)
+	f.Add([]byte(`{"name":"a","components":[{"cards":[{"components":[{"cards":[{"components":[{}]}]}]}],"example":{"body_text_named_params":[{"param_name":"a"},{}]}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		var info chatapi.TemplateInfo
 		if json.Unmarshal(data, &info) != nil {

@@ -12,11 +12,14 @@ import (
 
 // clip shortens text to limit characters, for an error.
 func clip(text string, limit int) string {
-	runes := []rune(text)
-	if len(runes) <= limit {
-		return text
+	n := 0
+	for i := range text {
+		if n == limit {
+			return text[:i] + "…"
+		}
+		n++
 	}
-	return string(runes[:limit]) + "…"
+	return text
 }
 
 // isDigits reports whether text has digits only, and at least one.

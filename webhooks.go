@@ -26,7 +26,8 @@ import (
 //
 //	200  the function returned nil, or an error that is [ErrOutcomeUnknown]:
 //	     a redelivery would send again
-//	400  the body is not one JSON object
+//	400  the body is not one JSON object, or the sender hung up while a large
+//	     body was read
 //	403  the handler has no secret, the request has no secret or a wrong one,
 //	     the signature is wrong, or the body names another channel
 //	405  the method is not POST
@@ -335,7 +336,10 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 	if refusal := h.verify(r, body); refusal != nil {
 		return http.StatusForbidden, refusal.in(webhookOp, channel)
 	}
-	parsed := readWebhook(body)
+	parsed := readWebhook(r.Context(), body)
+	if parsed.hungUp != nil {
+		return http.StatusBadRequest, parsed.hungUp.in(webhookOp, channel)
+	}
 	channel = cmp.Or(channel, parsed.channel)
 	if refusal := checkNamed(channel, parsed.channel, parsed.other); refusal != nil {
 		return http.StatusForbidden, refusal.in(webhookOp, channel)

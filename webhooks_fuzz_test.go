@@ -37,6 +37,9 @@ func FuzzWebhookHandler(f *testing.F) {
 	f.Add(uint8(1|64), "POST", "/?secret="+own, "", "", "", body)
 	f.Add(uint8(all), "GET", "/hooks/%zz/s1", "text/html", "gzip", "sha256=zz", []byte("{"))
 	f.Add(uint8(0), "POST", "//", ";;", " ", "", []byte("[[["))
+	for i, shape := range hostileBodies() {
+		f.Add(uint8(1<<(i%6)), "POST", "/hooks/ABC1/"+own, "application/json", "", chatapitest.MetaSignature(app, shape.document(2)), shape.document(2))
+	}
 	f.Fuzz(func(t *testing.T, options uint8, method, target, contentType, encoding, signature string, body []byte) {
 		address, err := url.Parse(target)
 		if err != nil {

@@ -5,11 +5,12 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"math"
 	"math/bits"
+	"slices"
 	"sync"
-	"unicode/utf8"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -23,6 +24,29 @@ type Document struct {
 	open    []container // the containers around the scanned position
 	lenient bool
 	recent  *recentTexts // nil for a document that Root has made
+	escaped escapedNames
+	budget
+}
+
+// escapedNames holds the texts of the names with escapes or broken UTF-8. They
+// are decoded once: a walk over an object then needs no memory.
+type escapedNames struct {
+	text []byte
+	ends []uint32 // where each name ends in text
+}
+
+func (e *escapedNames) add(quoted []byte) (index int) {
+	e.text, _ = jsontext.AppendUnquote(e.text, quoted)
+	e.ends = append(e.ends, uint32(len(e.text)))
+	return len(e.ends) - 1
+}
+
+func (e *escapedNames) at(index uint32) []byte {
+	begin := uint32(0)
+	if index > 0 {
+		begin = e.ends[index-1]
+	}
+	return e.text[begin:e.ends[index]:e.ends[index]]
 }
 
 // recentTexts holds short texts of this document and of former ones, by a hash:
@@ -34,7 +58,7 @@ type recentTexts [1 << recentBits]string
 // array its elements.
 type node struct {
 	start, end uint32
-	next       uint32 // the index of the node after this one and its contents
+	next       uint32 // the index of the node after this one and its contents; of an escaped name its index in escapedNames
 	plain      bool   // a string without escapes and broken UTF-8
 }
 
@@ -85,10 +109,16 @@ var released = sync.Pool{New: func() any { return &Document{recent: new(recentTe
 // Parse checks that data is exactly one JSON document and notes where its values
 // stand. Duplicate names and broken UTF-8 are not an error; Lenient reports them.
 // Nesting deeper than 10,000 levels is an error. The document refers to data, and
-// takes 16 bytes more for each value and name.
-func Parse(data []byte) (*Document, error) {
+// takes 16 bytes more for each value and name. Its budget limits what is read of it.
+func Parse(data []byte) (*Document, error) { return parse(data, false) }
+
+// ParseLenient is like Parse, for a reader to whom duplicate names and broken UTF-8
+// mean nothing: it does not look for duplicates, and Lenient is always true.
+func ParseLenient(data []byte) (*Document, error) { return parse(data, true) }
+
+func parse(data []byte, lenient bool) (*Document, error) {
 	d := released.Get().(*Document)
-	d.data = data
+	d.data, d.lenient = data, lenient
 	if err := d.parse(); err != nil {
 		d.Release()
 		return nil, err
@@ -100,9 +130,11 @@ func (d *Document) parse() error {
 	if len(d.data) > math.MaxUint32 {
 		return errors.New("it is larger than 4 GiB")
 	}
+	d.open, d.nodes = d.open[:0], d.nodes[:0]
 	if !d.scan() {
 		return explain(d.data)
 	}
+	d.budget = budgetFor(len(d.data), cap(d.nodes))
 	return nil
 }
 
@@ -118,7 +150,8 @@ func (d *Document) Lenient() bool { return d.lenient }
 func (d *Document) Release() {
 	const usual = 1 << 14
 	d.data, d.nodes, d.open, d.lenient = nil, d.nodes[:0], d.open[:0], false
-	if cap(d.nodes) <= usual && cap(d.open) <= usual {
+	d.escaped.text, d.escaped.ends = d.escaped.text[:0], d.escaped.ends[:0]
+	if cap(d.nodes) <= usual && cap(d.open) <= usual && cap(d.escaped.text) <= usual {
 		released.Put(d)
 	}
 }
@@ -167,6 +200,9 @@ func (d *Document) scan() bool {
 				return false
 			}
 			d.open = append(d.open, container{node: uint32(len(d.nodes))})
+			if len(d.nodes) == cap(d.nodes) {
+				d.growNodes(i)
+			}
 			d.nodes = append(d.nodes, node{start: uint32(i)})
 			i = skipSpace(d.data, i+1)
 			if d.at(i) == c+2 { // the closing bracket of c: ASCII has both two apart
@@ -220,7 +256,7 @@ func (d *Document) scanEnd(i int) int {
 			i++
 			d.nodes[top.node].end, d.nodes[top.node].next = uint32(i), uint32(len(d.nodes))
 			if top.check && !d.lenient {
-				d.lenient = Value{d, top.node}.repeats()
+				d.lenient = Value{d, top.node}.repeats(top.names)
 			}
 			d.open = d.open[:len(d.open)-1]
 		default:
@@ -241,6 +277,9 @@ func (d *Document) scanName(i int) int {
 	if !d.lenient && d.open[len(d.open)-1].repeats(d.data, d.nodes) {
 		d.lenient = true
 	}
+	if last := &d.nodes[len(d.nodes)-1]; !last.plain {
+		last.next = uint32(d.escaped.add(d.data[last.start:last.end]))
+	}
 	if i = skipSpace(d.data, i); d.at(i) != ':' {
 		return -1
 	}
@@ -255,8 +294,32 @@ func (d *Document) scanString(i int) int {
 		return end
 	}
 	d.lenient = d.lenient || form == broken
+	if len(d.nodes) == cap(d.nodes) {
+		d.growNodes(i)
+	}
 	d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), form == plain})
 	return end
+}
+
+// growNodes makes room for a node at position i. If the usual memory is full, it
+// takes what the rest of the document needs at most: to grow by and by would take
+// five times as much.
+func (d *Document) growNodes(i int) { d.nodes = slices.Grow(d.nodes, d.moreNodes(i)) }
+
+// moreNodes returns how many nodes may follow from position i on, or fewer as
+// long as there are few. A value or name takes two bytes with its separator, and
+// begins after a bracket, a comma or a colon.
+func (d *Document) moreNodes(i int) int {
+	const few = 1 << 10
+	if len(d.nodes) < few {
+		return len(d.nodes) + 32
+	}
+	rest := d.data[i:]
+	separators := 1
+	for _, c := range [...]string{"{", "[", ",", ":"} {
+		separators += bytes.Count(rest, []byte(c))
+	}
+	return min(separators, len(rest)/2+1)
 }
 
 // scanWord scans a number, true, false or null, and returns the position after it,
@@ -264,6 +327,9 @@ func (d *Document) scanString(i int) int {
 func (d *Document) scanWord(i int) int {
 	end := wordEnd(d.data, i)
 	if end > 0 {
+		if len(d.nodes) == cap(d.nodes) {
+			d.growNodes(i)
+		}
 		d.nodes = append(d.nodes, node{uint32(i), uint32(end), uint32(len(d.nodes) + 1), false})
 	}
 	return end
@@ -292,182 +358,29 @@ func (c *container) repeats(data []byte, nodes []node) bool {
 	return false
 }
 
-// repeats reports whether a name occurs twice in an object.
-func (v Value) repeats() bool {
-	names := map[string]struct{}{}
-	for members := v.Object(); members.Next(); {
-		before := len(names)
-		if names[string(members.Name)] = struct{}{}; len(names) == before {
-			return true
+// repeats reports whether a name occurs twice in an object with so many names. It
+// keeps their nodes in a table by hash, which takes a fifth of the memory of a map.
+func (v Value) repeats(names int) bool {
+	table := make([]uint32, 1<<bits.Len(uint(2*names)))
+	seed := maphash.MakeSeed()
+	for at, end := v.node+1, v.doc.nodes[v.node].next; at < end; at = v.doc.nodes[at+1].next {
+		name := v.doc.name(at)
+		i := maphash.Bytes(seed, name) % uint64(len(table))
+		for ; table[i] != 0; i = (i + 1) % uint64(len(table)) {
+			if bytes.Equal(v.doc.name(table[i]), name) {
+				return true
+			}
 		}
+		table[i] = at
 	}
 	return false
 }
 
-func skipSpace(data []byte, i int) int {
-	for i < len(data) && data[i] <= ' ' && (data[i] == ' ' || data[i] == '\n' || data[i] == '\r' || data[i] == '\t') {
-		i++
+// name returns the text of a member's name, which must not be changed.
+func (d *Document) name(at uint32) []byte {
+	n := &d.nodes[at]
+	if !n.plain {
+		return d.escaped.at(n.next)
 	}
-	return i
-}
-
-// stringForm says how to decode a string.
-type stringForm int
-
-const (
-	plain   stringForm = iota // its bytes are its text
-	escaped                   // it has escapes
-	broken                    // it has broken UTF-8
-)
-
-// literal is true for the bytes that stand for themselves in a string.
-var literal = func() (table [256]bool) {
-	for c := ' '; c < utf8.RuneSelf; c++ {
-		table[c] = c != '"' && c != '\\'
-	}
-	return table
-}()
-
-// literals returns how many of eight bytes, from the lowest on, stand for
-// themselves in a string.
-func literals(b uint64) int {
-	const ones, high = 0x0101010101010101, 0x8080808080808080
-	// The high bit of a byte becomes 1 if the byte is a quote, a backslash, below
-	// a space or above ASCII. Its borrow may set the high bits of bytes above it
-	// as well, but only the lowest one counts.
-	odd := (b | ((b ^ '"'*ones) - ones) | ((b ^ '\\'*ones) - ones) | (b - ' '*ones)) & high
-	return bits.TrailingZeros64(odd) / 8
-}
-
-// stringEnd returns the position after the string whose opening quote is at i, or
-// -1 if the string is not well formed.
-func stringEnd(data []byte, i int) (end int, form stringForm) {
-	for i++; i < len(data); {
-		if i+8 <= len(data) { // eight bytes at once
-			n := literals(binary.LittleEndian.Uint64(data[i:]))
-			if i += n; n == 8 {
-				continue
-			}
-		}
-		switch c := data[i]; {
-		case literal[c]:
-			i++
-		case c == '"':
-			return i + 1, form
-		case c == '\\':
-			n, lone := scanEscape(data[i:])
-			if n == 0 {
-				return -1, form
-			}
-			i, form = i+n, max(form, escaped)
-			if lone {
-				form = broken
-			}
-		case c >= utf8.RuneSelf:
-			r, n := utf8.DecodeRune(data[i:])
-			if i += n; r == utf8.RuneError && n == 1 {
-				form = broken
-			}
-		default: // a control character
-			return -1, form
-		}
-	}
-	return -1, form
-}
-
-// scanEscape returns the length of the escape sequence at the beginning of data,
-// or 0 if there is none. lone reports that it is half of a surrogate pair.
-func scanEscape(data []byte) (n int, lone bool) {
-	if len(data) < 2 {
-		return 0, false
-	}
-	switch data[1] {
-	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
-		return 2, false
-	case 'u':
-		switch r := hex4(data[2:]); {
-		case r < 0:
-			return 0, false
-		case r >= 0xdc00 && r < 0xe000:
-			return 6, true
-		case r < 0xd800 || r >= 0xe000:
-			return 6, false
-		}
-		if len(data) > 8 && data[6] == '\\' && data[7] == 'u' {
-			if second := hex4(data[8:]); second >= 0xdc00 && second < 0xe000 {
-				return 12, false
-			}
-		}
-		return 6, true
-	}
-	return 0, false
-}
-
-// hex4 returns the number of the first four bytes as hexadecimal digits, or -1 if
-// they are not digits.
-func hex4(data []byte) (r rune) {
-	if len(data) < 4 {
-		return -1
-	}
-	for _, c := range data[:4] {
-		switch {
-		case c >= '0' && c <= '9':
-			c -= '0'
-		case c >= 'a' && c <= 'f':
-			c -= 'a' - 10
-		case c >= 'A' && c <= 'F':
-			c -= 'A' - 10
-		default:
-			return -1
-		}
-		r = r<<4 | rune(c)
-	}
-	return r
-}
-
-// wordEnd returns the position after the number, true, false or null that begins
-// at i, or -1 if the data there is none of them.
-func wordEnd(data []byte, i int) int {
-	if uint(i) >= uint(len(data)) {
-		return -1
-	}
-	for _, word := range [...]string{"true", "false", "null"} {
-		if data[i] == word[0] {
-			if len(data)-i >= len(word) && string(data[i:i+len(word)]) == word {
-				return i + len(word)
-			}
-			return -1
-		}
-	}
-	if data[i] == '-' {
-		i++
-	}
-	whole := i
-	if i = skipDigits(data, i); i == whole || data[whole] == '0' && i > whole+1 {
-		return -1
-	}
-	if i < len(data) && data[i] == '.' {
-		fraction := i + 1
-		if i = skipDigits(data, fraction); i == fraction {
-			return -1
-		}
-	}
-	if i < len(data) && (data[i] == 'e' || data[i] == 'E') {
-		i++
-		if i < len(data) && (data[i] == '+' || data[i] == '-') {
-			i++
-		}
-		exponent := i
-		if i = skipDigits(data, i); i == exponent {
-			return -1
-		}
-	}
-	return i
-}
-
-func skipDigits(data []byte, i int) int {
-	for i < len(data) && data[i] >= '0' && data[i] <= '9' {
-		i++
-	}
-	return i
+	return d.data[n.start+1 : n.end-1]
 }

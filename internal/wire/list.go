@@ -4,7 +4,7 @@ package wire
 // because forwarders unwrap lists with one element.
 func (v Value) List() Array {
 	if v.IsObject() {
-		return Array{doc: v.doc, at: v.node, list: v.node}
+		return Array{doc: v.doc, at: v.node, list: v.node, memory: elementMemory}
 	}
 	return v.Array()
 }

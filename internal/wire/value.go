@@ -2,6 +2,7 @@ package wire
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -23,7 +24,9 @@ func Root(data []byte) Value {
 	if len(data) == 0 {
 		return Value{}
 	}
-	if d := (&Document{data: data}); d.scan() {
+	d := &Document{data: data}
+	if d.scan() {
+		d.budget = budgetFor(len(data), cap(d.nodes))
 		return d.Root()
 	}
 	return Value{}
@@ -80,10 +83,29 @@ func (v Value) Text() (string, error) {
 		return "", nil
 	case '"':
 		return v.doc.unquote(v.node), nil
-	case '{', '[':
-		return "", fmt.Errorf("want a text, got %s", v.Kind())
+	case '{':
+		return "", errObject
+	case '[':
+		return "", errArray
 	}
 	return v.doc.text(v.Raw()), nil
+}
+
+// The errors of Text are made once, since a body may have a million of them.
+var (
+	errObject = errors.New("want a text, got an object")
+	errArray  = errors.New("want a text, got an array")
+	errLong   = fmt.Errorf("want a text of at most %d bytes, got a longer one", LongestText)
+)
+
+// Label is like Text for a text that nobody writes by hand: an id, a name, a kind or
+// an error's words. A text over LongestText is an error.
+func (v Value) Label() (string, error) {
+	text, err := v.Text()
+	if len(text) > LongestText {
+		return "", errLong
+	}
+	return text, err
 }
 
 // Bool returns a boolean, which may be written as 0, 1 or a text. set is false for
@@ -105,22 +127,36 @@ func (v Value) Bool() (value, set bool) {
 // Int returns an integer, which may be written as a text. ok is false for anything
 // else.
 func (v Value) Int() (n int64, ok bool) {
-	text, err := v.Text()
-	if err != nil {
+	text, ok := v.number()
+	if !ok {
 		return 0, false
 	}
-	n, err = strconv.ParseInt(strings.TrimSpace(text), 10, 64)
+	n, err := strconv.ParseInt(text, 10, 64)
 	return n, err == nil
 }
+
+// number returns the text of a number without space around it. ok is false if it
+// does not begin as one, so that other texts cost no error.
+func (v Value) number() (text string, ok bool) {
+	text, err := v.Text()
+	if err != nil {
+		return "", false
+	}
+	text = strings.TrimSpace(text)
+	return text, text != "" && len(text) <= longestNumber && strings.IndexByte("+-.0123456789", text[0]) >= 0
+}
+
+// longestNumber is longer than any number that is worth reading.
+const longestNumber = 400
 
 // Float returns a number, which may be written as a text. ok is false for anything
 // else.
 func (v Value) Float() (f float64, ok bool) {
-	text, err := v.Text()
-	if err != nil {
+	text, ok := v.number()
+	if !ok {
 		return 0, false
 	}
-	f, err = strconv.ParseFloat(strings.TrimSpace(text), 64)
+	f, err := strconv.ParseFloat(text, 64)
 	return f, err == nil
 }
 
@@ -145,18 +181,30 @@ func (v Value) Time() time.Time {
 		digits = digits[1 : len(digits)-1]
 	}
 	// The usual form, which needs no memory for a text.
-	if seconds, err := strconv.ParseInt(string(digits), 10, 64); err == nil && seconds > 0 && seconds < milliseconds {
+	if seconds := usualSeconds(digits); seconds > 0 {
 		return time.Unix(seconds, 0).UTC()
 	}
-	text, err := v.Text()
-	if err != nil {
+	text, ok := v.number()
+	if !ok {
 		return time.Time{}
 	}
-	at, err := ParseTime(text)
-	if err != nil {
-		return time.Time{}
-	}
+	at, _ := parseTime(text)
 	return at
+}
+
+// usualSeconds returns the number of Unix seconds in digits; 0 if they are in
+// another form.
+func usualSeconds(digits []byte) (seconds int64) {
+	if len(digits) > len("99999999999") {
+		return 0
+	}
+	for _, c := range digits {
+		if c < '0' || c > '9' {
+			return 0
+		}
+		seconds = 10*seconds + int64(c-'0')
+	}
+	return seconds
 }
 
 // Object returns a cursor over v's members; an empty one if v is not an object.
@@ -167,17 +215,30 @@ func (v Value) Object() Object {
 	return Object{doc: v.doc, at: v.node + 1, end: v.doc.nodes[v.node].next}
 }
 
-// Array returns a cursor over v's elements; an empty one if v is not an array.
-func (v Value) Array() Array {
+// Array returns a cursor over v's elements; an empty one if v is not an array. The
+// cursor spends the document's budget, and ends when that is used up.
+func (v Value) Array() Array { return v.ArrayOf(elementMemory) }
+
+// ArrayOf is like Array, for elements that take so much memory.
+func (v Value) ArrayOf(memory int) Array {
 	if !v.IsArray() {
 		return Array{}
 	}
-	return Array{doc: v.doc, at: v.node + 1, list: v.node}
+	return Array{doc: v.doc, at: v.node + 1, list: v.node, memory: memory}
 }
 
-// Len returns the number of v's elements; 0 if v is not an array.
-func (v Value) Len() (n int) {
-	for elements := v.Array(); elements.Next(); {
+// Len returns the number of v's elements that Array will walk; 0 if v is not an
+// array.
+func (v Value) Len() int {
+	if !v.IsArray() {
+		return 0
+	}
+	return v.lenUpTo(v.doc.left(elementMemory))
+}
+
+// lenUpTo returns the number of v's elements, or limit if there are more.
+func (v Value) lenUpTo(limit int) (n int) {
+	for at, end := v.node+1, v.doc.nodes[v.node].next; at < end && n < limit; at = v.doc.nodes[at].next {
 		n++
 	}
 	return n
@@ -203,7 +264,7 @@ func (o *Object) Next() bool {
 	}
 	n := &o.doc.nodes[o.at]
 	if o.Name = o.doc.data[n.start+1 : n.end-1]; !n.plain {
-		o.Name = []byte(o.doc.unquote(o.at))
+		o.Name = o.doc.escaped.at(n.next)
 	}
 	o.Value = Value{o.doc, o.at + 1}
 	o.at = o.doc.nodes[o.at+1].next
@@ -217,11 +278,13 @@ type Array struct {
 
 	doc      *Document
 	at, list uint32
+	memory   int // of one element
 }
 
-// Next moves to the next element. It returns false after the last.
+// Next moves to the next element. It returns false after the last, and if the
+// document's budget is used up; Rest then has what was not read.
 func (a *Array) Next() bool {
-	if a.doc == nil || a.at >= a.doc.nodes[a.list].next {
+	if a.doc == nil || a.at >= a.doc.nodes[a.list].next || !a.doc.spend(1, a.memory) {
 		return false
 	}
 	a.Value = Value{a.doc, a.at}
@@ -235,7 +298,11 @@ func (a *Array) Rest() []byte {
 	if a.doc == nil || a.at >= a.doc.nodes[a.list].next {
 		return nil
 	}
-	rest := a.doc.data[a.doc.nodes[a.at].start : a.doc.nodes[a.list].end-1]
+	end := a.doc.nodes[a.list].end
+	if a.at != a.list { // a lone object has no bracket around it
+		end--
+	}
+	rest := a.doc.data[a.doc.nodes[a.at].start:end]
 	return bytes.TrimRight(rest, " \t\r\n")
 }
 

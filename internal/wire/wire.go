@@ -134,33 +134,38 @@ const milliseconds = 1e11
 // must be there. ParseTime returns the zero time for an empty text and for a
 // number from 0 to below 1. A negative number is an error.
 func ParseTime(text string) (time.Time, error) {
+	at, ok := parseTime(text)
+	if !ok {
+		return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, strings.TrimSpace(text))
+	}
+	return at, nil
+}
+
+func parseTime(text string) (at time.Time, ok bool) {
 	text = strings.TrimSpace(text)
 	if text == "" {
-		return time.Time{}, nil
+		return time.Time{}, true
 	}
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		f, ferr := strconv.ParseFloat(text, 64)
-		if at, ok := parseISO(text); ferr != nil && ok {
-			return at, nil
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil {
+			return parseISO(text)
 		}
-		if ferr != nil || math.IsNaN(f) || f < 0 || f > 1e14 {
-			return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
+		if math.IsNaN(f) || f < 0 || f > 1e14 {
+			return time.Time{}, false
 		}
 		seconds = int64(f)
 	}
 	switch {
-	case seconds < 0:
-		return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
+	case seconds < 0, seconds > 1e14:
+		return time.Time{}, false
 	case seconds == 0:
-		return time.Time{}, nil
+		return time.Time{}, true
 	case seconds >= milliseconds:
-		if seconds > 1e14 {
-			return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
-		}
-		return time.UnixMilli(seconds).UTC(), nil
+		return time.UnixMilli(seconds).UTC(), true
 	}
-	return time.Unix(seconds, 0).UTC(), nil
+	return time.Unix(seconds, 0).UTC(), true
 }
 
 // parseISO reads an ISO 8601 time with a zone. A time without a zone is no
