@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -88,6 +89,10 @@ func elementReader(name string) func(*parser, wire.Value) error {
 		return (*parser).history
 	case "state_sync":
 		return (*parser).appState
+	case "user_actions":
+		return (*parser).action
+	case "automatic_events":
+		return (*parser).conversion
 	}
 	return nil
 }
@@ -117,17 +122,22 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 			}
 		}
 	}
+	first := len(p.events)
 	for _, m := range members {
 		if read := elementReader(m.name); read != nil {
 			p.list(m.name, m.value, read)
 			recognized = true
+		} else if m.name == "conversation_context" && m.value.IsObject() {
+			p.summary(m.value)
+			recognized = true
 		}
 	}
+	p.callErrors(first)
 	if !recognized {
 		return false // the whole change is unknown
 	}
 	for _, m := range members {
-		if elementReader(m.name) == nil {
+		if elementReader(m.name) == nil && m.name != "conversation_context" {
 			p.addUnknown("value", m.name, m.value)
 		}
 	}
@@ -155,6 +165,8 @@ func (p *parser) callStatus(v wire.Value) error {
 	if err != nil {
 		return err
 	}
+	p.contacts.complete(&e.From)
+	p.contacts.complete(&e.To)
 	e.EventInfo = p.info(joinWire("call.status", e.Status), v)
 	e.Time = at
 	p.add(e)
@@ -169,7 +181,9 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			e.ID = f.text(&m)
+			e.ID = cmp.Or(f.text(&m), e.ID)
+		case "wacid": // in one forwarder's bodies
+			e.ID = cmp.Or(e.ID, f.text(&m))
 		case "event":
 			e.Event = f.text(&m)
 		case "status":
@@ -199,6 +213,8 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 			}
 		case "biz_opaque_callback_data":
 			e.CallbackData = f.text(&m)
+		default:
+			e.readMember(string(m.Name), m.Value)
 		}
 	}
 	return e, at, f.err

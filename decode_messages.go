@@ -18,6 +18,7 @@ type metaElement struct {
 	from, to          Contact
 	context, referral wire.Value
 	errors, history   wire.Value
+	identity          wire.Value
 	contentName       string // of the first member that holds content
 	content           wire.Value
 	strayText         wire.Value // the "text" of a message with another type
@@ -55,6 +56,8 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.errors = m.Value
 		case "history_context":
 			in.history = m.Value
+		case "identity":
+			in.identity = m.Value
 		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
 			if in.content.IsAbsent() {
@@ -128,7 +131,7 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		p.addUnknown("message_echo", in.kind, v)
 		return nil
 	}
-	e := &EchoEvent{To: in.to}
+	e := &EchoEvent{To: in.to, From: in.from}
 	in.readContent(&e.Content, 0)
 	p.contacts.complete(&e.To)
 	e.To.Name = "" // sometimes it is the business's own name
@@ -153,6 +156,7 @@ func (in *metaElement) readContent(c *Content, depth int) {
 	if !in.errors.IsAbsent() {
 		c.Errors = statusErrors(in.errors)
 	}
+	c.Identity = readIdentity(in.identity)
 	v := in.content
 	switch in.kind {
 	case "text":
@@ -277,6 +281,8 @@ func (in *metaElement) readMedia(c *Content) {
 			c.Text, _ = m.Value.Text()
 		case "animated":
 			c.Media.Animated, _ = m.Value.Bool()
+		case "metadata":
+			c.Media.Sticker = readStickerPack(m.Value)
 		case "voice":
 			if voice, _ := m.Value.Bool(); voice && in.kind == "audio" {
 				c.Type = TypeVoice
@@ -298,49 +304,17 @@ func (in *metaElement) readInteractive(c *Content) {
 			readChoice(m.Value, c.Reply)
 			c.Text = c.Reply.Title
 		case "nfm_reply":
-			c.Flow = &FlowReply{}
-			c.Flow.Name, _ = m.Value.Get("name").Text()
+			c.Flow = readFlowReply(m.Value)
 			c.Text, _ = m.Value.Get("body").Text()
-			response := m.Value.Get("response_json")
-			var err error
-			if c.Flow.Response, err = response.Text(); err != nil {
-				c.Flow.Response = string(response.Raw()) // an object instead of a text
-			}
-			if document := []byte(c.Flow.Response); wire.IsDocument(document) {
-				c.Flow.JSON = document
-			}
 		case "call_permission_reply":
-			c.Type, c.Permission = TypeCallPermission, &CallPermission{}
-			c.Permission.Response, _ = m.Value.Get("response").Text()
-			c.Permission.Permanent, _ = m.Value.Get("is_permanent").Bool()
-			c.Permission.Source, _ = m.Value.Get("response_source").Text()
-			c.Permission.Expires = m.Value.Get("expiration_timestamp").Time()
+			c.Type, c.Permission = TypeCallPermission, readPermission(m.Value)
+		case "payment_method":
+			c.Payment = readPaymentReply(m.Value)
 		}
 	}
 	if c.Errors == nil {
 		c.Errors = statusErrors(in.content.Get("errors"))
 	}
-}
-
-// readContactCards reads contact cards. Of a card that differs from the
-// documented form, it reads only the name and the numbers.
-func readContactCards(v wire.Value) (cards []ContactCard) {
-	for list := v.Array(); list.Next(); {
-		var card ContactCard
-		if wire.UnmarshalLenient(list.Value.Raw(), &card) != nil {
-			card = ContactCard{}
-			card.Name.Formatted, _ = list.Value.Get("name").Get("formatted_name").Text()
-			for phones := list.Value.Get("phones").Array(); phones.Next(); {
-				var phone ContactPhone
-				phone.Number, _ = phones.Value.Get("phone").Text()
-				phone.Type, _ = phones.Value.Get("type").Text()
-				phone.WhatsAppID, _ = phones.Value.Get("wa_id").Text()
-				card.Phones = append(card.Phones, phone)
-			}
-		}
-		cards = append(cards, card)
-	}
-	return cards
 }
 
 func readOrder(v wire.Value) *ReceivedOrder {

@@ -38,9 +38,11 @@ type normalizedMessage struct {
 	scalarReader
 	id, kind, chat, author, sender string
 	bsuid, username                string
-	caption, quoted                string
-	body, fromMe, at               wire.Value
+	caption, quoted, filename      string
+	chatName                       string
+	body, fromMe, at, self         wire.Value
 	meta, referral                 wire.Value
+	quotedBody, quotedType         wire.Value
 	number                         int64
 	forwarded, normalized          bool
 }
@@ -72,12 +74,20 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 			in.fromMe, in.normalized = m.Value, true
 		case "time":
 			in.at, in.normalized = in.scalar(&m), true
-		case "self", "chatName":
-			in.normalized = true
+		case "self":
+			in.self, in.normalized = m.Value, true
+		case "chatName":
+			in.chatName, in.normalized = in.text(&m), true
 		case "isForwarded":
 			in.forwarded, _ = m.Value.Bool()
 		case "quotedMsgId":
 			in.quoted = in.text(&m)
+		case "quotedMsgBody":
+			in.quotedBody = m.Value
+		case "quotedMsgType":
+			in.quotedType = m.Value
+		case "filename", "fileName":
+			in.filename = in.text(&m)
 		case "messageNumber":
 			in.number, _ = m.Value.Int()
 		case "meta", "metadata":
@@ -112,7 +122,7 @@ func (p *parser) message(v wire.Value) error {
 	case !readable: // a bot must not answer it, and it must not be lost
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
-		e := &EchoEvent{To: contactOf(in.chat)}
+		e := &EchoEvent{To: contactOf(in.chat), From: in.from()}
 		event, content = e, &e.Content
 	default:
 		e := &MessageEvent{From: in.from()}
@@ -159,6 +169,7 @@ func (in *normalizedMessage) from() Contact {
 // contract leaves open.
 func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	c.ID, c.Type, c.Chat, c.QuotedID, c.Forwarded = in.id, kind, in.chat, in.quoted, in.forwarded
+	in.readAround(c)
 	body := ""
 	switch text, err := in.body.Text(); {
 	case err == nil:
@@ -172,20 +183,28 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 		if isLink(body) {
 			c.Media.URL, c.Text = body, in.caption
 		}
+		in.nameMedia(c)
 	case TypeOther:
 		c.Text = body
 		if in.kind != "" && isLink(body) { // a file of a kind that this version does not know
 			c.Media, c.Text = &ReceivedMedia{URL: body}, in.caption
+			in.nameMedia(c)
 		}
 	case TypeLocation:
 		c.Location, c.Text = locationOf(in.body), in.caption
 	case TypeContacts:
 		if !in.body.IsNull() {
-			c.Contacts = in.body.Raw()
+			c.Contacts, c.Cards = in.body.Raw(), readContactCards(in.body)
+		}
+		if body != "" {
+			c.Cards = readVCards(body)
 		}
 		c.Text = in.caption
 	case TypeButton, TypeInteractive:
 		c.Text = body
+		if in.readInteractive(c); c.Flow != nil || c.Permission != nil || c.Payment != nil {
+			break
+		}
 		reply := Reply{Title: body}
 		readReply(in.meta, &reply)
 		c.Text = cmp.Or(c.Text, reply.Title)
@@ -193,6 +212,9 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	case TypeReaction:
 		c.Text = body
 		c.Reaction = &ReceivedReaction{MessageID: in.quoted, Emoji: body}
+	case TypeCallPermission:
+		c.Text = body
+		in.readInteractive(c)
 	default:
 		c.Text = body
 	}
@@ -207,8 +229,74 @@ func readReply(meta wire.Value, reply *Reply) {
 	readChoice(meta, reply)
 	for _, v := range []wire.Value{meta, meta.Get("interactive")} {
 		for _, name := range []string{"button_reply", "list_reply", "button"} {
-			readChoice(v.Get(name), reply)
+			choice := v.Get(name)
+			readChoice(choice, reply)
+			reply.List = reply.List || name == "list_reply" && choice.IsObject()
 		}
+	}
+}
+
+// readAround reads the members that messages of every kind can have.
+func (in *normalizedMessage) readAround(c *Content) {
+	c.ChatName = in.chatName
+	c.QuotedText, _ = in.quotedBody.Text()
+	if kind, _ := in.quotedType.Text(); kind != "" {
+		if c.QuotedType = ContentType(kind); normalizedKinds[kind].kind != "" {
+			c.QuotedType = normalizedKinds[kind].kind
+		}
+	}
+	if self, set := in.self.Bool(); set {
+		if c.Origin = OriginApp; self {
+			c.Origin = OriginAPI
+		}
+	}
+	link := LinkPreview{memberText(in.meta, "linkUrl"), memberText(in.meta, "linkTitle"), memberText(in.meta, "linkDescription")}
+	if link != (LinkPreview{}) {
+		c.Link = &link
+	}
+}
+
+// nameMedia gives a file its name: by the member for it, or by a document's caption
+// if that looks like a file name.
+func (in *normalizedMessage) nameMedia(c *Content) {
+	c.Media.Name = in.filename
+	if c.Media.Name == "" && c.Type == TypeDocument && isFileName(in.caption) {
+		c.Media.Name = in.caption
+	}
+}
+
+// isFileName reports whether a caption is the name of a file: one line that ends
+// in an extension.
+func isFileName(text string) bool {
+	dot := strings.LastIndexByte(text, '.')
+	if dot <= 0 || len(text) > 255 || strings.ContainsAny(text, "\n/\\") {
+		return false
+	}
+	extension := text[dot+1:]
+	for _, r := range extension {
+		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') {
+			return false
+		}
+	}
+	return len(extension) >= 2 && len(extension) <= 5
+}
+
+// readInteractive looks for a form's answers, a permission and a payment in "meta",
+// in all places where Meta's own nesting could put them.
+func (in *normalizedMessage) readInteractive(c *Content) {
+	for _, v := range [...]wire.Value{in.meta, in.meta.Get("interactive")} {
+		if reply := v.Get("nfm_reply"); reply.IsObject() {
+			c.Flow = readFlowReply(reply)
+		}
+		if reply := v.Get("call_permission_reply"); reply.IsObject() {
+			c.Type, c.Permission = TypeCallPermission, readPermission(reply)
+		}
+		if reply := v.Get("payment_method"); reply.IsObject() {
+			c.Payment = readPaymentReply(reply)
+		}
+	}
+	if c.Permission == nil && !in.meta.Get("response").IsAbsent() {
+		c.Permission = readPermission(in.meta)
 	}
 }
 
@@ -216,6 +304,7 @@ func readReply(meta wire.Value, reply *Reply) {
 func (p *parser) ack(v wire.Value) error {
 	var f scalarReader
 	var at wire.Value
+	var number int64
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
@@ -235,6 +324,10 @@ func (p *parser) ack(v wire.Value) error {
 			e.Category = f.text(&m)
 		case "time", "timestamp": // never observed
 			at = m.Value
+		case "messageNumber":
+			number, _ = m.Value.Int()
+		case "mmLite":
+			e.MMLite = isSet(m.Value)
 		case "error", "errors":
 			e.Errors = append(e.Errors, statusErrors(m.Value)...)
 		}
@@ -252,12 +345,29 @@ func (p *parser) ack(v wire.Value) error {
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
 	e.EventInfo = p.info(ackWire(e.Status), v)
-	e.Time = at.Time()
+	e.Time, e.Number = at.Time(), number
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
 	p.add(e)
 	return nil
+}
+
+// isSet reports whether a member of unknown form says yes: anything but false, 0,
+// null and an empty value.
+func isSet(v wire.Value) bool {
+	if yes, isBool := v.Bool(); isBool {
+		return yes
+	}
+	if v.IsObject() {
+		members := v.Object()
+		return members.Next()
+	}
+	if v.IsArray() {
+		return v.Len() > 0
+	}
+	text, _ := v.Text()
+	return text != ""
 }
 
 // ackWire returns EventInfo.Wire for an element of "ack". The usual ones are

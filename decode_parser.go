@@ -286,6 +286,7 @@ func (s *people) complete(c *Contact) {
 	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
 	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
 	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)
+	c.CountryCode, c.IdentityHash = cmp.Or(c.CountryCode, known.CountryCode), cmp.Or(c.IdentityHash, known.IdentityHash)
 }
 
 // readPerson reads one element of "contacts", or a member of a group.
@@ -308,8 +309,14 @@ func readPerson(v wire.Value) (c Contact) {
 					c.Name, _ = profile.Value.Text()
 				case "username":
 					c.Username, _ = profile.Value.Text()
+				case "country_code":
+					c.CountryCode, _ = profile.Value.Text()
 				}
 			}
+		case "country_code":
+			c.CountryCode, _ = m.Value.Text()
+		case "identity_key_hash":
+			c.IdentityHash, _ = m.Value.Text()
 		}
 	}
 	return c

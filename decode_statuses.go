@@ -19,7 +19,7 @@ type statusElement struct {
 	at, payment                 wire.Value
 	conversation, pricing, cost wire.Value
 	errors                      wire.Value
-	callbackData                string
+	callbackData, template      string
 }
 
 // readStatus collects the members, in whatever order they come.
@@ -63,6 +63,10 @@ func readStatus(v wire.Value) (in statusElement) {
 			in.errors = m.Value
 		case "biz_opaque_callback_data":
 			in.callbackData, _ = m.Value.Text()
+		case "template_id":
+			in.template, _ = m.Value.Text()
+		case "recipient_identity_key_hash":
+			in.to.IdentityHash, _ = m.Value.Text()
 		case "payment":
 			in.payment = m.Value
 		}
@@ -95,7 +99,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 		p.payment(&in, v)
 		return nil
 	}
-	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData,
+	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData, TemplateID: in.template,
 		Conversation: readConversation(in.conversation), Pricing: in.price(), Errors: statusErrors(in.errors)}
 	if e.Pricing != nil {
 		e.Category = e.Pricing.Category
@@ -131,12 +135,7 @@ func (p *parser) payment(in *statusElement, v wire.Value) {
 	e := &PaymentEvent{MessageID: in.id, Status: in.status, From: in.to, Errors: statusErrors(in.errors),
 		ReferenceID:   memberText(in.payment, "reference_id"),
 		TransactionID: memberText(transaction, "id"), Method: memberText(transaction, "type")}
-	currency := memberText(in.payment, "currency")
-	value, okValue := in.payment.Get("amount").Get("value").Int()
-	offset, okOffset := in.payment.Get("amount").Get("offset").Int()
-	if okValue && okOffset && offset > 0 && microsPerUnit%offset == 0 && isCurrency(currency) && value >= 0 && value < 1<<40 {
-		e.Amount = &Money{value * (microsPerUnit / offset), currency}
-	}
+	e.readTransaction(in.payment, transaction)
 	e.EventInfo = p.info("payment."+e.Status, v)
 	e.Time = in.at.Time()
 	p.add(e)
@@ -263,9 +262,9 @@ func statusError(v wire.Value) (e StatusError, ok bool) {
 		case "title":
 			e.Title, _ = members.Value.Text()
 		case "message":
-			if text, _ := members.Value.Text(); e.Title == "" {
-				e.Title = text
-			}
+			e.Message, _ = members.Value.Text()
+		case "href":
+			e.Href, _ = members.Value.Text()
 		case "details":
 			e.Details, _ = members.Value.Text()
 		case "error_data":
@@ -273,6 +272,9 @@ func statusError(v wire.Value) (e StatusError, ok bool) {
 				e.Details = text
 			}
 		}
+	}
+	if e.Title == "" {
+		e.Title, e.Message = e.Message, ""
 	}
 	return classified(e), true
 }
