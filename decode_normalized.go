@@ -229,9 +229,14 @@ func readReply(meta wire.Value, reply *Reply) {
 	readChoice(meta, reply)
 	for _, v := range []wire.Value{meta, meta.Get("interactive")} {
 		for _, name := range []string{"button_reply", "list_reply", "button"} {
-			choice := v.Get(name)
-			readChoice(choice, reply)
-			reply.List = reply.List || name == "list_reply" && choice.IsObject()
+			var choice Reply
+			readChoice(v.Get(name), &choice)
+			if choice == (Reply{}) {
+				continue // forwarders write empty ones beside the answer
+			}
+			reply.ID, reply.Title = cmp.Or(choice.ID, reply.ID), cmp.Or(reply.Title, choice.Title)
+			reply.Description = cmp.Or(choice.Description, reply.Description)
+			reply.List = reply.List || name == "list_reply"
 		}
 	}
 }
@@ -285,14 +290,14 @@ func isFileName(text string) bool {
 // in all places where Meta's own nesting could put them.
 func (in *normalizedMessage) readInteractive(c *Content) {
 	for _, v := range [...]wire.Value{in.meta, in.meta.Get("interactive")} {
-		if reply := v.Get("nfm_reply"); reply.IsObject() {
-			c.Flow = readFlowReply(reply)
+		if flow := readFlowReply(v.Get("nfm_reply")); flow.Response != "" || flow.Name != "" {
+			c.Flow = flow
 		}
-		if reply := v.Get("call_permission_reply"); reply.IsObject() {
-			c.Type, c.Permission = TypeCallPermission, readPermission(reply)
+		if permission := readPermission(v.Get("call_permission_reply")); permission.Response != "" {
+			c.Type, c.Permission = TypeCallPermission, permission
 		}
-		if reply := v.Get("payment_method"); reply.IsObject() {
-			c.Payment = readPaymentReply(reply)
+		if payment := readPaymentReply(v.Get("payment_method")); *payment != (PaymentReply{}) {
+			c.Payment = payment
 		}
 	}
 	if c.Permission == nil && !in.meta.Get("response").IsAbsent() {

@@ -202,6 +202,10 @@ func TestFaultF14OwnFormat(t *testing.T) {
 		assert.Equal(t, want, ack.MMLite, value)
 		assert.EqualValues(t, 19, ack.Number)
 	}
+	for kind, list := range map[string]bool{`"list_reply":{"id":"r","title":"T"},"button_reply":{"id":"","title":""}`: true, `"list_reply":{"id":"","title":""},"button_reply":{"id":"r","title":"T"}`: false} {
+		chosen := row(t, `"type":"interactive","body":"T","meta":{"interactive":{`+kind+`,"nfm_reply":{"name":"","response_json":""},"call_permission_reply":{},"payment_method":{}}}`)
+		assert.Equal(t, &chatapi.Reply{ID: "r", Title: "T", List: list}, chosen.Reply, kind)
+	}
 	permission := row(t, `"type":"call_permission_reply","meta":{"response":"reject","response_source":"user_action"}`)
 	assert.Equal(t, &chatapi.CallPermission{Response: "reject", Source: "user_action"}, permission.Permission)
 }
