@@ -20,7 +20,8 @@ import (
 // Events and an error may come together:
 //
 //   - A *[ParseError] lists the elements that could not be read, each with its
-//     path and its bytes. The events of all other elements are returned with it.
+//     path and its bytes. The events of all other elements are returned with it,
+//     and those of elements that were read in part ([ElementError.Partial]).
 //   - An *[Error] of kind [ErrInvalid] says that the body is not one JSON
 //     object: empty, cut off, not JSON, nested deeper than 10,000 levels, or
 //     followed by more text. There are no events then.
@@ -83,10 +84,17 @@ var parsers = sync.Pool{New: func() any { return &parser{} }}
 // envelope, WhatsApp's own envelope, or any mix of the arrays that the other
 // formats have at their root. A name that occurs twice is read twice.
 func (p *parser) body(root wire.Value) {
-	var kind string
+	if kind, recognized := p.readBody(root); !recognized {
+		p.addUnknown("body", kind, root)
+	}
+}
+
+// readBody reads a whole body and returns its type. recognized is false if it
+// knows nothing in the body.
+func (p *parser) readBody(root wire.Value) (kind string, recognized bool) {
 	var space [8]member // enough for usual bodies, and not on the heap
 	known := space[:0]
-	var entries bool
+	var entries, bare bool
 	for members := root.Object(); members.Next(); {
 		switch name := members.Key(); name {
 		case "type":
@@ -94,15 +102,17 @@ func (p *parser) body(root wire.Value) {
 		case "instanceId":
 			p.nameChannel(members.Value)
 		case "contacts":
-			p.contacts.read(members.Value)
+			p.readContacts("", members.Value)
 		case "entry":
-			entries = entries || members.Value.IsArray()
+			entries = entries || members.Value.IsNested() && !members.Value.IsBlank() // an empty one hides nothing
 			known = append(known, member{name, members.Value})
 		case "messages", "ack", "statuses", "errors", "calls", "value":
 			known = append(known, member{name, members.Value})
+			bare = bare || name == "value"
+		default:
+			bare = true // perhaps a part of WhatsApp's envelope, or an envelope of a forwarder
 		}
 	}
-	recognized := false
 	switch {
 	case kind == "calls":
 		recognized = p.callsBody(known)
@@ -114,11 +124,9 @@ func (p *parser) body(root wire.Value) {
 			}
 		}
 	default:
-		recognized = p.rootBody(known)
+		recognized = bare && p.bareEnvelope(root) || p.rootBody(known)
 	}
-	if !recognized {
-		p.addUnknown("body", kind, root)
-	}
+	return kind, recognized
 }
 
 // rootBody reads the arrays of the service's own format and of the on-premise
@@ -129,20 +137,13 @@ func (p *parser) rootBody(known []member) (recognized bool) {
 		case "messages":
 			p.list(m.name, m.value, (*parser).message)
 		case "ack":
-			if m.value.IsObject() { // one element without its array (contract: in one consumer's tests)
-				p.elements++
-				if err := p.ack(m.value); err != nil {
-					p.addError(m.name, err, m.value.Raw())
-				}
-				break
-			}
 			p.list(m.name, m.value, (*parser).ack)
 		case "statuses":
 			p.list(m.name, m.value, (*parser).metaStatus)
 		case "errors":
 			p.list(m.name, m.value, (*parser).serviceError)
 		case "entry":
-			p.list(m.name, m.value, nil) // it is not an array: an error, unless it is null
+			p.list(m.name, m.value, (*parser).cloudEntry) // it is empty, or no array
 			if m.value.IsNull() {
 				continue
 			}

@@ -10,7 +10,7 @@ import (
 
 // readContactCards reads contact cards, whatever the form of their members.
 func readContactCards(v wire.Value) (cards []ContactCard) {
-	for list := v.Array(); list.Next(); {
+	for list := v.List(); list.Next(); {
 		if list.Value.IsObject() {
 			cards = append(cards, readContactCard(list.Value))
 		}

@@ -15,23 +15,26 @@ func (p *parser) cloudEntry(v wire.Value) error {
 	outer := p.scope
 	defer func() { p.scope, p.level = outer, inRoot }()
 	p.entryIndex, p.level, p.scope = p.index, inEntry, scope{}
+	var f scalarReader
 	var changes wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			p.waba, _ = m.Value.Text()
+			p.waba = f.text(&m)
 		case "time":
-			p.entryTime = m.Value.Time()
+			p.entryTime = f.time("time", m.Value)
 		case "changes":
 			changes = m.Value
 		}
 	}
+	if changes.IsNull() && v.Get("value").IsObject() { // a change without its entry
+		return cmp.Or(p.cloudChange(v), f.err)
+	}
 	if changes.IsNull() { // an entry of Messenger or Instagram, which has "messaging" instead
-		p.addUnknown("entry", "", v)
-		return nil
+		return p.addUnread("entry", "", v, &f)
 	}
 	p.list("changes", changes, (*parser).cloudChange)
-	return nil
+	return f.err
 }
 
 // cloudChange reads one element of "changes". The value of some fields is one
@@ -40,11 +43,12 @@ func (p *parser) cloudEntry(v wire.Value) error {
 func (p *parser) cloudChange(v wire.Value) error {
 	defer func() { p.level = inEntry }()
 	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime}
+	var f scalarReader
 	var value wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "field":
-			p.field, _ = m.Value.Text()
+			p.field = f.text(&m)
 		case "value":
 			value = m.Value
 		}
@@ -54,15 +58,40 @@ func (p *parser) cloudChange(v wire.Value) error {
 		p.addError("value", errNotObject(value), value.Raw())
 		return nil
 	}
-	if read := fieldReaders[p.field]; read != nil {
-		p.add(read(value, p.info("field."+p.field, v)))
-		return nil
-	}
 	p.level = inValue
-	if !p.cloudValue(value) {
+	if !p.readField(v, value) {
 		p.addUnknown("field", p.field, v)
+		aboutAccount(p.events[len(p.events)-1], value)
 	}
-	return nil
+	return f.err
+}
+
+// readField reads the value of a change. The field decides what the value is; the
+// names of its members decide only if the field has no name. It returns false if
+// it knows nothing in the value.
+func (p *parser) readField(change, value wire.Value) bool {
+	switch unnamed := p.field == ""; {
+	case p.field == "standby", unnamed && value.Get("standby").IsObject():
+		p.standby(change, value)
+		return true
+	case p.field == "messaging_handovers", unnamed && (value.Get("control_passed").IsObject() || value.Get("control_taken").IsObject()):
+		p.handover(change, value)
+		return true
+	}
+	read := fieldReaders[p.field]
+	if read == nil {
+		return p.cloudValue(value)
+	}
+	var f scalarReader
+	f.checkField(value)
+	e := read(value, p.info("field."+p.field, change))
+	aboutAccount(e, value)
+	if err := p.addPartial(e, &f); err != nil {
+		p.level = inChange
+		p.addError("value", err, value.Raw())
+		p.bad[len(p.bad)-1].Partial = true
+	}
+	return true
 }
 
 // elementReader returns the method that reads the elements of an array of a
@@ -99,25 +128,24 @@ func elementReader(name string) func(*parser, wire.Value) error {
 
 // cloudValue reads the arrays of a change's value. It returns false if it knows
 // none of them.
-func (p *parser) cloudValue(v wire.Value) (recognized bool) {
+func (p *parser) cloudValue(v wire.Value) (recognized bool) { return p.cloudLists(v, "") }
+
+// cloudLists reads the arrays of a change's value, or of the object at path in it.
+func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 	var space [8]member // enough for usual values, and not on the heap
 	members := space[:0]
+	var standby wire.Value
 	for m := v.Object(); m.Next(); {
 		switch name := m.Key(); name {
 		case "metadata":
-			for meta := m.Value.Object(); meta.Next(); {
-				switch string(meta.Name) {
-				case "display_phone_number":
-					p.ownPhone = phoneDigits(meta.Value)
-				case "phone_number_id":
-					p.numberID, _ = meta.Value.Text()
-				}
-			}
+			p.ownNumber(path+"metadata", m.Value)
 		case "contacts":
-			p.contacts.read(m.Value)
+			p.readContacts(path, m.Value)
 		case "messaging_product":
+		case "standby":
+			standby = m.Value
 		default:
-			if elementReader(name) != nil || m.Value.IsArray() || m.Value.IsObject() {
+			if elementReader(name) != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot) {
 				members = append(members, member{name, m.Value})
 			}
 		}
@@ -125,12 +153,18 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 	first := len(p.events)
 	for _, m := range members {
 		if read := elementReader(m.name); read != nil {
-			p.list(m.name, m.value, read)
+			if p.level == inRoot && m.name == "messages" {
+				read = (*parser).message // a message of the service's own format may stand here
+			}
+			p.list(path+m.name, m.value, read)
 			recognized = true
 		} else if m.name == "conversation_context" && m.value.IsObject() {
 			p.summary(m.value)
 			recognized = true
 		}
+	}
+	if standby.IsObject() {
+		recognized = p.cloudLists(standby, path+"standby.") || recognized
 	}
 	p.callErrors(first)
 	if !recognized {
@@ -146,37 +180,24 @@ func (p *parser) cloudValue(v wire.Value) (recognized bool) {
 
 // call reads one element of "calls" (contract, "calls (type calls)").
 func (p *parser) call(v wire.Value) error {
-	e, at, err := readCall(v)
-	if err != nil {
-		return err
-	}
-	p.contacts.complete(&e.From)
-	p.contacts.complete(&e.To)
-	e.EventInfo = p.info(joinWire("call", e.Event), v)
-	e.Time = at
-	p.add(e)
-	return nil
+	e, f := p.readCall(v)
+	e.Wire = joinWire("call", e.Event)
+	return p.addPartial(e, f)
 }
 
 // callStatus reads an element of "statuses" about a call that the business
 // began: its progress.
 func (p *parser) callStatus(v wire.Value) error {
-	e, at, err := readCall(v)
-	if err != nil {
-		return err
-	}
-	p.contacts.complete(&e.From)
-	p.contacts.complete(&e.To)
-	e.EventInfo = p.info(joinWire("call.status", e.Status), v)
-	e.Time = at
-	p.add(e)
-	return nil
+	e, f := p.readCall(v)
+	e.Wire = joinWire("call.status", e.Status)
+	return p.addPartial(e, f)
 }
 
-// readCall reads an element of "calls", or a call's status, and its time.
-func readCall(v wire.Value) (*CallEvent, time.Time, error) {
-	var f scalarReader
-	var at time.Time
+// readCall reads an element of "calls", or a call's status.
+func (p *parser) readCall(v wire.Value) (*CallEvent, *scalarReader) {
+	f := &scalarReader{}
+	var at, started, ended wire.Value
+	var recipient, recipientUser string
 	e := &CallEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
@@ -191,23 +212,28 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 		case "direction":
 			e.Direction = f.text(&m)
 		case "timestamp":
-			at = f.scalar(&m).Time()
+			at = m.Value
 		case "from":
 			setPhone(&e.From, f.text(&m))
 		case "from_user_id":
-			e.From.BSUID = f.text(&m)
-		case "to", "recipient_id":
+			e.From.BSUID = cmp.Or(f.text(&m), e.From.BSUID)
+		case "to":
 			setPhone(&e.To, f.text(&m))
-		case "to_user_id", "recipient_user_id":
-			e.To.BSUID = f.text(&m)
+		case "to_user_id":
+			e.To.BSUID = cmp.Or(f.text(&m), e.To.BSUID)
+		case "recipient_id":
+			recipient = f.text(&m)
+		case "recipient_user_id":
+			recipientUser = f.text(&m)
 		case "session":
-			e.SDPType, _ = m.Value.Get("sdp_type").Text()
-			e.SDP, _ = m.Value.Get("sdp").Text()
+			e.SDPType = f.member("session", m.Value, "sdp_type")
+			e.SDP = f.member("session", m.Value, "sdp")
 		case "start_time":
-			e.Started = f.scalar(&m).Time()
+			started = m.Value
 		case "end_time":
-			e.Ended = f.scalar(&m).Time()
+			ended = m.Value
 		case "duration":
+			f.text(&m)
 			if seconds, ok := m.Value.Int(); ok && seconds > 0 && seconds < int64(maxCall/time.Second) {
 				e.Duration = time.Duration(seconds) * time.Second
 			}
@@ -217,7 +243,16 @@ func readCall(v wire.Value) (*CallEvent, time.Time, error) {
 			e.readMember(string(m.Name), m.Value)
 		}
 	}
-	return e, at, f.err
+	if e.To.Phone == "" {
+		setPhone(&e.To, recipient)
+	}
+	e.To.BSUID = cmp.Or(e.To.BSUID, recipientUser)
+	p.contacts.complete(&e.From)
+	p.contacts.complete(&e.To)
+	e.EventInfo = p.info("call", v)
+	e.Time = f.time("timestamp", at)
+	e.Started, e.Ended = f.time("start_time", started), f.time("end_time", ended)
+	return e, f
 }
 
 // maxCall is longer than any call. A damaged number beyond it would overflow a

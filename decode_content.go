@@ -48,7 +48,7 @@ func messageWire(kind string) string {
 
 // locationOf reads a location: the object that Meta writes, or a text such as
 // "38.8977;-77.0365", in which a comma or a space may separate latitude and
-// longitude too. It returns nil if body is not a place on earth.
+// longitude too. It returns nil if body names no place on earth.
 func locationOf(body wire.Value) *ReceivedLocation {
 	var place ReceivedLocation
 	var okLat, okLong bool
@@ -57,6 +57,7 @@ func locationOf(body wire.Value) *ReceivedLocation {
 		place.Longitude, okLong = body.Get("longitude").Float()
 		place.Name, _ = body.Get("name").Text()
 		place.Address, _ = body.Get("address").Text()
+		place.URL, _ = body.Get("url").Text()
 	} else {
 		text, _ := body.Text()
 		var parts []string
@@ -71,9 +72,13 @@ func locationOf(body wire.Value) *ReceivedLocation {
 		place.Latitude, okLat = coordinate(parts[0])
 		place.Longitude, okLong = coordinate(parts[1])
 	}
-	if !okLat || !okLong || !(place.Latitude >= -90 && place.Latitude <= 90) || !(place.Longitude >= -180 && place.Longitude <= 180) {
+	if okLat && okLong && place.Latitude >= -90 && place.Latitude <= 90 && place.Longitude >= -180 && place.Longitude <= 180 {
+		return &place
+	}
+	if place.Name == "" && place.Address == "" && place.URL == "" {
 		return nil
 	}
+	place.Latitude, place.Longitude, place.NoCoordinates = 0, 0, true
 	return &place
 }
 
@@ -82,20 +87,25 @@ func coordinate(text string) (float64, bool) {
 	return f, err == nil
 }
 
-// readChoice reads a button or row into reply.
+// readChoice reads a button or row into reply. A blank member changes nothing.
 func readChoice(v wire.Value, reply *Reply) {
+	var id, payload, title, text string
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
-		case "id", "payload":
-			reply.ID, _ = m.Value.Text()
-		case "title", "text":
-			if text, _ := m.Value.Text(); reply.Title == "" {
-				reply.Title = text
-			}
+		case "id":
+			id, _ = m.Value.Text()
+		case "payload":
+			payload, _ = m.Value.Text()
+		case "title":
+			title, _ = m.Value.Text()
+		case "text":
+			text, _ = m.Value.Text()
 		case "description":
-			reply.Description, _ = m.Value.Text()
+			description, _ := m.Value.Text()
+			reply.Description = cmp.Or(description, reply.Description)
 		}
 	}
+	reply.ID, reply.Title = cmp.Or(id, payload, reply.ID), cmp.Or(reply.Title, title, text)
 }
 
 // referralOf reads the ad or post that a chat began from, as Meta writes it. It

@@ -192,6 +192,9 @@ func indexed(e chatapi.Event, format string) []map[string]any {
 		out["bsuid"], out["sender_name"], out["author"] = e.From.BSUID, e.From.Name, e.From.Chat
 		said(out, e.Content)
 		reasons(e.Content.Errors)
+		if e.System != nil && raw["from"] != nil {
+			out["from"] = raw["from"] // which is the new number in some notes, and From is the old one
+		}
 		out["system.old"] = e.From.Phone
 		if old, ok := raw["system"].(map[string]any); ok && old["customer"] != nil {
 			out["system.old"] = old["customer"] // the index prefers system.customer to "from"

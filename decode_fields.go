@@ -38,6 +38,7 @@ var fieldReaders = map[string]func(wire.Value, EventInfo) Event{
 func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &TemplateEvent{EventInfo: info, Kind: kind}
+		var reason, words, recommendation, title, description string
 		for m := v.Object(); m.Next(); {
 			text, _ := m.Value.Text()
 			switch string(m.Name) {
@@ -51,27 +52,33 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 				e.Name = text
 			case "message_template_language":
 				e.Language = text
-			case "message_template_category", "new_category", "category":
+			case "message_template_category", "category":
 				e.Category = cmp.Or(e.Category, text)
+			case "new_category":
+				e.Category = cmp.Or(text, e.Category)
 			case "previous_category":
 				e.OldCategory = text
 			case "reason":
-				if e.Reason = text; text == "NONE" {
-					e.Reason = ""
-				}
+				reason = someReason(text)
 			case "new_quality_score":
 				e.Quality = text
 			case "previous_quality_score":
 				e.OldQuality = text
 			case "category_update_timestamp":
-				e.Effective = m.Value.Time()
+				if at := m.Value.Time(); !at.IsZero() {
+					e.Effective = at
+				}
 			case "rejection_info":
 				e.Detail = memberText(m.Value, "reason")
-				e.Advice = memberText(m.Value, "recommendation")
+				words = someReason(e.Detail)
+				recommendation = memberText(m.Value, "recommendation")
 			case "other_info":
-				e.Advice = cmp.Or(e.Advice, memberText(m.Value, "description"))
+				title = someReason(memberText(m.Value, "title"))
+				description = memberText(m.Value, "description")
 			case "disable_info":
-				e.Effective = m.Value.Get("disable_date").Time()
+				if e.Effective.IsZero() {
+					e.Effective = m.Value.Get("disable_date").Time()
+				}
 			case "message_template_title":
 				e.Header = text
 			case "message_template_element":
@@ -82,7 +89,10 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 				e.Buttons = templateEventButtons(m.Value)
 			}
 		}
-		e.Reason = cmp.Or(e.Reason, e.Detail)
+		e.Reason, e.Advice = cmp.Or(reason, words), cmp.Or(recommendation, description)
+		if e.Status == TemplatePaused || e.Reason == "" {
+			e.Reason = cmp.Or(title, e.Reason) // why a template is paused stands here alone
+		}
 		if kind == "category" {
 			e.Category = cmp.Or(e.Category, memberText(v, "event"))
 		}
@@ -91,6 +101,15 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 		}
 		return e
 	}
+}
+
+// someReason returns a reason; empty for the words that mean that there is none.
+func someReason(text string) string {
+	switch strings.ToUpper(strings.TrimSpace(text)) {
+	case "NONE", "NULL":
+		return ""
+	}
+	return text
 }
 
 // numberEvent returns the reader of the fields about the business's number.
@@ -102,22 +121,23 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 			switch string(m.Name) {
 			case "display_phone_number":
 				e.Phone = phoneDigits(m.Value)
-			case "event", "decision", "status":
-				e.Event = text
 			case "current_limit":
-				e.Limit = text
+				e.Limit = cmp.Or(text, e.Limit)
 			case "max_daily_conversations_per_business":
 				e.BusinessLimit = text
 			case "old_limit":
 				e.OldLimit = text
-			case "requested_verified_name", "username", "requested_username":
-				e.Name = cmp.Or(e.Name, text)
+			case "requested_verified_name":
+				e.Name = cmp.Or(text, e.Name)
+			case "username", "requested_username":
+				e.Name = cmp.Or(e.Name, usernameOf(text))
 			case "rejection_reason":
-				e.Reason = text
+				e.Reason = cmp.Or(someReason(text), e.Reason)
 			case "rejection_reasons":
 				e.Reason = cmp.Or(strings.Join(textsOf(m.Value), ", "), e.Reason)
 			}
 		}
+		e.Event = firstText(v, "event", "decision", "status")
 		e.Limit = cmp.Or(e.Limit, e.BusinessLimit)
 		return e
 	}
@@ -127,9 +147,15 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 func accountEvent(kind string) func(wire.Value, EventInfo) Event {
 	return func(v wire.Value, info EventInfo) Event {
 		e := &AccountEvent{EventInfo: info, Kind: kind}
+		alert := v.Get("alert_info")
+		e.read(alert)
 		e.read(v)
+		e.Event = cmp.Or(firstText(v, "event", "decision", "alert_type", "type"), firstText(alert, "event", "decision", "alert_type", "type"))
+		e.Phone = cmp.Or(phoneDigits(v.Get("display_phone_number")), phoneDigits(v.Get("phone_number")))
+		e.Reason = cmp.Or(memberText(v.Get("ban_info"), "waba_ban_state"), memberText(v.Get("violation_info"), "violation_type"), e.Reason)
 		e.DailyLimit = cmp.Or(e.BusinessLimit, e.PhoneLimit)
 		e.NumberLimit = cmp.Or(e.NumbersPerWABA, e.NumbersPerBusiness)
+		setTime(&e.EventInfo, v.Get("timestamp"))
 		switch kind {
 		case "payment_configuration_update":
 			e.PaymentSetup = paymentSetup(v)
@@ -147,32 +173,19 @@ func (e *AccountEvent) read(v wire.Value) {
 	for m := v.Object(); m.Next(); {
 		text, _ := m.Value.Text()
 		switch string(m.Name) {
-		case "event", "decision", "type", "alert_type":
-			e.Event = cmp.Or(e.Event, text)
-		case "display_phone_number", "phone_number":
-			e.Phone = phoneDigits(m.Value)
 		case "entity_type":
-			e.EntityType = text
+			e.EntityType = cmp.Or(text, e.EntityType)
 		case "entity_id":
-			e.EntityID = text
+			e.EntityID = cmp.Or(text, e.EntityID)
 		case "alert_description":
-			e.Reason = text
-		case "alert_info":
-			e.read(m.Value)
-		case "ban_info":
-			e.Reason = memberText(m.Value, "waba_ban_state")
-		case "violation_info":
-			e.Reason = memberText(m.Value, "violation_type")
+			e.Reason = cmp.Or(text, e.Reason)
 		case "restriction_info":
-			for list := m.Value.Array(); list.Next(); {
+			for list := m.Value.List(); list.Next(); {
 				e.Restrictions = append(e.Restrictions, AccountRestriction{memberText(list.Value, "restriction_type"),
 					list.Value.Get("expiration").Time(), memberText(list.Value, "remediation")})
 			}
 		}
 		e.readDetail(string(m.Name), text, m.Value)
-		if e.Time.IsZero() && string(m.Name) == "timestamp" {
-			e.Time = m.Value.Time()
-		}
 	}
 }
 
@@ -226,14 +239,15 @@ func (p *parser) group(v wire.Value) error {
 	}
 	e.EventInfo = p.info(joinWire("group", e.Kind), v)
 	setTime(&e.EventInfo, at)
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.checkField(v)
+	return p.addPartial(e, &f)
 }
 
 // readMembers reads people of a group. "input" is the number or BSUID with which
 // the business named the person.
 func (p *parser) readMembers(v wire.Value) (all []GroupMember) {
-	for list := v.Array(); list.Next(); {
+	for list := v.List(); list.Next(); {
 		c := GroupMember{Contact: readPerson(list.Value), Input: memberText(list.Value, "input"), Errors: statusErrors(list.Value.Get("errors"))}
 		if c.Phone == "" {
 			setPhone(&c.Contact, c.Input)
@@ -253,8 +267,9 @@ func (p *parser) preference(v wire.Value) error {
 	e.From.Chat = personChat(e.From)
 	e.EventInfo = p.info("user_preference", v)
 	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "wa_id", "user_id", "parent_user_id", "category", "value", "detail", "timestamp")
+	return p.addPartial(e, &f)
 }
 
 // identity reads one element of "user_id_update".
@@ -272,49 +287,49 @@ func (p *parser) identity(v wire.Value) error {
 	e.Old.Chat = personChat(e.Old)
 	e.EventInfo = p.info("user_id_update", v)
 	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "wa_id", "detail", "timestamp")
+	f.check("user_id", user, "previous", "current")
+	f.check("parent_user_id", parent, "previous", "current")
+	return p.addPartial(e, &f)
 }
 
 // history reads one element of "history".
 func (p *parser) history(v wire.Value) error {
+	var f scalarReader
 	e := &HistoryEvent{}
 	meta := v.Get("metadata")
 	e.Phase, _ = meta.Get("phase").Int()
 	e.Chunk, _ = meta.Get("chunk_order").Int()
 	e.Progress, _ = meta.Get("progress").Int()
-	e.Errors = statusErrors(v.Get("errors"))
-	for threads := v.Get("threads").Array(); threads.Next(); {
-		var old HistoryThread
-		setPhone(&old.Contact, memberText(threads.Value, "id"))
-		p.contacts.complete(&old.Contact)
-		old.Contact.Chat = personChat(old.Contact)
-		for list := threads.Value.Get("messages").Array(); list.Next(); {
-			in := readMeta(list.Value)
-			m := HistoryMessage{Time: in.at.Time(), Status: memberText(in.history, "status")}
-			in.readContent(&m.Content, 0)
-			m.Chat = cmp.Or(in.group, old.Contact.Chat)
-			ours, _ := in.history.Get("from_me").Bool()
-			m.Outgoing = ours || in.from.Phone != "" && in.from.Phone == p.ownPhone
-			old.Messages = append(old.Messages, m)
+	f.check("metadata", meta, "phase", "chunk_order", "progress")
+	e.Errors = f.reasons("errors", v.Get("errors"))
+	for threads := v.Get("threads").List(); threads.Next(); {
+		if !f.isObject("threads", threads.Value) {
+			continue
 		}
-		e.Threads = append(e.Threads, old)
+		e.Threads = append(e.Threads, p.oldThread(threads.Value, &f))
 	}
 	e.EventInfo = p.info("history", v)
-	p.add(e)
-	return nil
+	return p.addPartial(e, &f)
 }
 
 // appState reads one element of "state_sync".
 func (p *parser) appState(v wire.Value) error {
 	e := &AppStateEvent{Type: memberText(v, "type"), Action: memberText(v, "action")}
 	person := v.Get("contact")
-	setPhone(&e.Contact, phoneDigits(person.Get("phone_number")))
+	e.Contact = readPerson(person)
+	if number := phoneDigits(person.Get("phone_number")); number != "" {
+		e.Contact.Phone = number
+	}
 	e.FirstName = memberText(person, "first_name")
-	e.Contact.Name = cmp.Or(memberText(person, "full_name"), e.FirstName)
+	e.Contact.Name = firstText(person, "full_name", "first_name")
+	p.contacts.complete(&e.Contact)
 	e.Contact.Chat = personChat(e.Contact)
 	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
 	setTime(&e.EventInfo, v.Get("metadata").Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.check("", v, "type", "action")
+	f.check("contact", person, "phone_number", "full_name", "first_name", "user_id", "parent_user_id", "username", "wa_id")
+	return p.addPartial(e, &f)
 }

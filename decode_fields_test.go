@@ -41,12 +41,13 @@ func TestParseWebhookNumberLimit(t *testing.T) {
 	}
 }
 
-// An account event has the time of its entry, or its own time if the entry has
-// none.
+// An account event has its own time, or that of its entry if it has none.
 func TestParseWebhookAccountTime(t *testing.T) {
 	const value = `{"event":"PIN_CHANGED","timestamp":1780000000}`
-	e := one[*chatapi.AccountEvent](t, cloud("security", value))
+	e := one[*chatapi.AccountEvent](t, cloud("security", `{"event":"PIN_CHANGED"}`))
 	assert.Equal(t, time.Unix(1790000000, 0).UTC(), e.Time)
+	e = one[*chatapi.AccountEvent](t, cloud("security", value))
+	assert.Equal(t, time.Unix(1780000000, 0).UTC(), e.Time)
 	e = one[*chatapi.AccountEvent](t, `{"entry":[{"changes":[{"field":"security","value":`+value+`}]}]}`)
 	assert.Equal(t, time.Unix(1780000000, 0).UTC(), e.Time)
 }

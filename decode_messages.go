@@ -13,19 +13,21 @@ import (
 // metaElement is a message or an echo as it is written.
 type metaElement struct {
 	scalarReader
-	id, kind, group   string // kind is the type, else contentName
+	id, kind, group   string // kind is the type, else the name of the content
 	at                wire.Value
 	from, to          Contact
 	context, referral wire.Value
 	errors, history   wire.Value
 	identity          wire.Value
-	contentName       string // of the first member that holds content
-	content           wire.Value
-	strayText         wire.Value // the "text" of a message with another type
+	contentName       string // of a member that holds content other than a text
+	content, said     wire.Value
+	sent              wire.Value // the request that sent the message, in which standby puts the content
+	toGroup           bool
 }
 
 // readMeta collects the members, in whatever order they come.
 func readMeta(v wire.Value) (in metaElement) {
+	var fromUser, fromBSUID, recipient string
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -36,8 +38,10 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.at = m.Value
 		case "from":
 			setPhone(&in.from, strings.TrimSpace(in.text(&m)))
-		case "from_user_id", "from_bsuid":
-			in.from.BSUID = cmp.Or(in.text(&m), in.from.BSUID)
+		case "from_user_id":
+			fromUser = in.text(&m)
+		case "from_bsuid":
+			fromBSUID = in.text(&m)
 		case "from_parent_user_id":
 			in.from.ParentBSUID = in.text(&m)
 		case "to":
@@ -46,6 +50,10 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.to.BSUID = cmp.Or(in.text(&m), in.to.BSUID)
 		case "to_parent_user_id":
 			in.to.ParentBSUID = in.text(&m)
+		case "recipient":
+			recipient = in.text(&m)
+		case "recipient_type":
+			in.toGroup = in.text(&m) == "group"
 		case "group_id":
 			in.group = groupChat(in.text(&m))
 		case "context":
@@ -58,22 +66,57 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.history = m.Value
 		case "identity":
 			in.identity = m.Value
-		case "text", "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
+		case "message":
+			in.sent = m.Value
+		case "text":
+			in.said = m.Value
+		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
-			if in.content.IsAbsent() {
-				in.contentName, in.content = m.Key(), m.Value
-			}
+			in.contentName, in.content = m.Key(), m.Value
 		}
 	}
-	if in.kind == "" {
-		in.kind = in.contentName
-	} else if in.kind != in.contentName {
-		if in.contentName == "text" {
-			in.strayText = in.content
-		}
+	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
+	if recipient != "" && in.to == (Contact{}) {
+		setPhone(&in.to, recipient)
+	}
+	switch {
+	case in.kind == "":
+		in.guessKind(v)
+	case in.kind == "text":
+		in.content, in.said = in.said, wire.Value{}
+	case in.kind != in.contentName:
 		in.content = v.Get(in.kind)
 	}
 	return in
+}
+
+// guessKind finds the content of a message without a type. A member that says
+// something beats a blank one, which forwarders write for content that is not
+// there, and any content beats a text. Of several, the first name counts.
+func (in *metaElement) guessKind(v wire.Value) {
+	found, best := wire.Value{}, -1
+	in.contentName, in.content = "", wire.Value{}
+	for m := v.Object(); m.Next(); {
+		name, rank := string(m.Name), 0
+		switch name {
+		case "text":
+		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
+			"reaction", "system", "edit", "revoke", "unsupported":
+			rank = 1
+		default:
+			continue
+		}
+		if !m.Value.IsBlank() {
+			rank += 2
+		}
+		if rank > best || rank == best && name < in.kind {
+			in.kind, found, best = name, m.Value, rank
+		}
+	}
+	in.contentName, in.content = in.kind, found
+	if in.kind == "text" {
+		in.said = wire.Value{}
+	}
 }
 
 // isEmpty reports whether the element holds nothing that a message has.
@@ -90,20 +133,20 @@ func (p *parser) metaMessage(v wire.Value) error {
 	in := readMeta(v)
 	// A message that the business sent must not wake a bot, even if it stands in
 	// "messages": under a field of echoes, or with the business's own number.
-	if strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && p.ownPhone != "" && in.from.Phone == p.ownPhone {
+	switch old := p.isOld(&in); {
+	case !old && (strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && samePhone(in.from.Phone, p.ownPhone)):
 		return p.echo(&in, v)
-	}
-	if in.err != nil {
-		return in.err
-	}
-	if in.isEmpty() {
-		p.addUnknown("message", in.kind, v)
-		return nil
+	case in.isEmpty():
+		return p.addUnread("message", in.kind, v, &in.scalarReader)
+	case old:
+		return p.oldLoneMessage(&in, v)
 	}
 	e := &MessageEvent{From: in.from}
 	in.readContent(&e.Content, 0)
-	if e.System != nil && e.From == (Contact{}) {
-		setPhone(&e.From, in.systemCustomer())
+	if e.System != nil {
+		p.contacts.complete(&e.System.New)
+		e.System.New.Chat = personChat(e.System.New)
+		in.oldCustomer(e)
 	}
 	p.contacts.complete(&e.From)
 	e.From.Chat = personChat(e.From)
@@ -111,27 +154,39 @@ func (p *parser) metaMessage(v wire.Value) error {
 		e.Chat = e.From.Chat
 	}
 	e.EventInfo = p.info(messageWire(in.kind), v)
-	e.Time = in.at.Time()
-	p.add(e)
-	return nil
+	in.stamp(&e.EventInfo)
+	return p.addPartial(e, &in.scalarReader)
 }
+
+// stamp gives an event the time of its element, which replaces that of its entry
+// even where it is missing.
+func (in *metaElement) stamp(info *EventInfo) { info.Time = in.time("timestamp", in.at) }
 
 // metaEcho reads one element of "message_echoes".
 func (p *parser) metaEcho(v wire.Value) error {
 	in := readMeta(v)
+	if in.sent.IsObject() && in.kind == "" { // an echo of another agent's message
+		outer := in
+		in = readMeta(outer.sent)
+		in.id, in.at, in.context = outer.id, outer.at, cmp.Or(in.context, outer.context)
+		in.to = cmp.Or(outer.to, in.to)
+		in.merge("message", &outer.scalarReader)
+	}
+	if p.isOld(&in) && !in.isEmpty() {
+		return p.oldLoneMessage(&in, v)
+	}
 	return p.echo(&in, v)
 }
 
 // echo adds the event of a message that the business sent.
 func (p *parser) echo(in *metaElement, v wire.Value) error {
-	if in.err != nil {
-		return in.err
-	}
 	if in.isEmpty() {
-		p.addUnknown("message_echo", in.kind, v)
-		return nil
+		return p.addUnread("message_echo", in.kind, v, &in.scalarReader)
 	}
 	e := &EchoEvent{To: in.to, From: in.from}
+	if in.toGroup {
+		in.group, e.To = cmp.Or(in.group, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
+	}
 	in.readContent(&e.Content, 0)
 	p.contacts.complete(&e.To)
 	e.To.Name = "" // sometimes it is the business's own name
@@ -140,9 +195,8 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		e.Chat = e.To.Chat
 	}
 	e.EventInfo = p.info(joinWire("message_echo", in.kind), v)
-	e.Time = in.at.Time()
-	p.add(e)
-	return nil
+	in.stamp(&e.EventInfo)
+	return p.addPartial(e, &in.scalarReader)
 }
 
 // maxEdits is how many edits inside an edit are read.
@@ -154,68 +208,92 @@ func (in *metaElement) readContent(c *Content, depth int) {
 	c.ID, c.Type = in.id, TypeOther
 	in.readContext(c)
 	if !in.errors.IsAbsent() {
-		c.Errors = statusErrors(in.errors)
+		c.Errors = in.reasons("errors", in.errors)
 	}
 	c.Identity = readIdentity(in.identity)
 	v := in.content
 	switch in.kind {
 	case "text":
-		c.Type = TypeText
-		c.Text, _ = v.Get("body").Text()
+		c.Type, c.Text = TypeText, in.body("text", v)
 	case "image", "video", "audio", "voice", "document", "sticker":
 		c.Type = ContentType(in.kind)
 		in.readMedia(c)
 	case "location":
 		c.Type, c.Location = TypeLocation, locationOf(v)
-		if c.Location != nil {
-			c.Location.URL, _ = v.Get("url").Text()
-		}
+		in.check("location", v, "latitude", "longitude", "name", "address", "url")
 	case "contacts":
 		c.Type = TypeContacts
 		if !v.IsNull() {
 			c.Contacts, c.Cards = v.Raw(), readContactCards(v)
 		}
 	case "button":
-		c.Type, c.Reply = TypeButton, &Reply{}
-		readChoice(v, c.Reply)
+		c.Type, c.Reply = TypeButton, in.choice("button", v)
 		c.Text = c.Reply.Title
 	case "interactive":
 		c.Type = TypeInteractive
 		in.readInteractive(c)
 	case "order":
 		c.Type, c.Order = TypeOrder, readOrder(v)
+		in.check("order", v, "catalog_id", "text")
+		for list := v.Get("product_items").List(); list.Next(); {
+			in.check("order.product_items", list.Value, "product_retailer_id", "quantity", "item_price", "currency")
+		}
 		c.Text = c.Order.Text
 	case "reaction":
 		c.Type, c.Reaction = TypeReaction, &ReceivedReaction{}
-		c.Reaction.MessageID, _ = v.Get("message_id").Text()
-		c.Reaction.Emoji, _ = v.Get("emoji").Text()
+		if c.Reaction.MessageID = in.member("reaction", v, "message_id"); v.IsObject() {
+			c.Reaction.Emoji = in.member("reaction", v, "emoji")
+		} else {
+			c.Reaction.Emoji = in.plain("reaction", v)
+		}
 		c.Text, c.QuotedID = c.Reaction.Emoji, cmp.Or(c.Reaction.MessageID, c.QuotedID)
 	case "system":
-		c.Type, c.System = TypeSystem, readSystem(v)
-		c.Text, _ = v.Get("body").Text()
+		c.Type, c.System, c.Text = TypeSystem, in.readSystem(v), in.body("system", v)
 	case "request_welcome":
 		c.Type = TypeRequestWelcome
 	case "unsupported", "unknown", "ephemeral":
 		c.Type = TypeUnsupported
-		c.Unsupported, _ = v.Get("type").Text()
+		c.Unsupported = in.member(in.kind, v, "type")
 	case "revoke":
 		c.Type = TypeRevoke
-		c.OriginalID, _ = v.Get("original_message_id").Text()
+		c.OriginalID = in.member("revoke", v, "original_message_id")
 	case "edit":
 		c.Type = TypeEdit
 		in.readEdit(c, depth)
 	}
-	if c.Text == "" && !in.strayText.IsAbsent() {
-		c.Text, _ = in.strayText.Get("body").Text()
+	if c.Text == "" && !in.said.IsAbsent() {
+		c.Text = in.body("text", in.said)
 	}
 }
 
+// body returns the text of a text message or a system note, which some forwarders
+// write without the object around it.
+func (in *metaElement) body(object string, v wire.Value) string {
+	if v.IsObject() {
+		return in.member(object, v, "body")
+	}
+	return in.plain(object, v)
+}
+
+// choice returns the button or row that a customer chose.
+func (in *metaElement) choice(object string, v wire.Value) *Reply {
+	reply := &Reply{}
+	if !v.IsObject() {
+		reply.Title = in.plain(object, v)
+		return reply
+	}
+	readChoice(v, reply)
+	in.check(object, v, "id", "payload", "title", "text", "description")
+	return reply
+}
+
 func (in *metaElement) readEdit(c *Content, depth int) {
-	c.OriginalID, _ = in.content.Get("original_message_id").Text()
+	c.OriginalID = in.member("edit", in.content, "original_message_id")
 	if edited := in.content.Get("message"); edited.IsObject() && depth < maxEdits {
 		inner := readMeta(edited)
 		c.Edit = &Content{}
 		inner.readContent(c.Edit, depth+1)
+		in.merge("edit.message", &inner.scalarReader)
 		c.Text = c.Edit.Text
 	}
 }
@@ -227,22 +305,23 @@ func (in *metaElement) readContext(c *Content) {
 	for m := in.context.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			c.QuotedID, _ = m.Value.Text()
+			c.QuotedID = in.inner("context", &m)
 		case "from":
-			c.QuotedFrom, _ = m.Value.Text()
+			c.QuotedFrom = in.inner("context", &m)
 		case "forwarded":
-			forwarded, _ := m.Value.Bool()
+			forwarded := in.flag("context", &m)
 			c.Forwarded = c.Forwarded || forwarded
 		case "frequently_forwarded":
-			if c.FrequentlyForwarded, _ = m.Value.Bool(); c.FrequentlyForwarded {
+			if c.FrequentlyForwarded = in.flag("context", &m); c.FrequentlyForwarded {
 				c.Forwarded = true
 			}
 		case "referred_product":
-			c.Product = &ReceivedProduct{}
-			c.Product.CatalogID, _ = m.Value.Get("catalog_id").Text()
-			c.Product.ProductID, _ = m.Value.Get("product_retailer_id").Text()
+			if !m.Value.IsBlank() {
+				c.Product = &ReceivedProduct{CatalogID: in.member("context.referred_product", m.Value, "catalog_id"),
+					ProductID: in.member("context.referred_product", m.Value, "product_retailer_id")}
+			}
 		case "group_id":
-			if id, _ := m.Value.Text(); in.group == "" {
+			if id := in.inner("context", &m); in.group == "" {
 				in.group = groupChat(id)
 			}
 		case "mentions":
@@ -252,68 +331,110 @@ func (in *metaElement) readContext(c *Content) {
 				}
 			}
 		case "referral":
-			if referral.IsAbsent() {
+			if referral.IsBlank() {
 				referral = m.Value
 			}
 		}
 	}
-	c.Referral = referralOf(referral)
+	if !referral.IsAbsent() {
+		c.Referral = referralOf(referral)
+		in.check("referral", referral, "source_type", "source_id", "source_url", "headline", "body", "ctwa_clid", "media_type",
+			"image_url", "video_url", "thumbnail_url")
+	}
 }
 
+// readMedia reads a file. A forwarder may write its link or its id alone.
 func (in *metaElement) readMedia(c *Content) {
 	if !in.content.IsObject() {
+		switch text := in.plain(in.kind, in.content); {
+		case isLink(text):
+			c.Media = &ReceivedMedia{URL: text}
+		case text != "":
+			c.Media = &ReceivedMedia{ID: text}
+		}
 		return
 	}
 	c.Media = &ReceivedMedia{}
+	var link string
 	for m := in.content.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			c.Media.ID, _ = m.Value.Text()
-		case "url", "link":
-			c.Media.URL, _ = m.Value.Text()
+			c.Media.ID = in.inner(in.kind, &m)
+		case "url":
+			c.Media.URL = in.inner(in.kind, &m)
+		case "link":
+			link = in.inner(in.kind, &m)
 		case "mime_type":
-			c.Media.MIMEType, _ = m.Value.Text()
+			c.Media.MIMEType = in.inner(in.kind, &m)
 		case "sha256":
-			c.Media.SHA256, _ = m.Value.Text()
+			c.Media.SHA256 = in.inner(in.kind, &m)
 		case "filename":
-			c.Media.Name, _ = m.Value.Text()
+			c.Media.Name = in.inner(in.kind, &m)
 		case "caption":
-			c.Text, _ = m.Value.Text()
+			c.Text = in.inner(in.kind, &m)
 		case "animated":
-			c.Media.Animated, _ = m.Value.Bool()
+			c.Media.Animated = in.flag(in.kind, &m)
 		case "metadata":
 			c.Media.Sticker = readStickerPack(m.Value)
 		case "voice":
-			if voice, _ := m.Value.Bool(); voice && in.kind == "audio" {
+			if in.flag(in.kind, &m) && in.kind == "audio" {
 				c.Type = TypeVoice
 			}
 		}
 	}
+	c.Media.URL = cmp.Or(c.Media.URL, link)
 }
 
-// readInteractive reads a customer's choice or filled-in form. Its type may be
-// missing, so the members decide.
-func (in *metaElement) readInteractive(c *Content) {
-	for m := in.content.Object(); m.Next(); {
-		if !m.Value.IsObject() {
-			continue
+// answers has the members of "interactive" that hold a customer's answer.
+var answers = [...]string{"button_reply", "call_permission_reply", "list_reply", "nfm_reply", "payment_method"}
+
+// answer returns the answer in an interactive message and the name of its member.
+// The type names it. If there is none of that name, the first that says something
+// counts: forwarders write blank ones beside the answer.
+func (in *metaElement) answer() (name string, v wire.Value) {
+	kind := in.member("interactive", in.content, "type")
+	typed := in.content.Get(kind)
+	if typed.IsObject() && !typed.IsBlank() {
+		return kind, typed
+	}
+	for _, name := range answers {
+		if v := in.content.Get(name); v.IsObject() && !v.IsBlank() {
+			return name, v
 		}
-		switch string(m.Name) {
+	}
+	return kind, typed
+}
+
+// readInteractive reads a customer's choice or filled-in form.
+func (in *metaElement) readInteractive(c *Content) {
+	if !in.content.IsObject() {
+		c.Text = in.plain("interactive", in.content)
+		return
+	}
+	name, v := in.answer()
+	object := "interactive." + name
+	if v.IsObject() {
+		switch name {
 		case "button_reply", "list_reply":
-			c.Reply = &Reply{List: string(m.Name) == "list_reply"}
-			readChoice(m.Value, c.Reply)
+			c.Reply = in.choice(object, v)
+			c.Reply.List = name == "list_reply"
 			c.Text = c.Reply.Title
 		case "nfm_reply":
-			c.Flow = readFlowReply(m.Value)
-			c.Text, _ = m.Value.Get("body").Text()
+			c.Flow = readFlowReply(v)
+			c.Text = in.member(object, v, "body")
+			in.check(object, v, "name")
 		case "call_permission_reply":
-			c.Type, c.Permission = TypeCallPermission, readPermission(m.Value)
+			c.Type, c.Permission = TypeCallPermission, readPermission(v)
+			in.check(object, v, "response", "is_permanent", "response_source")
+			in.time(object+".expiration_timestamp", v.Get("expiration_timestamp"))
 		case "payment_method":
-			c.Payment = readPaymentReply(m.Value)
+			c.Payment = readPaymentReply(v)
+			in.check(object, v, "payment_method", "reference_id", "credential_id", "last_four_digits")
+			in.time(object+".payment_timestamp", v.Get("payment_timestamp"))
 		}
 	}
 	if c.Errors == nil {
-		c.Errors = statusErrors(in.content.Get("errors"))
+		c.Errors = in.reasons("interactive.errors", in.content.Get("errors"))
 	}
 }
 
@@ -321,7 +442,7 @@ func readOrder(v wire.Value) *ReceivedOrder {
 	order := &ReceivedOrder{}
 	order.CatalogID, _ = v.Get("catalog_id").Text()
 	order.Text, _ = v.Get("text").Text()
-	for list := v.Get("product_items").Array(); list.Next(); {
+	for list := v.Get("product_items").List(); list.Next(); {
 		var item ReceivedItem
 		item.ProductID, _ = list.Value.Get("product_retailer_id").Text()
 		item.Quantity, _ = list.Value.Get("quantity").Text()
@@ -330,36 +451,4 @@ func readOrder(v wire.Value) *ReceivedOrder {
 		order.Items = append(order.Items, item)
 	}
 	return order
-}
-
-func readSystem(v wire.Value) *SystemNotice {
-	notice := &SystemNotice{}
-	for m := v.Object(); m.Next(); {
-		text, _ := m.Value.Text()
-		switch string(m.Name) {
-		case "type":
-			notice.Type = text
-		case "wa_id", "new_wa_id":
-			setPhone(&notice.New, text)
-		case "user_id":
-			notice.New.BSUID = text
-		case "parent_user_id":
-			notice.New.ParentBSUID = text
-		case "identity":
-			notice.Identity = text
-		}
-	}
-	notice.New.Chat = personChat(notice.New)
-	return notice
-}
-
-// systemCustomer returns the number or BSUID of the customer whom a system note
-// is about, for a note without "from".
-func (in *metaElement) systemCustomer() string {
-	for _, name := range [...]string{"customer", "user"} {
-		if id, _ := in.content.Get(name).Text(); id != "" {
-			return id
-		}
-	}
-	return ""
 }

@@ -13,8 +13,8 @@ import (
 // in webhooks and in the history.
 
 // historyRow returns the event of one row of the history: a message or an echo in
-// the normalized format. A row that is not a JSON object, or has an object or
-// array where a scalar belongs, is an error.
+// the normalized format. A row that is not a JSON object is an error. An object or
+// array where a scalar belongs leaves the field empty; see EventInfo.Problems.
 func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
 	document, err := wire.Parse(row)
 	if err != nil {
@@ -26,9 +26,7 @@ func historyRow(channel ChannelID, row json.RawMessage) (Event, error) {
 		return nil, errors.New("want an object, got " + v.Kind())
 	}
 	p := parser{channel: channel, lenient: document.Lenient()}
-	if err := p.message(v); err != nil {
-		return nil, err
-	}
+	_ = p.message(v) // the event has the problems
 	return p.events[0], nil
 }
 
@@ -67,19 +65,19 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "authorBsuid":
 			in.bsuid, in.normalized = in.text(&m), true
 		case "authorUserName":
-			in.username = in.text(&m)
+			in.username = usernameOf(in.text(&m))
 		case "senderName":
 			in.sender, in.normalized = in.text(&m), true
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
 		case "time":
-			in.at, in.normalized = in.scalar(&m), true
+			in.at, in.normalized = m.Value, true
 		case "self":
 			in.self, in.normalized = m.Value, true
 		case "chatName":
 			in.chatName, in.normalized = in.text(&m), true
 		case "isForwarded":
-			in.forwarded, _ = m.Value.Bool()
+			in.forwarded, _ = in.scalar(&m).Bool()
 		case "quotedMsgId":
 			in.quoted = in.text(&m)
 		case "quotedMsgBody":
@@ -89,9 +87,13 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "filename", "fileName":
 			in.filename = in.text(&m)
 		case "messageNumber":
-			in.number, _ = m.Value.Int()
-		case "meta", "metadata":
+			in.number, _ = in.scalar(&m).Int()
+		case "meta":
 			if m.Value.IsObject() {
+				in.meta = m.Value
+			}
+		case "metadata":
+			if m.Value.IsObject() && !in.meta.IsObject() {
 				in.meta = m.Value
 			}
 		case "referral":
@@ -120,6 +122,7 @@ func (p *parser) message(v wire.Value) error {
 	var content *Content
 	switch ours, readable := in.outgoing(); {
 	case !readable: // a bot must not answer it, and it must not be lost
+		in.note("fromMe", "want true or false")
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
 		e := &EchoEvent{To: contactOf(in.chat), From: in.from()}
@@ -129,14 +132,10 @@ func (p *parser) message(v wire.Value) error {
 		event, content = e, &e.Content
 	}
 	in.readContent(content, known.kind)
-	if in.err != nil {
-		return in.err
-	}
 	info := event.Info()
 	*info = p.info(known.wire, v)
-	info.Time, info.Number = in.at.Time(), in.number
-	p.add(event)
-	return nil
+	info.Time, info.Number = in.time("time", in.at), in.number
+	return p.addPartial(event, &in.scalarReader)
 }
 
 // outgoing reports whether the business sent the message; readable is false if
@@ -174,8 +173,8 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	switch text, err := in.body.Text(); {
 	case err == nil:
 		body = text
-	case kind != TypeContacts && kind != TypeLocation && kind != TypeOther && in.err == nil:
-		in.err = errors.New("body: " + err.Error())
+	case kind != TypeContacts && kind != TypeLocation && kind != TypeOther:
+		in.misread("body", in.body)
 	}
 	switch kind {
 	case TypeImage, TypeVideo, TypeAudio, TypeVoice, TypeDocument, TypeSticker:
@@ -308,7 +307,7 @@ func (in *normalizedMessage) readInteractive(c *Content) {
 // ack reads one element of "ack": a status in the normalized format.
 func (p *parser) ack(v wire.Value) error {
 	var f scalarReader
-	var at wire.Value
+	var at, stamp, reason, reasons wire.Value
 	var number int64
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
@@ -324,25 +323,26 @@ func (p *parser) ack(v wire.Value) error {
 		case "bsuid":
 			e.To.BSUID = f.text(&m)
 		case "userName":
-			e.To.Username = f.text(&m)
+			e.To.Username = usernameOf(f.text(&m))
 		case "category":
 			e.Category = f.text(&m)
-		case "time", "timestamp": // never observed
+		case "time": // never observed
 			at = m.Value
+		case "timestamp": // never observed
+			stamp = m.Value
 		case "messageNumber":
 			number, _ = m.Value.Int()
 		case "mmLite":
 			e.MMLite = isSet(m.Value)
-		case "error", "errors":
-			e.Errors = append(e.Errors, statusErrors(m.Value)...)
+		case "error":
+			reason = m.Value
+		case "errors":
+			reasons = m.Value
 		}
 	}
-	if f.err != nil {
-		return f.err
-	}
+	e.Errors = append(f.reasons("error", reason), f.reasons("errors", reasons)...)
 	if e.Status == "" {
-		p.addUnknown("ack", "", v)
-		return nil
+		return p.addUnread("ack", "", v, &f)
 	}
 	if strings.HasSuffix(e.To.Chat, suffixGroup) {
 		e.Group, e.To.Chat = e.To.Chat, ""
@@ -350,12 +350,14 @@ func (p *parser) ack(v wire.Value) error {
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
 	e.EventInfo = p.info(ackWire(e.Status), v)
-	e.Time, e.Number = at.Time(), number
+	e.Number = number
+	if e.Time = f.time("time", at); e.Time.IsZero() {
+		e.Time = f.time("timestamp", stamp)
+	}
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
-	p.add(e)
-	return nil
+	return p.addPartial(e, &f)
 }
 
 // isSet reports whether a member of unknown form says yes: anything but false, 0,

@@ -33,6 +33,10 @@ type parser struct {
 	entryIndex, changeIndex int // valid from the level that they belong to
 	index                   int // in the innermost array
 
+	// within is the path of the object that holds the body, and missing the path
+	// of WhatsApp's envelope that the body lacks; see bareEnvelope.
+	within, missing string
+
 	elements int // read so far, of all arrays
 	events   []Event
 	bad      []ElementError
@@ -76,6 +80,10 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 	if v.IsNull() {
 		return
 	}
+	if v.IsObject() && !v.IsBlank() { // one element without its array
+		p.single(path, v, read)
+		return
+	}
 	if !v.IsArray() {
 		p.addError(path, errors.New("want an array, got "+v.Kind()), v.Raw())
 		return
@@ -96,6 +104,7 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 		p.elements++
 		p.index = i
 		var err error
+		before := len(p.events)
 		if elements.Value.IsObject() {
 			err = read(p, elements.Value)
 		} else {
@@ -103,6 +112,7 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 		}
 		if err != nil {
 			p.addError(elementPath(path, i), err, elements.Value.Raw())
+			p.bad[len(p.bad)-1].Partial = len(p.events) > before
 		}
 	}
 }
@@ -122,6 +132,7 @@ func (p *parser) addError(path string, err error, raw []byte) {
 	case inValue:
 		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entryIndex, p.changeIndex, path)
 	}
+	path = p.within + strings.TrimPrefix(path, p.missing)
 	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
 }
 
@@ -133,7 +144,7 @@ func (p *parser) addUnknown(member, kind string, v wire.Value) {
 
 // info returns the EventInfo of the event that is read from v.
 func (p *parser) info(wireName string, v wire.Value) EventInfo {
-	return EventInfo{Channel: p.channel, Time: p.entryTime, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.waba,
+	return EventInfo{Channel: p.channel, Time: p.entryTime, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.waba, OwnPhone: p.ownPhone,
 		Raw: v.Raw(), Lenient: p.lenient && !wire.Strict(v.Raw())}
 }
 
@@ -161,14 +172,17 @@ func memberText(v wire.Value, name string) string {
 	return text
 }
 
-// scalarReader reads scalar members of an element and keeps the first error: of
-// a member that is an object or an array.
-type scalarReader struct{ err error }
+// scalarReader reads scalar members of an element and keeps what is wrong with
+// them.
+type scalarReader struct {
+	problems []string // for EventInfo.Problems
+	err      error    // of the members that are objects or arrays
+}
 
 func (f *scalarReader) text(m *wire.Object) string {
 	text, err := m.Value.Text()
-	if err != nil && f.err == nil {
-		f.err = fmt.Errorf("%s: %w", m.Name, err)
+	if err != nil {
+		f.misread(string(m.Name), m.Value)
 	}
 	return text
 }
@@ -182,13 +196,14 @@ func (f *scalarReader) scalar(m *wire.Object) wire.Value {
 	return m.Value
 }
 
-// ParseError lists the elements of a webhook's body that could not be read. All
-// other elements were read: see [ParseWebhook].
+// ParseError lists the elements of a webhook's body that could not be read, or not
+// wholly (see [ElementError.Partial]). All other elements were read: see
+// [ParseWebhook].
 type ParseError struct {
 	Elements []ElementError
 }
 
-// ElementError is one element that could not be read.
+// ElementError is one element that could not be read, or not wholly.
 type ElementError struct {
 	// Path is the element's place in the body, such as "messages[2]", or
 	// "ack" where that member should be an array but is not.
@@ -199,6 +214,10 @@ type ElementError struct {
 
 	// Raw is the element as it arrived. Do not change it.
 	Raw json.RawMessage
+
+	// Partial is set if the element is an event all the same, without the members
+	// that Err names; see [EventInfo.Problems].
+	Partial bool
 }
 
 // Error returns one line: the number of elements, and the path and error of the
@@ -233,16 +252,18 @@ type people struct {
 	byID map[string]int // the index by number and by BSUID; only for long lists
 }
 
-func (s *people) read(v wire.Value) {
+// read adds the people of a list. The error names the members that are no scalars.
+func (s *people) read(v wire.Value) error {
+	var f scalarReader
 	s.list = slices.Grow(s.list, min(v.Len(), maxElements))
-	for list := v.Array(); list.Next() && len(s.list) < maxElements; {
-		if c := readPerson(list.Value); c.Phone != "" || c.BSUID != "" {
+	for list := v.List(); list.Next() && len(s.list) < maxElements; {
+		if c := f.person("", list.Value); c.Phone != "" || c.BSUID != "" {
 			s.list = append(s.list, c)
 		}
 	}
 	const few = 64
 	if len(s.list) <= few {
-		return
+		return f.err
 	}
 	s.byID = make(map[string]int, 2*len(s.list))
 	for i, c := range s.list {
@@ -252,6 +273,7 @@ func (s *people) read(v wire.Value) {
 			}
 		}
 	}
+	return f.err
 }
 
 // find returns the person with the BSUID or the number of c; nil if the list has
@@ -280,6 +302,9 @@ func (s *people) find(c *Contact) *Contact {
 // number of c to another BSUID, it means another person, and c stays as it is.
 func (s *people) complete(c *Contact) {
 	known := s.find(c)
+	if known == nil {
+		known = s.findVariant(c)
+	}
 	if known == nil || known.BSUID != "" && c.BSUID != "" && known.BSUID != c.BSUID {
 		return
 	}
@@ -290,33 +315,38 @@ func (s *people) complete(c *Contact) {
 }
 
 // readPerson reads one element of "contacts", or a member of a group.
-func readPerson(v wire.Value) (c Contact) {
+func readPerson(v wire.Value) Contact {
+	var f scalarReader
+	return f.person("", v)
+}
+
+// person reads what readPerson reads, from the object with that name.
+func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "wa_id":
-			text, _ := m.Value.Text()
-			setPhone(&c, strings.TrimSpace(text))
+			setPhone(&c, strings.TrimSpace(f.inner(object, &m)))
 		case "user_id":
-			c.BSUID, _ = m.Value.Text()
+			c.BSUID = cmp.Or(f.inner(object, &m), c.BSUID)
 		case "parent_user_id":
-			c.ParentBSUID, _ = m.Value.Text()
+			c.ParentBSUID = f.inner(object, &m)
 		case "username":
-			c.Username, _ = m.Value.Text()
+			c.Username = cmp.Or(usernameOf(f.inner(object, &m)), c.Username)
 		case "profile":
 			for profile := m.Value.Object(); profile.Next(); {
 				switch string(profile.Name) {
 				case "name":
-					c.Name, _ = profile.Value.Text()
+					c.Name = f.inner("profile", &profile)
 				case "username":
-					c.Username, _ = profile.Value.Text()
+					c.Username = cmp.Or(c.Username, usernameOf(f.inner("profile", &profile)))
 				case "country_code":
-					c.CountryCode, _ = profile.Value.Text()
+					c.CountryCode = f.inner("profile", &profile)
 				}
 			}
 		case "country_code":
-			c.CountryCode, _ = m.Value.Text()
+			c.CountryCode = f.inner(object, &m)
 		case "identity_key_hash":
-			c.IdentityHash, _ = m.Value.Text()
+			c.IdentityHash = f.inner(object, &m)
 		}
 	}
 	return c

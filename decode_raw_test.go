@@ -103,9 +103,10 @@ func TestParseWebhookCloudBadElements(t *testing.T) {
 	}
 	assert.Equal(t, []string{"entry[0]", "entry[1].changes", "entry[2].changes[0]", "entry[2].changes[1].value",
 		"entry[2].changes[2].value.messages[0]", "entry[2].changes[2].value.statuses"}, paths)
-	require.Len(t, events, 2)
-	assert.Equal(t, "message/ok", events[0].Key())
-	assert.Equal(t, "value.hologram", events[1].Info().Wire, "an unknown array beside known ones is kept")
+	require.Len(t, events, 3)
+	assert.Equal(t, []string{"id: want a text, got an object"}, events[0].Info().Problems)
+	assert.Equal(t, "message/ok", events[1].Key())
+	assert.Equal(t, "value.hologram", events[2].Info().Wire, "an unknown array beside known ones is kept")
 }
 
 // A scalar of an odd type does not lose its element. Display has a text for every

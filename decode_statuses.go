@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -15,7 +16,7 @@ type statusElement struct {
 	scalarReader
 	id, status, kind            string
 	recipient, recipientKind    string
-	to, member                  Contact // their BSUIDs; member also has the number
+	to, participant             Contact // their BSUIDs; participant also has the number
 	at, payment                 wire.Value
 	conversation, pricing, cost wire.Value
 	errors                      wire.Value
@@ -24,6 +25,7 @@ type statusElement struct {
 
 // readStatus collects the members, in whatever order they come.
 func readStatus(v wire.Value) (in statusElement) {
+	var ofMessage, oldParent, bareParent, oldMember string
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -31,28 +33,31 @@ func readStatus(v wire.Value) (in statusElement) {
 		case "status":
 			in.status = in.text(&m)
 		case "type":
-			in.kind, _ = m.Value.Text()
+			in.kind = in.text(&m)
 		case "timestamp":
 			in.at = m.Value
 		case "recipient_id":
 			in.recipient = in.text(&m)
 		case "recipient_type":
-			in.recipientKind, _ = m.Value.Text()
+			in.recipientKind = in.text(&m)
 		case "recipient_user_id":
-			in.to.BSUID, _ = m.Value.Text()
-		case "recipient_parent_user_id", "parent_recipient_user_id", "parent_user_id":
-			in.to.ParentBSUID, _ = m.Value.Text()
-		case "recipient_participant_id", "participant_recipient_id":
-			id, _ := m.Value.Text()
-			setPhone(&in.member, id)
+			in.to.BSUID = in.text(&m)
+		case "recipient_parent_user_id":
+			in.to.ParentBSUID = in.text(&m)
+		case "parent_recipient_user_id": // until May 2026
+			oldParent = in.text(&m)
+		case "parent_user_id":
+			bareParent = in.text(&m)
+		case "recipient_participant_id":
+			setPhone(&in.participant, in.text(&m))
+		case "participant_recipient_id":
+			oldMember = in.text(&m)
 		case "recipient_participant_user_id":
-			in.member.BSUID, _ = m.Value.Text()
+			in.participant.BSUID = cmp.Or(in.text(&m), in.participant.BSUID)
 		case "recipient_participant_parent_user_id":
-			in.member.ParentBSUID, _ = m.Value.Text()
+			in.participant.ParentBSUID = in.text(&m)
 		case "message":
-			if in.recipient == "" {
-				in.recipient = memberText(m.Value, "recipient_id")
-			}
+			ofMessage = memberText(m.Value, "recipient_id")
 		case "conversation":
 			in.conversation = m.Value
 		case "pricing":
@@ -62,14 +67,19 @@ func readStatus(v wire.Value) (in statusElement) {
 		case "errors":
 			in.errors = m.Value
 		case "biz_opaque_callback_data":
-			in.callbackData, _ = m.Value.Text()
+			in.callbackData = in.text(&m)
 		case "template_id":
-			in.template, _ = m.Value.Text()
+			in.template = in.text(&m)
 		case "recipient_identity_key_hash":
-			in.to.IdentityHash, _ = m.Value.Text()
+			in.to.IdentityHash = in.text(&m)
 		case "payment":
 			in.payment = m.Value
 		}
+	}
+	in.recipient = cmp.Or(in.recipient, ofMessage)
+	in.to.ParentBSUID = cmp.Or(in.to.ParentBSUID, oldParent, bareParent)
+	if in.participant.Phone == "" {
+		setPhone(&in.participant, oldMember)
 	}
 	return in
 }
@@ -79,44 +89,46 @@ func readStatus(v wire.Value) (in statusElement) {
 func (p *parser) metaStatus(v wire.Value) error {
 	in := readStatus(v)
 	switch {
-	case in.err != nil:
-		return in.err
 	case in.kind == "call" || p.field == "calls":
 		return p.callStatus(v)
 	case in.status == "":
-		p.addUnknown("status", "", v)
-		return nil
+		return p.addUnread("status", "", v, &in.scalarReader)
 	}
 	group := ""
 	if in.recipientKind == "group" {
-		group, in.to = groupChat(in.recipient), in.member
+		group, in.to = groupChat(in.recipient), in.participant
 	} else {
 		setPhone(&in.to, strings.TrimSpace(in.recipient))
 	}
 	p.contacts.complete(&in.to)
 	in.to.Chat = personChat(in.to)
-	if in.kind == "payment" || in.kind == "" && in.payment.IsObject() {
-		p.payment(&in, v)
-		return nil
+	switch {
+	case p.field == "history":
+		return p.oldStatus(&in, v)
+	case in.kind == "payment" || in.kind == "" && in.payment.IsObject() && !in.payment.IsBlank():
+		return p.payment(&in, v)
 	}
 	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData, TemplateID: in.template,
-		Conversation: readConversation(in.conversation), Pricing: in.price(), Errors: statusErrors(in.errors)}
+		Conversation: in.readConversation(in.conversation), Pricing: in.price(), Errors: in.reasons("errors", in.errors)}
 	if e.Pricing != nil {
 		e.Category = e.Pricing.Category
 	}
 	e.EventInfo = p.info(statusWire(e.Status), v)
-	e.Time = in.at.Time()
+	e.Time = in.time("timestamp", in.at)
 	if e.Status == statusViewed {
 		e.Status = StatusRead
 	}
-	p.add(e)
-	return nil
+	return p.addPartial(e, &in.scalarReader)
 }
 
-// price returns what the status says about the price: in "pricing", in "cost"
-// beside it, or in both; the cost in "pricing" holds.
+// price returns what the status says about the price: in "pricing", in the
+// "pricing" of its conversation, where the statuses of a whole group have it, and
+// in "cost" beside it; the cost in "pricing" holds.
 func (in *statusElement) price() *StatusPricing {
-	price := readPricing(in.pricing)
+	price := in.readPricing("pricing", in.pricing)
+	if price == nil {
+		price = in.readPricing("conversation.pricing", in.conversation.Get("pricing"))
+	}
 	if in.cost.IsAbsent() {
 		return price
 	}
@@ -130,15 +142,18 @@ func (in *statusElement) price() *StatusPricing {
 }
 
 // payment adds the event of a payment's status.
-func (p *parser) payment(in *statusElement, v wire.Value) {
+func (p *parser) payment(in *statusElement, v wire.Value) error {
 	transaction := in.payment.Get("transaction")
+	in.check("payment", in.payment, "reference_id", "currency")
+	in.check("payment.amount", in.payment.Get("amount"), "value", "offset")
+	in.check("payment.transaction", transaction, "id", "type")
 	e := &PaymentEvent{MessageID: in.id, Status: in.status, From: in.to, Errors: statusErrors(in.errors),
 		ReferenceID:   memberText(in.payment, "reference_id"),
 		TransactionID: memberText(transaction, "id"), Method: memberText(transaction, "type")}
 	e.readTransaction(in.payment, transaction)
 	e.EventInfo = p.info("payment."+e.Status, v)
-	e.Time = in.at.Time()
-	p.add(e)
+	e.Time = in.time("timestamp", in.at)
+	return p.addPartial(e, &in.scalarReader)
 }
 
 // statusWire returns EventInfo.Wire for a status. The usual ones are constants,
@@ -157,8 +172,8 @@ func statusWire(s Status) string {
 	return joinWire("status", string(s))
 }
 
-// readConversation returns nil if v is not an object.
-func readConversation(v wire.Value) *StatusConversation {
+// readConversation returns nil if v is not an object or says nothing.
+func (in *statusElement) readConversation(v wire.Value) *StatusConversation {
 	if !v.IsObject() {
 		return nil
 	}
@@ -166,37 +181,49 @@ func readConversation(v wire.Value) *StatusConversation {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			c.ID, _ = m.Value.Text()
+			c.ID = in.inner("conversation", &m)
 		case "origin":
-			c.Origin, _ = m.Value.Get("type").Text()
+			c.Origin = in.member("conversation.origin", m.Value, "type")
 		case "expiration_timestamp":
-			c.ExpiresAt = m.Value.Time()
+			c.ExpiresAt = in.time("conversation.expiration_timestamp", m.Value)
 		}
+	}
+	if *c == (StatusConversation{}) {
+		return nil
 	}
 	return c
 }
 
-// readPricing returns nil if v is not an object.
-func readPricing(v wire.Value) *StatusPricing {
+// readPricing returns nil if v is not an object, or is one that a forwarder has
+// filled with the zero values of its own type.
+func (in *statusElement) readPricing(object string, v wire.Value) *StatusPricing {
 	if !v.IsObject() {
 		return nil
 	}
 	price := &StatusPricing{}
+	unnamed := false // it has a member for a word, and no word in it
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "billable":
+			in.flag(object, &m)
 			if billable, set := m.Value.Bool(); set {
 				price.Billable = &billable
 			}
 		case "pricing_model":
-			price.Model, _ = m.Value.Text()
+			price.Model = in.inner(object, &m)
+			unnamed = unnamed || price.Model == ""
 		case "category":
-			price.Category, _ = m.Value.Text()
+			price.Category = in.inner(object, &m)
+			unnamed = unnamed || price.Category == ""
 		case "type":
-			price.Type, _ = m.Value.Text()
+			price.Type = in.inner(object, &m)
 		case "cost":
 			price.Cost = readCost(m.Value)
+			in.check(object+".cost", m.Value, "amount", "currency")
 		}
+	}
+	if unnamed && v.IsBlank() {
+		return nil
 	}
 	return price
 }
@@ -216,33 +243,41 @@ func readCost(v wire.Value) *Money {
 // serviceError reads one element of the "errors" that stand beside messages and
 // statuses.
 func (p *parser) serviceError(v wire.Value) error {
-	e := &ErrorEvent{Errors: statusErrors(v)}
+	var f scalarReader
+	e := &ErrorEvent{Errors: f.reasons("", v)}
+	if p.field == "history" { // why there is no history
+		return p.addPartial(&HistoryEvent{EventInfo: p.info("history", v), Errors: e.Errors}, &f)
+	}
 	name := "error"
 	if len(e.Errors) > 0 && e.Errors[0].Code != 0 {
 		name += "." + strconv.Itoa(e.Errors[0].Code)
 	}
 	e.EventInfo = p.info(name, v)
-	p.add(e)
-	return nil
+	return p.addPartial(e, &f)
 }
 
 // statusErrors reads why a message failed: a text, a number, an object as Meta
 // writes it, or an array of these.
 func statusErrors(v wire.Value) []StatusError {
-	var all []StatusError
+	var f scalarReader
+	return f.reasons("", v)
+}
+
+// reasons reads what statusErrors reads, from the member with that path.
+func (f *scalarReader) reasons(path string, v wire.Value) (all []StatusError) {
 	for elements := v.Array(); elements.Next(); {
-		if e, ok := statusError(elements.Value); ok {
+		if e, ok := f.statusError(path, elements.Value); ok {
 			all = append(all, e)
 		}
 	}
-	if e, ok := statusError(v); ok {
+	if e, ok := f.statusError(path, v); ok {
 		all = append(all, e)
 	}
 	return all
 }
 
 // statusError reads one reason. It returns false if v holds none.
-func statusError(v wire.Value) (e StatusError, ok bool) {
+func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok bool) {
 	if !v.IsObject() {
 		text, err := v.Text()
 		if err != nil || text == "" {
@@ -253,28 +288,34 @@ func statusError(v wire.Value) (e StatusError, ok bool) {
 		}
 		return classified(StatusError{Title: text}), true
 	}
-	for members := v.Object(); members.Next(); {
-		switch string(members.Name) {
-		case "code", "error_code":
-			if code, ok := members.Value.Int(); ok && e.Code == 0 {
-				e.Code = int(code)
-			}
+	var code, oldCode int64
+	var data string
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "code":
+			f.inner(path, &m)
+			code, _ = m.Value.Int()
+		case "error_code":
+			f.inner(path, &m)
+			oldCode, _ = m.Value.Int()
 		case "title":
-			e.Title, _ = members.Value.Text()
+			e.Title = f.inner(path, &m)
 		case "message":
-			e.Message, _ = members.Value.Text()
+			e.Message = f.inner(path, &m)
 		case "href":
-			e.Href, _ = members.Value.Text()
+			e.Href = f.inner(path, &m)
 		case "details":
-			e.Details, _ = members.Value.Text()
+			e.Details = f.inner(path, &m)
 		case "error_data":
-			if text, _ := members.Value.Get("details").Text(); text != "" {
-				e.Details = text
-			}
+			data = f.member(within(path, "error_data"), m.Value, "details")
 		}
 	}
+	e.Code, e.Details = int(cmp.Or(code, oldCode)), cmp.Or(data, e.Details)
 	if e.Title == "" {
 		e.Title, e.Message = e.Message, ""
+	}
+	if v.IsBlank() { // what a forwarder writes where there is no error
+		return StatusError{}, false
 	}
 	return classified(e), true
 }

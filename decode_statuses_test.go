@@ -113,7 +113,7 @@ func TestParseWebhookFailedStatus(t *testing.T) {
 func TestParseWebhookStatusErrorMembers(t *testing.T) {
 	for raw, want := range map[string]chatapi.StatusError{
 		`{"code":999998,"error_code":999999}`:                {Code: 999998},
-		`{"error_code":999999,"code":999998}`:                {Code: 999999},
+		`{"error_code":999999,"code":999998}`:                {Code: 999998},
 		`{"code":0,"error_code":999999}`:                     {Code: 999999},
 		`{"message":"M","title":"T"}`:                        {Title: "T", Message: "M"},
 		`{"title":"T","message":"M"}`:                        {Title: "T", Message: "M"},

@@ -264,18 +264,19 @@ func TestParseWebhookBadElements(t *testing.T) {
 		{"null among messages", `{"messages":[null,` + good + `]}`, 1, []place{{"messages[0]", "want an object, got null"}}},
 		{"scalars among messages", `{"messages":[1,"x",` + good + `,[],true]}`, 1, []place{{"messages[0]", "want an object, got a number"},
 			{"messages[1]", "want an object, got a text"}, {"messages[3]", "want an object, got an array"}, {"messages[4]", "want an object, got a boolean"}}},
-		{"id is an object", `{"messages":[` + good + `,{"id":{"x":1},"type":"chat","chatId":"1@c.us","body":"y"},` + good + `]}`, 2,
+		{"id is an object", `{"messages":[` + good + `,{"id":{"x":1},"type":"chat","chatId":"1@c.us","body":"y"},` + good + `]}`, 3,
 			[]place{{"messages[1]", "id: want a text, got an object"}}},
-		{"text is an array", `{"messages":[{"id":"a","type":"chat","chatId":"1@c.us","body":["y"]}]}`, 0, []place{{"messages[0]", "body: want a text, got an array"}}},
+		{"text is an array", `{"messages":[{"id":"a","type":"chat","chatId":"1@c.us","body":["y"]}]}`, 1, []place{{"messages[0]", "body: want a text, got an array"}}},
 		{"messages is a text", `{"messages":"none","ack":[{"id":"a","status":"read"}]}`, 1, []place{{"messages", "want an array, got a text"}}},
-		{"messages is an object", `{"messages":` + good + `}`, 0, []place{{"messages", "want an array, got an object"}}},
+		{"messages is an object", `{"messages":` + good + `}`, 1, nil},
+		{"messages is an empty object", `{"messages":{}}`, 0, []place{{"messages", "want an array, got an object"}}},
 		{"ack is a number", `{"ack":5,"messages":[` + good + `]}`, 1, []place{{"ack", "want an array, got a number"}}},
 		{"ack is an object", `{"ack":{"id":"a","status":"read"}}`, 1, nil},
-		{"ack is a bad object", `{"ack":{"id":[],"status":"read"}}`, 0, []place{{"ack", "id: want a text, got an array"}}},
-		{"status is an object", `{"ack":[{"id":"a","status":{}},{"id":"a","status":"read"}]}`, 1, []place{{"ack[0]", "status: want a text, got an object"}}},
+		{"ack is a bad object", `{"ack":{"id":[],"status":"read"}}`, 1, []place{{"ack", "id: want a text, got an array"}}},
+		{"status is an object", `{"ack":[{"id":"a","status":{}},{"id":"a","status":"read"}]}`, 2, []place{{"ack[0]", "status: want a text, got an object"}}},
 		{"instanceId is an object", `{"instanceId":{},"messages":[` + good + `]}`, 1, []place{{"instanceId", "want a text, got an object"}}},
 		{"calls is an object", `{"type":"calls","calls":{}}`, 0, []place{{"calls", "want an array, got an object"}}},
-		{"a bad call deep inside", `{"type":"calls","entry":[{"changes":[{"value":{"calls":[{"id":[]},{"id":"c","event":"connect"}]}}]}]}`, 1,
+		{"a bad call deep inside", `{"type":"calls","entry":[{"changes":[{"value":{"calls":[{"id":[]},{"id":"c","event":"connect"}]}}]}]}`, 2,
 			[]place{{"entry[0].changes[0].value.calls[0]", "id: want a text, got an array"}}},
 		{"empty arrays", `{"instanceId":"A","messages":[],"ack":[]}`, 0, nil},
 		{"null arrays", `{"instanceId":"A","messages":null,"ack":null}`, 0, nil},
@@ -295,6 +296,8 @@ func TestParseWebhookBadElements(t *testing.T) {
 				got = append(got, place{element.Path, element.Err.Error()})
 				assert.True(t, json.Valid(element.Raw))
 				assert.Contains(t, c.body, string(element.Raw))
+				assert.Equal(t, element.Raw[0] == '{' && element.Path != "calls" && element.Path != "messages" && element.Path != "instanceId", element.Partial,
+					"an object is an event all the same")
 			}
 			assert.Equal(t, c.bad, got)
 			assert.Contains(t, err.Error(), c.bad[0].path)

@@ -13,7 +13,8 @@ import (
 // Event is one thing that a webhook or the history reports. Switch on its
 // type: a [*MessageEvent] is a customer's message, an [*EchoEvent] a message of
 // the business, a [*StatusEvent] the progress of a sent message, a [*CallEvent] a
-// step of a call, and an [*UnknownEvent] anything that this version has no type
+// step of a call, a [*StandbyEvent] what happens in a chat that another agent holds,
+// a [*HandoverEvent] the change of who holds it, and an [*UnknownEvent] anything that this version has no type
 // for. Minor releases add types, so keep the event in a default case.
 type Event interface {
 	// Info returns the fields that all events share. It is never nil.
@@ -61,6 +62,16 @@ type EventInfo struct {
 	// [Ledger] takes the WABA as the account.
 	PhoneNumberID, WABA string
 
+	// OwnPhone is the business's number, in digits. Only WhatsApp's own format
+	// (rawHooks) has it, for nearly every event.
+	OwnPhone string
+
+	// Problems names the members that could not be read, such as "timestamp: want
+	// a text, got an object"; nil for nearly every event. Their fields are empty. A
+	// member that is an object or an array instead of a scalar is in the
+	// [ParseError] too. The words quote nothing of the body; at most 16 are kept.
+	Problems []string
+
 	// Raw is the element as it arrived. Do not change it: the events of one
 	// body share its bytes.
 	Raw json.RawMessage
@@ -76,8 +87,24 @@ func (i *EventInfo) sealed() {}
 // but do not open it.
 type MessageEvent struct {
 	EventInfo
+
+	// From is the person who wrote. In a group, an answer to From reaches that
+	// person in private, and not the group: send answers to [MessageEvent.ReplyTo].
 	From Contact
+
 	Content
+}
+
+// ReplyTo returns where an answer goes: the group of a message in a group, else
+// the person who wrote. It is the zero Recipient if the message names neither.
+func (e *MessageEvent) ReplyTo() Recipient { return answerTo(e.From, e.Chat) }
+
+// answerTo returns the group if chat is one, else the person, else the chat.
+func answerTo(person Contact, chat string) Recipient {
+	if to := person.Recipient(); chat == "" || !to.IsZero() && !Chat(chat).IsGroup() {
+		return to
+	}
+	return Chat(chat)
 }
 
 // Key returns "message/" and the message id.
@@ -88,13 +115,21 @@ func (e *MessageEvent) Key() string { return keyOf("message", e.Raw, e.ID) }
 // its own because a bot must not answer it.
 type EchoEvent struct {
 	EventInfo
+
+	// To is the person to whom the business wrote. It is empty for a message to a
+	// group, whose chat id is Content.Chat.
 	To Contact
+
 	Content
 
 	// From is the business as the body names it: its number, and as a name whatever
 	// the service puts there, which can be the number again.
 	From Contact
 }
+
+// ReplyTo returns where a further message of this conversation goes: the group of
+// a message to a group, else the person.
+func (e *EchoEvent) ReplyTo() Recipient { return answerTo(e.To, e.Chat) }
 
 // Key returns "message/" and the message id.
 func (e *EchoEvent) Key() string { return keyOf("message", e.Raw, e.ID) }
@@ -143,6 +178,10 @@ type StatusEvent struct {
 	// page on direct sends, medium confidence).
 	TemplateID string
 }
+
+// ReplyTo returns where a further message of this conversation goes: the group of
+// a message to a group, else the recipient. In a group, To alone is one member.
+func (e *StatusEvent) ReplyTo() Recipient { return answerTo(e.To, e.Group) }
 
 // Key returns "status/", the message id and the status. In a group each member
 // has their own statuses, so the member's key follows if To names a member.
@@ -276,9 +315,84 @@ type CallEvent struct {
 	ButtonPayload, LinkPayload string
 }
 
+// ReplyTo returns where a message about the call goes: the customer, whichever side
+// called.
+func (e *CallEvent) ReplyTo() Recipient {
+	from, to := e.From.Recipient(), e.To.Recipient()
+	switch {
+	case from.IsZero(), strings.EqualFold(e.Direction, "BUSINESS_INITIATED"):
+		return to
+	case to.IsZero(), strings.EqualFold(e.Direction, "USER_INITIATED"):
+		return from
+	case samePhone(e.From.Phone, e.OwnPhone):
+		return to
+	}
+	return from
+}
+
 // Key returns "call/", the call id, and the event or, if that is empty, the
 // status.
 func (e *CallEvent) Key() string { return keyOf("call", e.Raw, e.ID, cmp.Or(e.Event, e.Status)) }
+
+// StandbyEvent reports what happens in a chat that another agent holds, such as
+// Meta's own AI agent (Meta's field "standby", August 2026; the form is observed). A
+// bot must not answer it. It holds the events instead of being one of their types,
+// so that a type switch for messages does not see them. A message to the customer
+// takes the chat over.
+type StandbyEvent struct {
+	EventInfo
+
+	// Events are the events of the chat, in the order of the body: customers'
+	// messages, which open the service window, the agent's messages as
+	// [*EchoEvent], and their statuses.
+	Events []Event
+}
+
+// Key returns "standby/" and the key of the inner event. For several inner events
+// it is a hash of their keys, and of the bytes if there is none.
+func (e *StandbyEvent) Key() string {
+	switch len(e.Events) {
+	case 0:
+		return keyOf("standby", e.Raw)
+	case 1:
+		return keyOf("standby", nil, e.Events[0].Key())
+	}
+	var keys []byte
+	for _, inner := range e.Events {
+		keys = append(append(keys, inner.Key()...), 0)
+	}
+	return keyOf("standby", keys)
+}
+
+// HandoverEvent reports that a chat passed from one agent to another (Meta's field
+// "messaging_handovers", September 2026; the form is observed). A chat that is only
+// released causes no event.
+type HandoverEvent struct {
+	EventInfo
+
+	// Kind is "control_passed" if the chat is yours now, and "control_taken" if it
+	// was taken from you, so that you must not answer any more.
+	Kind string
+
+	// From is the customer whose chat it is; empty if WhatsApp hides the number.
+	From Contact
+
+	// OldRole and NewRole are the parts of the agents that held and hold the chat,
+	// such as "ai_agent", "escalation" or "customer_service". OldApp and NewApp are
+	// Meta's ids of their apps. Each may be empty.
+	OldRole, NewRole, OldApp, NewApp string
+
+	// Note is the text that the old agent gave to the new one; Summary is an AI's
+	// summary of the conversation. Usually both are empty.
+	Note, Summary string
+}
+
+// ReplyTo returns where a message to the customer goes.
+func (e *HandoverEvent) ReplyTo() Recipient { return e.From.Recipient() }
+
+// Key returns "handover/", a hash of the bytes and the time, because the format has
+// no id.
+func (e *HandoverEvent) Key() string { return stampedKey("handover", &e.EventInfo) }
 
 // UnknownEvent is an element that this version has no type for. Raw holds its
 // bytes, so nothing is lost.

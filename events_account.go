@@ -33,8 +33,9 @@ type TemplateEvent struct {
 	// Quality is the new quality score; only of the kind "quality".
 	Quality, OldQuality string
 
-	// Reason is a code that says why a template was refused or paused. Advice
-	// says what to do, in Meta's words.
+	// Reason is a code that says why a template was refused or paused, such as
+	// "INVALID_FORMAT", "FIRST_PAUSE", "SECOND_PAUSE" or "RATE_LIMITING_PAUSE";
+	// empty if Meta gives none. Advice says what to do, in Meta's words.
 	Reason, Advice string
 
 	// Detail is Meta's sentence about the Reason (rejection_info.reason, known since
@@ -132,6 +133,28 @@ type AccountEvent struct {
 	NumberLimit int64
 
 	AccountDetails
+
+	// Partner is the account of a partner's customer, to which EventInfo.WABA
+	// belongs; nil if the event names none.
+	Partner *PartnerAccount
+}
+
+// PartnerAccount says whose account an event for a partner is about (waba_info,
+// known since 2025 from Meta's reference of account_update, high confidence). All
+// members are Meta's ids; each may be empty.
+type PartnerAccount struct {
+	// BusinessID is the partner's portfolio, to which the event was sent;
+	// OwnerBusinessID is the portfolio that owns the account.
+	BusinessID, OwnerBusinessID string
+
+	// AdAccountID is the ad account that was linked, and AppID the app that was
+	// installed or removed.
+	AdAccountID, AppID string
+
+	// SolutionID is the multi-partner solution, SolutionBusinessIDs the portfolios in
+	// it; at most 100 are read.
+	SolutionID          string
+	SolutionBusinessIDs []string
 }
 
 // AccountRestriction is something that an account must not do until Expires.
@@ -190,8 +213,8 @@ type GroupEvent struct {
 	// (join_approval_mode, known since October 2025, high confidence).
 	ApprovalMode string
 
-	// Changes are the settings that a request changed, or failed to change (known
-	// since October 2025, high confidence).
+	// Changes are the settings that a request changed, or failed to change, by name
+	// (known since October 2025, high confidence).
 	Changes []GroupChange
 }
 
@@ -221,6 +244,9 @@ type GroupChange struct {
 	Successful bool
 	Errors     []StatusError
 }
+
+// ReplyTo returns the group, for a message to it.
+func (e *GroupEvent) ReplyTo() Recipient { return answerTo(Contact{}, e.Group) }
 
 // Key returns "group/", a hash of the bytes and the time, because the format has
 // no id.
@@ -316,7 +342,8 @@ func (e *IdentityEvent) Key() string { return stampedKey("identity", &e.EventInf
 
 // HistoryEvent is a part of the chats that a business had in its phone app
 // before it was connected. The messages are old and of both sides: they do not
-// open the service window, and a bot must not answer them.
+// open the service window, and a bot must not answer them. A file of an old message
+// comes in an event of its own, with one thread of one message.
 type HistoryEvent struct {
 	EventInfo
 
@@ -350,6 +377,12 @@ type HistoryMessage struct {
 
 	// Status is the message's last state, in WhatsApp's words.
 	Status string
+
+	// From is the sender as the message names them. WireType is the message's type
+	// in WhatsApp's words, such as "media_placeholder" for a file that comes in an
+	// event of its own, with the same message id.
+	From     Contact
+	WireType string
 }
 
 // AppStateEvent reports that the business changed the address book of its phone

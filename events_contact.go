@@ -113,7 +113,9 @@ func setPhone(c *Contact, id string) {
 	case bsuidPattern.MatchString(id):
 		c.BSUID = cmp.Or(c.BSUID, id)
 	default:
-		c.Phone = id
+		if c.Phone = id; isPhone(Phone(id).value) {
+			c.Phone = Phone(id).value
+		}
 	}
 }
 

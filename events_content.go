@@ -135,6 +135,8 @@ func (c Content) Display() string {
 		}
 	case c.Edit != nil:
 		return c.Edit.Display()
+	case c.Location != nil && c.Location.NoCoordinates:
+		return "[location " + clip(cmp.Or(c.Location.Name, c.Location.Address, c.Location.URL), 200) + "]"
 	case c.Location != nil:
 		return fmt.Sprintf("[location %v, %v]", c.Location.Latitude, c.Location.Longitude)
 	case c.Media != nil && c.Media.Name != "":
@@ -265,6 +267,10 @@ type StickerPack struct {
 type ReceivedLocation struct {
 	Latitude, Longitude float64
 	Name, Address, URL  string
+
+	// NoCoordinates is set if the customer sent only the other fields. Latitude
+	// and Longitude are 0 then.
+	NoCoordinates bool
 }
 
 // Reply is a customer's choice of a reply button, a list row or a template's
@@ -376,7 +382,8 @@ type SystemNotice struct {
 	// "customer_identity_changed". The set is open.
 	Type string
 
-	// New is the contact from now on; [MessageEvent.From] is the old one.
+	// New is the contact from now on; [MessageEvent.From] is the old one, also
+	// where WhatsApp writes the new number in "from" (customer_changed_number).
 	New Contact
 
 	// Identity is the hash of the new identity; empty if absent.

@@ -193,13 +193,19 @@ const (
 	TemplateLimitExceeded   TemplateStatus = "LIMIT_EXCEEDED"
 	TemplatePendingDeletion TemplateStatus = "PENDING_DELETION"
 	TemplateDeleted         TemplateStatus = "DELETED"
+
+	// The words of a [TemplateEvent] for a template that can be sent again. A list
+	// of templates calls it approved.
+	TemplateReinstated TemplateStatus = "REINSTATED"
+	TemplateUnlocked   TemplateStatus = "UNLOCKED"
+	TemplateUnarchived TemplateStatus = "UNARCHIVED"
 )
 
 // usable reports whether a template of this status can be sent. A flagged
 // template can.
 func (s TemplateStatus) usable() bool {
 	switch s {
-	case TemplateApproved, TemplateFlagged, "REINSTATED", "UNLOCKED", "UNARCHIVED":
+	case TemplateApproved, TemplateFlagged, TemplateReinstated, TemplateUnlocked, TemplateUnarchived:
 		return true
 	}
 	return false

@@ -39,7 +39,10 @@ import (
 //	503  the function returned [RetryLater]
 //
 // An element that cannot be read does not fail a delivery: the function gets
-// the other elements, [WebhookErrors] gets the [*ParseError], the answer is 200.
+// the other elements, [WebhookErrors] gets the [*ParseError], the answer is 200. Only
+// an element that is no object is lost to the function. One with an unreadable
+// member is an event all the same, with that field empty and the reason in
+// [EventInfo.Problems].
 //
 // The service signs nothing (contract, "Delivery rules"), so the address itself
 // has to be secret. The handler compares three parts of a request with
@@ -338,11 +341,19 @@ func (h *WebhookHandler) serve(w http.ResponseWriter, r *http.Request) (int, err
 		return http.StatusForbidden, refusal.in(webhookOp, channel)
 	}
 	d := &Delivery{Channel: channel, Body: body, Events: parsed.events, Err: parsed.err, Received: received}
-	for _, e := range d.Events {
-		info := e.Info()
-		info.Channel, info.Received = d.Channel, received
-	}
+	d.label(d.Events)
 	return h.deliver(w, r, d)
+}
+
+// label gives events, and those inside them, the delivery's channel and time.
+func (d *Delivery) label(events []Event) {
+	for _, e := range events {
+		info := e.Info()
+		info.Channel, info.Received = d.Channel, d.Received
+		if standby, ok := e.(*StandbyEvent); ok {
+			d.label(standby.Events)
+		}
+	}
 }
 
 // deliver calls the handler's function and turns its error into an answer.

@@ -122,7 +122,7 @@ func (n *Int) UnmarshalJSON(data []byte) error {
 }
 
 // ErrTime is the error of a text that is not a time.
-var ErrTime = errors.New("want Unix seconds")
+var ErrTime = errors.New("want Unix seconds or an ISO 8601 time with its zone")
 
 // milliseconds is the number from which on a time is read as milliseconds. As
 // seconds it would be in the year 5138.
@@ -130,7 +130,9 @@ const milliseconds = 1e11
 
 // ParseTime reads a time as the service writes it: in Unix seconds, or in
 // milliseconds, which have been observed, if the number is too large for seconds.
-// It returns the zero time for an empty text and for a whole number below 1.
+// Forwarders write ISO 8601 instead, such as "2026-10-01T12:00:00+0200"; the zone
+// must be there. ParseTime returns the zero time for an empty text and for a
+// number from 0 to below 1. A negative number is an error.
 func ParseTime(text string) (time.Time, error) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -139,13 +141,18 @@ func ParseTime(text string) (time.Time, error) {
 	seconds, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
 		f, ferr := strconv.ParseFloat(text, 64)
+		if at, ok := parseISO(text); ferr != nil && ok {
+			return at, nil
+		}
 		if ferr != nil || math.IsNaN(f) || f < 0 || f > 1e14 {
 			return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
 		}
 		seconds = int64(f)
 	}
 	switch {
-	case seconds <= 0:
+	case seconds < 0:
+		return time.Time{}, fmt.Errorf("%w, got %.40q", ErrTime, text)
+	case seconds == 0:
 		return time.Time{}, nil
 	case seconds >= milliseconds:
 		if seconds > 1e14 {
@@ -154,6 +161,21 @@ func ParseTime(text string) (time.Time, error) {
 		return time.UnixMilli(seconds).UTC(), nil
 	}
 	return time.Unix(seconds, 0).UTC(), nil
+}
+
+// parseISO reads an ISO 8601 time with a zone. A time without a zone is no
+// instant.
+func parseISO(text string) (time.Time, bool) {
+	const longest = len("2026-10-01T12:00:00.000000000+02:00")
+	if len(text) > longest {
+		return time.Time{}, false // time.Parse would copy it into its error
+	}
+	for _, layout := range [...]string{time.RFC3339, "2006-01-02T15:04:05Z0700", "2006-01-02 15:04:05Z07:00"} {
+		if at, err := time.Parse(layout, text); err == nil {
+			return at.UTC(), true
+		}
+	}
+	return time.Time{}, false
 }
 
 // kind returns the JSON type of a value in words, for an error.

@@ -20,7 +20,7 @@ func TestTimesAtTheirBoundaries(t *testing.T) {
 		"":                {none, false},
 		"  ":              {none, false},
 		"0":               {none, false},
-		"-1":              {none, false},
+		"-1":              {none, true},
 		"0.5":             {none, false},
 		"-1.5":            {none, true},
 		"-0.5":            {none, true},
@@ -40,6 +40,15 @@ func TestTimesAtTheirBoundaries(t *testing.T) {
 		"Inf":             {none, true},
 		"soon":            {none, true},
 		"2026-10-01":      {none, true},
+
+		"2026-09-21T14:13:20Z":          {time.Unix(1_790_000_000, 0), false},
+		"2026-09-21T16:13:20+02:00":     {time.Unix(1_790_000_000, 0), false},
+		"2026-09-21T14:13:20+0000":      {time.Unix(1_790_000_000, 0), false},
+		"2026-09-21T14:13:20.5Z":        {time.UnixMilli(1_790_000_000_500), false},
+		" 2026-09-21 14:13:20Z ":        {time.Unix(1_790_000_000, 0), false},
+		"2026-09-21T14:13:20":           {none, true}, // without a zone
+		"2026-09-31T14:13:20Z":          {none, true},
+		"2026-09-21T14:13:20Z and more": {none, true},
 	} {
 		want.at = want.at.UTC()
 		got, err := wire.ParseTime(text)

@@ -1,0 +1,168 @@
+package chatapi
+
+import (
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
+)
+
+// This file reads the scalars of an element and keeps what is wrong with them. An
+// object where a scalar belongs costs the event that field, and nothing else.
+
+// maxProblems limits EventInfo.Problems of one event.
+const maxProblems = 16
+
+// note keeps a problem of the member with that name.
+func (f *scalarReader) note(name, problem string) {
+	if len(f.problems) < maxProblems {
+		f.problems = append(f.problems, name+": "+problem)
+	}
+}
+
+// misread keeps the error of an object or array that stands where a scalar
+// belongs.
+func (f *scalarReader) misread(name string, v wire.Value) {
+	if len(f.problems) >= maxProblems {
+		return
+	}
+	f.note(name, "want a text, got "+v.Kind())
+	text := f.problems[len(f.problems)-1]
+	if f.err != nil {
+		text = f.err.Error() + "; " + text
+	}
+	f.err = errors.New(text)
+}
+
+// isObject reports whether v is an object, and keeps an error if it is not. path is
+// the list in which v stands.
+func (f *scalarReader) isObject(path string, v wire.Value) bool {
+	if v.IsObject() {
+		return true
+	}
+	if len(f.problems) < maxProblems {
+		f.note(path, errNotObject(v).Error())
+		if f.err == nil {
+			f.err = errors.New(f.problems[len(f.problems)-1])
+		}
+	}
+	return false
+}
+
+// merge takes over the problems of an element inside the member with that name.
+func (f *scalarReader) merge(name string, inner *scalarReader) {
+	for _, problem := range inner.problems {
+		if len(f.problems) < maxProblems {
+			f.problems = append(f.problems, name+"."+problem)
+		}
+	}
+	if inner.err != nil && f.err == nil {
+		f.err = errors.New(name + "." + inner.err.Error())
+	}
+}
+
+// plain returns a scalar's text. name is the value's path within the element.
+func (f *scalarReader) plain(name string, v wire.Value) string {
+	text, err := v.Text()
+	if err != nil {
+		f.misread(name, v)
+	}
+	return text
+}
+
+// within returns the path of a member of the object with that name. Without a
+// name, the object is the element itself.
+func within(object, name string) string {
+	if object == "" {
+		return name
+	}
+	return object + "." + name
+}
+
+// inner returns the text of the current member of the object with that name.
+func (f *scalarReader) inner(object string, m *wire.Object) string {
+	text, err := m.Value.Text()
+	if err != nil {
+		f.misread(within(object, string(m.Name)), m.Value)
+	}
+	return text
+}
+
+// member returns the text of a member of v, which is the object with that name.
+func (f *scalarReader) member(object string, v wire.Value, name string) string {
+	text, err := v.Get(name).Text()
+	if err != nil {
+		f.misread(within(object, name), v.Get(name))
+	}
+	return text
+}
+
+// flag returns a boolean of the current member of the object with that name. What
+// is no boolean is false.
+func (f *scalarReader) flag(object string, m *wire.Object) bool {
+	if m.Value.IsNested() {
+		f.misread(within(object, string(m.Name)), m.Value)
+	}
+	value, _ := m.Value.Bool()
+	return value
+}
+
+// time returns an instant; zero if v is empty or unreadable.
+func (f *scalarReader) time(name string, v wire.Value) time.Time {
+	at := v.Time()
+	if !at.IsZero() {
+		return at
+	}
+	text := f.plain(name, v)
+	if _, err := wire.ParseTime(text); err != nil {
+		f.note(name, wire.ErrTime.Error())
+	}
+	return at
+}
+
+// check notes each member of v with one of the names that is no scalar. It is for
+// objects that are read by functions without a scalarReader.
+func (f *scalarReader) check(object string, v wire.Value, names ...string) {
+	for m := v.Object(); m.Next(); {
+		if m.Value.IsNested() && slices.Contains(names, string(m.Name)) {
+			f.inner(object, &m)
+		}
+	}
+}
+
+// checkField notes the members that are no scalars in the value of a field, or in
+// an object in it.
+func (f *scalarReader) checkField(v wire.Value) {
+	f.check("", v, fieldScalars...)
+	for m := v.Object(); m.Next(); {
+		if m.Value.IsObject() {
+			f.check(m.Key(), m.Value, fieldScalars...)
+		}
+	}
+}
+
+// addPartial adds an event with the problems of its element. It returns the error
+// of the element, for the ParseError.
+func (p *parser) addPartial(e Event, f *scalarReader) error {
+	e.Info().Problems = f.problems
+	p.add(e)
+	return f.err
+}
+
+// addUnread adds an UnknownEvent with the problems of its element.
+func (p *parser) addUnread(member, kind string, v wire.Value, f *scalarReader) error {
+	return p.addPartial(&UnknownEvent{EventInfo: p.info(joinWire(member, kind), v)}, f)
+}
+
+// fieldScalars has the members that are scalars in the values of all fields that
+// are one event, in the elements of "groups", and in the objects inside them.
+var fieldScalars = []string{"event", "decision", "type", "alert_type", "status", "reason", "timestamp", "action",
+	"message_template_id", "message_template_name", "message_template_language", "message_template_category",
+	"new_category", "previous_category", "correct_category", "category_update_timestamp", "new_quality_score", "previous_quality_score",
+	"display_phone_number", "phone_number", "current_limit", "old_limit", "requested_verified_name", "username", "rejection_reason",
+	"max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number", "max_daily_conversations_per_business",
+	"max_phone_numbers_per_business", "max_phone_numbers_per_waba", "entity_type", "entity_id", "alert_description",
+	"flow_id", "message", "old_status", "new_status", "alert_state", "group_id", "request_id", "invite_link", "subject", "description",
+	"recommendation", "title", "disable_date", "waba_ban_state", "violation_type", "text", "update_successful",
+	"waba_id", "owner_business_id", "ad_account_linked", "partner_app_id", "solution_id"}
