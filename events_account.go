@@ -139,24 +139,6 @@ type AccountEvent struct {
 	Partner *PartnerAccount
 }
 
-// PartnerAccount says whose account an event for a partner is about (waba_info,
-// known since 2025 from Meta's reference of account_update, high confidence). All
-// members are Meta's ids; each may be empty.
-type PartnerAccount struct {
-	// BusinessID is the partner's portfolio, to which the event was sent;
-	// OwnerBusinessID is the portfolio that owns the account.
-	BusinessID, OwnerBusinessID string
-
-	// AdAccountID is the ad account that was linked, and AppID the app that was
-	// installed or removed.
-	AdAccountID, AppID string
-
-	// SolutionID is the multi-partner solution, SolutionBusinessIDs the portfolios in
-	// it; at most 100 are read.
-	SolutionID          string
-	SolutionBusinessIDs []string
-}
-
 // AccountRestriction is something that an account must not do until Expires.
 type AccountRestriction struct {
 	Type    string
