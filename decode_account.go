@@ -1,6 +1,8 @@
 package chatapi
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -146,8 +148,10 @@ func (e *GroupEvent) setText(setting, text string) {
 	}
 }
 
-// gatherErrors adds the errors of the event's parts to Errors.
+// gatherErrors adds the errors of the event's parts to Errors, in an order that does
+// not depend on that of the members.
 func (e *GroupEvent) gatherErrors() {
+	slices.SortStableFunc(e.Changes, func(a, b GroupChange) int { return strings.Compare(a.Setting, b.Setting) })
 	for _, c := range e.Changes {
 		e.Errors = append(e.Errors, c.Errors...)
 	}

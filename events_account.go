@@ -190,8 +190,8 @@ type GroupEvent struct {
 	// (join_approval_mode, known since October 2025, high confidence).
 	ApprovalMode string
 
-	// Changes are the settings that a request changed, or failed to change (known
-	// since October 2025, high confidence).
+	// Changes are the settings that a request changed, or failed to change, by name
+	// (known since October 2025, high confidence).
 	Changes []GroupChange
 }
 
