@@ -33,7 +33,7 @@ func TestParseWebhookMutation(t *testing.T) {
 			continue
 		}
 		for _, l := range leavesOf(t, body) {
-			if l.value == nil { // null is the absence of a leaf
+			if l.value == nil || l.value == "" { // the absence of a leaf
 				continue
 			}
 			leaves++
