@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,7 @@ type normalizedMessage struct {
 	id, kind, chat, author, sender string
 	bsuid, username                string
 	caption, quoted, filename      string
-	chatName                       string
+	chatName, senderName           wire.Value
 	body, fromMe, at, self         wire.Value
 	meta, referral                 wire.Value
 	quotedBody, quotedType         wire.Value
@@ -67,7 +68,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "authorUserName":
 			in.username = usernameOf(in.text(&m))
 		case "senderName":
-			in.sender, in.normalized = in.text(&m), true
+			in.sender, in.senderName, in.normalized = in.text(&m), m.Value, true
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
 		case "time":
@@ -75,7 +76,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "self":
 			in.self, in.normalized = m.Value, true
 		case "chatName":
-			in.chatName, in.normalized = in.text(&m), true
+			in.chatName, in.normalized = in.scalar(&m), true
 		case "isForwarded":
 			in.forwarded, _ = in.scalar(&m).Bool()
 		case "quotedMsgId":
@@ -242,7 +243,9 @@ func readReply(meta wire.Value, reply *Reply) {
 
 // readAround reads the members that messages of every kind can have.
 func (in *normalizedMessage) readAround(c *Content) {
-	c.ChatName = in.chatName
+	if c.ChatName = in.sender; !bytes.Equal(in.chatName.Raw(), in.senderName.Raw()) { // equal ones share their bytes
+		c.ChatName, _ = in.chatName.Text()
+	}
 	c.QuotedText, _ = in.quotedBody.Text()
 	if kind, _ := in.quotedType.Text(); kind != "" {
 		if c.QuotedType = ContentType(kind); normalizedKinds[kind].kind != "" {
