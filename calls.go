@@ -117,26 +117,31 @@ func (s CallsService) GetSettings(ctx context.Context) (*CallSettingsInfo, error
 	if err := s.decode(op, raw, &body); err != nil {
 		return nil, err
 	}
-	in := body.Calling
-	info := &CallSettingsInfo{Raw: raw, CallSettings: CallSettings{Status: string(in.Status), IconVisibility: string(in.IconVisibility),
-		CallbackPermission: string(in.CallbackPermission), KeyExchange: string(in.KeyExchange), Hours: in.Hours}}
+	return &CallSettingsInfo{Raw: raw, CallSettings: body.Calling.settings()}, nil
+}
+
+// settings returns the settings that arrived, in a reply or in an event.
+func (in *wireCallSettings) settings() CallSettings {
+	s := CallSettings{Status: string(in.Status), IconVisibility: string(in.IconVisibility),
+		CallbackPermission: string(in.CallbackPermission), KeyExchange: string(in.KeyExchange), Hours: in.Hours}
 	if in.Video != nil {
-		info.Video = string(in.Video.Status)
+		s.Video = string(in.Video.Status)
 	}
-	if in.SIP != nil {
-		info.SIP = &CallSIP{Status: string(in.SIP.Status)}
-		for _, server := range in.SIP.Servers {
-			out := SIPServer{Hostname: string(server.Hostname), Port: int(server.Port), AppID: string(server.AppID)}
-			for name, value := range server.URIParams {
-				if out.URIParams == nil {
-					out.URIParams = map[string]string{}
-				}
-				out.URIParams[name] = string(value)
+	if in.SIP == nil {
+		return s
+	}
+	s.SIP = &CallSIP{Status: string(in.SIP.Status)}
+	for _, server := range in.SIP.Servers {
+		out := SIPServer{Hostname: string(server.Hostname), Port: int(server.Port), AppID: string(server.AppID)}
+		for name, value := range server.URIParams {
+			if out.URIParams == nil {
+				out.URIParams = map[string]string{}
 			}
-			info.SIP.Servers = append(info.SIP.Servers, out)
+			out.URIParams[name] = string(value)
 		}
+		s.SIP.Servers = append(s.SIP.Servers, out)
 	}
-	return info, nil
+	return s
 }
 
 // UpdateSettings changes the given settings. The service forwards them

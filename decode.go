@@ -182,6 +182,7 @@ func (p *parser) rootBody(known []member) (recognized bool) {
 // body holds nothing about a call.
 func (p *parser) callsBody(known []member) (recognized bool) {
 	p.field = "calls"
+	first := len(p.events)
 	for _, m := range known {
 		switch m.name {
 		case "calls", "statuses", "errors":
@@ -194,6 +195,7 @@ func (p *parser) callsBody(known []member) (recognized bool) {
 			recognized = true
 		}
 	}
+	p.callErrors(first)
 	p.field = ""
 	if !recognized {
 		return false

@@ -118,6 +118,10 @@ func elementReader(name string) func(*parser, wire.Value) error {
 		return (*parser).history
 	case "state_sync":
 		return (*parser).appState
+	case "user_actions":
+		return (*parser).action
+	case "automatic_events":
+		return (*parser).conversion
 	}
 	return nil
 }
@@ -146,6 +150,7 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 			}
 		}
 	}
+	first := len(p.events)
 	for _, m := range members {
 		if read := elementReader(m.name); read != nil {
 			if p.level == inRoot && m.name == "messages" {
@@ -153,16 +158,20 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 			}
 			p.list(path+m.name, m.value, read)
 			recognized = true
+		} else if m.name == "conversation_context" && m.value.IsObject() {
+			p.summary(m.value)
+			recognized = true
 		}
 	}
 	if standby.IsObject() {
 		recognized = p.cloudLists(standby, path+"standby.") || recognized
 	}
+	p.callErrors(first)
 	if !recognized {
 		return false // the whole change is unknown
 	}
 	for _, m := range members {
-		if elementReader(m.name) == nil {
+		if elementReader(m.name) == nil && m.name != "conversation_context" {
 			p.addUnknown("value", m.name, m.value)
 		}
 	}
@@ -193,7 +202,9 @@ func (p *parser) readCall(v wire.Value) (*CallEvent, *scalarReader) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
-			e.ID = f.text(&m)
+			e.ID = cmp.Or(f.text(&m), e.ID)
+		case "wacid": // in one forwarder's bodies
+			e.ID = cmp.Or(e.ID, f.text(&m))
 		case "event":
 			e.Event = f.text(&m)
 		case "status":
@@ -228,6 +239,8 @@ func (p *parser) readCall(v wire.Value) (*CallEvent, *scalarReader) {
 			}
 		case "biz_opaque_callback_data":
 			e.CallbackData = f.text(&m)
+		default:
+			e.readMember(string(m.Name), m.Value)
 		}
 	}
 	if e.To.Phone == "" {

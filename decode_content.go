@@ -135,7 +135,11 @@ func referralOf(v wire.Value) *Referral {
 		case "image_url":
 			r.MediaURL = cmp.Or(text, r.MediaURL)
 		case "video_url":
-			r.MediaURL = cmp.Or(r.MediaURL, text)
+			r.MediaURL, r.VideoURL = cmp.Or(r.MediaURL, text), text
+		case "image", "video": // of the on-premise format
+			r.MediaID = memberText(m.Value, "id")
+		case "ref":
+			r.Ref = text
 		case "thumbnail_url":
 			r.ThumbnailURL = text
 		case "welcome_message":
@@ -146,4 +150,59 @@ func referralOf(v wire.Value) *Referral {
 		return nil
 	}
 	return &r
+}
+
+// readFlowReply reads the answers to a form. Some forwarders encode them twice: a JSON
+// text that holds JSON.
+func readFlowReply(v wire.Value) *FlowReply {
+	response := v.Get("response_json")
+	flow := &FlowReply{Name: memberText(v, "name")}
+	var err error
+	if flow.Response, err = response.Text(); err != nil {
+		flow.Response = string(response.Raw()) // an object instead of a text
+	}
+	document := []byte(flow.Response)
+	if !wire.IsDocument(document) {
+		return flow
+	}
+	flow.JSON = document
+	if inner, err := wire.Root(document).Text(); err == nil && wire.IsDocument([]byte(inner)) {
+		if value := wire.Root([]byte(inner)); value.IsObject() || value.IsArray() {
+			flow.JSON = []byte(inner)
+		}
+	}
+	return flow
+}
+
+func readPermission(v wire.Value) *CallPermission {
+	p := &CallPermission{Response: memberText(v, "response"), Source: memberText(v, "response_source"), Expires: v.Get("expiration_timestamp").Time()}
+	p.Permanent, _ = v.Get("is_permanent").Bool()
+	return p
+}
+
+func readPaymentReply(v wire.Value) *PaymentReply {
+	return &PaymentReply{Method: memberText(v, "payment_method"), ReferenceID: memberText(v, "reference_id"), CredentialID: memberText(v, "credential_id"),
+		LastFourDigits: memberText(v, "last_four_digits"), Time: v.Get("payment_timestamp").Time()}
+}
+
+// readIdentity returns nil if v is not an object.
+func readIdentity(v wire.Value) *IdentityCheck {
+	if !v.IsObject() {
+		return nil
+	}
+	check := &IdentityCheck{Hash: memberText(v, "hash"), Created: v.Get("created_timestamp").Time()}
+	check.Acknowledged, _ = v.Get("acknowledged").Bool()
+	return check
+}
+
+// readStickerPack returns nil if v is not an object.
+func readStickerPack(v wire.Value) *StickerPack {
+	if !v.IsObject() {
+		return nil
+	}
+	pack := &StickerPack{ID: memberText(v, "sticker-pack-id"), Name: memberText(v, "sticker-pack-name"),
+		Publisher: memberText(v, "sticker-pack-publisher"), Emojis: textsOf(v.Get("emojis")),
+		AndroidURL: memberText(v, "android-app-store-link"), IOSURL: memberText(v, "ios-app-store-link")}
+	pack.FirstParty, _ = v.Get("is-first-party-sticker").Bool()
+	return pack
 }

@@ -13,20 +13,25 @@ import (
 
 // fieldReaders has the readers of the fields whose value is one event.
 var fieldReaders = map[string]func(wire.Value, EventInfo) Event{
-	"message_template_status_update":     templateEvent("status"),
-	"message_template_quality_update":    templateEvent("quality"),
-	"message_template_components_update": templateEvent("components"),
-	"template_category_update":           templateEvent("category"),
-	"phone_number_quality_update":        numberEvent("quality"),
-	"phone_number_name_update":           numberEvent("name"),
-	"business_username_update":           numberEvent("username"),
-	"account_update":                     accountEvent("account_update"),
-	"account_alerts":                     accountEvent("account_alerts"),
-	"account_review_update":              accountEvent("account_review_update"),
-	"account_settings_update":            accountEvent("account_settings_update"),
-	"business_capability_update":         accountEvent("business_capability_update"),
-	"security":                           accountEvent("security"),
-	"flows":                              flowEvent,
+	"message_template_status_update":      templateEvent("status"),
+	"message_template_quality_update":     templateEvent("quality"),
+	"message_template_components_update":  templateEvent("components"),
+	"template_category_update":            templateEvent("category"),
+	"template_correct_category_detection": templateEvent("correct_category"),
+	"phone_number_quality_update":         numberEvent("quality"),
+	"phone_number_name_update":            numberEvent("name"),
+	"business_username_update":            numberEvent("username"),
+	"business_username_updates":           numberEvent("username"),
+	"phone_number_username_update":        numberEvent("username"),
+	"account_update":                      accountEvent("account_update"),
+	"account_alerts":                      accountEvent("account_alerts"),
+	"account_review_update":               accountEvent("account_review_update"),
+	"account_settings_update":             accountEvent("account_settings_update"),
+	"business_capability_update":          accountEvent("business_capability_update"),
+	"security":                            accountEvent("security"),
+	"payment_configuration_update":        accountEvent("payment_configuration_update"),
+	"partner_solutions":                   accountEvent("partner_solutions"),
+	"flows":                               flowEvent,
 }
 
 // templateEvent returns the reader of the fields about templates.
@@ -47,7 +52,7 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 				e.Name = text
 			case "message_template_language":
 				e.Language = text
-			case "message_template_category":
+			case "message_template_category", "category":
 				e.Category = cmp.Or(e.Category, text)
 			case "new_category":
 				e.Category = cmp.Or(text, e.Category)
@@ -64,7 +69,8 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 					e.Effective = at
 				}
 			case "rejection_info":
-				words = someReason(memberText(m.Value, "reason"))
+				e.Detail = memberText(m.Value, "reason")
+				words = someReason(e.Detail)
 				recommendation = memberText(m.Value, "recommendation")
 			case "other_info":
 				title = someReason(memberText(m.Value, "title"))
@@ -73,6 +79,14 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 				if e.Effective.IsZero() {
 					e.Effective = m.Value.Get("disable_date").Time()
 				}
+			case "message_template_title":
+				e.Header = text
+			case "message_template_element":
+				e.Body = text
+			case "message_template_footer":
+				e.Footer = text
+			case "message_template_buttons":
+				e.Buttons = templateEventButtons(m.Value)
 			}
 		}
 		e.Reason, e.Advice = cmp.Or(reason, words), cmp.Or(recommendation, description)
@@ -110,18 +124,21 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "current_limit":
 				e.Limit = cmp.Or(text, e.Limit)
 			case "max_daily_conversations_per_business":
-				e.Limit = cmp.Or(e.Limit, text)
+				e.BusinessLimit = text
 			case "old_limit":
 				e.OldLimit = text
 			case "requested_verified_name":
 				e.Name = cmp.Or(text, e.Name)
-			case "username":
+			case "username", "requested_username":
 				e.Name = cmp.Or(e.Name, usernameOf(text))
 			case "rejection_reason":
-				e.Reason = someReason(text)
+				e.Reason = cmp.Or(someReason(text), e.Reason)
+			case "rejection_reasons":
+				e.Reason = cmp.Or(strings.Join(textsOf(m.Value), ", "), e.Reason)
 			}
 		}
 		e.Event = firstText(v, "event", "decision", "status")
+		e.Limit = cmp.Or(e.Limit, e.BusinessLimit)
 		return e
 	}
 }
@@ -136,13 +153,17 @@ func accountEvent(kind string) func(wire.Value, EventInfo) Event {
 		e.Event = cmp.Or(firstText(v, "event", "decision", "alert_type", "type"), firstText(alert, "event", "decision", "alert_type", "type"))
 		e.Phone = cmp.Or(phoneDigits(v.Get("display_phone_number")), phoneDigits(v.Get("phone_number")))
 		e.Reason = cmp.Or(memberText(v.Get("ban_info"), "waba_ban_state"), memberText(v.Get("violation_info"), "violation_type"), e.Reason)
-		e.DailyLimit = firstText(v, "max_daily_conversations_per_business", "max_daily_conversation_per_phone", "max_daily_conversations_per_phone_number")
-		for _, name := range [...]string{"max_phone_numbers_per_business", "max_phone_numbers_per_waba"} { // the account's own counts
-			if n, ok := v.Get(name).Int(); ok {
-				e.NumberLimit = n
-			}
-		}
+		e.DailyLimit = cmp.Or(e.BusinessLimit, e.PhoneLimit)
+		e.NumberLimit = cmp.Or(e.NumbersPerWABA, e.NumbersPerBusiness)
 		setTime(&e.EventInfo, v.Get("timestamp"))
+		switch kind {
+		case "payment_configuration_update":
+			e.PaymentSetup = paymentSetup(v)
+			e.Event = cmp.Or(e.Event, e.PaymentSetup.Status)
+		case "partner_solutions": // the entry is a portfolio, not an account
+			e.Solution = &PartnerSolution{ID: memberText(v, "solution_id"), Status: memberText(v, "solution_status"), BusinessID: e.WABA}
+			e.WABA = ""
+		}
 		return e
 	}
 }
@@ -160,16 +181,18 @@ func (e *AccountEvent) read(v wire.Value) {
 			e.Reason = cmp.Or(text, e.Reason)
 		case "restriction_info":
 			for list := m.Value.List(); list.Next(); {
-				e.Restrictions = append(e.Restrictions, AccountRestriction{
-					memberText(list.Value, "restriction_type"), list.Value.Get("expiration").Time()})
+				e.Restrictions = append(e.Restrictions, AccountRestriction{memberText(list.Value, "restriction_type"),
+					list.Value.Get("expiration").Time(), memberText(list.Value, "remediation")})
 			}
 		}
+		e.readDetail(string(m.Name), text, m.Value)
 	}
 }
 
 func flowEvent(v wire.Value, info EventInfo) Event {
 	return &FlowEvent{EventInfo: info, Event: memberText(v, "event"), FlowID: memberText(v, "flow_id"), Message: memberText(v, "message"),
-		OldStatus: FlowStatus(memberText(v, "old_status")), NewStatus: FlowStatus(memberText(v, "new_status")), Alert: memberText(v, "alert_state")}
+		OldStatus: FlowStatus(memberText(v, "old_status")), NewStatus: FlowStatus(memberText(v, "new_status")), Alert: memberText(v, "alert_state"),
+		Warning: memberText(v, "warning"), FlowHealth: flowHealth(v)}
 }
 
 // group reads one element of "groups".
@@ -185,14 +208,8 @@ func (p *parser) group(v wire.Value) error {
 			e.ID, e.Group = text, groupChat(text)
 		case "request_id":
 			e.RequestID = text
-		case "subject", "group_subject":
-			if e.Subject = text; m.Value.IsObject() {
-				e.Subject = memberText(m.Value, "text")
-			}
-		case "description", "group_description":
-			if e.Description = text; m.Value.IsObject() {
-				e.Description = memberText(m.Value, "text")
-			}
+		case "subject", "group_subject", "description", "group_description", "profile_picture":
+			e.change(strings.TrimPrefix(string(m.Name), "group_"), text, m.Value)
 		case "invite_link":
 			e.InviteLink = text
 		case "reason":
@@ -203,9 +220,22 @@ func (p *parser) group(v wire.Value) error {
 			e.Added = append(e.Added, p.readMembers(m.Value)...)
 		case "removed_participants":
 			e.Removed = append(e.Removed, p.readMembers(m.Value)...)
+		case "failed_participants":
+			e.Failed = append(e.Failed, p.readMembers(m.Value)...)
+		case "join_request_id":
+			e.JoinRequestID = text
+		case "initiated_by":
+			e.InitiatedBy = text
+		case "join_approval_mode":
+			e.ApprovalMode = text
 		case "errors":
 			e.Errors = statusErrors(m.Value)
 		}
+	}
+	e.gatherErrors()
+	if e.Requester = readPerson(v); e.Requester != (Contact{}) {
+		p.contacts.complete(&e.Requester)
+		e.Requester.Chat = personChat(e.Requester)
 	}
 	e.EventInfo = p.info(joinWire("group", e.Kind), v)
 	setTime(&e.EventInfo, at)
@@ -216,14 +246,14 @@ func (p *parser) group(v wire.Value) error {
 
 // readMembers reads people of a group. "input" is the number or BSUID with which
 // the business named the person.
-func (p *parser) readMembers(v wire.Value) (all []Contact) {
+func (p *parser) readMembers(v wire.Value) (all []GroupMember) {
 	for list := v.List(); list.Next(); {
-		c := readPerson(list.Value)
+		c := GroupMember{Contact: readPerson(list.Value), Input: memberText(list.Value, "input"), Errors: statusErrors(list.Value.Get("errors"))}
 		if c.Phone == "" {
-			setPhone(&c, memberText(list.Value, "input"))
+			setPhone(&c.Contact, c.Input)
 		}
-		p.contacts.complete(&c)
-		c.Chat = personChat(c)
+		p.contacts.complete(&c.Contact)
+		c.Chat = personChat(c.Contact)
 		all = append(all, c)
 	}
 	return all
@@ -231,7 +261,8 @@ func (p *parser) readMembers(v wire.Value) (all []Contact) {
 
 // preference reads one element of "user_preferences".
 func (p *parser) preference(v wire.Value) error {
-	e := &PreferenceEvent{From: readPerson(v), Category: memberText(v, "category"), Value: memberText(v, "value"), Detail: memberText(v, "detail")}
+	e := &PreferenceEvent{From: readPerson(v), Category: memberText(v, "category"), Value: memberText(v, "value"), Detail: memberText(v, "detail"),
+		SignupID: memberText(v, "signup_id")}
 	p.contacts.complete(&e.From)
 	e.From.Chat = personChat(e.From)
 	e.EventInfo = p.info("user_preference", v)
@@ -291,6 +322,7 @@ func (p *parser) appState(v wire.Value) error {
 	if number := phoneDigits(person.Get("phone_number")); number != "" {
 		e.Contact.Phone = number
 	}
+	e.FirstName = memberText(person, "first_name")
 	e.Contact.Name = firstText(person, "full_name", "first_name")
 	p.contacts.complete(&e.Contact)
 	e.Contact.Chat = personChat(e.Contact)

@@ -18,6 +18,7 @@ type metaElement struct {
 	from, to          Contact
 	context, referral wire.Value
 	errors, history   wire.Value
+	identity          wire.Value
 	contentName       string // of a member that holds content other than a text
 	content, said     wire.Value
 	sent              wire.Value // the request that sent the message, in which standby puts the content
@@ -63,6 +64,8 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.errors = m.Value
 		case "history_context":
 			in.history = m.Value
+		case "identity":
+			in.identity = m.Value
 		case "message":
 			in.sent = m.Value
 		case "text":
@@ -185,7 +188,7 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 	if in.isEmpty() {
 		return p.addUnread("message_echo", in.kind, v, &in.scalarReader)
 	}
-	e := &EchoEvent{To: in.to}
+	e := &EchoEvent{To: in.to, From: in.from}
 	if in.toGroup {
 		in.group, e.To = cmp.Or(in.group, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
 	}
@@ -212,6 +215,7 @@ func (in *metaElement) readContent(c *Content, depth int) {
 	if !in.errors.IsAbsent() {
 		c.Errors = in.reasons("errors", in.errors)
 	}
+	c.Identity = readIdentity(in.identity)
 	v := in.content
 	switch in.kind {
 	case "text":
@@ -377,6 +381,8 @@ func (in *metaElement) readMedia(c *Content) {
 			c.Text = in.inner(in.kind, &m)
 		case "animated":
 			c.Media.Animated = in.flag(in.kind, &m)
+		case "metadata":
+			c.Media.Sticker = readStickerPack(m.Value)
 		case "voice":
 			if in.flag(in.kind, &m) && in.kind == "audio" {
 				c.Type = TypeVoice
@@ -387,7 +393,7 @@ func (in *metaElement) readMedia(c *Content) {
 }
 
 // answers has the members of "interactive" that hold a customer's answer.
-var answers = [...]string{"button_reply", "call_permission_reply", "list_reply", "nfm_reply"}
+var answers = [...]string{"button_reply", "call_permission_reply", "list_reply", "nfm_reply", "payment_method"}
 
 // answer returns the answer in an interactive message and the name of its member.
 // The type names it. If there is none of that name, the first that says something
@@ -421,49 +427,22 @@ func (in *metaElement) readInteractive(c *Content) {
 			c.Reply.List = name == "list_reply"
 			c.Text = c.Reply.Title
 		case "nfm_reply":
-			c.Flow = &FlowReply{Name: in.member(object, v, "name")}
+			c.Flow = readFlowReply(v)
 			c.Text = in.member(object, v, "body")
-			response := v.Get("response_json")
-			var err error
-			if c.Flow.Response, err = response.Text(); err != nil {
-				c.Flow.Response = string(response.Raw()) // an object instead of a text
-			}
-			if document := []byte(c.Flow.Response); wire.IsDocument(document) {
-				c.Flow.JSON = document
-			}
+			in.check(object, v, "name")
 		case "call_permission_reply":
-			c.Type, c.Permission = TypeCallPermission, &CallPermission{}
-			c.Permission.Response = in.member(object, v, "response")
-			c.Permission.Permanent, _ = v.Get("is_permanent").Bool()
-			in.check(object, v, "is_permanent")
-			c.Permission.Source = in.member(object, v, "response_source")
-			c.Permission.Expires = in.time(object+".expiration_timestamp", v.Get("expiration_timestamp"))
+			c.Type, c.Permission = TypeCallPermission, readPermission(v)
+			in.check(object, v, "response", "is_permanent", "response_source")
+			in.time(object+".expiration_timestamp", v.Get("expiration_timestamp"))
+		case "payment_method":
+			c.Payment = readPaymentReply(v)
+			in.check(object, v, "payment_method", "reference_id", "credential_id", "last_four_digits")
+			in.time(object+".payment_timestamp", v.Get("payment_timestamp"))
 		}
 	}
 	if c.Errors == nil {
 		c.Errors = in.reasons("interactive.errors", in.content.Get("errors"))
 	}
-}
-
-// readContactCards reads contact cards. Of a card that differs from the
-// documented form, it reads only the name and the numbers.
-func readContactCards(v wire.Value) (cards []ContactCard) {
-	for list := v.List(); list.Next() && list.Value.SpendContents(); {
-		var card ContactCard
-		if wire.UnmarshalLenient(list.Value.Raw(), &card) != nil {
-			card = ContactCard{}
-			card.Name.Formatted, _ = list.Value.Get("name").Get("formatted_name").Text()
-			for phones := list.Value.Get("phones").Array(); phones.Next(); {
-				var phone ContactPhone
-				phone.Number, _ = phones.Value.Get("phone").Text()
-				phone.Type, _ = phones.Value.Get("type").Text()
-				phone.WhatsAppID, _ = phones.Value.Get("wa_id").Text()
-				card.Phones = append(card.Phones, phone)
-			}
-		}
-		cards = append(cards, card)
-	}
-	return cards
 }
 
 func readOrder(v wire.Value) *ReceivedOrder {

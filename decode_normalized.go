@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"bytes"
 	"cmp"
 	"strings"
 
@@ -35,9 +36,11 @@ type normalizedMessage struct {
 	scalarReader
 	id, kind, chat, author, sender string
 	bsuid, username                string
-	caption, quoted                string
-	body, fromMe, at               wire.Value
+	caption, quoted, filename      string
+	chatName, senderName           wire.Value
+	body, fromMe, at, self         wire.Value
 	meta, referral                 wire.Value
+	quotedBody, quotedType         wire.Value
 	number                         int64
 	forwarded, normalized          bool
 }
@@ -64,17 +67,25 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "authorUserName":
 			in.username = usernameOf(in.text(&m))
 		case "senderName":
-			in.sender, in.normalized = in.text(&m), true
+			in.sender, in.senderName, in.normalized = in.text(&m), m.Value, true
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
 		case "time":
 			in.at, in.normalized = m.Value, true
-		case "self", "chatName":
-			in.normalized = true
+		case "self":
+			in.self, in.normalized = m.Value, true
+		case "chatName":
+			in.chatName, in.normalized = in.scalar(&m), true
 		case "isForwarded":
 			in.forwarded, _ = in.scalar(&m).Bool()
 		case "quotedMsgId":
 			in.quoted = in.text(&m)
+		case "quotedMsgBody":
+			in.quotedBody = m.Value
+		case "quotedMsgType":
+			in.quotedType = m.Value
+		case "filename", "fileName":
+			in.filename = in.text(&m)
 		case "messageNumber":
 			in.number, _ = in.scalar(&m).Int()
 		case "meta":
@@ -114,7 +125,7 @@ func (p *parser) message(v wire.Value) error {
 		in.note("fromMe", "want true or false")
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
-		e := &EchoEvent{To: contactOf(in.chat)}
+		e := &EchoEvent{To: contactOf(in.chat), From: in.from()}
 		event, content = e, &e.Content
 	default:
 		e := &MessageEvent{From: in.from()}
@@ -157,6 +168,7 @@ func (in *normalizedMessage) from() Contact {
 // contract leaves open.
 func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	c.ID, c.Type, c.Chat, c.QuotedID, c.Forwarded = in.id, kind, in.chat, in.quoted, in.forwarded
+	in.readAround(c)
 	body := ""
 	switch text, err := in.body.Text(); {
 	case err == nil:
@@ -170,20 +182,28 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 		if isLink(body) {
 			c.Media.URL, c.Text = body, in.caption
 		}
+		in.nameMedia(c)
 	case TypeOther:
 		c.Text = body
 		if in.kind != "" && isLink(body) { // a file of a kind that this version does not know
 			c.Media, c.Text = &ReceivedMedia{URL: body}, in.caption
+			in.nameMedia(c)
 		}
 	case TypeLocation:
 		c.Location, c.Text = locationOf(in.body), in.caption
 	case TypeContacts:
 		if !in.body.IsNull() {
-			c.Contacts = in.body.Raw()
+			c.Contacts, c.Cards = in.body.Raw(), readContactCards(in.body)
+		}
+		if body != "" {
+			c.Cards = readVCards(body)
 		}
 		c.Text = in.caption
 	case TypeButton, TypeInteractive:
 		c.Text = body
+		if in.readInteractive(c); c.Flow != nil || c.Permission != nil || c.Payment != nil {
+			break
+		}
 		reply := Reply{Title: body}
 		readReply(in.meta, &reply)
 		c.Text = cmp.Or(c.Text, reply.Title)
@@ -191,6 +211,9 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	case TypeReaction:
 		c.Text = body
 		c.Reaction = &ReceivedReaction{MessageID: in.quoted, Emoji: body}
+	case TypeCallPermission:
+		c.Text = body
+		in.readInteractive(c)
 	default:
 		c.Text = body
 	}
@@ -205,8 +228,81 @@ func readReply(meta wire.Value, reply *Reply) {
 	readChoice(meta, reply)
 	for _, v := range []wire.Value{meta, meta.Get("interactive")} {
 		for _, name := range []string{"button_reply", "list_reply", "button"} {
-			readChoice(v.Get(name), reply)
+			var choice Reply
+			readChoice(v.Get(name), &choice)
+			if choice == (Reply{}) {
+				continue // forwarders write empty ones beside the answer
+			}
+			reply.ID, reply.Title = cmp.Or(choice.ID, reply.ID), cmp.Or(reply.Title, choice.Title)
+			reply.Description = cmp.Or(choice.Description, reply.Description)
+			reply.List = reply.List || name == "list_reply"
 		}
+	}
+}
+
+// readAround reads the members that messages of every kind can have.
+func (in *normalizedMessage) readAround(c *Content) {
+	if c.ChatName = in.sender; !bytes.Equal(in.chatName.Raw(), in.senderName.Raw()) { // equal ones share their bytes
+		c.ChatName, _ = in.chatName.Text()
+	}
+	c.QuotedText, _ = in.quotedBody.Text()
+	if kind, _ := in.quotedType.Text(); kind != "" {
+		if c.QuotedType = ContentType(kind); normalizedKinds[kind].kind != "" {
+			c.QuotedType = normalizedKinds[kind].kind
+		}
+	}
+	if self, set := in.self.Bool(); set {
+		if c.Origin = OriginApp; self {
+			c.Origin = OriginAPI
+		}
+	}
+	link := LinkPreview{memberText(in.meta, "linkUrl"), memberText(in.meta, "linkTitle"), memberText(in.meta, "linkDescription")}
+	if link != (LinkPreview{}) {
+		c.Link = &link
+	}
+}
+
+// nameMedia gives a file its name: by the member for it, or by a document's caption
+// if that looks like a file name.
+func (in *normalizedMessage) nameMedia(c *Content) {
+	c.Media.Name = in.filename
+	if c.Media.Name == "" && c.Type == TypeDocument && isFileName(in.caption) {
+		c.Media.Name = in.caption
+	}
+}
+
+// isFileName reports whether a caption is the name of a file: one line that ends
+// in an extension.
+func isFileName(text string) bool {
+	dot := strings.LastIndexByte(text, '.')
+	if dot <= 0 || len(text) > 255 || strings.ContainsAny(text, "\n/\\") {
+		return false
+	}
+	extension := text[dot+1:]
+	for _, r := range extension {
+		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') {
+			return false
+		}
+	}
+	return len(extension) >= 2 && len(extension) <= 5
+}
+
+// readInteractive looks for a form's answers, a permission and a payment in "meta",
+// in all places where Meta's own nesting could put them.
+func (in *normalizedMessage) readInteractive(c *Content) {
+	for _, v := range [...]wire.Value{in.meta, in.meta.Get("interactive")} {
+		if flow := readFlowReply(v.Get("nfm_reply")); flow.Response != "" || flow.Name != "" {
+			c.Flow = flow
+		}
+		if permission := readPermission(v.Get("call_permission_reply")); permission.Response != "" {
+			c.Type, c.Permission = TypeCallPermission, permission
+		}
+		if payment := readPaymentReply(v.Get("payment_method")); *payment != (PaymentReply{}) {
+			c.Payment = payment
+		}
+	}
+	if c.Permission == nil && !in.meta.Get("response").IsAbsent() {
+		c.Permission = readPermission(in.meta)
 	}
 }
 
@@ -214,6 +310,7 @@ func readReply(meta wire.Value, reply *Reply) {
 func (p *parser) ack(v wire.Value) error {
 	var f scalarReader
 	var at, stamp, reason, reasons wire.Value
+	var number int64
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
@@ -235,6 +332,10 @@ func (p *parser) ack(v wire.Value) error {
 			at = m.Value
 		case "timestamp": // never observed
 			stamp = m.Value
+		case "messageNumber":
+			number, _ = m.Value.Int()
+		case "mmLite":
+			e.MMLite = isSet(m.Value)
 		case "error":
 			reason = m.Value
 		case "errors":
@@ -251,6 +352,7 @@ func (p *parser) ack(v wire.Value) error {
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
 	e.EventInfo = p.info(ackWire(e.Status), v)
+	e.Number = number
 	if e.Time = f.time("time", at); e.Time.IsZero() {
 		e.Time = f.time("timestamp", stamp)
 	}
@@ -258,6 +360,23 @@ func (p *parser) ack(v wire.Value) error {
 		e.Status = StatusRead
 	}
 	return p.addPartial(e, &f)
+}
+
+// isSet reports whether a member of unknown form says yes: anything but false, 0,
+// null and an empty value.
+func isSet(v wire.Value) bool {
+	if yes, isBool := v.Bool(); isBool {
+		return yes
+	}
+	if v.IsObject() {
+		members := v.Object()
+		return members.Next()
+	}
+	if v.IsArray() {
+		return v.Len() > 0
+	}
+	text, _ := v.Text()
+	return text != ""
 }
 
 // ackWire returns EventInfo.Wire for an element of "ack". The usual ones are

@@ -455,6 +455,7 @@ func fillContact(c, known *Contact) {
 	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
 	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
 	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)
+	c.CountryCode, c.IdentityHash = cmp.Or(c.CountryCode, known.CountryCode), cmp.Or(c.IdentityHash, known.IdentityHash)
 }
 
 // readPerson reads one element of "contacts", or a member of a group.
@@ -482,8 +483,14 @@ func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
 					c.Name = f.inner("profile", &profile)
 				case "username":
 					c.Username = cmp.Or(c.Username, usernameOf(f.inner("profile", &profile)))
+				case "country_code":
+					c.CountryCode = f.inner("profile", &profile)
 				}
 			}
+		case "country_code":
+			c.CountryCode = f.inner(object, &m)
+		case "identity_key_hash":
+			c.IdentityHash = f.inner(object, &m)
 		}
 	}
 	return c

@@ -20,7 +20,7 @@ type statusElement struct {
 	at, payment                 wire.Value
 	conversation, pricing, cost wire.Value
 	errors                      wire.Value
-	callbackData                string
+	callbackData, template      string
 }
 
 // readStatus collects the members, in whatever order they come.
@@ -68,6 +68,10 @@ func readStatus(v wire.Value) (in statusElement) {
 			in.errors = m.Value
 		case "biz_opaque_callback_data":
 			in.callbackData = in.text(&m)
+		case "template_id":
+			in.template = in.text(&m)
+		case "recipient_identity_key_hash":
+			in.to.IdentityHash = in.text(&m)
 		case "payment":
 			in.payment = m.Value
 		}
@@ -104,7 +108,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 	case in.kind == "payment" || in.kind == "" && in.payment.IsObject() && !in.payment.IsBlank():
 		return p.payment(&in, v)
 	}
-	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData,
+	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData, TemplateID: in.template,
 		Conversation: in.readConversation(in.conversation), Pricing: in.price(), Errors: in.reasons("errors", in.errors)}
 	if e.Pricing != nil {
 		e.Category = e.Pricing.Category
@@ -146,12 +150,7 @@ func (p *parser) payment(in *statusElement, v wire.Value) error {
 	e := &PaymentEvent{MessageID: in.id, Status: in.status, From: in.to, Errors: statusErrors(in.errors),
 		ReferenceID:   memberText(in.payment, "reference_id"),
 		TransactionID: memberText(transaction, "id"), Method: memberText(transaction, "type")}
-	currency := memberText(in.payment, "currency")
-	value, okValue := in.payment.Get("amount").Get("value").Int()
-	offset, okOffset := in.payment.Get("amount").Get("offset").Int()
-	if okValue && okOffset && offset > 0 && microsPerUnit%offset == 0 && isCurrency(currency) && value >= 0 && value < 1<<40 {
-		e.Amount = &Money{value * (microsPerUnit / offset), currency}
-	}
+	e.readTransaction(in.payment, transaction)
 	e.EventInfo = p.info("payment."+e.Status, v)
 	e.Time = in.time("timestamp", in.at)
 	return p.addPartial(e, &in.scalarReader)
@@ -290,7 +289,7 @@ func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok
 		return classified(StatusError{Title: text}), true
 	}
 	var code, oldCode int64
-	var message, data string
+	var data string
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "code":
@@ -302,14 +301,19 @@ func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok
 		case "title":
 			e.Title = f.inner(path, &m)
 		case "message":
-			message = f.inner(path, &m)
+			e.Message = f.inner(path, &m)
+		case "href":
+			e.Href = f.inner(path, &m)
 		case "details":
 			e.Details = f.inner(path, &m)
 		case "error_data":
 			data = f.member(within(path, "error_data"), m.Value, "details")
 		}
 	}
-	e.Code, e.Title, e.Details = int(cmp.Or(code, oldCode)), cmp.Or(e.Title, message), cmp.Or(data, e.Details)
+	e.Code, e.Details = int(cmp.Or(code, oldCode)), cmp.Or(data, e.Details)
+	if e.Title == "" {
+		e.Title, e.Message = e.Message, ""
+	}
 	if v.IsBlank() { // what a forwarder writes where there is no error
 		return StatusError{}, false
 	}

@@ -203,8 +203,8 @@ func TestParseWebhookContent(t *testing.T) {
 	}
 	for meta, want := range map[string]chatapi.Reply{
 		`{"interactive":{"type":"button_reply","button_reply":{"id":"b-1","title":"T"}}}`: {ID: "b-1", Title: "North"},
-		`{"interactive":{"list_reply":{"id":"r-1","title":"T","description":"D"}}}`:       {ID: "r-1", Title: "North", Description: "D"},
-		`{"list_reply":{"id":"r-1"}}`:              {ID: "r-1", Title: "North"},
+		`{"interactive":{"list_reply":{"id":"r-1","title":"T","description":"D"}}}`:       {ID: "r-1", Title: "North", Description: "D", List: true},
+		`{"list_reply":{"id":"r-1"}}`:              {ID: "r-1", Title: "North", List: true},
 		`{"button":{"payload":"p","text":"T"}}`:    {ID: "p", Title: "North"},
 		`{"payload":"p"}`:                          {ID: "p", Title: "North"},
 		`{"interactive":[1,2],"button_reply":"x"}`: {Title: "North"},

@@ -121,6 +121,10 @@ type EchoEvent struct {
 	To Contact
 
 	Content
+
+	// From is the business as the body names it: its number, and as a name whatever
+	// the service puts there, which can be the number again.
+	From Contact
 }
 
 // AnswerTo returns where a further message of this conversation goes: the group of
@@ -163,6 +167,16 @@ type StatusEvent struct {
 	// Errors says why a message failed. Usually the service gives a text without
 	// a code.
 	Errors []StatusError
+
+	// MMLite is set if the message went out by the marketing messages API (mmLite of
+	// the service's own format, 2026; the member's form is not published, so any
+	// value but false, 0 and an empty one sets it; medium confidence).
+	MMLite bool
+
+	// TemplateID is the template of a message that was sent directly, without a
+	// template of the business's own (template_id, known since July 2026 from Meta's
+	// page on direct sends, medium confidence).
+	TemplateID string
 }
 
 // AnswerTo returns where a further message of this conversation goes: the group of
@@ -247,6 +261,11 @@ type StatusError struct {
 	// to do, without a capital letter and a full stop. Both are empty if unknown.
 	Sentence string
 	Advice   string
+
+	// Message is the service's second text, beside Title. Href is a
+	// page about the error (Meta's reference of errors, known since 2023, high
+	// confidence).
+	Message, Href string
 }
 
 // CallEvent is one step of a voice call. It holds the signalling; the SDK does
@@ -281,6 +300,21 @@ type CallEvent struct {
 	// CallbackData is the text that the business attached when it began the
 	// call.
 	CallbackData string
+
+	// Errors says why the call failed (calls[].errors, or errors beside a call that
+	// failed; known since July 2025 from Meta's calling reference, high confidence).
+	Errors []StatusError
+
+	// Recording and Transcript are files to download with [MediaService.Download]
+	// and their Ref; nil except with the events "call_recording_available" and
+	// "call_transcription_available". WhatsApp keeps them for seven days (known since
+	// 2026 from Meta's calling pages, medium confidence).
+	Recording, Transcript *ReceivedMedia
+
+	// ButtonPayload is the payload of the call button that the customer tapped
+	// (cta_payload), LinkPayload the biz_payload of the call link (deeplink_payload;
+	// both known since October 2025 from Meta's calling pages, high confidence).
+	ButtonPayload, LinkPayload string
 }
 
 // AnswerTo returns where a message about the call goes: the customer, whichever side

@@ -13,7 +13,10 @@ import (
 type TemplateEvent struct {
 	EventInfo
 
-	// Kind says what changed: "status", "quality", "category" or "components".
+	// Kind says what changed: "status", "quality", "category", "components" or
+	// "correct_category" (the content sent directly was of another category than
+	// OldCategory; known since July 2026 from Meta's page on direct sends, medium
+	// confidence).
 	Kind string
 
 	// ID, Name and Language name the template; each may be empty.
@@ -34,6 +37,25 @@ type TemplateEvent struct {
 	// "INVALID_FORMAT", "FIRST_PAUSE", "SECOND_PAUSE" or "RATE_LIMITING_PAUSE";
 	// empty if Meta gives none. Advice says what to do, in Meta's words.
 	Reason, Advice string
+
+	// Detail is Meta's sentence about the Reason (rejection_info.reason, known since
+	// 2025, high confidence).
+	Detail string
+
+	// Header, Body, Footer and Buttons are the new text; only of the kind
+	// "components" (Meta's reference, known since 2025, high confidence). A header
+	// that is a file is not told.
+	Header, Body, Footer string
+	Buttons              []TemplateEventButton
+}
+
+// TemplateEventButton is a button of a changed template.
+type TemplateEventButton struct {
+	// Type is for instance "URL", "PHONE_NUMBER" or "QUICK_REPLY".
+	Type, Text string
+
+	// URL and Phone are where the button leads; each may be empty.
+	URL, Phone string
 }
 
 // Key returns "template/", a hash of the bytes and the time, because the format has
@@ -63,8 +85,13 @@ type NumberEvent struct {
 	// Name is the requested name, or the username.
 	Name string
 
-	// Reason says why a name was refused.
+	// Reason says why a name was refused. Several reasons are joined by commas.
 	Reason string
+
+	// BusinessLimit is the limit of the whole portfolio, which since October 2025
+	// replaces Limit: a number, or a name such as "TIER_10K"
+	// (max_daily_conversations_per_business of Meta's reference, high confidence).
+	BusinessLimit string
 }
 
 // Key returns "number/", a hash of the bytes and the time, because the format has
@@ -105,33 +132,20 @@ type AccountEvent struct {
 	DailyLimit  string
 	NumberLimit int64
 
+	AccountDetails
+
 	// Partner is the account of a partner's customer, to which EventInfo.WABA
 	// belongs; nil if the event names none.
 	Partner *PartnerAccount
-}
-
-// PartnerAccount says whose account an event for a partner is about (waba_info,
-// known since 2025 from Meta's reference of account_update, high confidence). All
-// members are Meta's ids; each may be empty.
-type PartnerAccount struct {
-	// BusinessID is the partner's portfolio, to which the event was sent;
-	// OwnerBusinessID is the portfolio that owns the account.
-	BusinessID, OwnerBusinessID string
-
-	// AdAccountID is the ad account that was linked, and AppID the app that was
-	// installed or removed.
-	AdAccountID, AppID string
-
-	// SolutionID is the multi-partner solution, SolutionBusinessIDs the portfolios in
-	// it; at most 100 are read.
-	SolutionID          string
-	SolutionBusinessIDs []string
 }
 
 // AccountRestriction is something that an account must not do until Expires.
 type AccountRestriction struct {
 	Type    string
 	Expires time.Time
+
+	// Remediation says how to end it; usually empty.
+	Remediation string
 }
 
 // Key returns "account/", a hash of the bytes and the time, because the format has
@@ -153,12 +167,64 @@ type GroupEvent struct {
 	// RequestID is the id of the request that caused the event.
 	RequestID string
 
+	// Subject and Description are the group's texts. A change that failed is in
+	// Changes only.
 	Subject, Description, InviteLink, Reason string
 
 	// Added and Removed are the people who joined and left.
-	Added, Removed []Contact
+	Added, Removed []GroupMember
 
+	// Errors holds why the request failed, as a whole or in part: also the errors of
+	// Failed and Changes.
 	Errors []StatusError
+
+	// Failed are the people for whom the request failed (failed_participants, known
+	// since October 2025; Meta's groups page, high confidence).
+	Failed []GroupMember
+
+	// JoinRequestID is the id of a request to join the group, and Requester the
+	// person who made it (known since October 2025, high confidence).
+	JoinRequestID string
+	Requester     Contact
+
+	// InitiatedBy is "business" if the business removed a person, "participant" if
+	// the person left (known since October 2025, high confidence).
+	InitiatedBy string
+
+	// ApprovalMode is "auto_approve" or "approval_required", of a new group
+	// (join_approval_mode, known since October 2025, high confidence).
+	ApprovalMode string
+
+	// Changes are the settings that a request changed, or failed to change, by name
+	// (known since October 2025, high confidence).
+	Changes []GroupChange
+}
+
+// GroupMember is a person whom a group event names.
+type GroupMember struct {
+	Contact
+
+	// Input is the number or BSUID with which the request named the person.
+	Input string
+
+	// Errors says why the request failed for this person.
+	Errors []StatusError
+}
+
+// GroupChange is a setting of a group that a request was to change.
+type GroupChange struct {
+	// Setting is "subject", "description" or "profile_picture".
+	Setting string
+
+	// Text is the new subject or description.
+	Text string
+
+	// MIMEType and SHA256 describe a new picture.
+	MIMEType, SHA256 string
+
+	// Successful is false if the setting stayed as it was; Errors says why.
+	Successful bool
+	Errors     []StatusError
 }
 
 // AnswerTo returns the group, for a message to it.
@@ -183,6 +249,38 @@ type FlowEvent struct {
 
 	// Alert is "ACTIVATED" or "DEACTIVATED".
 	Alert string
+
+	// Warning is WhatsApp's sentence about a version that expires.
+	Warning string
+
+	FlowHealth
+}
+
+// FlowHealth holds the figures of a [FlowEvent] about health (Meta's page on flow
+// webhooks, known since 2023, high confidence). A figure that the event does not
+// hold is zero.
+type FlowHealth struct {
+	// Threshold is the figure that was passed: percent of ErrorRate or
+	// Availability, or milliseconds of latency.
+	Threshold float64
+
+	// ErrorRate and Availability are percentages.
+	ErrorRate, Availability float64
+
+	// P50Latency and P90Latency are how long the endpoint took for half, and for 90
+	// percent, of the Requests.
+	P50Latency, P90Latency time.Duration
+	Requests               int64
+
+	// Errors counts the errors by type.
+	Errors []FlowErrorCount
+}
+
+// FlowErrorCount says how often an error occurred; Rate is a percentage.
+type FlowErrorCount struct {
+	Type  string
+	Rate  float64
+	Count int64
 }
 
 // Key returns "flow/", a hash of the bytes and the time, because the format has
@@ -200,6 +298,10 @@ type PreferenceEvent struct {
 
 	// Detail is WhatsApp's description of the event.
 	Detail string
+
+	// SignupID is the id of the sign-up form by which the customer chose (signup_id,
+	// seen in public test data of 2026, medium confidence).
+	SignupID string
 }
 
 // Key returns "preference/", a hash of the bytes and the time, because the format has
@@ -274,6 +376,10 @@ type AppStateEvent struct {
 	Type, Action string
 
 	Contact Contact
+
+	// FirstName is the person's first name; Contact.Name is the full name if the
+	// address book has one.
+	FirstName string
 }
 
 // Key returns "state/", a hash of the bytes and the time, because the format has
@@ -299,15 +405,65 @@ type PaymentEvent struct {
 	// Amount is nil if it was not readable.
 	Amount *Money
 
-	// TransactionID and Method, such as "upi", are the payment provider's words.
+	// TransactionID and Method, such as "upi" or "card", are the payment provider's
+	// words.
 	TransactionID, Method string
 
 	Errors []StatusError
+
+	PaymentTransaction
 }
 
-// Key returns "payment/", the message id, the status and the transaction.
+// PaymentTransaction holds a payment provider's further words about a
+// [PaymentEvent] (Meta's page on payment gateways in India, known since 2023, high
+// confidence; refunds and receipt from a provider's page of 2026, medium
+// confidence).
+type PaymentTransaction struct {
+	// Provider is for instance "razorpay" or "payu"; where the transaction has no
+	// method, WhatsApp writes the method here, such as "upi".
+	Provider string
+
+	// TransactionStatus is "success", "pending" or "failed".
+	TransactionStatus string
+
+	// Charged is the transaction's own amount; nil if it has none.
+	Charged *Money
+
+	// Created and Updated are when the transaction began and changed.
+	Created, Updated time.Time
+
+	// ErrorCode and ErrorReason say why the transaction failed.
+	ErrorCode, ErrorReason string
+
+	// Refunds are the parts that were paid back.
+	Refunds []PaymentRefund
+
+	// Receipt and Notes are what the business attached to the payment; at most 64
+	// notes are read.
+	Receipt string
+	Notes   map[string]string
+}
+
+// PaymentRefund is a part of a payment that was paid back.
+type PaymentRefund struct {
+	// ID is the provider's id, Status for instance "completed", Speed for instance
+	// "normal".
+	ID, Status, Speed string
+
+	// Amount is nil if it was not readable.
+	Amount *Money
+
+	Created, Updated time.Time
+}
+
+// Key returns "payment/", the message id, the status and the transaction; and of each
+// refund its id and status, because WhatsApp tells a refund with the old status.
 func (e *PaymentEvent) Key() string {
-	return keyOf("payment", e.Raw, e.MessageID, e.Status, e.TransactionID)
+	parts := []string{e.MessageID, e.Status, e.TransactionID}
+	for _, refund := range e.Refunds {
+		parts = append(parts, refund.ID, refund.Status)
+	}
+	return keyOf("payment", e.Raw, parts...)
 }
 
 // ErrorEvent reports an error of the service that does not belong to a message.

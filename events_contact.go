@@ -27,6 +27,15 @@ type Contact struct {
 	// Name is the profile name. It is never taken from an echo, where the service
 	// puts the business's own number.
 	Name string
+
+	// CountryCode is the country of the person, such as "US" (profile.country_code,
+	// known since 2025 from public test data, medium confidence).
+	CountryCode string `json:",omitempty"`
+
+	// IdentityHash identifies the person's encryption key, if the business asked
+	// WhatsApp to watch it (identity_key_hash, known since 2023; Meta's reference,
+	// high confidence).
+	IdentityHash string `json:",omitempty"`
 }
 
 // Recipient returns the recipient for messages to the contact: by phone number,
@@ -88,6 +97,9 @@ func (c Contact) Merge(newer Contact) Contact {
 		ParentBSUID: cmp.Or(newer.ParentBSUID, c.ParentBSUID),
 		Username:    cmp.Or(newer.Username, c.Username),
 		Name:        cmp.Or(newer.Name, c.Name),
+
+		CountryCode:  cmp.Or(newer.CountryCode, c.CountryCode),
+		IdentityHash: cmp.Or(newer.IdentityHash, c.IdentityHash),
 	}
 }
 

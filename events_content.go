@@ -4,7 +4,10 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // Content is the content of a received message. Type is its kind. A kind that is
@@ -87,6 +90,32 @@ type Content struct {
 
 	// Errors says why a message, or its file, could not be shown.
 	Errors []StatusError
+
+	// ChatName is the chat's name, in a group the only name of the group. Only the
+	// service's own format has it (chatName, known since 2021; contract: observed,
+	// high confidence).
+	ChatName string
+
+	// QuotedText and QuotedType are the text, or the file's link, and the kind of the
+	// message QuotedID (quotedMsgBody and quotedMsgType of the service's own format, known since
+	// 2020; seen in old rows only, high confidence).
+	QuotedText string
+	QuotedType ContentType
+
+	// Origin says whether a program or an app wrote the message; empty if the
+	// format does not say. It does not say who wrote it: the customer's messages
+	// come from an app too.
+	Origin MessageOrigin
+
+	// Link is the preview of the page that the text links to; nil if there is none.
+	Link *LinkPreview
+
+	// Payment is the customer's consent to pay with a stored card.
+	Payment *PaymentReply
+
+	// Identity is the state of the sender's encryption key, if the business asked
+	// WhatsApp to watch it.
+	Identity *IdentityCheck
 }
 
 // Display returns a text to show to a person: Text, or a placeholder in brackets
@@ -98,8 +127,10 @@ func (c Content) Display() string {
 	}
 	switch {
 	case c.Type == TypeUnsupported && len(c.Errors) > 0:
-		e := c.Errors[0]
-		if why := cmp.Or(c.Unsupported, cmp.Or(e.Details, e.Title)); why != "" {
+		if c.Errors[0].Code == codeUnavailable {
+			return "[" + clip(c.Errors[0].unavailable(), 200) + "]"
+		}
+		if why := c.whyUnsupported(); why != "" {
 			return "[unsupported: " + clip(why, 200) + "]"
 		}
 	case c.Edit != nil:
@@ -119,6 +150,42 @@ func (c Content) Display() string {
 	}
 	return "[" + cmp.Or(string(c.Type), "message") + "]"
 }
+
+// whyUnsupported returns the kind of an unsupported message, or the reason if
+// WhatsApp does not tell the kind.
+func (c Content) whyUnsupported() string {
+	e := c.Errors[0]
+	kind := c.Unsupported
+	if kind == "unknown" {
+		kind = ""
+	}
+	return cmp.Or(kind, e.Details, e.Message, e.Title, c.Unsupported)
+}
+
+// codeUnavailable is the code of a message that WhatsApp does not hand out, such
+// as one that was sent before the business had the number.
+const codeUnavailable = 131060
+
+// unavailable returns the words for codeUnavailable. WhatsApp's own title can be
+// as empty as "Message type unknown".
+func (e StatusError) unavailable() string {
+	for _, words := range [...]string{e.Details, e.Message, e.Title} {
+		if strings.Contains(strings.ToLower(words), "unavailable") {
+			return words
+		}
+	}
+	return "This message is unavailable: WhatsApp does not hand it out."
+}
+
+// MessageOrigin says what wrote a message (self of the service's own format: 1
+// and 0; known since 2020, documented, high confidence).
+type MessageOrigin string
+
+// The known origins.
+const (
+	OriginAPI MessageOrigin = "api" // a program, by the service's API
+	OriginApp MessageOrigin = "app" // a phone app, or the vendor's inbox
+)
 
 // ContentType is the kind of a received message. The set is open.
 type ContentType string
@@ -165,7 +232,9 @@ type ReceivedMedia struct {
 	// MIMEType is the type that the sender declared; empty if absent.
 	MIMEType string
 
-	// Name is the file name of a document; empty if absent.
+	// Name is the file's name; empty if absent. WhatsApp's own format names
+	// documents. The service's own format has a member for it, or gives the name
+	// of a document as its caption.
 	Name string
 
 	// SHA256 is the file's hash as it arrived, in base64 or hex; empty if
@@ -174,6 +243,24 @@ type ReceivedMedia struct {
 
 	// Animated is set on moving stickers.
 	Animated bool
+
+	// Sticker describes the pack of a sticker; nil if the format does not. Only the
+	// on-premise format does (documented until 2025, high confidence).
+	Sticker *StickerPack
+}
+
+// StickerPack is where a sticker comes from.
+type StickerPack struct {
+	ID, Name, Publisher string
+
+	// Emojis are the feelings that the sticker stands for.
+	Emojis []string
+
+	// AndroidURL and IOSURL are the pages of the pack's app.
+	AndroidURL, IOSURL string
+
+	// FirstParty is set if WhatsApp made the pack.
+	FirstParty bool
 }
 
 // ReceivedLocation is a place that a customer sent.
@@ -232,6 +319,38 @@ type Referral struct {
 
 	// Welcome is the greeting that the ad showed.
 	Welcome string
+
+	// VideoURL is the ad's video, also if MediaURL is its image (video_url of
+	// Meta's reference, known since 2022, high confidence).
+	VideoURL string
+
+	// MediaID is the id of the ad's image or video, which only the on-premise
+	// format gives instead of a link (documented until 2025, high confidence).
+	MediaID string
+
+	// Ref is the text that the ad's welcome sequence attached (ref, known since
+	// October 2025 from Meta's page on welcome message sequences, medium
+	// confidence).
+	Ref string
+}
+
+// LinkPreview is what an app shows of a page (metadata.linkUrl, linkTitle and
+// linkDescription of the service's own format, known since 2021 from a client's
+// types, medium confidence).
+type LinkPreview struct {
+	URL, Title, Description string
+}
+
+// IdentityCheck is the state of a customer's encryption key (identity of Meta's
+// message reference, known since 2021, high confidence). A new key can mean that
+// another person has the phone.
+type IdentityCheck struct {
+	// Hash identifies the key. Created is when the key was made.
+	Hash    string
+	Created time.Time
+
+	// Acknowledged is set if the business has accepted the key.
+	Acknowledged bool
 }
 
 // FlowReply holds a customer's answers to a form, or an address.
@@ -242,29 +361,19 @@ type FlowReply struct {
 	// Response holds the answers as they arrived: a text that should be JSON.
 	Response string
 
-	// JSON is Response if that is valid JSON, and nil otherwise. It is not always
-	// an object.
+	// JSON holds the answers if Response is valid JSON, and is nil otherwise. It is
+	// not always an object. Where Response is a JSON text that holds JSON again, as
+	// some forwarders write it, JSON is the inner document.
 	JSON json.RawMessage
 }
 
-// ReceivedOrder is a shopping cart that a customer sent.
-type ReceivedOrder struct {
-	CatalogID, Text string
-	Items           []ReceivedItem
-}
-
-// ReceivedItem is one line of a cart.
-type ReceivedItem struct {
-	ProductID string
-
-	// Quantity and Price are texts as they arrived, such as "2" and "19.99"; see
-	// [ParseMoney].
-	Quantity, Price, Currency string
-}
-
-// ReceivedProduct is an item of a catalogue.
-type ReceivedProduct struct {
-	CatalogID, ProductID string
+// Token returns the flow_token with which the business sent the form; empty if
+// the answers have none. On nil it returns "".
+func (f *FlowReply) Token() string {
+	if f == nil {
+		return ""
+	}
+	return memberText(wire.Root(f.JSON), "flow_token")
 }
 
 // SystemNotice says that a customer has a new number or a new identity.

@@ -11,14 +11,11 @@ import (
 	"hash"
 	"io"
 	"log/slog"
-	"mime"
 	"net/http"
 	"net/url"
-	"path"
 	"reflect"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/chatapi-go/chatapi/internal/fetch"
 )
@@ -44,8 +41,10 @@ func WithUnguardedMediaTransport(transport http.RoundTripper) Option {
 // MediaRef identifies a file to download, by a link or by the id of a file that
 // the service stores. Get one from [ReceivedMedia.Ref] or [MediaInfo.Ref].
 type MediaRef struct {
-	// URL is the link. If it is empty, Download asks the service for a link to
-	// the file with that ID.
+	// URL is the link, ID the id of the file. With an ID, Download asks the service
+	// for a link: if URL is empty; at once if URL is a link of Meta's, which opens
+	// only with Meta's own token (contract, raw "Messages"; observed); and once if
+	// the store answers 401, 403, 404 or 410, because links die within minutes.
 	URL, ID string
 
 	// MIMEType is the declared type, which the content has to match. If it is
@@ -112,8 +111,9 @@ type MediaFile struct {
 	// SHA256 is the hash of those bytes, in hexadecimal.
 	SHA256 string
 
-	// Name can be used as a file name: it has no directories and no control
-	// characters. It is empty if the file has no name.
+	// Name can be used as a file name on every system: it has no directories, no
+	// control characters, none of <>:"|?* and is no device of Windows. It has at
+	// most 200 bytes and keeps its extension. It is empty if the file has no name.
 	Name string
 }
 
@@ -124,8 +124,8 @@ const (
 )
 
 // Download writes a file to w and returns its type, size and hash. Pass the
-// reference that a [*MessageEvent] carries, and do it at once: its link dies
-// within minutes (contract, "Media").
+// reference that a [*MessageEvent] or a [*CallEvent] carries, and do it at once: its
+// link dies within minutes (contract, "Media").
 //
 // The link comes from outside and is not trusted. Download fetches it without
 // the token, only by https, and only from the public internet. A private,
@@ -176,21 +176,16 @@ func (s MediaService) Download(ctx context.Context, ref MediaRef, w io.Writer, o
 	ctx, cancel := context.WithTimeout(ctx, opts.Timeout)
 	defer cancel()
 
-	d := &download{op: op, caller: caller, client: client, opts: opts, name: ref.Name, declared: ref.MIMEType, w: w, hash: sha256.New()}
-	link := ref.URL
-	if link == "" {
-		info, err := s.get(ctx, op, ref.ID)
-		if err != nil {
+	d := &download{op: op, caller: caller, client: client, media: s, id: ref.ID, opts: opts, name: ref.Name, declared: ref.MIMEType, w: w, hash: sha256.New()}
+	if err := d.address(ref.URL); err != nil {
+		return nil, err
+	}
+	if ref.URL == "" || ref.ID != "" && isMetaLink(d.link) {
+		if err := d.lookUp(ctx); err != nil {
 			return nil, err
 		}
-		link, d.size, d.sum = info.URL, info.Size, strings.ToLower(info.SHA256)
-		d.declared = cmp.Or(d.declared, info.MIMEType)
 	}
-	address, err := url.Parse(strings.TrimSpace(link))
-	if err != nil {
-		return refuse("URL", "is not an address")
-	}
-	if err := d.run(ctx, address); err != nil {
+	if err := d.run(ctx); err != nil {
 		if d.written == 0 {
 			return nil, err
 		}
@@ -204,6 +199,10 @@ type download struct {
 	op             string
 	caller         context.Context // without DownloadOptions.Timeout
 	client         *Client
+	media          MediaService
+	id             string   // of the file; empty if only a link is known
+	link           *url.URL // the present one
+	fresh          bool     // the link is one that the service just gave
 	opts           DownloadOptions
 	name, declared string
 	sniffed        string
@@ -221,17 +220,51 @@ func (d *download) result() *MediaFile {
 		SHA256: hex.EncodeToString(d.hash.Sum(nil)), Name: safeName(d.name)}
 }
 
-func (d *download) run(ctx context.Context, address *url.URL) error {
+// address makes a text the present link.
+func (d *download) address(link string) (err error) {
+	if d.link, err = url.Parse(strings.TrimSpace(link)); err != nil {
+		return d.client.local(d.op, invalid("URL", "is not an address"))
+	}
+	return nil
+}
+
+// lookUp asks the service for a fresh link.
+func (d *download) lookUp(ctx context.Context) error {
+	info, err := d.media.get(ctx, d.op, d.id)
+	if err != nil {
+		return err
+	}
+	d.fresh, d.size, d.sum = true, info.Size, strings.ToLower(info.SHA256)
+	d.declared = cmp.Or(d.declared, info.MIMEType)
 	if d.size > d.opts.MaxBytes {
 		return d.tooLargeError(d.size)
 	}
-	body, resp, err := d.open(ctx, address)
+	return d.address(info.URL)
+}
+
+// isMetaLink reports whether a link is one of Meta's, which needs Meta's token.
+func isMetaLink(link *url.URL) bool {
+	host := strings.ToLower(strings.TrimSuffix(link.Hostname(), "."))
+	return host == "fbsbx.com" || strings.HasSuffix(host, ".fbsbx.com")
+}
+
+// isStale reports whether a status can mean that a link has died.
+func isStale(status int) bool {
+	switch status {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusGone:
+		return true
+	}
+	return false
+}
+
+func (d *download) run(ctx context.Context) error {
+	body, resp, err := d.open(ctx)
 	if err != nil {
 		return err
 	}
 	defer resp.Body.Close()
 	d.declared = cmp.Or(d.declared, resp.Header.Get("Content-Type"))
-	d.name = cmp.Or(safeName(d.name), attachedName(resp.Header), linkName(address))
+	d.name = cmp.Or(safeName(d.name), attachedName(resp.Header), linkName(d.link))
 	head, _ := body.Peek(sniffLength)
 	d.sniffed = Media{inline: true, data: head, name: d.name}.contentType()
 	if declared := specificType(d.declared); !d.opts.SkipTypeCheck && !matchesType(declared, head) {
@@ -261,10 +294,13 @@ func (d *download) run(ctx context.Context, address *url.URL) error {
 // Write passes content on to the caller's writer.
 func (d *download) Write(p []byte) (int, error) {
 	n, err := d.w.Write(p)
-	n = min(max(n, 0), len(p))
-	if err == nil && n < len(p) {
+	switch {
+	case err == nil && n > len(p):
+		err = errors.New("the writer says that it wrote more than it was given")
+	case err == nil && n < len(p):
 		err = io.ErrShortWrite
 	}
+	n = min(max(n, 0), len(p))
 	d.hash.Write(p[:n])
 	d.written += int64(n)
 	d.writeErr = err
@@ -276,11 +312,11 @@ func (d *download) Write(p []byte) (int, error) {
 const sniffLength = 512
 
 // open requests the file until the reply and the beginning of the content have
-// arrived, or until RetryFor is over.
-func (d *download) open(ctx context.Context, address *url.URL) (*bufio.Reader, *http.Response, error) {
+// arrived, or until RetryFor is over. It asks for a fresh link once.
+func (d *download) open(ctx context.Context) (*bufio.Reader, *http.Response, error) {
 	began := time.Now()
 	for pause := 250 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		resp, err := d.client.files.Get(ctx, address)
+		resp, err := d.client.files.Get(ctx, d.link)
 		if err == nil && resp.StatusCode == http.StatusOK {
 			body := bufio.NewReaderSize(resp.Body, 32<<10)
 			if _, err = body.Peek(sniffLength); err == nil || errors.Is(err, io.EOF) {
@@ -289,6 +325,12 @@ func (d *download) open(ctx context.Context, address *url.URL) (*bufio.Reader, *
 		}
 		if err == nil || resp != nil {
 			resp.Body.Close()
+		}
+		if err == nil && isStale(resp.StatusCode) && d.id != "" && !d.fresh {
+			if err := d.lookUp(ctx); err != nil {
+				return nil, nil, err
+			}
+			continue
 		}
 		var problem *Error
 		if err != nil {
@@ -438,37 +480,4 @@ func matchesType(declared string, head []byte) bool {
 		return is == "text" || is == "application" && sniffed != "application/pdf"
 	}
 	return true
-}
-
-// attachedName returns the file's name in the store's reply.
-func attachedName(h http.Header) string {
-	_, params, err := mime.ParseMediaType(h.Get("Content-Disposition"))
-	if err != nil {
-		return ""
-	}
-	return safeName(params["filename"])
-}
-
-// linkName returns the last part of a link's path, if it has an extension.
-func linkName(address *url.URL) string {
-	if path.Ext(address.Path) == "" {
-		return ""
-	}
-	return safeName(path.Base(address.Path))
-}
-
-// safeName returns a name without directories, control characters and marks that
-// change the direction of writing, at most 200 characters long.
-func safeName(name string) string {
-	name = strings.Map(func(r rune) rune {
-		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, name)
-	name = clip(strings.TrimSpace(baseName(name)), 200)
-	if strings.Trim(name, ". ") == "" {
-		return ""
-	}
-	return name
 }

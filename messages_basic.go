@@ -172,6 +172,29 @@ type ContactCard struct {
 
 	// Birthday is a date such as "1990-12-31".
 	Birthday string `json:"birthday,omitempty"`
+
+	// The fields from here on are set on received cards only, and never sent.
+
+	// Origin is "contact_request" if the customer shared their own number because
+	// the business asked for it, "other" for any other card (known since June 2026
+	// from Meta's page on business-scoped user ids, high confidence).
+	Origin string `json:"origin,omitempty"`
+
+	// VCard is the whole card as vCard text; empty if there is none (known since June
+	// 2026, as Origin; in the service's own format since 2020).
+	VCard string `json:"vcard,omitempty"`
+
+	// Messengers are the person's names elsewhere, and Image is their picture in
+	// base64 (ims and contact_image of the on-premise format, until 2025, high
+	// confidence).
+	Messengers []ContactMessenger `json:"ims,omitempty"`
+	Image      string             `json:"contact_image,omitempty"`
+}
+
+// ContactMessenger is a person's name in another messenger, such as "AIM".
+type ContactMessenger struct {
+	Service string `json:"service"`
+	UserID  string `json:"user_id"`
 }
 
 // ContactName is a name in parts. WhatsApp requires the formatted name and at
@@ -245,8 +268,10 @@ func (m Contacts) encode() (encoded, error) {
 	}{cards}}, c.err()
 }
 
-// complete returns the card with the parts of a name that WhatsApp requires.
+// complete returns the card with the parts of a name that WhatsApp requires, and
+// without the parts that only received cards have.
 func (card ContactCard) complete() ContactCard {
+	card.Origin, card.VCard, card.Messengers, card.Image = "", "", nil, ""
 	n := &card.Name
 	parts := strings.Join(strings.Fields(strings.Join([]string{n.Prefix, n.First, n.Middle, n.Last, n.Suffix}, " ")), " ")
 	if n.Formatted == "" {
