@@ -7,16 +7,10 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
-)
-
-var (
-	channelPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	methodPattern  = regexp.MustCompile(`^(send[A-Z]\w*|messages|templates|addTemplate|status|me|webhook|settings)$`)
 )
 
 // endpoint says where a channel is reached, and with which token.
@@ -142,12 +136,12 @@ func (e *endpoint) findChannel(u *url.URL) *Error {
 		if segment == "" {
 			return invalid("apiURL", "has no channel id after the host; it looks like "+addressExample)
 		}
-	case len(segments) == 2 && methodPattern.MatchString(segments[1]):
+	case len(segments) == 2 && isMethod(segments[1]):
 		return invalid("apiURL", fmt.Sprintf("ends in the method %q; leave it off", segments[1]))
 	default:
 		return invalid("apiURL", fmt.Sprintf("has %d path parts; it must have one, the channel id", len(segments)))
 	}
-	if !channelPattern.MatchString(segment) {
+	if !isChannel(segment) {
 		return invalid("apiURL", fmt.Sprintf("has the channel id %q; a channel id is letters and digits", clip(segment, 40)))
 	}
 	e.channel = ChannelID(segment)
@@ -219,7 +213,7 @@ func tokenChannel(token string) ChannelID {
 		return ""
 	}
 	id := strings.TrimPrefix(strings.Trim(string(claims.InstanceID), `"`), "instance")
-	if !channelPattern.MatchString(id) || id == "null" {
+	if !isChannel(id) || id == "null" {
 		return ""
 	}
 	return ChannelID(id)

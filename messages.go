@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"net/http"
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 
@@ -79,7 +78,7 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error
 			Reason:   "was made for channel " + clip(string(p.Channel), 64),
 			Sentence: "The message was prepared for another channel.",
 			Advice:   "send it with that channel's client"})
-	case !operationPattern.MatchString(p.Operation):
+	case !isOperation(p.Operation):
 		return fail(invalid("prepared message", "names no operation"))
 	case !isJSONObject(p.Body):
 		return fail(invalid("prepared message", "has a body that is no JSON object"))
@@ -280,8 +279,6 @@ func (e encoded) requestBody(to Recipient, options SendOptions) (json.RawMessage
 	}
 	return append(joined, '}'), nil
 }
-
-var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
 
 // send sends a checked message and turns the reply into a receipt or an error.
 func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText string) (receipt *Receipt, err error) {

@@ -342,7 +342,7 @@ type Custom struct {
 
 func (m Custom) encode() (encoded, error) {
 	var c checker
-	c.require(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
+	c.require(isOperation(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
 	c.require(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
 	if err := c.err(); err != nil {
 		return encoded{}, err

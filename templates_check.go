@@ -342,7 +342,7 @@ func (p componentList) preview(m Template) Preview {
 		button := PreviewButton{Type: b.Type, Text: b.Text, URL: b.URL}
 		for _, given := range m.Buttons {
 			if given.Index == i && given.kind == buttonURL {
-				button.URL = variable.ReplaceAllLiteralString(b.URL, given.value)
+				button.URL = fillEach(b.URL, func(variable) string { return given.value })
 			}
 		}
 		shown.Buttons = append(shown.Buttons, button)
@@ -358,7 +358,7 @@ func (p componentList) previewHeader(h Header) string {
 	case "":
 		return p.headerText()
 	case headerText:
-		return variable.ReplaceAllLiteralString(p.headerText(), h.text)
+		return fillEach(p.headerText(), func(variable) string { return h.text })
 	case headerLocation:
 		return "[location] " + h.location.Name
 	case headerProduct:
@@ -379,10 +379,10 @@ func fillVariables(text string, params []Param) string {
 			values[names[i]] = p.Text
 		}
 	}
-	return variable.ReplaceAllStringFunc(text, func(found string) string {
-		if value, ok := values[variable.FindStringSubmatch(found)[1]]; ok {
+	return fillEach(text, func(v variable) string {
+		if value, ok := values[v.name]; ok {
 			return value
 		}
-		return found
+		return text[v.from:v.to]
 	})
 }

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -122,18 +121,15 @@ const (
 	ButtonTypeOrderDetails ButtonType = "ORDER_DETAILS"
 )
 
-// variable matches {{1}} and {{customer}}.
-var variable = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\s*\}\}`)
-
 // variables returns the names of a text's variables, each once. They are in the
 // order of their numbers or, if one of them is not a number, of first use.
 func variables(text string) []string {
 	var names []string
 	seen := map[string]bool{}
-	for _, match := range variable.FindAllStringSubmatch(text, -1) {
-		if !seen[match[1]] {
-			seen[match[1]] = true
-			names = append(names, match[1])
+	for v := range variablesIn(text) {
+		if !seen[v.name] {
+			seen[v.name] = true
+			names = append(names, v.name)
 		}
 	}
 	if !hasNames(names) {
@@ -410,14 +406,12 @@ func (b TemplateButton) MarshalJSON() ([]byte, error) {
 	return withExtra(m, b.Extra)
 }
 
-var templateName = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
-
 const maxButtons = 10 // of a template
 
 // check notes what WhatsApp would refuse in a draft. The length of a button's
 // label is documented; the other limits are Meta's (inferred).
 func (d TemplateDraft) check(c *checker) {
-	c.require(templateName.MatchString(d.Name), "Name", "is "+quote(d.Name)+"; it must be 1 to 512 lower-case letters, digits and underscores")
+	c.require(isTemplateName(d.Name), "Name", "is "+quote(d.Name)+"; it must be 1 to 512 lower-case letters, digits and underscores")
 	c.require(d.Category != "", "Category", "is empty; give MARKETING, UTILITY or AUTHENTICATION")
 	c.text("Category", d.Category, 64)
 	c.require(isWord(d.Language), "Language", "is "+quote(d.Language)+"; it must be a code such as en or pt_BR")
@@ -485,10 +479,10 @@ func (b TemplateButton) check(c *checker, place string) {
 		c.text(place+".Text", b.Text, 25)
 	case ButtonTypeURL:
 		c.text(place+".Text", b.Text, 25)
-		c.url(place+".URL", variable.ReplaceAllString(b.URL, "x"))
+		c.url(place+".URL", fillEach(b.URL, func(variable) string { return "x" }))
 		names := variables(b.URL)
 		c.count(place+".URL", len(names), 0, 1, "variables")
-		c.require(len(names) == 0 || variable.FindAllStringIndex(b.URL, -1)[0][1] == len(b.URL), place+".URL", "may have a variable only at its end")
+		c.require(len(names) == 0 || endsInVariable(b.URL), place+".URL", "may have a variable only at its end")
 		c.require(len(names) == 0 || b.Example != "", place+".Example", "is empty; WhatsApp wants one for the variable in the URL")
 	case ButtonTypePhoneNumber:
 		c.text(place+".Text", b.Text, 25)

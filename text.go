@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"unicode"
@@ -27,6 +28,67 @@ func isDigits(text string) bool {
 		}
 	}
 	return text != ""
+}
+
+// isDigitByte, isWordByte and isLetterByte report whether c is an ASCII digit, a
+// character of a word (letters, digits and underscore), or a letter.
+func isDigitByte(c byte) bool  { return c >= '0' && c <= '9' }
+func isWordByte(c byte) bool   { return isDigitByte(c) || isLetterByte(c) || c == '_' }
+func isLetterByte(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' }
+
+// consists reports whether text has least to most bytes, all of them accepted.
+func consists(text string, least, most int, accept func(byte) bool) bool {
+	return len(text) >= least && len(text) <= most && lengthOf(text, accept) == len(text)
+}
+
+// lengthOf returns the number of bytes at the start of text that are accepted.
+func lengthOf(text string, accept func(byte) bool) int {
+	n := 0
+	for n < len(text) && accept(text[n]) {
+		n++
+	}
+	return n
+}
+
+// isBSUID reports whether text has the form of a BSUID, "US.1000000000000001". The
+// form is wide, as the service's is, because a BSUID is opaque.
+func isBSUID(text string) bool {
+	name, rest, ok := strings.Cut(text, ".")
+	return ok && consists(name, 2, 16, isNameByte) &&
+		consists(rest, 1, math.MaxInt, func(c byte) bool { return isNameByte(c) || c == '.' || c == ':' })
+}
+
+// isUsername reports whether text can be a WhatsApp username.
+func isUsername(text string) bool {
+	return consists(text, 1, 128, func(c byte) bool { return isNameByte(c) || c == '.' })
+}
+
+// isNameByte reports whether c is an ASCII letter, a digit, an underscore or a dash.
+func isNameByte(c byte) bool { return isWordByte(c) || c == '-' }
+
+// isOperation reports whether text can be the path of an operation, such as
+// "sendMessage".
+func isOperation(text string) bool {
+	return consists(text, 1, 64, isWordByte) && isLetterByte(text[0])
+}
+
+// isChannel reports whether text can be a channel id.
+func isChannel(text string) bool { return consists(text, 1, 64, isNameByte) }
+
+// isMethod reports whether text is an operation that people leave at the end of an
+// address.
+func isMethod(text string) bool {
+	switch text {
+	case "messages", "templates", "addTemplate", "status", "me", "webhook", "settings":
+		return true
+	}
+	rest, ok := strings.CutPrefix(text, "send")
+	return ok && consists(rest, 1, math.MaxInt, isWordByte) && rest[0] >= 'A' && rest[0] <= 'Z'
+}
+
+// isTemplateName reports whether text can be the name of a template.
+func isTemplateName(text string) bool {
+	return consists(text, 1, 512, func(c byte) bool { return c >= 'a' && c <= 'z' || isDigitByte(c) || c == '_' })
 }
 
 func isLink(text string) bool {
