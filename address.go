@@ -53,17 +53,16 @@ func (e *endpoint) read(apiURL string, tokenLater bool) *Error {
 		return invalid("token", "is empty; copy it from the Chat API cabinet")
 	case !isTokenText(e.token):
 		return invalid("token", "holds a space or a character that no token has; copy it again")
+	case e.token != "" && isPlainWord(e.token):
+		return invalid("token", "is a short word or a number, which no token is; copy it again from the Chat API cabinet")
 	}
 	return e.findChannel(u)
 }
 
-// scrubbed returns the error without the token, and under the name that the
-// cabinet gives the field.
+// scrubbed returns the error without the token.
 func (e *endpoint) scrubbed(bad *Error) *Error {
 	clean := invalid(bad.Field, transport.NewScrubber(e.token).Text(bad.Reason))
-	if clean.Field == "apiURL" {
-		clean.Sentence = strings.Replace(clean.Sentence, "The apiURL", "The API URL", 1)
-	}
+	clean.Advice = bad.Advice
 	return clean
 }
 
@@ -85,6 +84,9 @@ func (e *endpoint) parseURL(apiURL string) (*url.URL, *Error) {
 	}
 	if !strings.Contains(apiURL, "://") {
 		if !strings.ContainsAny(apiURL, "./:") {
+			if strings.Contains(e.token, ".") && strings.Contains(e.token, "/") {
+				return nil, invalid("token", "looks like an address; API URL and token may have changed places")
+			}
 			return nil, invalid("apiURL", "has no host; it looks like "+addressExample)
 		}
 		apiURL = "https://" + apiURL
@@ -127,6 +129,9 @@ func checkAPIURL(u *url.URL) *Error {
 // the base address.
 func (e *endpoint) findChannel(u *url.URL) *Error {
 	segments := slices.DeleteFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "" })
+	if isCabinet(u.Hostname(), segments) {
+		return invalid("apiURL", "is the address of a page of the cabinet; copy the API URL that the page shows, such as "+addressExample)
+	}
 	var segment string
 	switch {
 	case len(segments) == 1:
@@ -155,6 +160,31 @@ func (e *endpoint) findChannel(u *url.URL) *Error {
 	return nil
 }
 
+// isPlainWord reports whether text is too plain for a token: shorter than 8
+// characters, or a single word or number shorter than 16. Removing such a token from
+// replies and errors would also remove ordinary words, such as "true" and "sent".
+func isPlainWord(text string) bool {
+	return len(text) < 8 || len(text) < 16 && (lengthOf(text, isLetterByte) == len(text) || isDigits(text))
+}
+
+// isCabinet reports whether an address is that of a page for people.
+func isCabinet(host string, segments []string) bool {
+	label, domain, _ := strings.Cut(strings.ToLower(host), ".")
+	if domain == "1msg.io" || domain == "chat-api.com" {
+		switch label {
+		case "app", "cabinet", "my", "lk", "panel", "dashboard", "www":
+			return true
+		}
+	}
+	for _, segment := range segments {
+		switch strings.ToLower(segment) {
+		case "cabinet", "dashboard", "login", "signin", "account", "billing", "instances", "channels", "projects":
+			return true
+		}
+	}
+	return false
+}
+
 // isTokenText reports whether text has only characters that occur in tokens.
 func isTokenText(text string) bool {
 	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
@@ -174,8 +204,8 @@ func foreignToken(channel, claimed ChannelID) *Error {
 
 // checkToken checks a token from a token source.
 func checkToken(channel ChannelID, token string) error {
-	if token == "" || !isTokenText(token) {
-		return errors.New("it gave an empty token, or one with characters that no token has")
+	if token == "" || !isTokenText(token) || isPlainWord(token) {
+		return errors.New("it gave an empty token, a short word or number, or a token with characters that no token has")
 	}
 	if bad := foreignToken(channel, tokenChannel(token)); bad != nil {
 		return bad

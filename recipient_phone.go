@@ -92,27 +92,3 @@ func firstPart(number string) string {
 	}
 	return number
 }
-
-// country returns the country of a recipient's number or BSUID, as far as
-// messages that exist in few countries need it: "IN", "SG" or "BR"; "other" for
-// another country; empty if it is not known, as for groups and usernames.
-func (r Recipient) country() string {
-	if digits, ok := strings.CutPrefix(r.Key(), string(RecipientPhone)+":"); ok {
-		for _, c := range [...]struct{ code, country string }{{"91", "IN"}, {"65", "SG"}, {"55", "BR"}} {
-			if strings.HasPrefix(digits, c.code) {
-				return c.country
-			}
-		}
-		return "other"
-	}
-	if r.Kind() != RecipientBSUID {
-		return ""
-	}
-	switch country, _, _ := strings.Cut(r.value, "."); {
-	case country == "IN", country == "SG", country == "BR":
-		return country
-	case len(country) == 2 && country == strings.ToUpper(country):
-		return "other"
-	}
-	return ""
-}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode"
@@ -193,3 +194,103 @@ func article(noun string) string {
 	}
 	return "a " + noun
 }
+
+// splitProblem splits the problem of a local check at the first semicolon outside
+// of a quotation: into what is wrong, and what to do.
+func splitProblem(problem string) (reason, advice string) {
+	quoted := false
+	for i := 0; i < len(problem); i++ {
+		switch problem[i] {
+		case '\\':
+			i++
+		case '"':
+			quoted = !quoted
+		case ';':
+			if !quoted && strings.HasPrefix(problem[i:], "; ") {
+				return problem[:i], problem[i+2:]
+			}
+		}
+	}
+	return problem, ""
+}
+
+// spoken returns a Field in words for an operator: "Sections[0].Rows[1].Title" is
+// "title of row 2 of section 1".
+func spoken(field string) string {
+	if strings.ContainsAny(field, " -") {
+		return field // is in words already, or the name of a header
+	}
+	parts := strings.Split(field, ".")
+	words := make([]string, 0, len(parts))
+	for _, part := range slices.Backward(parts) {
+		words = append(words, spokenPart(part))
+	}
+	return strings.Join(words, " of ")
+}
+
+// spokenPart is spoken for one name of a path, such as "Rows[1]".
+func spokenPart(part string) string {
+	name, index, listed := strings.Cut(part, "[")
+	words := spokenName(name)
+	n, err := strconv.Atoi(strings.TrimSuffix(index, "]"))
+	if !listed || err != nil {
+		return words
+	}
+	place := " " + strconv.Itoa(n+1)
+	switch {
+	case name == "Body": // of a template; the first variable is {{1}}
+		return "value" + place + " of the body"
+	case name == "Saved":
+		return "saved address" + place
+	case strings.HasSuffix(words, "ies"):
+		return strings.TrimSuffix(words, "ies") + "y" + place
+	case strings.HasSuffix(words, "sses"):
+		return strings.TrimSuffix(words, "es") + place
+	case strings.HasSuffix(words, "s"):
+		return strings.TrimSuffix(words, "s") + place
+	}
+	return "entry" + place + " of " + words
+}
+
+// spokenName splits a Go name into words: "MessageID" is "message ID".
+func spokenName(name string) string {
+	switch name {
+	case "ctx":
+		return "context"
+	case "who":
+		return "person"
+	case "apiURL":
+		return "API URL"
+	case "ReplyTo":
+		return "quotation of a message"
+	case "OfferExpires":
+		return "end of the offer"
+	case "TTL":
+		return "time to deliver"
+	}
+	if option, ok := strings.CutPrefix(name, "With"); ok && option != "" {
+		return "setting of the " + spokenName(option)
+	}
+	var words []string
+	for name != "" {
+		capitals := lengthOf(name, isCapital)
+		end := capitals + lengthOf(name[capitals:], func(c byte) bool { return !isCapital(c) })
+		switch {
+		case capitals > 1 && capitals == len(name): // an initialism at the end
+			words = append(words, name)
+			end = len(name)
+		case capitals > 1 && name[capitals:] != "s": // and one before a word
+			words = append(words, name[:capitals-1])
+			end = capitals - 1
+		case capitals > 1:
+			words = append(words, name)
+			end = len(name)
+		default:
+			words = append(words, strings.ToLower(name[:end]))
+		}
+		name = name[end:]
+	}
+	return strings.Join(words, " ")
+}
+
+func isCapital(c byte) bool { return c >= 'A' && c <= 'Z' }
