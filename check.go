@@ -66,9 +66,14 @@ func (c *checker) optional(field, value string, limit int) {
 
 // count checks the length of a list; unit names its elements, such as "cards".
 func (c *checker) count(field string, n, least, most int, unit string) {
-	if n < least || n > most {
-		c.fail(field, fmt.Sprintf("has %d %s, but must have %s", n, unit, between(least, most)))
+	advice := "leave some out"
+	switch {
+	case n >= least && n <= most:
+		return
+	case n < least:
+		advice = "add " + unit
 	}
+	c.fail(field, fmt.Sprintf("must have %s %s, not %d; %s", between(least, most), unit, n, advice))
 }
 
 // json checks that a value of the caller's own type can be sent.

@@ -307,6 +307,13 @@ func invalid(field, problem string) *Error {
 		Sentence: "The " + spoken(field) + " " + ended(reason)}
 }
 
+// within puts what is wrong into the sentence about the whole, such as "The message
+// cannot be sent".
+func (e *Error) within(whole string) *Error {
+	e.Sentence = whole + ": the " + strings.TrimPrefix(e.Sentence, "The ")
+	return e
+}
+
 // noClient returns the error of a call by a client that New did not make.
 func noClient() *Error {
 	e := invalid("client", "is nil or was not made with New; make it with New, and check the second result of Channels.Client, "+

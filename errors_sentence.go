@@ -36,10 +36,38 @@ func (c *Client) explain(e *Error, path string) *Error {
 		e.Sentence = "There is no such flow."
 		e.Advice = "check the id; Flows.All lists the flows of the channel"
 	case family == "media" && named && missing:
-		e.Sentence = "There is no such file; it may be deleted, or older than 30 days."
+		e.Sentence = "There is no such file, or it is older than 30 days."
 		e.Advice = "upload the file again"
 	}
 	return e
+}
+
+// codeSentence returns the sentence for a code that says more than its kind; empty for
+// all other codes.
+func codeSentence(code int) string {
+	switch code {
+	case 131056:
+		return "Too many messages to this person in too short a time."
+	case 131048, 471:
+		return "WhatsApp limits the channel, because too many people blocked or reported its messages."
+	case 131021, 1021:
+		return "The recipient is the channel's own number."
+	case 131030:
+		return "The number is not in the list of recipients of this test number."
+	case 130497:
+		return "WhatsApp does not let this business write to the country of the recipient."
+	case 131062:
+		return "This kind of message needs a phone number, not a user id."
+	case 131065:
+		return "WhatsApp offers no max price in the country of this recipient."
+	case 131041, 401:
+		return "There is no such group, or this channel is not a member of it."
+	case 131070, 138038:
+		return "Another agent holds this conversation."
+	case 2593109:
+		return "The business does not share its former chats."
+	}
+	return ""
 }
 
 // isKnownSend reports whether a message type of this package has the operation. A

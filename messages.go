@@ -146,7 +146,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 	content, err := m.encode()
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok { // an operator cannot know what "the Body" is
-			e.Sentence = "The message cannot be sent: the " + strings.TrimPrefix(e.Sentence, "The ")
+			return fail(e.within("The message cannot be sent"))
 		}
 		return fail(err)
 	}
@@ -155,14 +155,14 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 	}
 	options := applyOptions(opts)
 	if content.phoneOnly && to.kind != RecipientPhone {
-		return fail(invalid("recipient", "must be a phone number, since "+content.operation+" takes nothing else; make it with Phone"))
+		return fail(invalid("recipient", "must be a phone number, since this kind of message goes to nothing else; make it with Phone"))
 	}
 	body, err := content.requestBody(to, options)
 	if err != nil {
 		return fail(invalid("message", "cannot be written as JSON: "+clip(err.Error(), 200)+"; give it values that encoding/json can write"))
 	}
 	if options.QuotedID != "" && content.noReply {
-		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one; leave it out"))
+		return fail(invalid("ReplyTo", "does not go with this kind of message, which names its target itself or cannot quote one; leave it out of "+content.operation))
 	}
 	p = Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: body, Category: content.category}
 	return p, content.historyText, nil

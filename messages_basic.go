@@ -51,6 +51,7 @@ type File struct {
 func (m File) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
+	c.playable("Media", m.Media, cmp.Or(strings.TrimSpace(m.Name), m.Media.fileName()))
 	c.optional("Name", m.Name, 240)
 	c.require(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
 		"Name", "holds a slash or a control character; give the file name alone")
@@ -73,7 +74,7 @@ func (m File) encode() (encoded, error) {
 		default:
 			c.fail("Media", "has the kind "+quote(string(media.kind))+", which is not that of a file; give MediaID TypeImage, TypeVideo, TypeAudio or TypeDocument")
 		}
-		c.require(!m.Voice || media.kind == TypeAudio, "Voice", "goes with audio only; give MediaID TypeAudio, or leave it out")
+		c.require(!m.Voice || media.kind == TypeAudio, "Voice", "is set, and the file is not audio; give MediaID TypeAudio, or leave Voice out")
 	default:
 		body.Filename = cmp.Or(body.Filename, media.fileName())
 		c.require(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name; give one such as invoice.pdf")
@@ -82,10 +83,9 @@ func (m File) encode() (encoded, error) {
 		if media.inline {
 			voice = media.contentType() == "audio/ogg"
 		}
-		c.require(!m.Voice || voice, "Voice", "goes with audio/ogg only; convert the file to Ogg with the Opus codec, or leave Voice out")
+		c.require(!m.Voice || voice, "Voice", "is set, and the file is not audio/ogg; convert the file to Ogg with the Opus codec, or leave Voice out")
 	}
 	c.require(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note; send the text as a message of its own")
-	c.playable("Media", m.Media, body.Filename)
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
@@ -290,7 +290,7 @@ func (card ContactCard) check(c *checker, place string) {
 	}
 	if card.Birthday != "" {
 		_, err := time.Parse(time.DateOnly, card.Birthday)
-		c.require(err == nil, place+".Birthday", "is "+quote(card.Birthday)+", but must be a date such as 1990-12-31")
+		c.require(err == nil, place+".Birthday", "is "+quote(card.Birthday)+", but must be a date; write it as 1990-12-31")
 	}
 }
 
@@ -306,6 +306,7 @@ type Reaction struct {
 
 func (m Reaction) encode() (encoded, error) {
 	var c checker
+	c.require(m.MessageID != "", "MessageID", "is empty; take the ID of the message to react to")
 	c.text("MessageID", m.MessageID, 512)
 	c.require(isEmoji(m.Emoji), "Emoji", "is "+quote(m.Emoji)+", but must be one emoji; leave it empty to remove the reaction")
 	return encoded{operation: "sendReaction", noReply: true, body: struct {

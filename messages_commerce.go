@@ -38,6 +38,7 @@ type productBody struct {
 
 func (m Product) encode() (encoded, error) {
 	var c checker
+	c.require(m.Catalog != "", "Catalog", "is empty; copy its id from Meta's Commerce Manager")
 	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is not a catalogue id; copy it from Meta's Commerce Manager")
 	c.text("ID", m.ID, 512)
 	c.optional("Body", m.Body, maxBody)
@@ -72,6 +73,7 @@ type ProductSection struct {
 
 func (m ProductList) encode() (encoded, error) {
 	var c checker
+	c.require(m.Catalog != "", "Catalog", "is empty; copy its id from Meta's Commerce Manager")
 	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is not a catalogue id; copy it from Meta's Commerce Manager")
 	c.text("Header", m.Header, 60)
 	c.text("Body", m.Body, maxBody)
@@ -87,7 +89,7 @@ func (m ProductList) encode() (encoded, error) {
 		c.optional(title, s.Title, 24)
 		c.count(products, len(s.Products), 1, 30, "products")
 		if total += len(s.Products); total > 30 {
-			c.fail(products, fmt.Sprintf("brings the list to %d products, but at most 30 are allowed over all sections; leave some out", total))
+			c.fail(products, fmt.Sprintf("bring the list to %d products, but at most 30 are allowed over all sections; leave some out", total))
 		}
 		section := productSection{Title: s.Title}
 		for j, id := range s.Products {

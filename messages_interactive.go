@@ -127,7 +127,7 @@ func (m List) encode() (encoded, error) {
 		rows := at("Sections", i, "Rows")
 		c.count(rows, len(s.Rows), 1, 10, "rows")
 		if total += len(s.Rows); total > 10 {
-			c.fail(rows, fmt.Sprintf("brings the list to %d rows, but at most 10 are allowed over all sections; leave some out", total))
+			c.fail(rows, fmt.Sprintf("bring the list to %d rows, but at most 10 are allowed over all sections; leave some out", total))
 		}
 		encodedRows := make([]row, 0, len(s.Rows))
 		for j, r := range s.Rows {
@@ -284,6 +284,7 @@ type Flow struct {
 
 func (m Flow) encode() (encoded, error) {
 	var c checker
+	c.require(m.ID != "", "ID", "is empty; Flows.All lists the flows")
 	c.require(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is not a flow id; Flows.All lists them")
 	c.text("Token", m.Token, 1024)
 	c.text("Label", m.Label, 20)

@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -383,7 +384,7 @@ func (m Template) checkTTL(c *checker) {
 	case "AUTHENTICATION":
 		most = 15 * time.Minute
 	default:
-		c.fail("Category", "is "+quote(m.Category)+", but a time to deliver depends on it; give MARKETING, UTILITY or AUTHENTICATION beside a TTL")
+		c.fail("Category", "is "+cmp.Or(m.Category, "empty")+", but a time to deliver depends on it; give MARKETING, UTILITY or AUTHENTICATION beside a TTL")
 	}
 	c.require(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v, but must be whole seconds; round it", m.TTL))
 	c.require(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",

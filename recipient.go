@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -128,11 +129,22 @@ func Username(name string) Recipient {
 // know it: digits with dots are read as a phone number, and a single word is an
 // error, not a username. The error is an [*Error] of kind [ErrInvalid].
 func ParseRecipient(text string) (Recipient, error) {
-	text = strings.TrimSpace(text)
-	var r Recipient
+	r, err := parseRecipient(strings.TrimSpace(text))
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		e, _ := errors.AsType[*Error](err)
+		return Recipient{}, e.in("ParseRecipient", "")
+	}
+	return r, nil
+}
+
+// parseRecipient is ParseRecipient without the check of the recipient.
+func parseRecipient(text string) (r Recipient, err error) {
 	switch kind, value, tagged := strings.Cut(text, ":"); {
 	case text == "":
-		return Recipient{}, invalid("recipient", "is empty")
+		return Recipient{}, invalid("recipient", "is empty; give a phone number, a chat id, a BSUID or a @username")
 	case tagged && RecipientKind(kind) == RecipientChat:
 		r = Chat(value)
 	case tagged && knownRecipientKind(RecipientKind(kind)):
@@ -150,9 +162,6 @@ func ParseRecipient(text string) (Recipient, error) {
 			"write a phone number with its country code, or an @ before a username")
 	default:
 		r = Phone(text) // its check says what is wrong with the number
-	}
-	if err := r.check(); err != nil {
-		return Recipient{}, err
 	}
 	return r, nil
 }

@@ -26,10 +26,10 @@ func cleanPhone(text string) string {
 			b.WriteRune(r)
 		}
 	}
-	if digits := b.String(); number == text || isPhone(digits) {
+	if digits := b.String(); isDigits(digits) {
 		return digits
 	}
-	return text
+	return text // as it was given, for the error
 }
 
 // bracketed reports whether the character at i stands alone in brackets.

@@ -56,7 +56,7 @@ func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*Tem
 	var c checker
 	draft.check(&c)
 	if c.first != nil {
-		return nil, s.refuse(op, c.first)
+		return nil, s.refuse(op, c.first.within("The template cannot be submitted"))
 	}
 	var raw json.RawMessage
 	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: "addTemplate", body: draft, once: true}, &raw); err != nil {

@@ -95,7 +95,7 @@ func (x *existing) noTemplate(name, language string) *Error {
 		if x.count > len(x.names) {
 			list += " and others"
 		}
-		e.Sentence = fmt.Sprintf("There is no template named %s; this channel has %s.", quote(name), clip(list, 300))
+		e.Sentence = fmt.Sprintf("There is no template named %s among those of this channel: %s.", quote(name), clip(list, 300))
 	}
 	return e
 }
@@ -141,6 +141,8 @@ func (e *Error) namesTemplate(body []byte) {
 		e.Sentence = fmt.Sprintf("The template %s is disabled, because it was paused too often.", name)
 	case 132000, 2000:
 		e.Sentence = fmt.Sprintf("The number of values does not fit the template %s in the language %s.", name, language)
+	case 131061:
+		e.Sentence = fmt.Sprintf("The template %s has a max price, and only the marketing path takes one.", name)
 	case 132005, 2004, 2005:
 		e.Sentence = fmt.Sprintf("The template %s is too long with its values.", name)
 	case 132012, 132018, 132008, 2006, 2012:

@@ -221,11 +221,18 @@ func spoken(field string) string {
 		return field // is in words already, or the name of a header
 	}
 	parts := strings.Split(field, ".")
-	words := make([]string, 0, len(parts))
-	for _, part := range slices.Backward(parts) {
-		words = append(words, spokenPart(part))
+	words := ""
+	for i, part := range slices.Backward(parts) {
+		switch {
+		case i == len(parts)-1:
+		case strings.HasSuffix(part, "]"):
+			words += " of "
+		default:
+			words += " of the "
+		}
+		words += spokenPart(part)
 	}
-	return strings.Join(words, " of ")
+	return words
 }
 
 // spokenPart is spoken for one name of a path, such as "Rows[1]".
@@ -263,6 +270,14 @@ func spokenName(name string) string {
 		return "API URL"
 	case "ReplyTo":
 		return "quotation of a message"
+	case "handle":
+		return "function"
+	case "r":
+		return "reader"
+	case "WhatsAppID":
+		return "WhatsApp ID"
+	case "WebhookSecrets":
+		return "webhook secret lookup"
 	case "OfferExpires":
 		return "end of the offer"
 	case "TTL":
