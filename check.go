@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/url"
 	"strings"
@@ -79,8 +80,17 @@ func (c *checker) count(field string, n, least, most int, unit string) {
 // json checks that a value of the caller's own type can be sent.
 func (c *checker) json(field string, value any) {
 	if _, err := wire.Marshal(value); err != nil {
-		c.fail(field, "cannot be written as JSON: "+clip(err.Error(), 200)+"; give it values that encoding/json can write")
+		c.fail(field, "holds a value that JSON cannot write; "+jsonAdvice(value, err))
 	}
+}
+
+// jsonAdvice says which value JSON cannot write. The words of encoding/json are the
+// same each time; those of wire.Marshal change by design.
+func jsonAdvice(value any, err error) string {
+	if _, standard := json.Marshal(value); standard != nil {
+		err = standard
+	}
+	return "give it values that encoding/json writes: " + clip(err.Error(), 200)
 }
 
 // failIn notes the problem that another checker found in a part of the message.

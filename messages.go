@@ -158,7 +158,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 	}
 	body, err := content.requestBody(to, options)
 	if err != nil {
-		return fail(invalid("message", "cannot be written as JSON: "+clip(err.Error(), 200)+"; give it values that encoding/json can write"))
+		return fail(invalid("message", "holds a value that JSON cannot write; "+jsonAdvice(content.body, err)))
 	}
 	if options.QuotedID != "" && content.noReply {
 		return fail(invalid("ReplyTo", "does not go with this kind of message, which names its target itself or cannot quote one; leave it out of "+content.operation))
