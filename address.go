@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -167,6 +168,21 @@ func isPlainWord(text string) bool {
 	return len(text) < 8 || len(text) < 16 && (lengthOf(text, isLetterByte) == len(text) || isDigits(text))
 }
 
+// refusePlainWords returns a token source that fails where source gives a plain word.
+// The word never becomes one of the tokens that are removed from texts.
+func refusePlainWords(source func(context.Context) (string, error)) func(context.Context) (string, error) {
+	if source == nil {
+		return nil
+	}
+	return func(ctx context.Context) (string, error) {
+		token, err := source(ctx)
+		if err == nil && token != "" && isPlainWord(token) {
+			return "", errors.New("it gave a short word or a number, which no token is")
+		}
+		return token, err
+	}
+}
+
 // isCabinet reports whether an address is that of a page for people.
 func isCabinet(host string, segments []string) bool {
 	label, domain, _ := strings.Cut(strings.ToLower(host), ".")
@@ -204,8 +220,8 @@ func foreignToken(channel, claimed ChannelID) *Error {
 
 // checkToken checks a token from a token source.
 func checkToken(channel ChannelID, token string) error {
-	if token == "" || !isTokenText(token) || isPlainWord(token) {
-		return errors.New("it gave an empty token, a short word or number, or a token with characters that no token has")
+	if token == "" || !isTokenText(token) {
+		return errors.New("it gave an empty token, or one with characters that no token has")
 	}
 	if bad := foreignToken(channel, tokenChannel(token)); bad != nil {
 		return bad

@@ -91,7 +91,7 @@ func devicePhone(id string) string {
 	}
 	digits := id[:lengthOf(id[:user], isDigitByte)]
 	device := id[len(digits):user]
-	if !isPhone(digits) || device != "" && (device[0] != ':' && device[0] != '.' || lengthOf(device, isDeviceByte) < len(device)) {
+	if !isPhone(digits) || device != "" && (isDigitByte(device[0]) || lengthOf(device, isDeviceByte) < len(device)) {
 		return ""
 	}
 	return digits

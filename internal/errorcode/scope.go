@@ -32,8 +32,7 @@ func exception(code string) string {
 		"http:502", "http:503", "http:504", "d360:502", "net:dial",
 		"138000", "138002", "138005", "138018": // calls of the whole number
 		return "channel"
-	case "3", "10", "200", "131005", "1005", // permissions are missing for one operation
-		"2025", "2028", "2029", "131211", "131214", "131215", "131208": // shops and groups, beside which messages go out
+	case "2025", "2028", "2029", "131211", "131214", "131215", "131208": // shops and groups, beside which messages go out
 		return "request"
 	}
 	return ""
