@@ -1,22 +1,17 @@
 package chatapi
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
-)
-
-var (
-	channelPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
-	methodPattern  = regexp.MustCompile(`^(send[A-Z]\w*|messages|templates|addTemplate|status|me|webhook|settings)$`)
 )
 
 // endpoint says where a channel is reached, and with which token.
@@ -62,17 +57,16 @@ func (e *endpoint) read(apiURL string, tokenLater bool) *Error {
 		return invalid("token", "is empty; copy it from the Chat API cabinet")
 	case !isTokenText(e.token):
 		return invalid("token", "holds a space or a character that no token has; copy it again")
+	case e.token != "" && isPlainWord(e.token):
+		return invalid("token", "is a short word or a number, which no token is; copy it again from the Chat API cabinet")
 	}
 	return e.findChannel(u)
 }
 
-// scrubbed returns the error without the token, and under the name that the
-// cabinet gives the field.
+// scrubbed returns the error without the token.
 func (e *endpoint) scrubbed(bad *Error) *Error {
 	clean := invalid(bad.Field, transport.NewScrubber(e.token).Text(bad.Reason))
-	if clean.Field == "apiURL" {
-		clean.Sentence = strings.Replace(clean.Sentence, "The apiURL", "The API URL", 1)
-	}
+	clean.Advice = bad.Advice
 	return clean
 }
 
@@ -94,6 +88,9 @@ func (e *endpoint) parseURL(apiURL string) (*url.URL, *Error) {
 	}
 	if !strings.Contains(apiURL, "://") {
 		if !strings.ContainsAny(apiURL, "./:") {
+			if strings.Contains(e.token, ".") && strings.Contains(e.token, "/") {
+				return nil, invalid("token", "looks like an address; API URL and token may have changed places")
+			}
 			return nil, invalid("apiURL", "has no host; it looks like "+addressExample)
 		}
 		apiURL = "https://" + apiURL
@@ -157,6 +154,9 @@ func checkAPIURL(u *url.URL) *Error {
 // the base address.
 func (e *endpoint) findChannel(u *url.URL) *Error {
 	segments := slices.DeleteFunc(strings.Split(u.Path, "/"), func(s string) bool { return s == "" })
+	if isCabinet(u.Hostname(), segments) {
+		return invalid("apiURL", "is the address of a page of the cabinet; copy the API URL that the page shows, such as "+addressExample)
+	}
 	var segment string
 	switch {
 	case len(segments) == 1:
@@ -166,12 +166,12 @@ func (e *endpoint) findChannel(u *url.URL) *Error {
 		if segment == "" {
 			return invalid("apiURL", "has no channel id after the host; it looks like "+addressExample)
 		}
-	case len(segments) == 2 && methodPattern.MatchString(segments[1]):
+	case len(segments) == 2 && isMethod(segments[1]):
 		return invalid("apiURL", fmt.Sprintf("ends in the method %q; leave it off", segments[1]))
 	default:
 		return invalid("apiURL", fmt.Sprintf("has %d path parts; it must have one, the channel id", len(segments)))
 	}
-	if !channelPattern.MatchString(segment) {
+	if !isChannel(segment) {
 		return invalid("apiURL", fmt.Sprintf("has the channel id %q; a channel id is letters and digits", clip(segment, 40)))
 	}
 	e.channel = ChannelID(segment)
@@ -183,6 +183,46 @@ func (e *endpoint) findChannel(u *url.URL) *Error {
 	}
 	e.base = &url.URL{Scheme: u.Scheme, Host: u.Host, Path: "/" + segment}
 	return nil
+}
+
+// isPlainWord reports whether text is too plain for a token: shorter than 8
+// characters, or a single word or number shorter than 16. Removing such a token from
+// replies and errors would also remove ordinary words, such as "true" and "sent".
+func isPlainWord(text string) bool {
+	return len(text) < 8 || len(text) < 16 && (lengthOf(text, isLetterByte) == len(text) || isDigits(text))
+}
+
+// refusePlainWords returns a token source that fails where source gives a plain word.
+// The word never becomes one of the tokens that are removed from texts.
+func refusePlainWords(source func(context.Context) (string, error)) func(context.Context) (string, error) {
+	if source == nil {
+		return nil
+	}
+	return func(ctx context.Context) (string, error) {
+		token, err := source(ctx)
+		if err == nil && token != "" && isPlainWord(token) {
+			return "", errors.New("it gave a short word or a number, which no token is")
+		}
+		return token, err
+	}
+}
+
+// isCabinet reports whether an address is that of a page for people.
+func isCabinet(host string, segments []string) bool {
+	label, domain, _ := strings.Cut(strings.ToLower(host), ".")
+	if domain == "1msg.io" || domain == "chat-api.com" {
+		switch label {
+		case "app", "cabinet", "my", "lk", "panel", "dashboard", "www":
+			return true
+		}
+	}
+	for _, segment := range segments {
+		switch strings.ToLower(segment) {
+		case "cabinet", "dashboard", "login", "signin", "account", "billing", "instances", "channels", "projects":
+			return true
+		}
+	}
+	return false
 }
 
 // isTokenText reports whether text has only characters that occur in tokens.
@@ -243,7 +283,7 @@ func tokenChannel(token string) ChannelID {
 		return ""
 	}
 	id := strings.TrimPrefix(strings.Trim(string(claims.InstanceID), `"`), "instance")
-	if !channelPattern.MatchString(id) || id == "null" {
+	if !isChannel(id) || id == "null" {
 		return ""
 	}
 	return ChannelID(id)

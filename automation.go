@@ -94,7 +94,7 @@ func (s AutomationService) Set(ctx context.Context, a Automation) error {
 	names := map[string]bool{}
 	for i, given := range a.Commands {
 		c.text(at("Commands", i, "Name"), given.Name, 32)
-		c.require(!names[given.Name], at("Commands", i, "Name"), "is "+quote(given.Name)+", which is there twice")
+		c.require(!names[given.Name], at("Commands", i, "Name"), "is "+quote(given.Name)+", which is there twice; give each command a name of its own")
 		c.text(at("Commands", i, "Description"), given.Description, 256)
 		names[given.Name] = true
 		body.Commands = append(body.Commands, command(given))

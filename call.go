@@ -51,10 +51,7 @@ func (c *Client) call(ctx context.Context, r request, out any) (err error) {
 		if r.once && c.undecided(reply.Status) {
 			return openCall(refusal)
 		}
-		if r.path == "status" { // each channel has it, so the address is wrong
-			return repeatable(refusal)
-		}
-		return c.unknownOperation(repeatable(refusal), r.path)
+		return c.explain(repeatable(refusal), r.path)
 	}
 	switch {
 	case reply.Status < http.StatusOK:
@@ -122,7 +119,7 @@ func (c *Client) local(op string, e *Error) *Error {
 // means that the request could not be encoded or that no reply came.
 func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, *Error) {
 	if c == nil || c.transport == nil {
-		return transport.Reply{}, c.local(r.op, invalid("client", "is nil or was not made with New"))
+		return transport.Reply{}, c.local(r.op, noClient())
 	}
 	if ctx == nil {
 		return transport.Reply{}, c.local(r.op, invalid("ctx", "is nil; use context.Background()"))

@@ -3,6 +3,7 @@ package chatapi
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -153,10 +154,10 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 	out := wireCallSettings{Status: wire.Text(change.Status), IconVisibility: wire.Text(change.IconVisibility),
 		CallbackPermission: wire.Text(change.CallbackPermission), KeyExchange: wire.Text(change.KeyExchange), Hours: change.Hours}
 	var c checker
-	c.require(len(change.Hours) == 0 || isJSONObject(change.Hours), "Hours", "is no JSON object")
+	c.require(len(change.Hours) == 0 || isJSONObject(change.Hours), "Hours", "is not a JSON object; give Meta's call_hours object")
 	changes := change.Status != "" || change.IconVisibility != "" || change.CallbackPermission != "" || change.KeyExchange != "" ||
 		change.Video != "" || len(change.Hours) > 0 || change.SIP != nil
-	c.require(changes, "change", "changes nothing")
+	c.require(changes, "change", "changes nothing; set one of its fields")
 	if change.Video != "" {
 		out.Video = &wireCallVideo{wire.Text(change.Video)}
 	}
@@ -164,7 +165,7 @@ func (s CallsService) UpdateSettings(ctx context.Context, change CallSettings) e
 		out.SIP = &wireCallSIP{Status: wire.Text(change.SIP.Status)}
 		for i, server := range change.SIP.Servers {
 			c.text(at("SIP.Servers", i, "Hostname"), server.Hostname, 253)
-			c.require(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), "is no port")
+			c.require(server.Port >= 0 && server.Port <= 65535, at("SIP.Servers", i, "Port"), fmt.Sprintf("is %d, but must be 0 to 65535; give the port of the SIP server", server.Port))
 			row := wireSIPServer{Hostname: wire.Text(server.Hostname), Port: wire.Int(server.Port)}
 			for name, value := range server.URIParams {
 				if row.URIParams == nil {
@@ -273,7 +274,7 @@ func (s CallsService) act(ctx context.Context, op string, body callAction, sessi
 	if body.Action == "connect" {
 		kind = "offer"
 	} else {
-		c.require(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is no call id")
+		c.require(isWord(body.CallID), "callID", "is "+quote(body.CallID)+", which is not a call id; take the ID of a CallEvent")
 	}
 	if session != nil {
 		c.text("SDP", session.SDP, 1<<20)

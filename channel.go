@@ -252,7 +252,7 @@ func (s ProfileService) Update(ctx context.Context, patch ProfilePatch) error {
 	}
 	empty := patch.About == nil && patch.Address == nil && patch.Description == nil && patch.Email == nil &&
 		patch.Vertical == nil && patch.Photo.isZero() && patch.Websites == nil
-	c.require(!empty, "patch", "changes nothing")
+	c.require(!empty, "patch", "changes nothing; set one of its fields")
 	if c.first != nil {
 		return s.refuse(op, c.first)
 	}

@@ -232,12 +232,19 @@ func (s *Channels) Health(id ChannelID) Health {
 
 // SetWebhookSecrets replaces the secrets of a channel's webhooks. Give the new
 // and the old secret while an address is being changed. Without a secret all
-// webhooks of the channel are refused. The error for a channel that is not in
-// the registry is [ErrNotFound].
+// webhooks of the channel are refused. A blank secret is [ErrInvalid] and changes
+// nothing, since it comes from a variable that was not set. The error for a channel
+// that is not in the registry is [ErrNotFound].
 func (s *Channels) SetWebhookSecrets(id ChannelID, secrets ...string) error {
 	m, known := s.find(id)
 	if !known {
-		return notRegistered().in("Channels.SetWebhookSecrets", id)
+		return notRegistered(id).in("Channels.SetWebhookSecrets", id)
+	}
+	for i, secret := range secrets {
+		if isBlank(secret) {
+			e := invalid(at("secrets", i, ""), "is blank; check that the variable with its value is set")
+			return e.in("Channels.SetWebhookSecrets", id)
+		}
 	}
 	kept := slices.Clone(secrets)
 	m.mu.Lock()
@@ -261,7 +268,7 @@ func (s *Channels) WebhookSecrets(_ context.Context, id ChannelID) []string {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	return m.secrets()
+	return slices.Clone(m.secrets())
 }
 
 // String returns the number of channels, without tokens and secrets.

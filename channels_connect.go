@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"context"
+	"fmt"
 	"slices"
 )
 
@@ -53,7 +54,7 @@ func (s *Channels) RestoreHealth(id ChannelID, health Health) error {
 	}
 	m, known := s.find(id)
 	if !known {
-		return notRegistered().in(op, id)
+		return notRegistered(id).in(op, id)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -62,7 +63,7 @@ func (s *Channels) RestoreHealth(id ChannelID, health Health) error {
 }
 
 // notRegistered returns the error for a channel that the registry does not have.
-func notRegistered() *Error {
+func notRegistered(id ChannelID) *Error {
 	return &Error{Kind: ErrNotFound, Retry: RetryFix, Reason: "the channel is not in the registry",
-		Sentence: "The channel is not in the registry.", Advice: "add it with Channels.Put first"}
+		Sentence: fmt.Sprintf("Channel %s is not connected.", clip(string(id), 64)), Advice: "add it with Channels.Put first"}
 }

@@ -370,7 +370,8 @@ func TestChannelsWebhooks(t *testing.T) {
 		require.NoError(t, channels.SetWebhookSecrets(id, "old-of-"+string(id), "new-of-"+string(id)))
 	}
 	channels.Remove("ABC3")
-	require.NoError(t, channels.SetWebhookSecrets("ABC4", "")) // stands for an unset variable
+	require.ErrorIs(t, channels.SetWebhookSecrets("ABC4", ""), chatapi.ErrInvalid) // stands for an unset variable
+	require.NoError(t, channels.SetWebhookSecrets("ABC4"))
 	_, err := channels.Put("https://api.test/ABC1", "n3w-t0ken-n3w-t0ken")
 	require.NoError(t, err)
 

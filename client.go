@@ -114,7 +114,7 @@ func (c *Client) newTransport(options *config, token string) *transport.Transpor
 		Network:    options.network,
 		Middleware: options.middleware,
 		Token:      token,
-		Source:     options.tokens,
+		Source:     refusePlainWords(options.tokens),
 		CheckToken: func(token string) error { return checkToken(c.channel, token) },
 		Bearer:     options.bearer,
 		Timeout:    options.timeout,

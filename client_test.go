@@ -363,7 +363,7 @@ func TestCallWithoutAContext(t *testing.T) {
 	var none context.Context
 	connection, err := client.Connect(none, chatapi.ConnectOptions{})
 	wrongField(t, err, chatapi.ErrInvalid, "ctx")
-	assert.Equal(t, "Not connected: The ctx is nil; use context.Background().", connection.String())
+	assert.Equal(t, "Not connected: The context is nil.", connection.String())
 }
 
 func TestCallEndedBeforeAnythingWasSent(t *testing.T) {

@@ -114,7 +114,7 @@ func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection,
 
 func (c *Client) connectChannel(ctx context.Context, conn *Connection) (string, error) {
 	if c == nil || c.transport == nil {
-		return "", invalid("client", "is nil or was not made with New")
+		return "", c.local("Connect", noClient())
 	}
 	status, err := c.Channel.GetStatus(ctx)
 	if err != nil {
@@ -156,7 +156,7 @@ func (c *Client) connectTemplates(ctx context.Context, conn *Connection) (string
 			return "", err
 		}
 		conn.Templates++
-		if info.Status == TemplateApproved {
+		if info.Status.usable() {
 			conn.Approved++
 		}
 	}

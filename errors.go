@@ -397,10 +397,27 @@ func (e *Error) in(op string, channel ChannelID) *Error {
 }
 
 // invalid returns the error of a local check. problem is the rest of a sentence
-// that begins with the field.
+// that begins with the field. What follows its semicolon is the advice, which may
+// name Go functions: the Sentence does not repeat it.
 func invalid(field, problem string) *Error {
-	return &Error{Kind: ErrInvalid, Field: field, Reason: problem, Retry: RetryFix,
-		Sentence: "The " + field + " " + ended(problem)}
+	reason, advice := splitProblem(problem)
+	return &Error{Kind: ErrInvalid, Field: field, Reason: reason, Advice: advice, Retry: RetryFix,
+		Sentence: "The " + spoken(field) + " " + ended(reason)}
+}
+
+// within puts what is wrong into the sentence about the whole, such as "The message
+// cannot be sent".
+func (e *Error) within(whole string) *Error {
+	e.Sentence = whole + ": the " + strings.TrimPrefix(e.Sentence, "The ")
+	return e
+}
+
+// noClient returns the error of a call by a client that New did not make.
+func noClient() *Error {
+	e := invalid("client", "is nil or was not made with New; make it with New, and check the second result of Channels.Client, "+
+		"which is false for a channel that is not in the registry")
+	e.Sentence = "The program is not connected to this channel."
+	return e
 }
 
 // operatorSentence returns the sentence of an error for an operator.
@@ -425,6 +442,8 @@ func kindOf(row errorcode.Row) ErrorKind {
 		return ErrTooLarge
 	case "1msg:wrong-token":
 		return ErrWrongChannel
+	case "2593109":
+		return ErrHistoryOff
 	}
 	switch row.Class {
 	case "window":

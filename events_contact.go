@@ -108,9 +108,9 @@ func (c Contact) Merge(newer Contact) Contact {
 func setPhone(c *Contact, id string) {
 	switch {
 	case id == "":
-	case isDigits(id): // the usual case, which needs no regular expression
+	case isDigits(id): // the usual case
 		c.Phone = id
-	case bsuidPattern.MatchString(id):
+	case isBSUID(id):
 		c.BSUID = cmp.Or(c.BSUID, id)
 	default:
 		if c.Phone = id; isPhone(Phone(id).value) {
@@ -145,7 +145,9 @@ func contactOf(chat string) Contact {
 	c := Contact{Chat: chat}
 	if digits, ok := strings.CutSuffix(chat, suffixPerson); ok && isDigits(digits) {
 		c.Phone = digits
-	} else if user, ok := strings.CutSuffix(chat, suffixHidden); ok && bsuidPattern.MatchString(user) {
+	} else if digits := devicePhone(chat); digits != "" {
+		c.Phone = digits
+	} else if user, ok := strings.CutSuffix(chat, suffixHidden); ok && isBSUID(user) {
 		c.BSUID = user
 	}
 	return c

@@ -104,7 +104,7 @@ func ExampleError() {
 	}
 	// Output:
 	// Buttons[1].Title
-	// The message cannot be sent: its Buttons[1].Title has 23 characters; at most 20 are allowed.
+	// The message cannot be sent: the title of button 2 has 23 characters, but at most 20 are allowed.
 }
 
 // show prints what would be sent.

@@ -44,8 +44,8 @@ func ExampleTemplateInfo_Check() {
 	fmt.Println(info.Check(chatapi.Template{Name: "order_update", Language: "en", Body: chatapi.Params("Ann")}))
 	fmt.Println(info.Check(info.Use("Ann", "#42\nexpress", "42")))
 	// Output:
-	// chatapi: TemplateInfo.Check: Body has 1 value, but the template has 2 variables
-	// chatapi: TemplateInfo.Check: Body[1] has a line break, which WhatsApp refuses in a template's value
+	// chatapi: TemplateInfo.Check: Body has 1 value, but the template has 2 variables; give one for each, in their order
+	// chatapi: TemplateInfo.Check: Body[1] has a line break, which WhatsApp refuses in a template's value; it is the value of {{2}}: use a space or a comma
 }
 
 // The languages of a template are told apart to the letter.

@@ -84,7 +84,7 @@ func ExampleWebhookHandler_Err() {
 	handler := chatapi.NewWebhookHandler(func(ctx context.Context, e chatapi.Event) error { return nil }, chatapi.WebhookSecret(unset))
 	fmt.Println(handler.Err())
 	// Output:
-	// chatapi: WebhookHandler: WebhookSecret is empty; check that the variable with its value is set
+	// chatapi: NewWebhookHandler: WebhookSecret is empty; check that the variable with its value is set
 }
 
 // Meta delivers directly: it signs each POST with the app secret, and checks the

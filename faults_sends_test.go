@@ -20,6 +20,7 @@ import (
 	"github.com/chatapi-go/chatapi"
 )
 
+// The end of a call by its caller is a kind of its own, which matches the
 // context's error, says whether anything was sent, and advises no retry.
 func TestFaultC5TheCallersEndIsAKindOfItsOwn(t *testing.T) {
 	mine := errors.New("the user has left")
@@ -58,11 +59,11 @@ func TestFaultC5TheCallersEndIsAKindOfItsOwn(t *testing.T) {
 					require.ErrorIs(t, err, tc.cause)
 					require.ErrorIs(t, err, ctx.Err())
 					if once && !tc.first {
-						e := failed(t, err, chatapi.ErrOutcomeUnknown)
+						e := failedAs(t, err, chatapi.ErrOutcomeUnknown)
 						assert.True(t, e.Sent)
 						continue
 					}
-					e := failed(t, err, chatapi.ErrCanceled)
+					e := failedAs(t, err, chatapi.ErrCanceled)
 					assert.Equal(t, !tc.first, e.Sent)
 					assert.Equal(t, chatapi.RetryNo, e.Retry)
 					assert.NotContains(t, e.Advice, "again")
@@ -72,6 +73,7 @@ func TestFaultC5TheCallersEndIsAKindOfItsOwn(t *testing.T) {
 	}
 }
 
+// A wait that ends with the context sends nothing and is no refusal: for the
 // pace, for the recipient, after a 429, and for the lock of the webhooks.
 func TestFaultC5WaitsThatEndAreNoRefusals(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -88,7 +90,7 @@ func TestFaultC5WaitsThatEndAreNoRefusals(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			_, err = client.SendPrepared(ctx, prepared("ABC1"))
 			cancel()
-			e := failed(t, err, chatapi.ErrCanceled)
+			e := failedAs(t, err, chatapi.ErrCanceled)
 			assert.ErrorIs(t, err, context.DeadlineExceeded, name)
 			assert.False(t, e.Sent, name)
 			assert.NotNil(t, e.Attempt, name)
@@ -102,30 +104,8 @@ func TestFaultC5WaitsThatEndAreNoRefusals(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		_, err := client.SendPrepared(ctx, prepared("ABC1"))
-		assert.False(t, failed(t, err, chatapi.ErrCanceled).Sent, "the service refused what was sent")
+		assert.False(t, failedAs(t, err, chatapi.ErrCanceled).Sent, "the service refused what was sent")
 	})
-}
-
-// the channel.
-func TestFaultC6UnknownOperationIsNamed(t *testing.T) {
-	for body, named := range map[string]bool{
-		`{"error":"Method not found"}`:          true,
-		`{"message":"unknown method"}`:          true,
-		`{"error":{"message":"No such route"}}`: true,
-		`Cannot POST /ABC1/sendPol`:             true,
-		`{"error":"channel not found"}`:         false,
-		`<html><title>404</title></html>`:       false,
-	} {
-		client := answering(t, 404, body)
-		_, err := client.Send(t.Context(), chatapi.Phone("12025550143"), chatapi.Custom{Operation: "sendPol", Body: []byte(`{"body":"?"}`)})
-		e := failed(t, err, chatapi.ErrNotFound)
-		assert.Equal(t, named, strings.Contains(e.Sentence, "operation sendPol"), "%s: %s", body, e.Sentence)
-		assert.Equal(t, named, !strings.Contains(e.Sentence, "no Chat API channel"), "%s: %s", body, e.Sentence)
-		_, err = client.Settings.Get(t.Context())
-		assert.Equal(t, named, strings.Contains(failed(t, err, chatapi.ErrNotFound).Sentence, "operation"), body)
-		_, err = client.Channel.GetStatus(t.Context())
-		assert.Contains(t, failed(t, err, chatapi.ErrNotFound).Sentence, "no Chat API channel", "each channel has a status")
-	}
 }
 
 // A logged error has Reason and Sentence, without recipients and texts.
@@ -164,6 +144,7 @@ func TestFaultC7LoggedErrorsSayWhy(t *testing.T) {
 	assert.NotContains(t, local(err), "2345678")
 }
 
+// The log of a webhook handler without WebhookErrors has the Sentence of an
 // error, also of a wrapped one.
 func TestFaultC7WebhookLogSaysWhy(t *testing.T) {
 	var log bytes.Buffer
@@ -197,6 +178,7 @@ func TestFaultC8FailedStatusHasASentence(t *testing.T) {
 	}
 }
 
+// A reply that says yes and no at once is an open outcome, whatever its
 // status says.
 func TestFaultE11YesAndNoByStatus(t *testing.T) {
 	for _, status := range []int{400, 401, 403, 404, 413, 422, 429, 501, 302, 503} {
@@ -230,7 +212,7 @@ func TestTrust503AdviceSaysNothingWasSent(t *testing.T) {
 		client := over(t, roundTripper(func(*http.Request) (*http.Response, error) { return reply(503, body), nil }),
 			chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1, Trust503: true}))
 		_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
-		e := failed(t, err, chatapi.ErrUnavailable)
+		e := failedAs(t, err, chatapi.ErrUnavailable)
 		assert.Equal(t, chatapi.RetryBackoff, e.Retry, body)
 		assert.Equal(t, "try again later; nothing was sent", e.Advice, body)
 	}
@@ -292,7 +274,7 @@ func TestHooksGetTheKindOfABrokenConnection(t *testing.T) {
 			_, err = client.Channel.GetStatus(ctx)
 		}
 		cancel()
-		failed(t, err, tc.kind)
+		failedAs(t, err, tc.kind)
 		require.NotEmpty(t, ends)
 		assert.Equal(t, tc.kind, ends[0].Kind)
 		assert.NotEmpty(t, ends[0].Retry)

@@ -33,7 +33,7 @@ func over(t *testing.T, network http.RoundTripper, opts ...chatapi.Option) *chat
 	return client
 }
 
-func failed(t *testing.T, err error, kind chatapi.ErrorKind) *chatapi.Error {
+func failedAs(t *testing.T, err error, kind chatapi.ErrorKind) *chatapi.Error {
 	t.Helper()
 	require.ErrorIs(t, err, kind)
 	var e *chatapi.Error
@@ -43,10 +43,6 @@ func failed(t *testing.T, err error, kind chatapi.ErrorKind) *chatapi.Error {
 	return e
 }
 
-// The end of a call by its caller is a kind of its own, which matches the
-// A wait that ends with the context sends nothing and is no refusal: for the
-// A 404 of an operation that the service does not know names the operation, not
-// The log of a webhook handler without WebhookErrors has the Sentence of an
 // A reply of 101, or one whose body ignores the context, ends the call.
 func TestFaultE5RepliesThatNeverEnd(t *testing.T) {
 	for _, status := range []int{101, 100, 103, 199, 0} {
@@ -57,12 +53,12 @@ func TestFaultE5RepliesThatNeverEnd(t *testing.T) {
 			return r, nil
 		}))
 		_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
-		assert.Equal(t, status, failed(t, err, chatapi.ErrOutcomeUnknown).HTTPStatus)
+		assert.Equal(t, status, failedAs(t, err, chatapi.ErrOutcomeUnknown).HTTPStatus)
 		assert.True(t, closed, status)
 		_, err = client.Channel.GetStatus(t.Context())
-		assert.Equal(t, status, failed(t, err, chatapi.ErrUnavailable).HTTPStatus)
+		assert.Equal(t, status, failedAs(t, err, chatapi.ErrUnavailable).HTTPStatus)
 		_, err = client.Groups.Create(t.Context(), chatapi.GroupDraft{Subject: "Choir"})
-		failed(t, err, chatapi.ErrOutcomeUnknown)
+		failedAs(t, err, chatapi.ErrOutcomeUnknown)
 	}
 	synctest.Test(t, func(t *testing.T) {
 		release := make(chan struct{})
@@ -74,7 +70,7 @@ func TestFaultE5RepliesThatNeverEnd(t *testing.T) {
 		}), chatapi.WithTimeout(time.Minute))
 		began := time.Now()
 		_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
-		failed(t, err, chatapi.ErrOutcomeUnknown)
+		failedAs(t, err, chatapi.ErrOutcomeUnknown)
 		assert.WithinDuration(t, began.Add(time.Minute), time.Now(), time.Second)
 	})
 }
@@ -118,7 +114,7 @@ func TestFaultE7TokenInTheAddress(t *testing.T) {
 		"short, as host":          {"https://s3cre/ABC1", "s3cre"},
 	} {
 		client, err := chatapi.New(tc[0], tc[1])
-		e := failed(t, err, chatapi.ErrInvalid)
+		e := failedAs(t, err, chatapi.ErrInvalid)
 		assert.Nil(t, client, name)
 		text := strings.ToLower(fmt.Sprintf("%+v %s %s %s %s", err, e.Reason, e.Sentence, e.Advice, e.Field))
 		for _, part := range append(strings.Split(token, "."), opaque, "s3cre") {
@@ -197,7 +193,7 @@ func TestFaultE9ErrorsThatHoldTheRequest(t *testing.T) {
 	} {
 		client := over(t, roundTripper(func(r *http.Request) (*http.Response, error) { return nil, fail(r) }))
 		_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
-		failed(t, err, chatapi.ErrOutcomeUnknown)
+		failedAs(t, err, chatapi.ErrOutcomeUnknown)
 		var held *holder
 		assert.NotErrorAs(t, err, &held, name)
 		var op *net.OpError
@@ -235,7 +231,7 @@ func TestFaultE10TokenSourceFailsWithTheToken(t *testing.T) {
 		client, err := chatapi.New("https://api.test/ABC1", "", chatapi.WithTokenSource(source), networkEnd(hangs))
 		require.NoError(t, err)
 		_, err = client.SendPrepared(t.Context(), prepared("ABC1"))
-		e := failed(t, err, chatapi.ErrUnauthorized)
+		e := failedAs(t, err, chatapi.ErrUnauthorized)
 		assert.False(t, e.Sent, name)
 		assert.NotErrorIs(t, err, chatapi.ErrBlocked, name)
 		for inner := err; inner != nil; inner = errors.Unwrap(inner) {
@@ -257,11 +253,11 @@ func TestFaultE12ProofOfNothingSent(t *testing.T) {
 		return closed.RoundTrip(r)
 	})
 	_, err := over(t, own).SendPrepared(t.Context(), prepared("ABC1"))
-	failed(t, err, chatapi.ErrOutcomeUnknown)
+	failedAs(t, err, chatapi.ErrOutcomeUnknown)
 	assert.EqualValues(t, 1, posts.Load())
 
 	_, err = over(t, closed).SendPrepared(t.Context(), prepared("ABC1"))
-	assert.False(t, failed(t, err, chatapi.ErrUnreachable).Sent, "net/http's own transport proves it")
+	assert.False(t, failedAs(t, err, chatapi.ErrUnreachable).Sent, "net/http's own transport proves it")
 
 	for name, hedge := range map[string]func(http.RoundTripper, *http.Request, chan struct{}) (*http.Response, error){
 		"a request under way": func(next http.RoundTripper, r *http.Request, done chan struct{}) (*http.Response, error) {
@@ -294,7 +290,7 @@ func TestFaultE12ProofOfNothingSent(t *testing.T) {
 				return roundTripper(func(r *http.Request) (*http.Response, error) { attempts++; return hedge(next, r, done) })
 			}))
 			_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
-			failed(t, err, chatapi.ErrOutcomeUnknown)
+			failedAs(t, err, chatapi.ErrOutcomeUnknown)
 			assert.Equal(t, 1, attempts)
 			close(release)
 			<-done

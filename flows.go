@@ -195,9 +195,9 @@ func (s FlowsService) Create(ctx context.Context, draft FlowDraft) (*FlowInfo, e
 		JSON        json.RawMessage `json:"flowJson,omitempty"`
 	}{draft.Name, draft.Categories, draft.EndpointURI, draft.Publish, draft.JSON}
 	var c checker
-	c.require(strings.TrimSpace(draft.Name) != "", "Name", "is empty")
+	c.require(strings.TrimSpace(draft.Name) != "", "Name", "is empty; give the flow a name")
 	c.require(len(draft.Categories) > 0, "Categories", "is empty; give at least one, such as FlowOther")
-	c.require(len(draft.JSON) == 0 || isJSONObject(draft.JSON), "JSON", "is no JSON object")
+	c.require(len(draft.JSON) == 0 || isJSONObject(draft.JSON), "JSON", "is not a JSON object; give the flow as the Flow Builder exports it")
 	if draft.EndpointURI != "" {
 		c.url("EndpointURI", draft.EndpointURI)
 	}
@@ -275,9 +275,9 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 		EndpointURI *string        `json:"endpointUri,omitempty"`
 	}{patch.Name, patch.Categories, patch.EndpointURI}
 	var c checker
-	c.require(patch.Name != nil || len(patch.Categories) > 0 || patch.EndpointURI != nil, "patch", "changes nothing")
+	c.require(patch.Name != nil || len(patch.Categories) > 0 || patch.EndpointURI != nil, "patch", "changes nothing; set one of its fields")
 	if patch.Name != nil {
-		c.require(strings.TrimSpace(*patch.Name) != "", "Name", "is empty")
+		c.require(strings.TrimSpace(*patch.Name) != "", "Name", "is empty; give the flow a name")
 	}
 	if patch.EndpointURI != nil && *patch.EndpointURI != "" {
 		c.url("EndpointURI", *patch.EndpointURI)
@@ -297,7 +297,7 @@ func (s FlowsService) UpdateMetadata(ctx context.Context, id string, patch FlowP
 func (s FlowsService) SetAssets(ctx context.Context, id string, flow json.RawMessage) ([]FlowProblem, error) {
 	const op = "Flows.SetAssets"
 	if !isJSONObject(flow) {
-		return nil, s.refuse(op, invalid("flow", "is no JSON object"))
+		return nil, s.refuse(op, invalid("flow", "is not a JSON object; give the flow as the Flow Builder exports it"))
 	}
 	body := map[string]json.RawMessage{"flowJson": flow}
 	raw, err := s.callFlow(ctx, request{op: op, method: http.MethodPatch, body: body}, id, "/assets")
@@ -356,11 +356,11 @@ func (s FlowsService) SetEncryptionKey(ctx context.Context, publicKeyPEM string)
 	case strings.Contains(publicKeyPEM, "PRIVATE KEY"):
 		problem = "is a private key, which must stay with you; give the public one"
 	case block == nil, block.Type != "PUBLIC KEY", strings.TrimSpace(string(rest)) != "":
-		problem = `is no public key in PEM, which begins with "-----BEGIN PUBLIC KEY-----"`
+		problem = `is not a public key in PEM, which begins with "-----BEGIN PUBLIC KEY-----"`
 	default:
 		key, err := x509.ParsePKIXPublicKey(block.Bytes)
 		if rsaKey, ok := key.(*rsa.PublicKey); err == nil && (!ok || rsaKey.N.BitLen() != 2048) {
-			problem = "is no 2048-bit RSA key, the only kind that WhatsApp takes"
+			problem = "is not a 2048-bit RSA key, the only kind that WhatsApp takes; make one with openssl genrsa 2048"
 		} // the service judges a key that does not parse
 	}
 	if problem != "" {

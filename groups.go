@@ -159,7 +159,7 @@ func (s GroupsService) Get(ctx context.Context, id string, fields ...string) (*G
 func (s GroupsService) Create(ctx context.Context, draft GroupDraft) (*GroupInfo, error) {
 	const op = "Groups.Create"
 	if strings.TrimSpace(draft.Subject) == "" {
-		return nil, s.refuse(op, invalid("Subject", "is empty"))
+		return nil, s.refuse(op, invalid("Subject", "is empty; give the group a name"))
 	}
 	body := struct {
 		Name        string `json:"groupName"`
@@ -187,12 +187,12 @@ func (s GroupsService) Update(ctx context.Context, id string, patch GroupPatch) 
 	}{Subject: patch.Subject, Description: patch.Description}
 	var c checker
 	if patch.Subject != nil {
-		c.require(strings.TrimSpace(*patch.Subject) != "", "Subject", "is empty")
+		c.require(strings.TrimSpace(*patch.Subject) != "", "Subject", "is empty; give the group a name")
 	}
 	if !patch.Picture.isZero() {
 		body.Picture = patch.Picture.source(&c, "Picture")
 	} else if patch.Subject == nil && patch.Description == nil {
-		c.fail("patch", "changes nothing")
+		c.fail("patch", "changes nothing; set one of its fields")
 	}
 	if c.first != nil {
 		return s.refuse(op, c.first)

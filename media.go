@@ -66,7 +66,7 @@ func MediaBytes(name string, data []byte) Media {
 // is [ErrMedia], which wraps the reader's error.
 func ReadMedia(name string, r io.Reader) (Media, error) {
 	if v := reflect.ValueOf(r); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return Media{}, invalid("r", "is nil").in("ReadMedia", "")
+		return Media{}, invalid("r", "is nil; give an open file or another reader").in("ReadMedia", "")
 	}
 	data, err := io.ReadAll(io.LimitReader(r, MaxInlineMedia+1))
 	switch {
@@ -74,7 +74,7 @@ func ReadMedia(name string, r io.Reader) (Media, error) {
 		e := &Error{Kind: ErrMedia, Retry: RetryFix, Reason: err.Error(), cause: err, Sentence: "The file could not be read."}
 		return Media{}, e.in("ReadMedia", "")
 	case len(data) == 0:
-		return Media{}, invalid("r", "is empty").in("ReadMedia", "")
+		return Media{}, invalid("r", "is empty; it may have been read to its end before").in("ReadMedia", "")
 	case len(data) > MaxInlineMedia:
 		return Media{}, tooLarge("r").in("ReadMedia", "")
 	}
@@ -114,14 +114,14 @@ func (m Media) LogValue() slog.Value { return slog.StringValue(m.String()) }
 func (m Media) check(c *checker, field string) {
 	switch {
 	case m.inline && len(m.data) == 0:
-		c.fail(field, "has no bytes")
+		c.fail(field, "has no bytes; give the content of the file")
 	case m.inline && len(m.data) > MaxInlineMedia:
 		c.failWith(tooLarge(field))
 	case m.inline:
 		kind, sub, ok := strings.Cut(m.contentType(), "/")
-		c.require(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is no MIME type such as image/png")
+		c.require(ok && isToken(kind) && isToken(sub), field, "has the type "+quote(m.mimeType)+", which is not a MIME type; write it as image/png")
 	case m.id != "":
-		c.require(isWord(m.id), field, "has the id "+quote(m.id)+", which is no media id")
+		c.require(isWord(m.id), field, "has the id "+quote(m.id)+", which is not a media id; give the one that Media.Upload returned")
 	default:
 		c.require(m.link != "", field, "is missing; use MediaURL, MediaID, MediaBytes or ReadMedia")
 		c.url(field, m.link)
@@ -330,6 +330,7 @@ func (s MediaService) Delete(ctx context.Context, id string) error {
 // source returns the file as a link, which the service fetches, or as a data URI.
 func (m Media) source(c *checker, field string) string {
 	m.check(c, field)
+	c.playable(field, m, m.fileName())
 	switch {
 	case m.inline && c.first == nil:
 		return m.dataURI()

@@ -5,11 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"reflect"
-	"regexp"
-	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
@@ -40,7 +37,7 @@ func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...Send
 	if err != nil {
 		return nil, err
 	}
-	return c.send(ctx, op, &p, text)
+	return c.send(ctx, op, &p, text, nil)
 }
 
 // Prepare returns a message checked and encoded, but not sent. It does not use
@@ -52,39 +49,6 @@ func (c *Client) Prepare(to Recipient, m Message, opts ...SendOption) (*Prepared
 		return nil, err
 	}
 	return &p, nil
-}
-
-// SendPrepared sends a prepared message and returns the service's receipt. The
-// client must be one for the channel that the message was prepared for, else
-// the error is [ErrWrongChannel]. Each call is a new attempt that goes out at
-// most once: calling SendPrepared twice sends twice. Errors and concurrency are
-// those of [Client.Send].
-func (c *Client) SendPrepared(ctx context.Context, p *Prepared) (*Receipt, error) {
-	const op = "SendPrepared"
-	fail := func(e *Error) (*Receipt, error) { return nil, c.local(op, e) }
-	switch {
-	case c == nil:
-		return fail(invalid("client", "is nil"))
-	case p == nil:
-		return fail(invalid("prepared message", "is nil"))
-	case p.Version < 0 || p.Version > preparedVersion:
-		return fail(&Error{Kind: ErrInvalid, Field: "prepared message", Retry: RetryFix,
-			Reason:   fmt.Sprintf("has the version %d; this SDK knows %d", p.Version, preparedVersion),
-			Sentence: "The message was prepared by a newer version of the software.",
-			Advice:   "update this process, then send it"})
-	case p.Channel == "":
-		return fail(invalid("prepared message", "names no channel; make it with Prepare"))
-	case p.Channel != c.channel:
-		return fail(&Error{Kind: ErrWrongChannel, Field: "prepared message", Retry: RetryFix,
-			Reason:   "was made for channel " + clip(string(p.Channel), 64),
-			Sentence: "The message was prepared for another channel.",
-			Advice:   "send it with that channel's client"})
-	case !operationPattern.MatchString(p.Operation):
-		return fail(invalid("prepared message", "names no operation"))
-	case !isJSONObject(p.Body):
-		return fail(invalid("prepared message", "has a body that is no JSON object"))
-	}
-	return c.send(ctx, op, p, textInHistory(p.Operation, p.Body))
 }
 
 // Receipt says that the service accepted a message. Acceptance is not delivery:
@@ -107,32 +71,6 @@ type Receipt struct {
 	// Raw is the service's reply.
 	Raw json.RawMessage
 }
-
-// Prepared is a message checked and encoded for one channel and recipient, but
-// not sent. It is plain JSON without the token: an outbox can store it, a dry
-// run can show it, and any process with a client for the same channel can send
-// it.
-type Prepared struct {
-	// Version is the version of this form; 0 means 1. SendPrepared refuses a
-	// version that is newer than the SDK, because it could misread it.
-	Version int `json:"version,omitempty"`
-
-	Channel ChannelID `json:"channel"`
-
-	// Operation is the service's word for the request, such as "sendMessage".
-	Operation string    `json:"operation"`
-	To        Recipient `json:"to"`
-
-	// Body is the request's body.
-	Body json.RawMessage `json:"body"`
-
-	// Category is the category of a template, if the caller named it; quotes
-	// and bills need it.
-	Category string `json:"category,omitempty"`
-}
-
-// preparedVersion is the newest form of Prepared that this version knows.
-const preparedVersion = 1
 
 // SendOption changes one send. It is a function on [SendOptions], so that a
 // fake of your own can read the options.
@@ -178,6 +116,9 @@ type encoded struct {
 	// phoneOnly is set when the operation takes only phone numbers as
 	// recipients.
 	phoneOnly bool
+
+	// inIndiaOrSingapore is set when WhatsApp delivers the message only there.
+	inIndiaOrSingapore bool
 }
 
 // prepare checks and encodes a message for the operation op, Send or Prepare. It
@@ -190,7 +131,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 		return Prepared{}, "", err
 	}
 	if c == nil {
-		return fail(invalid("client", "is nil"))
+		return fail(noClient())
 	}
 	if err := to.check(); err != nil {
 		return fail(err)
@@ -198,23 +139,29 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 	if m, err = dereference(m); err != nil {
 		return fail(err)
 	}
+	if _, ok := m.(Prepared); ok {
+		return fail(invalid("message", "is prepared already, for one recipient; send it with SendPrepared"))
+	}
 	content, err := m.encode()
 	if err != nil {
 		if e, ok := errors.AsType[*Error](err); ok { // an operator cannot know what "the Body" is
-			e.Sentence = "The message cannot be sent: its " + strings.TrimPrefix(e.Sentence, "The ")
+			return fail(e.within("The message cannot be sent"))
 		}
 		return fail(err)
 	}
+	if bad := content.checkRecipient(to); bad != nil {
+		return fail(bad)
+	}
 	options := applyOptions(opts)
 	if content.phoneOnly && to.kind != RecipientPhone {
-		return fail(invalid("recipient", "must be a phone number: "+content.operation+" takes no other"))
+		return fail(invalid("recipient", "must be a phone number, since this kind of message goes to nothing else; make it with Phone"))
 	}
 	body, err := content.requestBody(to, options)
 	if err != nil {
-		return fail(invalid("message", "cannot be written as JSON: "+err.Error()))
+		return fail(invalid("message", "holds a value that JSON cannot write; "+jsonAdvice(content.body, err)))
 	}
 	if options.QuotedID != "" && content.noReply {
-		return fail(invalid("ReplyTo", "does not go with "+content.operation+", which names its target itself or cannot quote one"))
+		return fail(invalid("ReplyTo", "does not go with this kind of message, which names its target itself or cannot quote one; leave it out of "+content.operation))
 	}
 	p = Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: body, Category: content.category}
 	return p, content.historyText, nil
@@ -240,11 +187,11 @@ func dereference(m Message) (Message, error) {
 	v := reflect.ValueOf(m)
 	switch {
 	case !v.IsValid():
-		return nil, invalid("message", "is nil")
+		return nil, invalid("message", "is nil; give a Text, a Template or another message")
 	case v.Kind() != reflect.Pointer:
 		return m, nil
 	case v.IsNil():
-		return nil, invalid("message", "is a nil pointer")
+		return nil, invalid("message", "is a nil pointer; give a value")
 	}
 	value, ok := v.Elem().Interface().(Message)
 	if !ok {
@@ -281,16 +228,18 @@ func (e encoded) requestBody(to Recipient, options SendOptions) (json.RawMessage
 	return append(joined, '}'), nil
 }
 
-var operationPattern = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9_]{0,63}$`)
-
-// send sends a checked message and turns the reply into a receipt or an error.
-func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText string) (receipt *Receipt, err error) {
+// send sends a checked message and turns the reply into a receipt or an error. The
+// attempt is a new one unless stored is given.
+func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText string, stored *Attempt) (receipt *Receipt, err error) {
 	if c.transport == nil {
-		return nil, c.local(op, invalid("client", "was not made with New"))
+		return nil, c.local(op, noClient())
 	}
-	attempt := Attempt{ID: c.transport.NewID(), Channel: c.channel, To: p.To, Operation: p.Operation,
-		Fingerprint: fingerprint(p.Operation, p.Body, historyText), Started: time.Now()}
-
+	var attempt Attempt
+	if stored != nil {
+		attempt = *stored
+	} else {
+		attempt = p.attempt(c.transport.NewID(), time.Now(), historyText)
+	}
 	done := c.watch(true)
 	defer func() { done(err) }()
 	r := request{op: op, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key()}
@@ -303,8 +252,8 @@ func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText s
 	receipt, refused := c.sendReply(op, &reply)
 	if refused != nil {
 		tried := attempt
-		refused = c.unknownOperation(refused, p.Operation)
 		refused.Attempt = &tried
+		c.explainSend(refused, p)
 		if reply.Status != http.StatusTooManyRequests { // learnt from already
 			c.pacer.Learn(&transport.Request{Message: true, Recipient: r.recipient}, refused.meaning())
 		}

@@ -51,6 +51,7 @@ type File struct {
 func (m File) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
+	c.playable("Media", m.Media, cmp.Or(strings.TrimSpace(m.Name), m.Media.fileName()))
 	c.optional("Name", m.Name, 240)
 	c.require(!strings.ContainsFunc(m.Name, func(r rune) bool { return r == '/' || r == '\\' || unicode.IsControl(r) }),
 		"Name", "holds a slash or a control character; give the file name alone")
@@ -71,20 +72,20 @@ func (m File) encode() (encoded, error) {
 		switch media.kind {
 		case TypeImage, TypeVideo, TypeAudio, TypeDocument:
 		default:
-			c.fail("Media", "is "+quote(string(media.kind))+"; an uploaded file is TypeImage, TypeVideo, TypeAudio or TypeDocument")
+			c.fail("Media", "has the kind "+quote(string(media.kind))+", which is not that of a file; give MediaID TypeImage, TypeVideo, TypeAudio or TypeDocument")
 		}
-		c.require(!m.Voice || media.kind == TypeAudio, "Voice", "goes with TypeAudio only")
+		c.require(!m.Voice || media.kind == TypeAudio, "Voice", "is set, and the file is not audio; give MediaID TypeAudio, or leave Voice out")
 	default:
 		body.Filename = cmp.Or(body.Filename, media.fileName())
-		c.require(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name")
-		c.require(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension, such as invoice.pdf")
+		c.require(body.Filename != "", "Name", "is empty, and neither the media nor its link has a file name; give one such as invoice.pdf")
+		c.require(len(path.Ext(body.Filename)) > 1, "Name", "is "+quote(body.Filename)+", which has no extension; write it as invoice.pdf")
 		voice := isVoiceName(body.Filename)
 		if media.inline {
 			voice = media.contentType() == "audio/ogg"
 		}
-		c.require(!m.Voice || voice, "Voice", "goes with audio/ogg only")
+		c.require(!m.Voice || voice, "Voice", "is set, and the file is not audio/ogg; convert the file to Ogg with the Opus codec, or leave Voice out")
 	}
-	c.require(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note")
+	c.require(!m.Voice || m.Caption == "", "Caption", "does not go with a voice note; send the text as a message of its own")
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
@@ -108,7 +109,7 @@ func (m Sticker) encode() (encoded, error) {
 	var c checker
 	m.Media.check(&c, "Media")
 	c.require(!m.Media.inline, "Media", "has bytes; upload them first and use MediaID, or give a link")
-	c.require(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "is "+quote(string(m.Media.kind))+"; a sticker is TypeSticker")
+	c.require(m.Media.id == "" || m.Media.kind == TypeSticker, "Media", "has the kind "+quote(string(m.Media.kind))+", which is not that of a sticker; give MediaID TypeSticker")
 	return encoded{operation: "sendSticker", body: struct {
 		MediaID string `json:"mediaId,omitempty"`
 		Link    string `json:"link,omitempty"`
@@ -138,12 +139,12 @@ func (m Location) encode() (encoded, error) {
 }
 
 func (m Location) check(c *checker) {
-	c.require(m != Location{}, "Latitude", "and everything else is 0")
-	c.require(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v; it must be -90 to 90", m.Latitude))
-	c.require(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v; it must be -180 to 180", m.Longitude))
+	c.require(m != Location{}, "Latitude", "and everything else is empty; give the coordinates of the place")
+	c.require(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v, but must be -90 to 90; it may have changed places with the Longitude", m.Latitude))
+	c.require(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v, but must be -180 to 180; give it in degrees", m.Longitude))
 	c.optional("Name", m.Name, 1000) // no limit is documented; 1000 keeps nonsense out
 	c.optional("Address", m.Address, 1000)
-	c.require(m.Address == "" || m.Name != "", "Name", "is empty; WhatsApp shows the Address only with it")
+	c.require(m.Address == "" || m.Name != "", "Name", "is empty, and WhatsApp shows an address only below a name; give both")
 }
 
 // degrees returns a coordinate as text without an exponent, the service's form.
@@ -293,7 +294,7 @@ func (card ContactCard) check(c *checker, place string) {
 	for i, p := range card.Phones {
 		c.text(at(place+".Phones", i, "Number"), p.Number, limit)
 		c.optional(at(place+".Phones", i, "Type"), p.Type, limit)
-		c.require(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "must be 6 to 15 digits")
+		c.require(p.WhatsAppID == "" || isPhone(p.WhatsAppID), at(place+".Phones", i, "WhatsAppID"), "is "+quote(p.WhatsAppID)+", but must be 6 to 15 digits; write it with the country code and without the plus")
 	}
 	for i, e := range card.Emails {
 		c.text(at(place+".Emails", i, "Address"), e.Address, limit)
@@ -304,7 +305,7 @@ func (card ContactCard) check(c *checker, place string) {
 		c.optional(at(place+".URLs", i, "Type"), u.Type, limit)
 	}
 	for i, a := range card.Addresses {
-		c.require(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty")
+		c.require(a != ContactAddress{Type: a.Type}, at(place+".Addresses", i, ""), "is empty; fill in a part of it, or leave it out")
 		for _, part := range []string{a.Street, a.City, a.State, a.Zip, a.Country, a.CountryCode, a.Type} {
 			c.optional(at(place+".Addresses", i, ""), part, limit)
 		}
@@ -314,7 +315,7 @@ func (card ContactCard) check(c *checker, place string) {
 	}
 	if card.Birthday != "" {
 		_, err := time.Parse(time.DateOnly, card.Birthday)
-		c.require(err == nil, place+".Birthday", "is "+quote(card.Birthday)+"; it must be a date such as 1990-12-31")
+		c.require(err == nil, place+".Birthday", "is "+quote(card.Birthday)+", but must be a date; write it as 1990-12-31")
 	}
 }
 
@@ -330,8 +331,9 @@ type Reaction struct {
 
 func (m Reaction) encode() (encoded, error) {
 	var c checker
+	c.require(m.MessageID != "", "MessageID", "is empty; take the ID of the message to react to")
 	c.text("MessageID", m.MessageID, 512)
-	c.require(isEmoji(m.Emoji), "Emoji", "must be one emoji, or empty to remove the reaction")
+	c.require(isEmoji(m.Emoji), "Emoji", "is "+quote(m.Emoji)+", but must be one emoji; leave it empty to remove the reaction")
 	return encoded{operation: "sendReaction", noReply: true, body: struct {
 		Body        string `json:"body"`
 		QuotedMsgID string `json:"quotedMsgId"`
@@ -367,23 +369,23 @@ type Custom struct {
 
 func (m Custom) encode() (encoded, error) {
 	var c checker
-	c.require(operationPattern.MatchString(m.Operation), "Operation", "is "+quote(m.Operation)+"; it must be a path such as sendPoll")
-	c.require(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB", maxCustom>>20))
+	c.require(isOperation(m.Operation), "Operation", "is "+quote(m.Operation)+", but must be the name of an operation; write it alone, such as sendPoll")
+	c.require(len(m.Body) <= maxCustom, "Body", fmt.Sprintf("is over %d MiB; give a file as a link", maxCustom>>20))
 	if err := c.err(); err != nil {
 		return encoded{}, err
 	}
 	var members map[string]json.RawMessage
 	if !isObject(m.Body) {
-		return encoded{}, invalid("Body", "is not a JSON object")
+		return encoded{}, invalid("Body", "is not a JSON object; write the members of the request in braces")
 	}
 	if err := wire.Unmarshal(m.Body, &members); err != nil {
 		return encoded{}, invalid("Body", "is not a JSON object: "+clip(err.Error(), 200))
 	}
 	for name := range members {
 		for _, reserved := range []string{"phone", "chatId", "bsuid", "username"} {
-			c.require(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); the send adds it")
+			c.require(!strings.EqualFold(name, reserved), "Body", "names the recipient ("+reserved+"); leave it out, since the send adds it")
 		}
-		c.require(!strings.EqualFold(name, "token"), "Body", "holds a token; the client adds it")
+		c.require(!strings.EqualFold(name, "token"), "Body", "holds a token; leave it out, since the client adds it")
 	}
 	_, quotes := members["quotedMsgId"]
 	return encoded{operation: m.Operation, body: m.Body, historyText: textInHistory(m.Operation, m.Body), noReply: quotes}, c.err()

@@ -38,7 +38,8 @@ type productBody struct {
 
 func (m Product) encode() (encoded, error) {
 	var c checker
-	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.require(m.Catalog != "", "Catalog", "is empty; copy its id from Meta's Commerce Manager")
+	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is not a catalogue id; copy it from Meta's Commerce Manager")
 	c.text("ID", m.ID, 512)
 	c.optional("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
@@ -72,7 +73,8 @@ type ProductSection struct {
 
 func (m ProductList) encode() (encoded, error) {
 	var c checker
-	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is no catalogue id")
+	c.require(m.Catalog != "", "Catalog", "is empty; copy its id from Meta's Commerce Manager")
+	c.require(isWord(m.Catalog), "Catalog", "is "+quote(m.Catalog)+", which is not a catalogue id; copy it from Meta's Commerce Manager")
 	c.text("Header", m.Header, 60)
 	c.text("Body", m.Body, maxBody)
 	c.optional("Footer", m.Footer, 60)
@@ -87,7 +89,7 @@ func (m ProductList) encode() (encoded, error) {
 		c.optional(title, s.Title, 24)
 		c.count(products, len(s.Products), 1, 30, "products")
 		if total += len(s.Products); total > 30 {
-			c.fail(products, fmt.Sprintf("brings the list to %d products; at most 30 are allowed over all sections", total))
+			c.fail(products, fmt.Sprintf("bring the list to %d products, but at most 30 are allowed over all sections; leave some out", total))
 		}
 		section := productSection{Title: s.Title}
 		for j, id := range s.Products {
@@ -176,17 +178,17 @@ func (m OrderDetails) encode() (encoded, error) {
 	c.failIn("Template", template)
 	c.require(m.Template.Namespace != "", "Template.Namespace", "is empty; TemplateInfo.Namespace holds it")
 	c.require(m.Template.TTL == 0 && !m.Template.MarketingLite && !m.Template.ActivitySharing, "Template",
-		"has marketing options, which an order does not take")
+		"has marketing options, which an order does not take; leave out TTL, MarketingLite and ActivitySharing")
 	c.optional("Reference", m.Reference, 35)
-	c.require(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+"; it must be three letters such as INR")
+	c.require(m.Currency == "" || isCurrency(m.Currency), "Currency", "is "+quote(m.Currency)+", but must be three capital letters; write it as INR")
 	order := m.Order
 	c.count("Order.Items", len(order.Items), 1, 999, "items")
 	order.Items = make([]OrderItem, len(m.Order.Items))
 	for i, item := range m.Order.Items {
 		place := at("Order.Items", i, "")
 		c.text(place+".Name", item.Name, 1000)
-		c.require(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d; it must be more than 0", item.Quantity))
-		c.require(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d; it must be more than 0", item.Amount.Value))
+		c.require(item.Quantity > 0, place+".Quantity", fmt.Sprintf("is %d, but must be more than 0; leave out items that are not ordered", item.Quantity))
+		c.require(item.Amount.Value > 0, place+".Amount", fmt.Sprintf("is %d, but must be more than 0; give the price of one piece as a whole number", item.Amount.Value))
 		item.Amount = item.Amount.complete()
 		order.Items[i] = item
 	}
@@ -194,7 +196,7 @@ func (m OrderDetails) encode() (encoded, error) {
 		name   string
 		amount *OrderAmount
 	}{{"Subtotal", &order.Subtotal}, {"Tax", &order.Tax}, {"Shipping", &order.Shipping}, {"Discount", &order.Discount}} {
-		c.require(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative")
+		c.require(sum.amount.Value >= 0 && sum.amount.Offset >= 0, "Order."+sum.name, "is negative; give the amount without a sign")
 		*sum.amount = sum.amount.complete()
 	}
 	c.json("PaymentSettings", m.PaymentSettings)
@@ -211,7 +213,7 @@ func (m OrderDetails) encode() (encoded, error) {
 // service calls it a beta and documents none of its parts, so they are sent
 // unchanged. The recipient must be a phone number. It takes no [ReplyTo].
 type PaymentRequest struct {
-	// Region is "IN", "SG" or "BR".
+	// Region is "IN", "SG" or "BR", in any letter case.
 	Region string
 
 	// Body is up to 1024 characters.
@@ -223,7 +225,8 @@ type PaymentRequest struct {
 
 func (m PaymentRequest) encode() (encoded, error) {
 	var c checker
-	c.require(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+"; it must be IN, SG or BR")
+	m.Region = upper(m.Region)
+	c.require(m.Region == "IN" || m.Region == "SG" || m.Region == "BR", "Region", "is "+quote(m.Region)+", but must be IN, SG or BR; WhatsApp takes payments in India, Singapore and Brazil only")
 	c.optional("Body", m.Body, maxBody)
 	c.json("Interactive", m.Interactive)
 	c.json("Action", m.Action)
@@ -273,8 +276,8 @@ func (m Carousel) encode() (encoded, error) {
 	for i, card := range m.Cards {
 		place := at("Cards", i, "")
 		card.check(&c, place)
-		c.require((len(card.Replies) > 0) == (len(m.Cards[0].Replies) > 0), place, "has other buttons than the first card; all cards open a page, or all reply")
-		c.require(card.Header.kind == m.Cards[0].Header.kind, place+".Header", "is of another kind than that of the first card")
+		c.require((len(card.Replies) > 0) == (len(m.Cards[0].Replies) > 0), place, "has other buttons than the first card; let all cards open a page, or all reply")
+		c.require(card.Header.kind == m.Cards[0].Header.kind, place+".Header", "is of another kind than that of the first card; use one kind of header for all cards")
 		for j, b := range card.Replies {
 			ids.add(&c, at(place+".Replies", j, "ID"), b.ID)
 		}
@@ -295,7 +298,7 @@ func (card Card) check(c *checker, place string) {
 		card.Header.check(&header)
 		c.failIn(place, header)
 	default:
-		c.fail(place+".Header", "must be an image, a video or a product")
+		c.fail(place+".Header", "must be an image, a video or a product; use HeaderImage, HeaderVideo or HeaderProduct")
 	}
 	c.optional(place+".Body", card.Body, 160)
 	if len(card.Replies) == 0 {
@@ -303,7 +306,7 @@ func (card Card) check(c *checker, place string) {
 		c.url(place+".URL", card.URL)
 		return
 	}
-	c.require(card.Label == "" && card.URL == "", place+".Replies", "do not go with a URL on the same card")
+	c.require(card.Label == "" && card.URL == "", place+".Replies", "do not go with a page on the same card; leave out Label and URL, or the Replies")
 	c.count(place+".Replies", len(card.Replies), 1, 3, "buttons")
 	for i, b := range card.Replies {
 		c.text(at(place+".Replies", i, "ID"), b.ID, 256)

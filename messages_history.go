@@ -95,8 +95,12 @@ func (f HistoryFilter) inTimeRange(ev Event) bool {
 
 // page returns the rows whose number is above the cursor, in ascending order.
 func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
-	if filter.Chat != "" && !strings.Contains(filter.Chat, "@") {
-		return nil, s.refuse(op, invalid("Chat", "is no chat id, such as 12025550143@c.us"))
+	if filter.Chat != "" {
+		if problem := chatProblem(filter.Chat); problem != "" && !strings.HasSuffix(filter.Chat, suffixHidden) {
+			problem, _ = splitProblem(problem)
+			return nil, s.refuse(op, invalid("Chat", problem+"; take Contact.Chat, or add "+suffixPerson+" to the digits of a phone number"))
+		}
+		filter.Chat = Chat(filter.Chat).chat()
 	}
 	query := url.Values{"limit": {strconv.Itoa(pageRows)}, "lastMessageNumber": {strconv.FormatInt(max(cursor, 0), 10)}}
 	if filter.Chat != "" {
@@ -176,9 +180,9 @@ type PollOptions struct {
 func (s MessagesService) Poll(ctx context.Context, opts PollOptions, handle EventHandler) error {
 	switch {
 	case ctx == nil:
-		return s.refuse(pollOp, invalid("ctx", "is nil"))
+		return s.refuse(pollOp, invalid("ctx", "is nil; use context.Background()"))
 	case handle == nil:
-		return s.refuse(pollOp, invalid("handler", "is nil"))
+		return s.refuse(pollOp, invalid("handler", "is nil; give a function"))
 	}
 	every := opts.Every
 	if every <= 0 {
@@ -299,7 +303,7 @@ func (p *poller) readNew(ctx context.Context) error {
 func (s MessagesService) MarkRead(ctx context.Context, messageID string, typing bool) error {
 	const op = "Messages.MarkRead"
 	if messageID == "" {
-		return s.refuse(op, invalid("messageID", "is empty"))
+		return s.refuse(op, invalid("messageID", "is empty; take the ID of a MessageEvent"))
 	}
 	body := struct {
 		MessageID string `json:"messageId"`

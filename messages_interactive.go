@@ -127,7 +127,7 @@ func (m List) encode() (encoded, error) {
 		rows := at("Sections", i, "Rows")
 		c.count(rows, len(s.Rows), 1, 10, "rows")
 		if total += len(s.Rows); total > 10 {
-			c.fail(rows, fmt.Sprintf("brings the list to %d rows; at most 10 are allowed over all sections", total))
+			c.fail(rows, fmt.Sprintf("bring the list to %d rows, but at most 10 are allowed over all sections; leave some out", total))
 		}
 		encodedRows := make([]row, 0, len(s.Rows))
 		for j, r := range s.Rows {
@@ -212,7 +212,8 @@ type AddressRequest struct {
 	// Body is 1 to 1024 characters.
 	Body string
 
-	// Country is "IN" or "SG"; empty means IN.
+	// Country is "IN" or "SG", in any letter case; empty means IN. A recipient
+	// whose number or BSUID is of neither country is [ErrInvalid].
 	Country string
 
 	// Values fills in fields of the form. The keys are Meta's names of the
@@ -236,14 +237,15 @@ type SavedAddress struct {
 func (m AddressRequest) encode() (encoded, error) {
 	var c checker
 	c.text("Body", m.Body, maxBody)
-	c.require(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+"; it must be IN or SG")
+	m.Country = upper(m.Country)
+	c.require(m.Country == "" || m.Country == "IN" || m.Country == "SG", "Country", "is "+quote(m.Country)+", but must be IN or SG; WhatsApp offers the form in India and Singapore only")
 	ids := unique{}
 	for i, saved := range m.Saved {
 		c.text(at("Saved", i, "ID"), saved.ID, 256)
 		ids.add(&c, at("Saved", i, "ID"), saved.ID)
-		c.require(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty")
+		c.require(len(saved.Values) > 0, at("Saved", i, "Values"), "are empty; fill in a part of the address, or leave it out")
 	}
-	return encoded{operation: "sendAddressMessage", body: struct {
+	return encoded{operation: "sendAddressMessage", inIndiaOrSingapore: true, body: struct {
 		Body    string            `json:"body"`
 		Country string            `json:"country,omitempty"`
 		Values  map[string]string `json:"values,omitempty"`
@@ -282,14 +284,15 @@ type Flow struct {
 
 func (m Flow) encode() (encoded, error) {
 	var c checker
-	c.require(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is no flow id")
+	c.require(m.ID != "", "ID", "is empty; Flows.All lists the flows")
+	c.require(isWord(m.ID), "ID", "is "+quote(m.ID)+", which is not a flow id; Flows.All lists them")
 	c.text("Token", m.Token, 1024)
 	c.text("Label", m.Label, 20)
 	c.text("Body", m.Body, maxBody)
 	c.optional("Header", m.Header, 60)
 	c.optional("Footer", m.Footer, 60)
 	c.optional("Screen", m.Screen, 256)
-	c.require(len(m.Data) == 0 || m.Screen != "", "Data", "goes with a Screen only")
+	c.require(len(m.Data) == 0 || m.Screen != "", "Data", "is given without a screen; name the first Screen, or leave the Data out")
 	c.json("Data", m.Data)
 	type payload struct {
 		Screen string         `json:"screen"`
@@ -393,14 +396,15 @@ func (h Header) check(c *checker) {
 		var inner checker
 		h.location.check(&inner)
 		c.failIn("Header", inner)
-		c.require(h.location.Name != "", "Header.Name", "is empty; a location header needs one")
+		c.require(h.location.Name != "", "Header.Name", "is empty; a header with a place needs a name")
 	case headerProduct:
-		c.require(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product")
+		c.require(isWord(h.product.Catalog) && isWord(h.product.Product), "Header", "needs the ids of a catalogue and a product; give both to HeaderProduct")
 	default:
 		h.media.check(c, "Header")
+		c.playable("Header", h.media, h.media.fileName())
 		c.require(!h.media.inline, "Header", "has bytes; upload them first and use MediaID, or give a link")
 		c.require(h.media.id == "" || h.media.kind == "" || string(h.media.kind) == string(h.kind),
-			"Header", fmt.Sprintf("is %s but the uploaded file is %s", article(string(h.kind)), article(string(h.media.kind))))
+			"Header", fmt.Sprintf("is %s, but the uploaded file is %s; use the Header function of that kind", article(string(h.kind)), article(string(h.media.kind))))
 	}
 }
 
@@ -443,8 +447,8 @@ func (h Header) objectOrNil() map[string]any {
 // checkInteractive is check for an interactive message, where the text of a
 // header is the header itself and not the value of a variable.
 func (h Header) checkInteractive(c *checker) {
-	c.require(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document")
-	c.require(h.name == "", "Header", "has a variable outside of a template")
+	c.require(h.kind != headerLocation && h.kind != headerProduct, "Header", "must be text, an image, a video or a document; places and products go into templates and cards")
+	c.require(h.name == "", "Header", "has a variable outside of a template; use HeaderText")
 	if h.kind == headerText {
 		c.text("Header", h.text, 60)
 	}

@@ -57,7 +57,8 @@ const (
 // body, a [File] by its caption, always exactly but for space around the text.
 // Every other kind, and a file without a caption, leaves nothing to match: a
 // message of ours in that chat at that time then makes the outcome unknown. The
-// outcome is also unknown if several messages match, or if none matches and an
+// outcome is also unknown if several messages match, if a message with the text has
+// no time or is up to two minutes older than the attempt, or if none matches and an
 // entry of the history cannot be read. A message that is missing is
 // [OutcomeNotFound] only when a minute has passed since the attempt.
 //
@@ -71,12 +72,13 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	unknown := func(why string) Resolution { return Resolution{Outcome: OutcomeUnknown, Why: why} }
 	switch {
 	case c == nil || c.transport == nil:
-		return unknown("there is no client"), c.local(op, invalid("client", "is nil or was not made with New"))
+		return unknown("there is no client"), c.local(op, noClient())
 	case attempt.Started.IsZero():
-		return unknown("the attempt has no time"), c.local(op, invalid("attempt", "has no time; keep the one from Error.Attempt"))
+		return unknown("the attempt has no time"), c.local(op, invalid("attempt", "has no time; keep the one from Error.Attempt or Prepared.Attempt"))
 	case attempt.Channel != c.channel:
 		e := c.local(op, &Error{Kind: ErrWrongChannel, Field: "attempt", Retry: RetryFix,
-			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel."})
+			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel.",
+			Advice: "ask that channel's client"})
 		return unknown("it was another channel's"), e
 	}
 	chat := attempt.To.chat()
@@ -85,7 +87,7 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	}
 	wanted := textHash(attempt.Fingerprint)
 	var matches []string
-	var early, others int
+	var early, others, undated int
 	filter := HistoryFilter{Chat: chat, From: attempt.Started.Add(-resolveSkew), To: attempt.Started.Add(resolveSpan)}
 	for ev, err := range c.Messages.all(ctx, op, filter) {
 		if err != nil {
@@ -98,8 +100,11 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 			switch {
 			case wanted == "" || ev.Time.IsZero():
 				others++
+				if wanted != "" && attempt.resembles(ev, wanted) {
+					undated++
+				}
 			case string(appendTextHash(nil, ev.Text)) != wanted:
-			case (ev.Media != nil) != (attempt.Operation == "sendFile"):
+			case !attempt.resembles(ev, wanted):
 				others++ // the same text, but on a file instead of a message, or the reverse
 			case ev.Time.Before(attempt.Started.Truncate(time.Second)):
 				early++
@@ -110,7 +115,9 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	}
 	switch {
 	case early > 0 || len(matches) > 1:
-		return unknown("several messages with the same text were sent to this chat at about that time"), nil
+		return unknown(severalWhy(early, len(matches))), nil
+	case undated > 0:
+		return unknown("the history has a message with this text and without a time, so it may be this one or an earlier one"), nil
 	case len(matches) == 1 && matches[0] != "":
 		return Resolution{Outcome: OutcomeAccepted, ID: matches[0], Why: "the history has one message with this text since the attempt"}, nil
 	case len(matches) == 1:
@@ -121,6 +128,26 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		return unknown("the history does not have it yet, and the attempt is less than a minute old"), nil
 	}
 	return Resolution{Outcome: OutcomeNotFound, Why: "the history has no such message to this chat"}, nil
+}
+
+// resembles reports whether a message of the history has the text of the attempt,
+// given by its hash, and a file where the attempt had one.
+func (a *Attempt) resembles(ev *EchoEvent, hash string) bool {
+	return string(appendTextHash(nil, ev.Text)) == hash && (ev.Media != nil) == (a.Operation == "sendFile")
+}
+
+// severalWhy says why messages with the text of the attempt settle nothing: early
+// of them are older than the attempt, and later ones are not.
+func severalWhy(early, later int) string {
+	switch {
+	case early == 1 && later == 0:
+		return "the history has one message with this text, from shortly before the attempt; it may be an earlier one, or this one if the clocks differ"
+	case later == 0:
+		return "the history has several messages with this text, all from shortly before the attempt"
+	case early > 0:
+		return "messages with this text were sent to this chat before and after the attempt began"
+	}
+	return "several messages with the same text were sent to this chat at about that time"
 }
 
 // fingerprint returns "body:HASH text:HASH" for a request, and "body:HASH" if

@@ -1,9 +1,11 @@
 package chatapi
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -129,11 +131,19 @@ func CurrencyParam(text, currency string, amount1000 int64) Param {
 // unchanged.
 func DateTimeParam(text string) Param { return Param{Text: text, kind: paramDateTime} }
 
-func (p Param) check(c *checker, field string) {
-	checkValue(c, field, p.Text, maxValue)
+// check notes the first problem of the value at index i of a body.
+func (p Param) check(c *checker, field string, i int) {
+	var value checker
+	checkValue(&value, field, p.Text, maxValue)
+	if value.first != nil && p.Name == "" { // the index counts from 0, the template from 1
+		value.first.Advice = fmt.Sprintf("it is the value of {{%d}}: %s", i+1, value.first.Advice)
+	}
+	if value.first != nil {
+		c.failWith(value.first)
+	}
 	c.optional(field, p.Name, 512)
 	if p.kind == paramCurrency {
-		c.require(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+"; it must be three letters such as USD")
+		c.require(isCurrency(p.currency), field, "has the currency "+quote(p.currency)+", but must have three capital letters; write it as USD")
 	}
 }
 
@@ -164,11 +174,11 @@ func checkValue(c *checker, field, value string, limit int) {
 	c.text(field, value, limit)
 	switch {
 	case strings.ContainsAny(value, "\n\r"):
-		c.fail(field, "has a line break, which WhatsApp refuses in a template's value")
+		c.fail(field, "has a line break, which WhatsApp refuses in a template's value; use a space or a comma")
 	case strings.Contains(value, "\t"):
-		c.fail(field, "has a tab, which WhatsApp refuses in a template's value")
+		c.fail(field, "has a tab, which WhatsApp refuses in a template's value; use a space")
 	case strings.Contains(value, "     "):
-		c.fail(field, "has more than four spaces in a row, which WhatsApp refuses in a template's value")
+		c.fail(field, "has more than four spaces in a row, which WhatsApp refuses in a template's value; use fewer")
 	}
 }
 
@@ -233,7 +243,7 @@ func OrderDetailsButton(index int, details map[string]any) ButtonParam {
 
 func (p ButtonParam) check(c *checker, field string) {
 	c.require(p.kind != "", field, "is empty; use URLButton, QuickReplyButton or one of their kind")
-	c.require(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d; buttons are 0 to %d", p.Index, maxButtons-1))
+	c.require(p.Index >= 0 && p.Index < maxButtons, field, fmt.Sprintf("has the index %d, but buttons have 0 to %d; count them from 0", p.Index, maxButtons-1))
 	switch p.kind {
 	case buttonURL:
 		checkValue(c, field, p.value, 2000)
@@ -241,7 +251,7 @@ func (p ButtonParam) check(c *checker, field string) {
 		c.text(field, p.value, 1024)
 		c.json(field, p.data)
 	case buttonOrderDetails:
-		c.require(len(p.data) > 0, field, "has no details")
+		c.require(len(p.data) > 0, field, "has no details; give OrderDetailsButton Meta's order_details object")
 		c.json(field, p.data)
 	default:
 		c.text(field, p.value, 1024)
@@ -319,11 +329,9 @@ func (m Template) encode() (encoded, error) {
 
 // check notes the first problem that is visible without the template's text.
 func (m Template) check(c *checker) {
-	c.require(m.Name != "", "Name", "is empty")
-	c.require(isWord(m.Name), "Name", "is "+quote(m.Name)+", which is no template name")
-	c.require(m.Language != "", "Language", "is empty; give the approved one, such as en or pt_BR")
-	c.require(isWord(m.Language), "Language", "is "+quote(m.Language)+", which is no language code")
-	c.require(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is no namespace; TemplateInfo.Namespace holds it")
+	checkTemplateName(c, m.Name)
+	checkLanguage(c, m.Language)
+	c.require(m.Namespace == "" || isWord(m.Namespace), "Namespace", "is "+quote(m.Namespace)+", which is not a namespace; TemplateInfo.Namespace holds it")
 	m.checkValues(c)
 	if len(m.Cards) > 0 {
 		c.count("Cards", len(m.Cards), 2, 10, "cards")
@@ -333,10 +341,10 @@ func (m Template) check(c *checker) {
 		card.asTemplate().checkValues(&values)
 		c.failIn(at("Cards", i, ""), values)
 	}
-	c.require(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970")
+	c.require(m.OfferExpires.IsZero() || m.OfferExpires.Unix() > 0, "OfferExpires", "is before 1970; give the instant at which the offer ends")
 	m.checkTTL(c)
 	c.require(m.Category == "" || strings.EqualFold(m.Category, "MARKETING") || !m.MarketingLite && !m.ActivitySharing,
-		"MarketingLite", "and ActivitySharing go with marketing templates only")
+		"MarketingLite", "or the sharing of activity goes with marketing templates only; leave out both, or correct the Category")
 }
 
 // checkValues notes the first problem of the values of a template or a card.
@@ -347,8 +355,8 @@ func (m Template) checkValues(c *checker) {
 	}
 	names := unique{}
 	for i, p := range m.Body {
-		p.check(c, at("Body", i, ""))
-		c.require((p.Name == "") == (m.Body[0].Name == ""), at("Body", i, ""), "mixes named and numbered values")
+		p.check(c, at("Body", i, ""), i)
+		c.require((p.Name == "") == (m.Body[0].Name == ""), at("Body", i, ""), "is named or numbered unlike the first value; use Params for {{1}}, NamedParams for {{customer}}")
 		if p.Name != "" {
 			names.add(c, at("Body", i, "Name"), p.Name)
 		}
@@ -356,7 +364,7 @@ func (m Template) checkValues(c *checker) {
 	indexes := unique{}
 	for i, b := range m.Buttons {
 		b.check(c, at("Buttons", i, ""))
-		indexes.add(c, at("Buttons", i, "Index"), fmt.Sprint(b.Index))
+		indexes.add(c, at("Buttons", i, "Index"), strconv.Itoa(b.Index))
 	}
 }
 
@@ -376,11 +384,11 @@ func (m Template) checkTTL(c *checker) {
 	case "AUTHENTICATION":
 		most = 15 * time.Minute
 	default:
-		c.fail("Category", "is "+quote(m.Category)+"; a TTL needs MARKETING, UTILITY or AUTHENTICATION")
+		c.fail("Category", "is "+cmp.Or(m.Category, "empty")+", but a time to deliver depends on it; give MARKETING, UTILITY or AUTHENTICATION beside a TTL")
 	}
-	c.require(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v; it must be whole seconds", m.TTL))
+	c.require(m.TTL%time.Second == 0, "TTL", fmt.Sprintf("is %v, but must be whole seconds; round it", m.TTL))
 	c.require(m.TTL >= least && m.TTL <= most || m.TTL == thirtyDays, "TTL",
-		fmt.Sprintf("is %v; %s takes %v to %v", m.TTL, strings.ToUpper(m.Category), least, most))
+		fmt.Sprintf("is %v, but a template of the category %s takes %v to %v; choose a time within", m.TTL, strings.ToUpper(m.Category), least, most))
 }
 
 func (m Template) ttlSeconds() int64 {

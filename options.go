@@ -57,7 +57,7 @@ func (c *config) defaults() {
 func WithHTTPClient(client *http.Client) Option {
 	return func(c *config) error {
 		if client == nil {
-			return invalid("WithHTTPClient", "is nil")
+			return invalid("WithHTTPClient", "is nil; give an http.Client, or leave the option out")
 		}
 		c.network = client.Transport
 		if c.network == nil {
@@ -76,7 +76,7 @@ func WithHTTPClient(client *http.Client) Option {
 func WithMiddleware(wrap func(next http.RoundTripper) http.RoundTripper) Option {
 	return func(c *config) error {
 		if wrap == nil {
-			return invalid("WithMiddleware", "is nil")
+			return invalid("WithMiddleware", "is nil; give a function, or leave the option out")
 		}
 		c.middleware = append(c.middleware, wrap)
 		return nil
@@ -96,7 +96,7 @@ func WithBearerToken() Option {
 func WithTimeout(d time.Duration) Option {
 	return func(c *config) error {
 		if d <= 0 {
-			return invalid("WithTimeout", "must be more than 0")
+			return invalid("WithTimeout", "must be more than 0; leave the option out for the default of 30 seconds")
 		}
 		c.timeout = d
 		return nil
@@ -128,7 +128,7 @@ type RetryPolicy struct {
 func WithRetry(r RetryPolicy) Option {
 	return func(c *config) error {
 		if r.Attempts < 0 || r.MinWait < 0 || r.MaxWait < 0 {
-			return invalid("WithRetry", "has a negative value")
+			return invalid("WithRetry", "has a negative value; use 0 for a default, and 1 attempt for no retry")
 		}
 		c.retry = r
 		return nil
@@ -152,7 +152,7 @@ func WithRetry(r RetryPolicy) Option {
 func WithTokenSource(source func(ctx context.Context) (string, error)) Option {
 	return func(c *config) error {
 		if source == nil {
-			return invalid("WithTokenSource", "is nil")
+			return invalid("WithTokenSource", "is nil; give a function that returns the token")
 		}
 		c.tokens = source
 		return nil
@@ -193,7 +193,7 @@ type Pace struct {
 func WithPace(p Pace) Option {
 	return func(c *config) error {
 		if p.PerSecond < 0 || p.Burst < 0 || p.Pair < 0 || p.PairBurst < 0 || p.PerSecond != p.PerSecond {
-			return invalid("WithPace", "has a negative value")
+			return invalid("WithPace", "has a value that is negative or not a number; use 0 for no limit")
 		}
 		c.pace = p
 		return nil

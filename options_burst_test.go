@@ -109,7 +109,7 @@ func TestSendIsOneWrite(t *testing.T) {
 		return counted{conn, &writes}, err
 	}}
 	t.Cleanup(network.CloseIdleConnections)
-	client, err := New(server.URL+"/ABC100000001", "t0ken", WithHTTPClient(&http.Client{Transport: network}))
+	client, err := New(server.URL+"/ABC100000001", "t0ken-0001", WithHTTPClient(&http.Client{Transport: network}))
 	require.NoError(t, err)
 	_, err = client.Send(t.Context(), Phone("12025550143"), Text{Body: "hi"})
 	require.NoError(t, err)

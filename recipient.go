@@ -1,9 +1,9 @@
 package chatapi
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
-	"regexp"
 	"strings"
 )
 
@@ -44,42 +44,61 @@ const (
 	suffixPerson = "@c.us"
 	suffixGroup  = "@g.us"
 	suffixHidden = "@lid"
-)
-
-var (
-	// The pattern is wide, as the service's is, because a BSUID is opaque.
-	bsuidPattern = regexp.MustCompile(`^[A-Za-z0-9_-]{2,16}\.[A-Za-z0-9._:-]+$`)
-
-	usernamePattern = regexp.MustCompile(`^[A-Za-z0-9._-]{1,128}$`)
-
-	// The last line holds signs that web pages and address books add: hard and
-	// thin spaces, dashes that do not break, and invisible marks of direction.
-	phoneSigns = strings.NewReplacer("+", "", "(", "", ")", "", "-", "", ".", "", " ", "",
-		"\u00a0", "", "\u2009", "", "\u202f", "", "\u2010", "", "\u2011", "", "\u2013", "", "\u200e", "", "\u202a", "", "\u202c", "")
+	suffixDevice = "@s.whatsapp.net" // a person, in the words of WhatsApp's own apps
 )
 
 // Phone returns the recipient with that phone number, which begins with the
-// country code. It removes the signs that people write (+ ( ) - . and spaces) and
-// the invisible signs in copied numbers. It changes nothing else, and never adds
-// a country code. A number that begins with 0, or does not have 6 to 15 digits, is
-// [ErrInvalid] when it is used, and the error shows the number.
+// country code. It removes the signs that people write (+ ( ) - . / and spaces),
+// the invisible signs in copied numbers, and the 0 of "+44 (0)7700 900123". It
+// reads the links "tel:", "wa.me/", "whatsapp:+" and "api.whatsapp.com/send?phone=".
+//
+// Phone never adds a country code: it takes "2025550143", the number of an
+// American without the 1, for a number in Egypt (+20). It cannot tell such a
+// number from a complete one, so read what people of one country type with a
+// library that knows the numbering plans; the package phone of the module
+// examples shows it. A number that begins with 0 or with an area code in
+// brackets, or does not have 6 to 15 digits, is [ErrInvalid] when it is used, and
+// the error shows the number.
 func Phone(number string) Recipient {
-	return Recipient{RecipientPhone, phoneSigns.Replace(strings.TrimSpace(number))}
+	return Recipient{RecipientPhone, cleanPhone(number)}
 }
 
 // Chat returns the recipient with that chat id: "12025550143@c.us" for a person,
 // "120363000000000001@g.us" for a group. A "<BSUID>@lid" becomes that [BSUID],
 // because the service would cut it down to digits and then fail (contract,
-// "Recipients"; observed). Any other id with an "@" is sent unchanged. A text
-// without an "@", such as a bare phone number, is [ErrInvalid] when it is used:
-// give a phone number to [Phone].
+// "Recipients"; observed). "12025550143@s.whatsapp.net", the form of WhatsApp's
+// own apps, becomes that [Phone]. Any other id with an "@" is sent unchanged. A
+// text without an "@", such as a bare phone number, is [ErrInvalid] when it is
+// used: give a phone number to [Phone].
 func Chat(id string) Recipient {
 	id = strings.TrimSpace(id)
-	if user, ok := strings.CutSuffix(id, suffixHidden); ok && bsuidPattern.MatchString(user) {
+	if user, ok := strings.CutSuffix(id, suffixHidden); ok && isBSUID(user) {
 		return Recipient{RecipientBSUID, user}
+	}
+	if digits := devicePhone(id); digits != "" {
+		return Recipient{RecipientPhone, digits}
 	}
 	return Recipient{RecipientChat, id}
 }
+
+// devicePhone returns the phone number in an id such as
+// "12025550143@s.whatsapp.net", which may name a device of the person after the
+// number (":12", ".0:1"); empty for any other id.
+func devicePhone(id string) string {
+	user := len(id) - len(suffixDevice)
+	if user <= 0 || !strings.EqualFold(id[user:], suffixDevice) {
+		return ""
+	}
+	digits := id[:lengthOf(id[:user], isDigitByte)]
+	device := id[len(digits):user]
+	if !isPhone(digits) || device != "" && (isDigitByte(device[0]) || lengthOf(device, isDeviceByte) < len(device)) {
+		return ""
+	}
+	return digits
+}
+
+// isDeviceByte reports whether c occurs between a number and "@s.whatsapp.net".
+func isDeviceByte(c byte) bool { return c == ':' || c == '.' || c == '_' || isDigitByte(c) }
 
 // BSUID returns the recipient with that business-scoped user id, such as
 // "US.1000000000000001". It is the address of people who hide their number. A
@@ -104,32 +123,45 @@ func Username(name string) Recipient {
 }
 
 // ParseRecipient returns the recipient in a text that a person typed or a
-// database holds: a phone number, a chat id (by its suffix), a "@username", a
-// BSUID such as "US.1000000000000001", or the text form of a Recipient
-// ("phone:12025550143"). It guesses the kind, so prefer the constructors if you
+// database holds: a phone number or a link to it, as [Phone] reads them, a chat id
+// (by its suffix), a "@username", a BSUID such as "US.1000000000000001", or the
+// text form of a Recipient ("phone:12025550143"). It guesses the kind, so prefer the constructors if you
 // know it: digits with dots are read as a phone number, and a single word is an
 // error, not a username. The error is an [*Error] of kind [ErrInvalid].
 func ParseRecipient(text string) (Recipient, error) {
-	text = strings.TrimSpace(text)
-	var r Recipient
+	r, err := parseRecipient(strings.TrimSpace(text))
+	if err == nil {
+		err = r.check()
+	}
+	if err != nil {
+		e, _ := errors.AsType[*Error](err)
+		return Recipient{}, e.in("ParseRecipient", "")
+	}
+	return r, nil
+}
+
+// parseRecipient is ParseRecipient without the check of the recipient.
+func parseRecipient(text string) (r Recipient, err error) {
 	switch kind, value, tagged := strings.Cut(text, ":"); {
 	case text == "":
-		return Recipient{}, invalid("recipient", "is empty")
+		return Recipient{}, invalid("recipient", "is empty; give a phone number, a chat id, a BSUID or a @username")
+	case tagged && RecipientKind(kind) == RecipientChat:
+		r = Chat(value)
 	case tagged && knownRecipientKind(RecipientKind(kind)):
 		r = Recipient{RecipientKind(kind), value}
 	case strings.HasPrefix(text, "@"):
 		r = Username(text)
-	case strings.Contains(text, "@"):
-		r = Chat(text)
 	case isPhone(Phone(text).value):
 		r = Phone(text)
-	case bsuidPattern.MatchString(text) && strings.ContainsAny(text[:1], letters):
+	case strings.Contains(text, "@"):
+		r = Chat(text)
+	case isBSUID(text) && strings.ContainsAny(text[:1], letters):
 		r = BSUID(text)
+	case strings.ContainsAny(text, letters) && linkedNumber(text) == text:
+		return Recipient{}, invalid("recipient", quote(text)+" is not a phone number, chat id or BSUID; "+
+			"write a phone number with its country code, or an @ before a username")
 	default:
-		return Recipient{}, invalid("recipient", fmt.Sprintf("%q is no phone number, chat id, @username or BSUID", clip(text, 64)))
-	}
-	if err := r.check(); err != nil {
-		return Recipient{}, err
+		r = Phone(text) // its check says what is wrong with the number
 	}
 	return r, nil
 }
@@ -275,33 +307,66 @@ func (r Recipient) check() error {
 	case "":
 		return invalid("recipient", "is missing; make one with Phone, Chat, BSUID or Username")
 	case RecipientPhone:
-		switch {
-		case isPhone(r.value) && r.value[0] == '0':
-			return invalid("recipient", fmt.Sprintf("%q begins with 0, and no country code does; write +43 1 234567, not 0043 or 01", r.value))
-		case isPhone(r.value):
-		case bsuidPattern.MatchString(r.value):
-			return invalid("recipient", fmt.Sprintf("%q is a BSUID, not a phone number; use BSUID", clip(r.value, 64)))
-		default:
-			return invalid("recipient", fmt.Sprintf("%q is no phone number: 6 to 15 digits, country code first", clip(r.value, 64)))
+		if problem := phoneProblem(r.value); problem != "" {
+			return invalid("recipient", problem)
 		}
 	case RecipientChat:
-		name, suffix, ok := strings.Cut(r.value, "@")
-		switch {
-		case !ok || name == "" || suffix == "" || strings.ContainsFunc(r.value, func(c rune) bool { return c <= ' ' || c > '~' }):
-			return invalid("recipient", fmt.Sprintf("%q is no chat id, such as 12025550143@c.us or 120363000000000001@g.us", clip(r.value, 64)))
-		case strings.HasSuffix(r.value, suffixHidden):
-			return invalid("recipient", fmt.Sprintf("%q would be cut to digits by the service; use BSUID with the contact's business-scoped id", clip(r.value, 64)))
+		if problem := chatProblem(r.value); problem != "" {
+			return invalid("recipient", problem)
 		}
 	case RecipientBSUID, recipientBSUIDAsPhone:
-		if !bsuidPattern.MatchString(r.value) {
-			return invalid("recipient", fmt.Sprintf("%q is no BSUID, such as US.1000000000000001", clip(r.value, 64)))
+		if !isBSUID(r.value) {
+			return invalid("recipient", quote(r.value)+" is not a BSUID, such as US.1000000000000001; "+
+				"take the BSUID from an event's Contact, or use Phone for a phone number")
 		}
 	case RecipientUsername:
-		if !usernamePattern.MatchString(r.value) {
-			return invalid("recipient", fmt.Sprintf("%q is no username: 1 to 128 letters, digits, dots, dashes or underscores", clip(r.value, 64)))
+		if !isUsername(r.value) {
+			return invalid("recipient", quote(r.value)+" is not a username, which has 1 to 128 letters, digits, dots, dashes or underscores; "+
+				"write it as the customer's profile shows it")
 		}
 	}
 	return nil
+}
+
+// phoneProblem says why a text is not a phone number; empty if it is one.
+func phoneProblem(text string) string {
+	const example = "write it with the country code, such as +1 202 555 0143"
+	switch {
+	case text == "":
+		return "is empty; give a phone number with its country code"
+	case strings.HasPrefix(text, "("):
+		return quote(text) + " has an area code in brackets and no country code; " + example
+	case isDigits(text) && text[0] == '0':
+		return quote(text) + " begins with 0, and no country code does; write +43 1 234567, not 0043 or 01"
+	case isPhone(text):
+		return ""
+	case isDigits(text):
+		return fmt.Sprintf("%s has %s, and a phone number has 6 to 15 with its country code; %s", quote(text), plural(len(text), "digit"), example)
+	case isBSUID(text):
+		return quote(text) + " is a BSUID, not a phone number; use BSUID"
+	case strings.Contains(text, "@"):
+		return quote(text) + " is a chat id or a username, not a phone number; use Chat or Username"
+	}
+	return quote(text) + " is not a phone number; " + example
+}
+
+// chatProblem says why a text is not a chat id; empty if it is one.
+func chatProblem(id string) string {
+	const examples = "a chat id is 12025550143@c.us for a person and 120363000000000001@g.us for a group"
+	name, suffix, ok := strings.Cut(id, "@")
+	switch {
+	case id == "":
+		return "is an empty chat id; " + examples
+	case !ok && isPhone(Phone(id).value):
+		return quote(id) + " is a phone number, not a chat id; use Phone"
+	case !ok && isBSUID(id):
+		return quote(id) + " is a BSUID, not a chat id; use BSUID"
+	case !ok || name == "" || suffix == "" || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }):
+		return quote(id) + " is not a chat id; " + examples
+	case strings.HasSuffix(id, suffixHidden):
+		return quote(id) + " would be cut to digits by the service; use BSUID with the contact's business-scoped id"
+	}
+	return ""
 }
 
 // member returns the name and the value of the request member for the recipient.
@@ -352,9 +417,9 @@ func phoneOf(field string, who Recipient) (string, *Error) {
 	case who.IsZero():
 		return "", invalid(field, "is missing; make one with Phone")
 	case !ok:
-		return "", invalid(field, "has to be a phone number: the service takes nothing else here")
-	case !isPhone(phone):
-		return "", invalid(field, "is "+quote(phone)+", which is no phone number: 6 to 15 digits, country code first")
+		return "", invalid(field, "has to be a phone number, since the service takes nothing else here; make one with Phone")
+	case phoneProblem(phone) != "":
+		return "", invalid(field, phoneProblem(phone))
 	}
 	return phone, nil
 }

@@ -390,6 +390,9 @@ func numbered(found complaint) (errorcode.Row, bool) {
 
 // sentence returns one sentence for an operator that says what happened.
 func (c *Client) sentence(e *Error) string {
+	if sentence := codeSentence(e.Code); sentence != "" && e.Kind != ErrOutcomeUnknown {
+		return sentence
+	}
 	switch e.Kind {
 	case ErrUnauthorized:
 		return fmt.Sprintf("The token of channel %s is wrong or has expired.", c.channel)

@@ -3,10 +3,7 @@ package chatapi
 import (
 	"bytes"
 	"cmp"
-	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
 )
@@ -89,26 +86,6 @@ func (c *Client) refusedSend(op string, reply *transport.Reply, found complaint)
 		e.Retry, e.Advice = RetryBackoff, "try again later; nothing was sent"
 	}
 	return e
-}
-
-// unknownOperation makes the error of a refusal name the operation if the
-// service says that it does not know the operation, and not that the channel is
-// missing.
-func (c *Client) unknownOperation(e *Error, operation string) *Error {
-	if e.HTTPStatus != http.StatusNotFound || e.Kind != ErrNotFound {
-		return e
-	}
-	text := strings.ToLower(e.Reason)
-	named := func(word string) bool { return strings.Contains(text, word) }
-	if !slices.ContainsFunc([]string{"method", "operation", "endpoint", "route", "path", "action", "cannot post", "cannot get"}, named) ||
-		slices.ContainsFunc([]string{"channel", "instance"}, named) {
-		return e
-	}
-	operation, _, _ = strings.Cut(operation, "/")
-	e.Reason = fmt.Sprintf("the operation %s is unknown: %s", clip(operation, 64), e.Reason)
-	e.Sentence = fmt.Sprintf("The service does not know the operation %s.", clip(operation, 64))
-	e.Advice = "check the spelling of the operation, and whether the service still has it"
-	return c.scrubbed(e)
 }
 
 // mentionsSend reports whether a body that is no JSON object, or has members of

@@ -90,7 +90,7 @@ func (s SettingsService) Get(ctx context.Context) (*SettingsInfo, error) {
 func (s SettingsService) Update(ctx context.Context, patch SettingsPatch) error {
 	const op = "Settings.Update"
 	if patch == (SettingsPatch{}) {
-		return s.refuse(op, invalid("patch", "changes nothing"))
+		return s.refuse(op, invalid("patch", "changes nothing; set one of its fields"))
 	}
 	return s.call(ctx, request{op: op, method: http.MethodPost, path: "settings", body: patch}, nil)
 }

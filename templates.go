@@ -45,16 +45,17 @@ func (s TemplatesService) Get(ctx context.Context, name, language string) (*Temp
 
 // Create submits a template for approval and returns it. Members that the
 // service's reply leaves out are those of the draft, and the status is
-// [TemplatePending]. [TemplatesService.WaitApproved] waits for the decision. A
-// draft that WhatsApp would refuse is [ErrInvalid] with the Field. The draft is
-// submitted at most once: after [ErrOutcomeUnknown], look for the template with
+// [TemplatePending]. [TemplatesService.WaitApproved] waits for the decision.
+// Category and types may be in any letter case. A draft that WhatsApp would refuse
+// is [ErrInvalid] with the Field. The draft is submitted at most once: after [ErrOutcomeUnknown], look for the template with
 // [TemplatesService.Get].
 func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
 	const op = "Templates.Create"
+	draft = draft.folded()
 	var c checker
 	draft.check(&c)
 	if c.first != nil {
-		return nil, s.refuse(op, c.first)
+		return nil, s.refuse(op, c.first.within("The template cannot be submitted"))
 	}
 	var raw json.RawMessage
 	if err := s.call(ctx, request{op: op, method: http.MethodPost, path: "addTemplate", body: draft, once: true}, &raw); err != nil {
@@ -64,8 +65,8 @@ func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*Tem
 		}
 		return nil, err
 	}
-	info := &TemplateInfo{Name: draft.Name, Language: draft.Language, Category: strings.ToUpper(draft.Category),
-		Status: TemplatePending, Components: slices.Clone(draft.Components), Raw: raw}
+	info := &TemplateInfo{Name: draft.Name, Language: draft.Language, Category: draft.Category,
+		Status: TemplatePending, Components: draft.Components, Raw: raw}
 	var reply TemplateInfo // the reply is not documented, so each member may be missing
 	if isObject(raw) && reply.UnmarshalJSON(raw) == nil {
 		info.ID, info.Namespace, info.Reason = reply.ID, reply.Namespace, reply.Reason
@@ -83,7 +84,7 @@ func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*Tem
 func (s TemplatesService) Delete(ctx context.Context, name string) error {
 	const op = "Templates.Delete"
 	if name == "" {
-		return s.refuse(op, invalid("name", "is empty"))
+		return s.refuse(op, invalid("name", "is empty; give the template's name, such as order_update"))
 	}
 	body := struct {
 		Name string `json:"name"`
@@ -116,6 +117,7 @@ const (
 func (s TemplatesService) WaitApproved(ctx context.Context, name, language string) (*TemplateInfo, error) {
 	const op = "Templates.WaitApproved"
 	var last *TemplateInfo
+	var missing *Error // why the template was in no list so far
 	for look, wait := 1, firstPause; ; look, wait = look+1, min(2*wait, longestPause) {
 		t, err := s.get(ctx, op, name, language)
 		pause := wait
@@ -132,6 +134,7 @@ func (s TemplatesService) WaitApproved(ctx context.Context, name, language strin
 			return nil, err
 		case ctx.Err() != nil:
 		case errors.Is(err, ErrNotFound) && look < missingLooks:
+			missing, _ = errors.AsType[*Error](err)
 		case last != nil && waitable(err):
 			if e, ok := errors.AsType[*Error](err); ok {
 				pause = max(pause, e.RetryAfter)
@@ -140,7 +143,7 @@ func (s TemplatesService) WaitApproved(ctx context.Context, name, language strin
 			return nil, err
 		}
 		if sleep(ctx, pause) != nil {
-			return nil, s.refuse(op, stillWaiting(ctx, name, last))
+			return nil, s.refuse(op, stillWaiting(ctx, name, last, missing))
 		}
 	}
 }
@@ -178,7 +181,9 @@ type TemplateInfo struct {
 // The set is open.
 type TemplateStatus string
 
-// The known statuses. Only an approved or a flagged template can be sent.
+// The known statuses. An approved, a flagged and a locked template can be sent; a
+// locked one cannot be edited (Meta, message_template_status_update, 2026-11;
+// medium).
 const (
 	TemplateApproved        TemplateStatus = "APPROVED"
 	TemplatePending         TemplateStatus = "PENDING"
@@ -200,11 +205,10 @@ const (
 	TemplateUnarchived TemplateStatus = "UNARCHIVED"
 )
 
-// usable reports whether a template of this status can be sent. A flagged
-// template can.
+// usable reports whether a template of this status can be sent.
 func (s TemplateStatus) usable() bool {
 	switch s {
-	case TemplateApproved, TemplateFlagged, TemplateReinstated, TemplateUnlocked, TemplateUnarchived:
+	case TemplateApproved, TemplateFlagged, TemplateLocked, TemplateReinstated, TemplateUnlocked, TemplateUnarchived:
 		return true
 	}
 	return false
@@ -213,7 +217,7 @@ func (s TemplateStatus) usable() bool {
 // final reports whether waiting does not make a template of this status usable.
 func (s TemplateStatus) final() bool {
 	switch s {
-	case TemplateRejected, TemplatePaused, TemplateDisabled, TemplateLocked, TemplateArchived,
+	case TemplateRejected, TemplatePaused, TemplateDisabled, TemplateArchived,
 		TemplateLimitExceeded, TemplatePendingDeletion, TemplateDeleted:
 		return true
 	}
@@ -305,12 +309,13 @@ func (s TemplatesService) page(ctx context.Context, op string, offset int) ([]*T
 func (s TemplatesService) get(ctx context.Context, op, name, language string) (*TemplateInfo, error) {
 	switch {
 	case name == "":
-		return nil, s.refuse(op, invalid("name", "is empty"))
+		return nil, s.refuse(op, invalid("name", "is empty; give the template's name, such as order_update"))
 	case language == "":
 		return nil, s.refuse(op, invalid("language", "is empty; give the approved one, such as en or pt_BR"))
 	}
 	var found *TemplateInfo
-	var languages, namespaces []string
+	var namespaces []string
+	var others existing
 	for t, err := range s.all(ctx, op) {
 		if err != nil {
 			return nil, err
@@ -318,10 +323,10 @@ func (s TemplatesService) get(ctx context.Context, op, name, language string) (*
 		if t.Namespace != "" && !slices.Contains(namespaces, t.Namespace) {
 			namespaces = append(namespaces, t.Namespace)
 		}
+		others.add(t, name, language)
 		if t.Name != name {
 			continue
 		}
-		languages = append(languages, t.Language)
 		if t.Language == language && found == nil {
 			found = t
 		}
@@ -330,38 +335,12 @@ func (s TemplatesService) get(ctx context.Context, op, name, language string) (*
 		}
 	}
 	if found == nil {
-		return nil, s.refuse(op, noTemplate(name, language, languages))
+		return nil, s.refuse(op, others.noTemplate(name, language))
 	}
 	if len(namespaces) == 1 {
 		found.Namespace = namespaces[0]
 	}
 	return found, nil
-}
-
-// noTemplate returns the error for a template that does not exist. It names the
-// languages in which a template of that name exists.
-func noTemplate(name, language string, languages []string) *Error {
-	e := &Error{Kind: ErrNotFound, Retry: RetryFix}
-	if len(languages) == 0 {
-		e.Reason = fmt.Sprintf("no template is named %s", quote(name))
-		e.Sentence = fmt.Sprintf("There is no template named %s.", quote(name))
-		e.Advice = "look at the spelling; names are lower case with underscores"
-		return e
-	}
-	slices.Sort(languages)
-	e.Reason = fmt.Sprintf("template %s exists in %s, but not in %s", quote(name), strings.Join(languages, ", "), quote(language))
-	e.Sentence = fmt.Sprintf("The template %s is not available in the language %s.", quote(name), quote(language))
-	e.Advice = "use a language that exists"
-	fold := func(l string) string { return strings.ToLower(strings.ReplaceAll(l, "-", "_")) }
-	for _, exists := range languages {
-		short, _, _ := strings.Cut(fold(exists), "_")
-		asked, _, _ := strings.Cut(fold(language), "_")
-		if short == asked {
-			e.Advice = fmt.Sprintf("use %q: WhatsApp takes no other spelling or region for it", exists)
-			break
-		}
-	}
-	return e
 }
 
 // waitable reports whether an error may pass and does not concern the template.
@@ -387,14 +366,22 @@ func notApproved(t *TemplateInfo) *Error {
 }
 
 // stillWaiting returns the error for a context that ended before the decision.
-// last is nil if the template was never in the list.
-func stillWaiting(ctx context.Context, name string, last *TemplateInfo) *Error {
-	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err(),
-		Reason:   fmt.Sprintf("template %s was not seen before the context ended", quote(name)),
-		Sentence: fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name)),
-		Advice:   "wait again later; the decision is not lost"}
+// last is nil if the template was never in the list; then missing, if not nil, says
+// which templates are.
+func stillWaiting(ctx context.Context, name string, last *TemplateInfo, missing *Error) *Error {
+	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err()}
 	if last != nil {
 		e.Reason = fmt.Sprintf("template %s (%s) was still %s when the context ended", quote(name), last.Language, cmp.Or(string(last.Status), "undecided"))
+		e.Sentence = fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name))
+		e.Advice = "wait again later; the decision is not lost"
+		return e
+	}
+	e.Reason = fmt.Sprintf("template %s was in no list before the context ended", quote(name))
+	e.Sentence = fmt.Sprintf("The template %s is in no list of this channel so far.", quote(name))
+	e.Advice = "check the spelling of name and language; a new template takes some seconds to appear"
+	if missing != nil {
+		e.Reason += ": " + missing.Reason
+		e.Sentence, e.Advice = missing.Sentence, missing.Advice
 	}
 	return e
 }

@@ -99,10 +99,11 @@ func (b TemplateButton) needsURL() bool {
 func (t *TemplateInfo) Check(m Template) error {
 	const op = "TemplateInfo.Check"
 	if t == nil {
-		return invalid("template info", "is nil").in(op, "")
+		return invalid("template info", "is nil; get it with Templates.Get").in(op, "")
 	}
 	if t.Status != "" && !t.Status.usable() {
 		e := mismatch("Status", fmt.Sprintf("is %s; only an approved template can be sent", t.Status))
+		e.Sentence = fmt.Sprintf("The template %s cannot be sent yet: it is %s.", quote(t.Name), strings.ToLower(string(t.Status)))
 		e.Advice = "wait for it with Templates.WaitApproved"
 		if t.Status.final() {
 			e = notApproved(t)
@@ -117,19 +118,19 @@ func (t *TemplateInfo) compare(op string, m Template) error {
 	var c checker
 	m.check(&c)
 	if m.Name != t.Name {
-		c.failWith(mismatch("Name", fmt.Sprintf("is %s, but the template is %s", quote(m.Name), quote(t.Name))))
+		c.failWith(mismatch("Name", fmt.Sprintf("is %s, but the template is %s; make the message with TemplateInfo.Use", quote(m.Name), quote(t.Name))))
 	}
 	if m.Language != t.Language {
 		c.failWith(mismatch("Language", fmt.Sprintf("is %s, but the template is in %s; WhatsApp takes no other spelling or region", quote(m.Language), quote(t.Language))))
 	}
 	if m.Namespace != "" && t.Namespace != "" && m.Namespace != t.Namespace {
-		c.failWith(mismatch("Namespace", "is not the one of the template"))
+		c.failWith(mismatch("Namespace", "is not the one of the template; make the message with TemplateInfo.Use"))
 	}
 	if len(t.Components) > 0 {
 		componentList(t.Components).compare(&c, m)
 	}
 	if c.first != nil {
-		return c.first.in(op, "")
+		return c.first.within(fmt.Sprintf("The message does not fit the template %s in %s", quote(t.Name), cmp.Or(t.Language, "an unknown language"))).in(op, "")
 	}
 	return nil
 }
@@ -150,7 +151,7 @@ func (p componentList) compare(c *checker, m Template) {
 	p.compareOffer(c, m.OfferExpires)
 	cards := p.find(ComponentCarousel).Cards
 	if len(m.Cards) != len(cards) {
-		c.failWith(mismatch("Cards", fmt.Sprintf("has %s, but the template has %d", plural(len(m.Cards), "card"), len(cards))))
+		c.failWith(mismatch("Cards", fmt.Sprintf("has %s, but the template has %d; give values for each card", plural(len(m.Cards), "card"), len(cards))))
 		return
 	}
 	for i, card := range m.Cards {
@@ -171,19 +172,19 @@ func (p componentList) compareHeader(c *checker, value Header) {
 	var problem string
 	switch {
 	case header.Type == "" && given != "":
-		problem = "is given, but the template has none"
+		problem = "is given, but the template has none; leave it out"
 	case format == FormatText && len(names) == 0 && given != "":
-		problem = "is given, but the template's header has no variable"
+		problem = "is given, but the template's header has no variable; leave it out"
 	case format == FormatText && len(names) > 0 && given != FormatText:
-		problem = "is missing; the template's header has the variable {{" + names[0] + "}}: use HeaderText"
+		problem = "is missing, and the template's header has the variable {{" + names[0] + "}}; use HeaderText"
 	case format == FormatText && len(names) > 0 && hasNames(names) && value.name != names[0]:
-		problem = "is not for {{" + names[0] + "}}: use HeaderNamedText"
+		problem = "is not for {{" + names[0] + "}}; use HeaderNamedText"
 	case format == FormatText && len(names) > 0 && !hasNames(names) && value.name != "":
-		problem = "has a name, but the template numbers its variables: use HeaderText"
+		problem = "has a name, but the template numbers its variables; use HeaderText"
 	case header.Type != "" && format != FormatText && given == "":
-		problem = "is missing; the template needs " + article(strings.ToLower(string(format)))
+		problem = "is missing, and the template needs " + article(strings.ToLower(string(format))) + "; set Header on the message"
 	case header.Type != "" && format != FormatText && given != format:
-		problem = fmt.Sprintf("is %s, but the template needs %s", article(string(value.kind)), article(strings.ToLower(string(format))))
+		problem = fmt.Sprintf("is %s, but the template needs %s; use the Header function of that kind", article(string(value.kind)), article(strings.ToLower(string(format))))
 	default:
 		return
 	}
@@ -195,25 +196,25 @@ func (p componentList) compareBody(c *checker, values []Param) {
 	if !hasNames(names) {
 		for i, v := range values {
 			if v.Name != "" {
-				c.failWith(mismatch(at("Body", i, "Name"), "is "+quote(v.Name)+", but the template numbers its variables: use Params"))
+				c.failWith(mismatch(at("Body", i, "Name"), "is "+quote(v.Name)+", but the template numbers its variables; use Params"))
 			}
 		}
 		if len(values) != len(names) {
-			c.failWith(mismatch("Body", fmt.Sprintf("has %s, but the template has %s", plural(len(values), "value"), plural(len(names), "variable"))))
+			c.failWith(mismatch("Body", fmt.Sprintf("has %s, but the template has %s; give one for each, in their order", plural(len(values), "value"), plural(len(names), "variable"))))
 		}
 		return
 	}
 	for i, v := range values {
 		switch {
 		case v.Name == "":
-			c.failWith(mismatch(at("Body", i, "Name"), "is empty, but the template names its variables: use NamedParams"))
+			c.failWith(mismatch(at("Body", i, "Name"), "is empty, but the template names its variables; use NamedParams"))
 		case !slices.Contains(names, v.Name):
-			c.failWith(mismatch(at("Body", i, "Name"), fmt.Sprintf("is %s; the template has %s", quote(v.Name), strings.Join(names, ", "))))
+			c.failWith(mismatch(at("Body", i, "Name"), fmt.Sprintf("is %s, but the template has %s; use one of these names", quote(v.Name), strings.Join(names, ", "))))
 		}
 	}
 	for _, name := range names {
 		if !slices.ContainsFunc(values, func(v Param) bool { return v.Name == name }) {
-			c.failWith(mismatch("Body", "has no value for {{"+name+"}}"))
+			c.failWith(mismatch("Body", "has no value for {{"+name+"}}; add it"))
 		}
 	}
 }
@@ -223,15 +224,15 @@ func (p componentList) compareButtons(c *checker, values []ButtonParam) {
 	for i, v := range values {
 		field := at("Buttons", i, "")
 		if v.Index < 0 || v.Index >= len(buttons) {
-			c.failWith(mismatch(field, fmt.Sprintf("is for button %d, but the template has %s", v.Index, plural(len(buttons), "button"))))
+			c.failWith(mismatch(field, fmt.Sprintf("is for button %d, but the template has %s; count them from 0", v.Index, plural(len(buttons), "button"))))
 			continue
 		}
 		b := buttons[v.Index]
 		switch {
 		case b.valueKind() != v.kind:
-			c.failWith(mismatch(field, fmt.Sprintf("is a %s value, but button %d of the template is %s", v.kind, v.Index, b.Type)))
+			c.failWith(mismatch(field, fmt.Sprintf("is a %s value, but button %d of the template is %s; use the function of that kind", v.kind, v.Index, b.Type)))
 		case v.kind == buttonURL && !b.needsURL():
-			c.failWith(mismatch(field, fmt.Sprintf("is given, but the URL of button %d has no variable", v.Index)))
+			c.failWith(mismatch(field, fmt.Sprintf("is given, but the URL of button %d has no variable; leave it out", v.Index)))
 		}
 	}
 	for i, b := range buttons {
@@ -239,9 +240,9 @@ func (p componentList) compareButtons(c *checker, values []ButtonParam) {
 		switch {
 		case given:
 		case b.needsURL():
-			c.failWith(mismatch("Buttons", fmt.Sprintf("has no value for the URL of button %d (%s): use URLButton", i, quote(b.Text))))
+			c.failWith(mismatch("Buttons", fmt.Sprintf("lack a value for the URL of button %d (%s); use URLButton", i, quote(b.Text))))
 		case b.Type == ButtonTypeCopyCode:
-			c.failWith(mismatch("Buttons", fmt.Sprintf("has no code for button %d: use CopyCodeButton", i)))
+			c.failWith(mismatch("Buttons", fmt.Sprintf("lack a code for button %d; use CopyCodeButton", i)))
 		}
 	}
 }
@@ -254,9 +255,9 @@ func (p componentList) compareOffer(c *checker, expires time.Time) {
 	_ = wire.UnmarshalLenient(offer.Extra["limited_time_offer"], &details) // unreadable details require nothing
 	switch {
 	case offer.Type == "" && !expires.IsZero():
-		c.failWith(mismatch("OfferExpires", "is given, but the template has no limited-time offer"))
+		c.failWith(mismatch("OfferExpires", "is given, but the template has no limited-time offer; leave it out"))
 	case details.Expires.Value && expires.IsZero():
-		c.failWith(mismatch("OfferExpires", "is missing; the template's offer ends at a time"))
+		c.failWith(mismatch("OfferExpires", "is missing, and the template's offer ends at a time; set it"))
 	}
 }
 
@@ -325,13 +326,13 @@ func (p Preview) String() string {
 func (t *TemplateInfo) Preview(m Template) (Preview, error) {
 	const op = "TemplateInfo.Preview"
 	if t == nil {
-		return Preview{}, invalid("template info", "is nil").in(op, "")
+		return Preview{}, invalid("template info", "is nil; get it with Templates.Get").in(op, "")
 	}
 	if err := t.compare(op, m); err != nil {
 		return Preview{}, err
 	}
 	if len(t.Components) == 0 {
-		return Preview{}, mismatch("Components", "are not known; the service did not list them").in(op, "")
+		return Preview{}, mismatch("Components", "are not known, since the service did not list them; look at the template in the WhatsApp Manager").in(op, "")
 	}
 	return componentList(t.Components).preview(m), nil
 }
@@ -342,7 +343,7 @@ func (p componentList) preview(m Template) Preview {
 		button := PreviewButton{Type: b.Type, Text: b.Text, URL: b.URL}
 		for _, given := range m.Buttons {
 			if given.Index == i && given.kind == buttonURL {
-				button.URL = variable.ReplaceAllLiteralString(b.URL, given.value)
+				button.URL = fillEach(b.URL, func(variable) string { return given.value })
 			}
 		}
 		shown.Buttons = append(shown.Buttons, button)
@@ -358,7 +359,7 @@ func (p componentList) previewHeader(h Header) string {
 	case "":
 		return p.headerText()
 	case headerText:
-		return variable.ReplaceAllLiteralString(p.headerText(), h.text)
+		return fillEach(p.headerText(), func(variable) string { return h.text })
 	case headerLocation:
 		return "[location] " + h.location.Name
 	case headerProduct:
@@ -379,10 +380,10 @@ func fillVariables(text string, params []Param) string {
 			values[names[i]] = p.Text
 		}
 	}
-	return variable.ReplaceAllStringFunc(text, func(found string) string {
-		if value, ok := values[variable.FindStringSubmatch(found)[1]]; ok {
+	return fillEach(text, func(v variable) string {
+		if value, ok := values[v.name]; ok {
 			return value
 		}
-		return found
+		return text[v.from:v.to]
 	})
 }

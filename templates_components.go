@@ -2,7 +2,6 @@ package chatapi
 
 import (
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -118,18 +117,15 @@ const (
 	ButtonTypeOrderDetails ButtonType = "ORDER_DETAILS"
 )
 
-// variable matches {{1}} and {{customer}}.
-var variable = regexp.MustCompile(`\{\{\s*([A-Za-z0-9_]+)\s*\}\}`)
-
 // variables returns the names of a text's variables, each once. They are in the
 // order of their numbers or, if one of them is not a number, of first use.
 func variables(text string) []string {
 	var names []string
 	seen := map[string]bool{}
-	for _, match := range variable.FindAllStringSubmatch(text, -1) {
-		if !seen[match[1]] {
-			seen[match[1]] = true
-			names = append(names, match[1])
+	for v := range variablesIn(text) {
+		if !seen[v.name] {
+			seen[v.name] = true
+			names = append(names, v.name)
 		}
 	}
 	if !hasNames(names) {
@@ -227,27 +223,25 @@ func (b TemplateButton) MarshalJSON() ([]byte, error) {
 	return withExtra(m, b.Extra)
 }
 
-var templateName = regexp.MustCompile(`^[a-z0-9_]{1,512}$`)
-
 const maxButtons = 10 // of a template
 
 // check notes what WhatsApp would refuse in a draft. The length of a button's
 // label is documented; the other limits are Meta's (inferred).
 func (d TemplateDraft) check(c *checker) {
-	c.require(templateName.MatchString(d.Name), "Name", "is "+quote(d.Name)+"; it must be 1 to 512 lower-case letters, digits and underscores")
+	checkTemplateName(c, d.Name)
 	c.require(d.Category != "", "Category", "is empty; give MARKETING, UTILITY or AUTHENTICATION")
 	c.text("Category", d.Category, 64)
-	c.require(isWord(d.Language), "Language", "is "+quote(d.Language)+"; it must be a code such as en or pt_BR")
-	c.require(len(d.Components) > 0, "Components", "are missing; a template has at least a body")
+	checkLanguage(c, d.Language)
+	c.require(len(d.Components) > 0, "Components", "are missing; give at least a BODY")
 	checkComponents(c, "Components", d.Components)
-	c.require(slices.ContainsFunc(d.Components, func(part Component) bool { return part.Type == ComponentBody }), "Components", "have no body")
+	c.require(slices.ContainsFunc(d.Components, func(part Component) bool { return part.Type == ComponentBody }), "Components", "have no body; add one of the type BODY")
 }
 
 func checkComponents(c *checker, list string, parts []Component) {
 	types := unique{}
 	for i, part := range parts {
 		place := at(list, i, "")
-		c.require(part.Type != "", place+".Type", "is empty")
+		c.require(part.Type != "", place+".Type", "is empty; give ComponentBody, ComponentHeader or another")
 		types.add(c, place+".Type", string(part.Type))
 		part.check(c, place)
 	}
@@ -257,34 +251,34 @@ func (part Component) check(c *checker, place string) {
 	names := variables(part.Text)
 	switch part.Type {
 	case ComponentHeader:
-		c.require(part.Format != "", place+".Format", "is empty; a header is FormatText, FormatImage, FormatVideo, FormatDocument or FormatLocation")
+		c.require(part.Format != "", place+".Format", "is empty; give FormatText, FormatImage, FormatVideo, FormatDocument or FormatLocation")
 		if part.Format == FormatText {
 			c.text(place+".Text", part.Text, 60)
 			c.count(place+".Text", len(names), 0, 1, "variables")
 		} else {
-			c.require(part.Text == "", place+".Text", "does not go with a header of media")
+			c.require(part.Text == "", place+".Text", "does not go with a header of media; leave it out, or give FormatText")
 		}
 	case ComponentBody:
 		c.optional(place+".Text", part.Text, 1024)
-		c.require(part.Text != "" || len(part.Extra) > 0, place+".Text", "is empty")
+		c.require(part.Text != "" || len(part.Extra) > 0, place+".Text", "is empty; give it 1 to 1024 characters")
 	case ComponentFooter:
 		c.optional(place+".Text", part.Text, 60)
-		c.require(len(names) == 0, place+".Text", "has a variable; footers have none")
+		c.require(len(names) == 0, place+".Text", "has a variable, which WhatsApp refuses in a footer; write it into the body")
 	case ComponentButtons:
 		c.count(place+".Buttons", len(part.Buttons), 1, maxButtons, "buttons")
 	case ComponentCarousel:
 		c.count(place+".Cards", len(part.Cards), 2, 10, "cards")
 	}
 	if hasNames(names) {
-		c.require(!slices.ContainsFunc(names, isNumber), place+".Text", "mixes named and numbered variables")
+		c.require(!slices.ContainsFunc(names, isNumber), place+".Text", "mixes named and numbered variables; use one sort")
 	} else if len(names) > 0 {
-		c.require(number(names[0]) == 1 && number(names[len(names)-1]) == len(names), place+".Text", "must number its variables from {{1}} without gaps")
+		c.require(number(names[0]) == 1 && number(names[len(names)-1]) == len(names), place+".Text", "must number its variables from {{1}} without gaps; renumber them")
 	}
 	if len(names) > 0 {
-		c.require(len(part.Example) == len(names), place+".Example", "has "+plural(len(part.Example), "value")+" for "+plural(len(names), "variable")+"; WhatsApp wants one for each")
+		c.require(len(part.Example) == len(names), place+".Example", "has "+plural(len(part.Example), "value")+" for "+plural(len(names), "variable")+"; give one for each, in their order")
 	}
 	for j, example := range part.Example {
-		c.require(strings.TrimSpace(example) != "" && utf8.ValidString(example), at(place+".Example", j, ""), "is empty or not valid UTF-8")
+		c.require(strings.TrimSpace(example) != "" && utf8.ValidString(example), at(place+".Example", j, ""), "is empty or not valid UTF-8; give a real value")
 	}
 	for j, b := range part.Buttons {
 		b.check(c, at(place+".Buttons", j, ""))
@@ -295,21 +289,21 @@ func (part Component) check(c *checker, place string) {
 }
 
 func (b TemplateButton) check(c *checker, place string) {
-	c.require(b.Type != "", place+".Type", "is empty")
+	c.require(b.Type != "", place+".Type", "is empty; give ButtonTypeURL, ButtonTypeQuickReply or another")
 	c.optional(place+".Text", b.Text, 25)
 	switch b.Type {
 	case ButtonTypeQuickReply:
 		c.text(place+".Text", b.Text, 25)
 	case ButtonTypeURL:
 		c.text(place+".Text", b.Text, 25)
-		c.url(place+".URL", variable.ReplaceAllString(b.URL, "x"))
+		c.url(place+".URL", fillEach(b.URL, func(variable) string { return "x" }))
 		names := variables(b.URL)
 		c.count(place+".URL", len(names), 0, 1, "variables")
-		c.require(len(names) == 0 || variable.FindAllStringIndex(b.URL, -1)[0][1] == len(b.URL), place+".URL", "may have a variable only at its end")
-		c.require(len(names) == 0 || b.Example != "", place+".Example", "is empty; WhatsApp wants one for the variable in the URL")
+		c.require(len(names) == 0 || endsInVariable(b.URL), place+".URL", "has a variable that is not at its end; move it there")
+		c.require(len(names) == 0 || b.Example != "", place+".Example", "is empty; give an address with a value in place of the variable")
 	case ButtonTypePhoneNumber:
 		c.text(place+".Text", b.Text, 25)
-		c.require(isPhone(Phone(b.Phone).value), place+".Phone", "is "+quote(b.Phone)+", which is no phone number")
+		c.require(isPhone(Phone(b.Phone).value), place+".Phone", "is "+quote(b.Phone)+", which is not a phone number; write it with the country code")
 	case ButtonTypeCopyCode:
 		c.text(place+".Example", b.Example, 1024)
 	}

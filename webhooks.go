@@ -94,6 +94,7 @@ type webhookConfig struct {
 	signers         []signer // if there are any, a request needs the signature of one
 	verifyTokens    [][sha256.Size]byte
 	unauthenticated bool
+	op              string // the function that made the handler
 	maxBody         int64
 	timeout         time.Duration
 	onError         func(context.Context, error)
@@ -119,14 +120,15 @@ const (
 // If handle is nil or an option has a bad value, the handler answers every
 // request with 500 and reports why; [WebhookHandler.Err] returns the same error.
 func NewWebhookHandler(handle EventHandler, opts ...WebhookOption) *WebhookHandler {
-	h := newWebhookHandler(opts)
+	h := newWebhookHandler("NewWebhookHandler", opts)
 	if handle == nil {
 		return h
 	}
 	h.handle = func(ctx context.Context, d *Delivery) error {
-		for _, e := range d.Events {
+		for i, e := range d.Events {
 			if err := ctx.Err(); err != nil {
-				return fmt.Errorf("chatapi: webhook: no time left for the remaining events: %w", err)
+				return fmt.Errorf("chatapi: webhook: the handler's function took longer than %s, so %d of %s wait for the next delivery; "+
+					"make it faster, hand its work over, or raise WebhookTimeout: %w", h.timeout, len(d.Events)-i, plural(len(d.Events), "event"), err)
 			}
 			if err := handle(ctx, e); errors.Is(err, ErrOutcomeUnknown) {
 				h.report(ctx, err)
@@ -149,13 +151,15 @@ func NewWebhookHandler(handle EventHandler, opts ...WebhookOption) *WebhookHandl
 // If handle is nil or an option has a bad value, the handler answers every
 // request with 500 and reports why; [WebhookHandler.Err] returns the same error.
 func NewDeliveryHandler(handle func(ctx context.Context, d *Delivery) error, opts ...WebhookOption) *WebhookHandler {
-	h := newWebhookHandler(opts)
+	h := newWebhookHandler("NewDeliveryHandler", opts)
 	h.handle = handle
 	return h
 }
 
-func newWebhookHandler(opts []WebhookOption) *WebhookHandler {
-	h := &WebhookHandler{webhookConfig: webhookConfig{maxBody: defaultWebhookBody, timeout: defaultWebhookTimeout}}
+// newWebhookHandler returns a handler without a function. Errors of the options have
+// the operation op, the function that the program called.
+func newWebhookHandler(op string, opts []WebhookOption) *WebhookHandler {
+	h := &WebhookHandler{webhookConfig: webhookConfig{op: op, maxBody: defaultWebhookBody, timeout: defaultWebhookTimeout}}
 	for _, opt := range opts {
 		if opt != nil {
 			opt(&h.webhookConfig)
@@ -177,7 +181,7 @@ func (h *WebhookHandler) Err() error {
 		return err
 	}
 	if len(h.secrets) == 0 && h.lookupSecrets == nil && len(h.signers) == 0 && !h.unauthenticated {
-		return errNoSecret().in(webhookOp, "")
+		return errNoSecret().in(cmp.Or(h.op, webhookOp), "")
 	}
 	return nil
 }
@@ -187,16 +191,20 @@ func (h *WebhookHandler) misused() error {
 	switch {
 	case h != nil && h.err != nil:
 		return h.err
-	case h == nil || h.handle == nil:
-		return badWebhookOption("handle", "is nil", "give NewWebhookHandler or NewDeliveryHandler a function")
+	case h == nil:
+		return badWebhookOption(webhookOp, "handle", "is nil", handleAdvice)
+	case h.handle == nil:
+		return badWebhookOption(cmp.Or(h.op, webhookOp), "handle", "is nil", handleAdvice)
 	}
 	return nil
 }
 
+const handleAdvice = "give NewWebhookHandler or NewDeliveryHandler a function"
+
 // refuse keeps the error of a bad option, unless an earlier option was bad.
 func (c *webhookConfig) refuse(option, problem, advice string) {
 	if c.err == nil {
-		c.err = badWebhookOption(option, problem, advice)
+		c.err = badWebhookOption(c.op, option, problem, advice)
 	}
 }
 
@@ -205,9 +213,9 @@ func (c *webhookConfig) refuseNil(option string) {
 	c.refuse(option, "is nil", "give the option a function, or leave it out")
 }
 
-func badWebhookOption(option, problem, advice string) *Error {
-	e := invalid(option, problem).in(webhookOp, "")
-	e.Sentence = "The webhook handler refuses every request, because " + option + " " + ended(problem)
+func badWebhookOption(op, option, problem, advice string) *Error {
+	e := invalid(option, problem).in(op, "")
+	e.Sentence = "The webhook handler refuses every request, because the " + spoken(option) + " " + ended(problem)
 	e.Advice = advice
 	return e
 }
@@ -257,7 +265,7 @@ func WebhookErrors(report func(ctx context.Context, err error)) WebhookOption {
 }
 
 // RetryLater returns an error for which a [WebhookHandler] answers 503 with a
-// Retry-After header: after in whole seconds, rounded up, at least one. Use it
+// Retry-After header: after in whole seconds, rounded up, from one to 30 days. Use it
 // when the event cannot be handled now although nothing is wrong with it. The
 // cause may be nil. If the cause is [ErrOutcomeUnknown], the answer is 200 all
 // the same.
@@ -378,11 +386,18 @@ func (h *WebhookHandler) deliver(w http.ResponseWriter, r *http.Request, d *Deli
 	case err == nil, errors.Is(err, ErrOutcomeUnknown):
 		return accepted, err
 	case waiting:
-		seconds := max(1, int64((later.after+time.Second-1)/time.Second))
+		seconds := wholeSeconds(later.after)
 		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
 		return http.StatusServiceUnavailable, err
 	}
 	return http.StatusInternalServerError, err
+}
+
+// wholeSeconds returns a pause for Retry-After.
+func wholeSeconds(d time.Duration) int64 {
+	const longest = 30 * 24 * time.Hour
+	d = min(max(d, time.Second), longest) // no overflow when it is rounded up
+	return int64((d + time.Second - 1) / time.Second)
 }
 
 // callHandle calls the handler's function and returns its panic as an error.

@@ -173,7 +173,7 @@ func (s WebhooksService) change(ctx context.Context, op string, edit func([]Webh
 func (s WebhooksService) Set(ctx context.Context, addresses ...string) error {
 	const op = "Webhooks.Set"
 	if len(addresses) == 0 {
-		return s.refuse(op, invalid("address", "is missing; Clear sets an empty list"))
+		return s.refuse(op, invalidAddress("is missing; Clear sets an empty list"))
 	}
 	var list []WebhookInfo
 	for _, given := range addresses {
@@ -218,15 +218,15 @@ func (s WebhooksService) checkAddress(op, address string) (string, error) {
 	problem := ""
 	switch {
 	case address == "":
-		problem = "is empty"
+		problem = "is empty; give one such as https://desk.example/hooks/secret"
 	case err != nil || u.Scheme == "" || u.Hostname() == "" || strings.ContainsAny(address, " \t\r\n\"<>"):
-		problem = "is not a complete address, such as https://desk.example/hooks/secret"
+		problem = "is not a complete address; write it as https://desk.example/hooks/secret"
 	case u.Scheme != "https" && u.Scheme != "http":
-		problem = "must begin with https://"
+		problem = "must begin with https://, and does not; write it as https://desk.example/hooks/secret"
 	case u.Scheme == "http" && !loopback(u.Hostname()):
 		problem = "uses http, which would show the customers' messages to everyone on the way; use https"
 	case u.Fragment != "":
-		problem = "has a fragment (#…), which no server ever sees"
+		problem = "has a fragment (#…), which no server ever sees; leave it out"
 	}
 	if problem != "" {
 		return "", s.refuse(op, invalidAddress(problem))
@@ -238,7 +238,7 @@ func (s WebhooksService) checkAddress(op, address string) (string, error) {
 // address, because a form for channels has other addresses too.
 func invalidAddress(problem string) *Error {
 	e := invalid("address", problem)
-	e.Sentence = "The webhook address " + ended(problem)
+	e.Sentence = "The webhook address " + ended(e.Reason)
 	return e
 }
 
@@ -246,7 +246,7 @@ func invalidAddress(problem string) *Error {
 func (s WebhooksService) write(ctx context.Context, op string, list []WebhookInfo) error {
 	if len(list) > maxWebhooks {
 		e := invalidAddress("is one too many: a channel takes at most 5")
-		e.Advice = "remove one that is no longer used, with Webhooks.Remove"
+		e.Advice = "remove an old one with Webhooks.Remove"
 		return s.refuse(op, e)
 	}
 	urls := make([]string, len(list))

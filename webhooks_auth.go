@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"unicode"
 )
 
 // This file decides whether a webhook request is genuine, and to which channel
@@ -211,9 +212,11 @@ func hashSecrets(secrets []string) (sums [][sha256.Size]byte) {
 	return sums
 }
 
-// isBlank reports whether a secret is empty but for white space: a variable that
-// was not set.
-func isBlank(secret string) bool { return strings.TrimSpace(secret) == "" }
+// isBlank reports whether a secret has neither a letter nor a digit: it comes from
+// a variable that was not set, or that holds only quotes or invisible characters.
+func isBlank(secret string) bool {
+	return !strings.ContainsFunc(secret, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+}
 
 // matches reports whether one of the offered texts is one of the secrets. The
 // time it takes depends neither on the secrets nor on which of them matches.

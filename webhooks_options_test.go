@@ -59,12 +59,13 @@ func TestWebhookOptionsRefuseBadValues(t *testing.T) {
 
 			var e *chatapi.Error
 			require.ErrorAs(t, h.handler.Err(), &e)
-			assert.Equal(t, chatapi.Error{Op: "WebhookHandler", Kind: chatapi.ErrInvalid, Field: c.field, Reason: c.reason, Retry: chatapi.RetryFix,
-				Sentence: "The webhook handler refuses every request, because " + c.field + " " + c.reason + ".", Advice: e.Advice}, *e)
+			assert.Equal(t, chatapi.Error{Op: "NewWebhookHandler", Kind: chatapi.ErrInvalid, Field: c.field, Reason: c.reason, Retry: chatapi.RetryFix,
+				Sentence: e.Sentence, Advice: e.Advice}, *e)
+			assert.Regexp(t, "^The webhook handler refuses every request, because the webhook [a-z0-9 ]+ "+c.reason+`\.$`, e.Sentence)
 			assert.NotEmpty(t, e.Advice)
 
 			deliveries := chatapi.NewDeliveryHandler(func(context.Context, *chatapi.Delivery) error { return nil }, c.option)
-			assert.Equal(t, h.handler.Err(), deliveries.Err())
+			assert.ErrorContains(t, deliveries.Err(), "chatapi: NewDeliveryHandler: "+c.field+" "+c.reason)
 		})
 	}
 }
@@ -73,7 +74,7 @@ func TestWebhookOptionsRefuseBadValues(t *testing.T) {
 func TestWebhookErrorsRefusesNil(t *testing.T) {
 	h := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil },
 		chatapi.WebhookSecret(hookSecret), chatapi.WebhookErrors(nil))
-	assert.EqualError(t, h.Err(), "chatapi: WebhookHandler: WebhookErrors is nil; give the option a function, or leave it out")
+	assert.EqualError(t, h.Err(), "chatapi: NewWebhookHandler: WebhookErrors is nil; give the option a function, or leave it out")
 	assert.ErrorIs(t, h.Err(), chatapi.ErrInvalid)
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/"+hookSecret, strings.NewReader(hookBody)))
@@ -93,9 +94,15 @@ func TestWebhookHandlerErr(t *testing.T) {
 	}
 
 	var absent *chatapi.WebhookHandler
-	for _, h := range []*chatapi.WebhookHandler{absent, {}, chatapi.NewWebhookHandler(nil), chatapi.NewDeliveryHandler(nil)} {
-		assert.EqualError(t, h.Err(), "chatapi: WebhookHandler: handle is nil; give NewWebhookHandler or NewDeliveryHandler a function")
-		assert.ErrorIs(t, h.Err(), chatapi.ErrInvalid)
+	for _, tc := range []struct {
+		op string
+		h  *chatapi.WebhookHandler
+	}{
+		{"WebhookHandler", absent}, {"WebhookHandler", &chatapi.WebhookHandler{}},
+		{"NewWebhookHandler", chatapi.NewWebhookHandler(nil)}, {"NewDeliveryHandler", chatapi.NewDeliveryHandler(nil)},
+	} {
+		assert.EqualError(t, tc.h.Err(), "chatapi: "+tc.op+": handle is nil; give NewWebhookHandler or NewDeliveryHandler a function")
+		assert.ErrorIs(t, tc.h.Err(), chatapi.ErrInvalid)
 	}
 
 	h := newHook(nil, chatapi.WebhookTimeout(0), chatapi.WebhookMaxBody(0), chatapi.WebhookTimeout(1))

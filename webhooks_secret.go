@@ -44,14 +44,9 @@ func isPathPart(text string) bool {
 		return false
 	}
 	for _, r := range []byte(text) {
-		if !isWordByte(r) && r != '.' && r != '~' {
+		if !isWordByte(r) && r != '-' && r != '.' && r != '~' {
 			return false
 		}
 	}
 	return true
-}
-
-// isWordByte reports whether b is a letter, a digit, - or _.
-func isWordByte(b byte) bool {
-	return 'a' <= b && b <= 'z' || 'A' <= b && b <= 'Z' || '0' <= b && b <= '9' || b == '-' || b == '_'
 }

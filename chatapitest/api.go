@@ -273,7 +273,7 @@ func (a *API) Listen() (apiURL string, err error) {
 	return "http://" + address + "/" + a.channel, nil
 }
 
-var errClosed = errors.New("chatapitest: the fake is closed")
+var errClosed = errors.New("chatapitest: the fake is closed; use it before the test ends and before Close, or make a new one")
 
 // Close ends the fake with all its channels: it answers no more requests and delivers
 // no more webhooks. Close returns when the fake's goroutines have ended; called by a

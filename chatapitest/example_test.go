@@ -138,7 +138,7 @@ func ExampleAPI_Listen() {
 // of one function. httpmock accepts it unchanged.
 func ExampleRespondAccepted() {
 	mock := transport(chatapitest.RespondAccepted("wamid.1"))
-	client, err := chatapi.New("https://api.1msg.io/ABC100000001", "token", chatapi.WithHTTPClient(&http.Client{Transport: mock}))
+	client, err := chatapi.New("https://api.1msg.io/ABC100000001", "your-token", chatapi.WithHTTPClient(&http.Client{Transport: mock}))
 	if err != nil {
 		fmt.Println(err)
 		return

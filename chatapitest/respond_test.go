@@ -40,7 +40,7 @@ func TestResponders(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			mock := httpmock.NewMockTransport()
 			mock.RegisterResponder("POST", "https://api.example.com/ABC1/sendMessage", test.responder)
-			client, err := chatapi.New("https://api.example.com/ABC1", "tok", chatapi.WithBearerToken(), chatapi.WithHTTPClient(&http.Client{Transport: mock}))
+			client, err := chatapi.New("https://api.example.com/ABC1", "tok-0001", chatapi.WithBearerToken(), chatapi.WithHTTPClient(&http.Client{Transport: mock}))
 			require.NoError(t, err)
 			for range 2 { // a responder may be used repeatedly
 				receipt, err := client.Send(context.Background(), chatapi.Phone(ann), chatapi.Text{Body: "x"})
@@ -65,7 +65,7 @@ func TestListResponders(t *testing.T) {
 		`{"name":"a","language":"en","status":"APPROVED"}`, `{"name":"b","language":"en","status":"PENDING"}`))
 	mock.RegisterResponder("GET", base+"webhook", chatapitest.RespondWebhooks("https://a.test", "https://b.test"))
 	mock.RegisterResponder("GET", base+"messages", chatapitest.RespondMessages(`{"id":"m","type":"chat","body":"x","fromMe":0,"messageNumber":1}`))
-	client, err := chatapi.New(base, "tok", chatapi.WithBearerToken(), chatapi.WithHTTPClient(&http.Client{Transport: mock}))
+	client, err := chatapi.New(base, "tok-0001", chatapi.WithBearerToken(), chatapi.WithHTTPClient(&http.Client{Transport: mock}))
 	require.NoError(t, err)
 	names := ""
 	for info, err := range client.Templates.All(t.Context()) {

@@ -113,6 +113,10 @@ func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	trace.GetConn(r.URL.Host)
 	a := m.api.channelOf(r.URL.Path)
 	host := cmp.Or(r.URL.Host, r.Host)
+	if a.isClosed() {
+		trace.DNSDone(httptrace.DNSDoneInfo{Err: errClosed})
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: errClosed}
+	}
 	if !a.serves(host) {
 		err := &net.DNSError{Err: "no such host", Name: r.URL.Hostname(), IsNotFound: true}
 		trace.DNSDone(httptrace.DNSDoneInfo{Err: err})
@@ -176,6 +180,12 @@ func traceOf(ctx context.Context) httptrace.ClientTrace {
 		trace.GotFirstResponseByte = func() {}
 	}
 	return trace
+}
+
+func (a *API) isClosed() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.closed
 }
 
 // serves reports whether the fake answers at that host.

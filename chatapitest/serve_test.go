@@ -124,7 +124,7 @@ func TestTransport(t *testing.T) {
 	t.Run("another host", func(t *testing.T) {
 		_, err := client.Get("https://elsewhere.test/ABC100000001/status")
 		assert.ErrorContains(t, err, "no such host")
-		sdk, err := chatapi.New("https://elsewhere.test/ABC100000001", "tok", chatapi.WithHTTPClient(client))
+		sdk, err := chatapi.New("https://elsewhere.test/ABC100000001", "tok-0001", chatapi.WithHTTPClient(client))
 		require.NoError(t, err)
 		_, err = sdk.Channel.GetStatus(t.Context())
 		assert.ErrorIs(t, err, chatapi.ErrUnreachable)

@@ -163,7 +163,7 @@ func TestEveryConditionOfASend(t *testing.T) {
 			})...)
 			require.NoError(t, err)
 			for kind, message := range messages() {
-				receipt, err := client.Send(t.Context(), ann, message)
+				receipt, err := client.Send(t.Context(), addressee(message), message)
 				if tc.kind == "" {
 					require.NoError(t, err, kind)
 					assert.Equal(t, tc.id, receipt.ID, kind)

@@ -4,6 +4,8 @@
 //     makes the month's bill.
 //   - billing makes a month's bill from a file of events.
 //   - tracing records the calls of the SDK as OpenTelemetry spans.
+//   - phone is a package instead: it reads phone numbers that people of one country
+//     type without the country code.
 //
 // Each runs from the root of the repository, such as
 //

@@ -6,7 +6,6 @@ package errorcode
 import (
 	_ "embed"
 	"encoding/csv"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -100,9 +99,6 @@ func LookupNumber(code int) (Row, bool) {
 	return Row{Code: strconv.Itoa(code), Class: class, Retry: "unknown"}, true
 }
 
-// bracketed is a code that a text quotes, such as "(#131056)" or "(138000)".
-var bracketed = regexp.MustCompile(`\(#?([0-9]{1,7})\)`)
-
 // MatchText returns the row for a text: that of a known code in brackets, else
 // that of the longest pattern in the text.
 func MatchText(text string) (Row, bool) {
@@ -110,8 +106,12 @@ func MatchText(text string) (Row, bool) {
 		return Row{}, false
 	}
 	c := load()
-	for _, found := range bracketed.FindAllStringSubmatch(text, -1) {
-		if row, ok := c.rows[found[1]]; ok {
+	for rest := text; ; {
+		var code string
+		if code, rest = nextBracketed(rest); code == "" {
+			break
+		}
+		if row, ok := c.rows[code]; ok {
 			return row, true
 		}
 	}
@@ -123,6 +123,23 @@ func MatchText(text string) (Row, bool) {
 		}
 	}
 	return Row{}, false
+}
+
+// nextBracketed returns the first code that a text quotes, such as "(#131056)" or
+// "(138000)", and the text after it; both empty if there is none.
+func nextBracketed(text string) (code, rest string) {
+	for {
+		_, after, found := strings.Cut(text, "(")
+		if !found {
+			return "", ""
+		}
+		text = after
+		after = strings.TrimPrefix(after, "#")
+		digits := len(after) - len(strings.TrimLeft(after, "0123456789"))
+		if digits >= 1 && digits <= 7 && strings.HasPrefix(after[digits:], ")") {
+			return after[:digits], after[digits:]
+		}
+	}
 }
 
 // fold unifies case, typographic apostrophes and dashes, and runs of white

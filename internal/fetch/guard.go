@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -14,9 +15,24 @@ type Forbidden struct{ Why string }
 
 func (e *Forbidden) Error() string { return e.Why }
 
-// special lists the networks that are not part of the public internet although
-// no method of netip.Addr says so (IANA special-purpose registries, 2026).
-var special = prefixes(
+// special returns the networks that are not part of the public internet although
+// no method of netip.Addr says so (IANA special-purpose registries, 2026). It reads
+// them on first use, since most programs fetch no file.
+func special() []netip.Prefix {
+	readSpecial.Do(func() {
+		for _, text := range specialTexts {
+			specialPrefixes = append(specialPrefixes, netip.MustParsePrefix(text))
+		}
+	})
+	return specialPrefixes
+}
+
+var (
+	readSpecial     sync.Once
+	specialPrefixes []netip.Prefix
+)
+
+var specialTexts = [...]string{
 	"0.0.0.0/8",        // this network
 	"100.64.0.0/10",    // carrier-grade NAT, and a cloud's metadata
 	"168.63.129.16/32", // a cloud's metadata, in public space
@@ -31,19 +47,12 @@ var special = prefixes(
 	"2001:db8::/32",    // documentation
 	"2002::/16",        // 6to4: any IPv4 address inside
 	"3fff::/20",        // documentation
-)
+}
 
 var (
 	globalIPv6 = netip.MustParsePrefix("2000::/3")
 	nat64      = netip.MustParsePrefix("64:ff9b::/96")
 )
-
-func prefixes(texts ...string) (list []netip.Prefix) {
-	for _, text := range texts {
-		list = append(list, netip.MustParsePrefix(text))
-	}
-	return list
-}
 
 // public reports whether an address belongs to the public internet.
 func public(addr netip.Addr) bool {
@@ -58,7 +67,7 @@ func public(addr netip.Addr) bool {
 	if !addr.IsGlobalUnicast() || addr.IsPrivate() || addr.Is6() && !globalIPv6.Contains(addr) {
 		return false
 	}
-	for _, network := range special {
+	for _, network := range special() {
 		if network.Contains(addr) {
 			return false
 		}

@@ -1,0 +1,107 @@
+package chatapi
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+)
+
+// explainSend makes the error of a refused send name what was sent.
+func (c *Client) explainSend(e *Error, p *Prepared) {
+	switch {
+	case e.Kind == ErrTemplate:
+		e.namesTemplate(p.Body)
+	case e.HTTPStatus >= http.StatusBadRequest && e.HTTPStatus < http.StatusInternalServerError && !isKnownSend(p.Operation) &&
+		(e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusMethodNotAllowed || speaksOfOperation(e.Reason)),
+		e.HTTPStatus == http.StatusNotFound && speaksOfOperation(e.Reason) && !isInEveryChannel(p.Operation):
+		e.Kind, e.Retry = ErrNotFound, RetryFix
+		e.Sentence = fmt.Sprintf("%s does not know the operation %s.", c.base.Host, quote(p.Operation))
+		e.Advice = "check the spelling of the operation; the service may offer it to other channels only"
+	}
+}
+
+// explain makes the error of a refused call, other than a send, name the thing
+// whose id is in the path.
+func (c *Client) explain(e *Error, path string) *Error {
+	missing := e.Kind == ErrNotFound && e.HTTPStatus == http.StatusNotFound
+	family, _, named := strings.Cut(path, "/")
+	switch {
+	case missing && speaksOfOperation(e.Reason) && !isInEveryChannel(path):
+		e.Sentence = fmt.Sprintf("%s does not offer this operation.", c.base.Host)
+		e.Advice = "check whether the channel has the feature; the service may have switched it off"
+	case family == "groups" && named && (missing || e.Kind == ErrRecipient):
+		e.Sentence = "There is no such group, or this channel is not a member of it."
+		e.Advice = "check the id; Groups.All lists the groups of the channel"
+	case family == "flows" && named && missing:
+		e.Sentence = "There is no such flow."
+		e.Advice = "check the id; Flows.All lists the flows of the channel"
+	case family == "media" && named && missing:
+		e.Sentence = "There is no such file, or it is older than 30 days."
+		e.Advice = "upload the file again"
+	}
+	return e
+}
+
+// codeSentence returns the sentence for a code that says more than its kind; empty for
+// all other codes.
+func codeSentence(code int) string {
+	switch code {
+	case 131056:
+		return "Too many messages to this person in too short a time."
+	case 131048, 471:
+		return "WhatsApp limits the channel, because too many people blocked or reported its messages."
+	case 131021, 1021:
+		return "The recipient is the channel's own number."
+	case 131030:
+		return "The number is not in the list of recipients of this test number."
+	case 130497:
+		return "WhatsApp does not let this business write to the country of the recipient."
+	case 131062:
+		return "This kind of message needs a phone number, not a user id."
+	case 131065:
+		return "WhatsApp offers no max price in the country of this recipient."
+	case 131041, 401:
+		return "There is no such group, or this channel is not a member of it."
+	case 131070, 138038:
+		return "Another agent holds this conversation."
+	case 2593109:
+		return "The business does not share its former chats."
+	}
+	return ""
+}
+
+// isKnownSend reports whether a message type of this package has the operation. A
+// 404 of another one is about its name, not about the channel.
+func isKnownSend(operation string) bool {
+	switch operation {
+	case "sendMessage", "sendFile", "sendSticker", "sendLocation", "sendContact", "sendReaction", "sendTemplate", "sendButton",
+		"sendList", "sendCtaUrl", "sendLocationRequest", "sendAddressMessage", "sendFlow", "sendProduct", "sendCarousel",
+		"sendOrderDetails", "sendPaymentRequest":
+		return true
+	}
+	return false
+}
+
+// isInEveryChannel reports whether each channel has the operation, so that only a
+// wrong address can lack it.
+func isInEveryChannel(operation string) bool {
+	switch operation {
+	case "sendMessage", "sendFile", "sendTemplate", "status", "me", "templates", "messages", "webhook", "settings":
+		return true
+	}
+	return false
+}
+
+// speaksOfOperation reports whether a service's text says that it does not know
+// the operation. "unknown method" was observed; the others are those of common
+// servers (low).
+func speaksOfOperation(text string) bool {
+	text = strings.ToLower(text)
+	for _, part := range [...]string{"unknown method", "method not found", "no such method", "unknown operation", "operation not found",
+		"cannot post /", "cannot get /", "unknown endpoint", "route not found", "no route", "method not allowed"} {
+		if strings.Contains(text, part) {
+			return true
+		}
+	}
+	return false
+}
