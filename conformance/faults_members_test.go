@@ -27,7 +27,7 @@ func TestFaultF2FakeKnowsTheMembersOfTheDocument(t *testing.T) {
 		for _, path := range op.Members() {
 			name, _, _ := strings.Cut(strings.ReplaceAll(path, "[]", "."), ".")
 			top[name] = true
-			body, err := json.Marshal(holding(path))
+			body, err := json.Marshal(objectWith(path))
 			require.NoError(t, err)
 			assert.NotContains(t, answerTo(t, api, op.Method, op.Path, string(body)), "is not a known field", "%s: %s", op.ID, path)
 			checked++
@@ -58,14 +58,14 @@ func TestFaultF2FakeKnowsTheMembersOfTheDocument(t *testing.T) {
 	assert.Contains(t, answerTo(t, api, "POST", "/sendContact", `{"contacts":[{"phones":[{"waid":"x"}]}]}`), "is not a known field")
 }
 
-// holding returns an object with a member at a path. A list has two items, because
+// objectWith returns an object with a member at a path. A list has two items, because
 // some need that many.
-func holding(path string) any {
+func objectWith(path string) any {
 	name, rest, deeper := strings.Cut(path, ".")
 	name, list := strings.CutSuffix(name, "[]")
 	var value any
 	if deeper {
-		value = holding(rest)
+		value = objectWith(rest)
 	}
 	if list {
 		value = []any{value, value}
