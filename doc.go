@@ -52,7 +52,7 @@
 //
 // Switch on the event's type. A [*MessageEvent] is always a message from a
 // customer. A message that the business sent from elsewhere is an [*EchoEvent],
-// so that a bot cannot answer itself. Send answers to [MessageEvent.ReplyTo], which
+// so that a bot cannot answer itself. Send answers to [MessageEvent.AnswerTo], which
 // is the group of a message in a group. Old messages ([*HistoryEvent]) and those of a
 // chat that another agent holds ([*StandbyEvent]) are types of their own, which a bot
 // must not answer. A [*StatusEvent] reports the state of a sent message. An event of

@@ -9,6 +9,7 @@ import (
 // explainSend makes the error of a refused send name what was sent.
 func (c *Client) explainSend(e *Error, p *Prepared) {
 	switch {
+	case e.Kind == ErrOutcomeUnknown: // the service did something, so it knows the operation
 	case e.Kind == ErrTemplate:
 		e.namesTemplate(p.Body)
 	case e.HTTPStatus >= http.StatusBadRequest && e.HTTPStatus < http.StatusInternalServerError && !isKnownSend(p.Operation) &&
