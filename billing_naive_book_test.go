@@ -81,7 +81,9 @@ func naiveNumbers(facts []chatapi.Activity) map[chatapi.ChannelID]naiveNumber {
 func (b *naiveBook) people() (all []*naivePerson) {
 	numbers, old := naiveNumbers(b.facts), naiveNumbers(b.old)
 	for number := range old {
-		numbers[number] = numbers[number] // a number may have carries alone
+		if _, has := numbers[number]; !has { // a number may have carries alone
+			numbers[number] = naiveNumber{}
+		}
 	}
 	for number, n := range numbers {
 		names := newNaiveNames()
@@ -414,14 +416,14 @@ func naiveLastKnown(told []chatapi.Activity) time.Time {
 }
 
 // carry returns what crosses the end of the months that are closed.
-func (f *naivePair) carry(whole *naivePair, end time.Time) naiveCarry {
-	f.startWindows(end.Add(-1))
-	c := naiveCarry{number: f.number, key: f.key, last: f.last(end)}
-	for _, u := range f.units {
+func (p *naivePair) carry(whole *naivePair, end time.Time) naiveCarry {
+	p.startWindows(end.Add(-1))
+	c := naiveCarry{number: p.number, key: p.key, last: p.last(end)}
+	for _, u := range p.units {
 		u.carried, u.past = true, !u.openAt(end)
 		c.units = append(c.units, *u)
 	}
-	for _, w := range f.windows {
+	for _, w := range p.windows {
 		w.billed = w.billed || slices.ContainsFunc(whole.windows, func(v *naiveWindow) bool { return v.start.Equal(w.start) && v.answered })
 		c.windows = append(c.windows, *w)
 	}

@@ -260,7 +260,7 @@ func TestHooksGetTheKindOfABrokenConnection(t *testing.T) {
 		var ends []chatapi.AttemptEnd
 		ctx, cancel := context.WithCancel(t.Context())
 		client := over(t, roundTripper(func(*http.Request) (*http.Response, error) {
-			if tc.err == context.Canceled { //nolint:errorlint // the case of the table
+			if tc.err == context.Canceled {
 				cancel()
 			}
 			return nil, tc.err

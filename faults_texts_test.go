@@ -1,7 +1,6 @@
 package chatapi_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -95,7 +94,7 @@ func TestFaultE6TextsOfErrorsAreBounded(t *testing.T) {
 			err := c.call(answering(t, 200, c.body))
 			require.ErrorIs(t, err, c.kind)
 			var e *chatapi.Error
-			require.True(t, errors.As(err, &e))
+			require.ErrorAs(t, err, &e)
 			assert.LessOrEqual(t, len(e.Reason), 2100)
 			assert.LessOrEqual(t, len(e.Sentence), 2100)
 		})

@@ -79,7 +79,7 @@ func isDevice(name string) bool {
 		return true
 	}
 	for _, port := range [...]string{"COM", "LPT"} {
-		if digit, ok := strings.CutPrefix(stem, port); ok && len([]rune(digit)) == 1 && strings.Contains("0123456789¹²³", digit) {
+		if digit, ok := strings.CutPrefix(stem, port); ok && len([]rune(digit)) == 1 && strings.ContainsAny(digit, "0123456789¹²³") {
 			return true
 		}
 	}

@@ -46,7 +46,7 @@ func TestImportHistory(t *testing.T) {
 	hidden := api.Customer("US.4242424242424242").WithUsername("pat")
 	api.ImportHistory(hidden, chatapitest.Past{Text: "hi"}, chatapitest.Past{FromBusiness: true, Text: "hello"})
 	thread = changes()[0].Value.History[0]["threads"].([]any)[0].(map[string]any)
-	assert.Equal(t, "", thread["id"])
+	assert.Empty(t, thread["id"])
 	assert.Equal(t, map[string]any{"user_id": hidden.BSUID(), "username": "pat"}, thread["context"])
 	assert.Equal(t, hidden.BSUID(), thread["messages"].([]any)[0].(map[string]any)["from_user_id"])
 

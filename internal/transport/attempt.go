@@ -83,7 +83,7 @@ func (l *attemptLayer) exchange(made *attempt) (*http.Response, error) {
 		err  error
 	}
 	got, returned := until.Call(made, func() (e exchanged) {
-		e.resp, e.err = made.carry(l.next)
+		e.resp, e.err = made.carry(l.next) //nolint:bodyclose // the caller of RoundTrip closes it
 		return e
 	}, nil)
 	if !returned {

@@ -64,7 +64,7 @@ func (s *Scrubber) collect(clean *scrubbed, err error) {
 		clean.parts = append(clean.parts, err)
 		return
 	}
-	if op, ok := err.(*net.OpError); ok { //nolint:errorlint // each error of the tree is looked at
+	if op, ok := err.(*net.OpError); ok {
 		part := &net.OpError{Op: s.Text(op.Op), Net: s.Text(op.Net), Err: errors.New("failed")}
 		if op.Err != nil {
 			part.Err = s.Foreign(op.Err)
@@ -105,7 +105,7 @@ func (s *Scrubber) known(err error) bool {
 // knownType reports whether errors of this type hold nothing but texts, numbers,
 // certificates, and errors that Unwrap returns.
 func knownType(err error) bool {
-	switch err := err.(type) { //nolint:errorlint // each error of the tree is looked at
+	switch err := err.(type) {
 	case *net.OpError:
 		return knownAddress(err.Source) && knownAddress(err.Addr)
 	case tls.RecordHeaderError:
@@ -115,7 +115,7 @@ func knownType(err error) bool {
 		*tls.CertificateVerificationError, tls.AlertError,
 		x509.UnknownAuthorityError, x509.HostnameError, x509.CertificateInvalidError, x509.SystemRootsError,
 		x509.UnhandledCriticalExtension, x509.ConstraintViolationError, x509.InsecureAlgorithmError,
-		*http.ProtocolError, *http.MaxBytesError,
+		*http.MaxBytesError,
 		*timeoutError, *neitherError, *scrubbed:
 		return true
 	}
@@ -150,7 +150,7 @@ func knownAddress(address net.Addr) bool {
 
 // unwrapped returns the errors that an error wraps.
 func unwrapped(err error) []error {
-	switch err := err.(type) { //nolint:errorlint // one step of the tree
+	switch err := err.(type) {
 	case interface{ Unwrap() error }:
 		if inner := err.Unwrap(); inner != nil {
 			return []error{inner}

@@ -125,7 +125,7 @@ type exchange struct {
 func (g *guarded) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	got, ok := Call(ctx, func() (e exchange) {
-		e.resp, e.err = g.next.RoundTrip(req)
+		e.resp, e.err = g.next.RoundTrip(req) //nolint:bodyclose // the caller closes it, or the function below
 		return e
 	}, func(e exchange) {
 		if e.resp != nil && e.resp.Body != nil {
