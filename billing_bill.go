@@ -14,10 +14,13 @@ import (
 // Charge is what one conversation or message costs, and why.
 type Charge struct {
 	// Account is the [Account.ID] that pays. Channel is the business's number and
-	// Contact the customer.
+	// Contact the customer: by the phone number of that instant, if it is known.
 	Account string    `json:"account"`
 	Channel ChannelID `json:"channel"`
 	Contact Recipient `json:"contact"`
+
+	// Group is the group to which the message went, if Contact is its member.
+	Group Recipient `json:"group,omitzero"`
 
 	// MessageID is the message, if messages are billed. It is empty for a
 	// conversation.
@@ -78,6 +81,10 @@ type Bill struct {
 	// in Totals.
 	Closed bool   `json:"closed,omitempty"`
 	Late   []Late `json:"late,omitempty"`
+
+	// Note says in words why the bill has no rows: "nothing recorded yet" if the
+	// month begins after every recorded instant. Otherwise it is empty.
+	Note string `json:"note,omitempty"`
 }
 
 // Bill returns the month's bill. If prices are missing, it returns the bill
@@ -88,7 +95,7 @@ func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
 	if err := l.usableFor(month); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	bill, err := l.bill(month)
 	return bill, ledgerError(op, err)
@@ -151,6 +158,9 @@ func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 		}
 	}
 	bill.Totals = sums.sorted()
+	if l.beginsAfterAll(month) {
+		bill.Note = nothingYet
+	}
 	for _, gap := range m.gaps {
 		bill.Gaps = append(bill.Gaps, *gap)
 	}
@@ -158,6 +168,19 @@ func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 		bill.Late = sortLate(late)
 	}
 	return bill, gapError(bill.Gaps)
+}
+
+const nothingYet = "nothing recorded yet"
+
+// beginsAfterAll reports whether a month begins after every recorded instant, and
+// is not closed.
+func (l *Ledger) beginsAfterAll(month YearMonth) bool {
+	for _, a := range l.accounts {
+		if start := a.monthStart(month); start <= l.engine.Latest() || start < a.terms.ClosedUntil {
+			return false
+		}
+	}
+	return true
 }
 
 // gapError returns [ErrNoPrice] for the gaps; nil without gaps.
@@ -249,6 +272,7 @@ type meter struct {
 	gapOf  map[Gap]*Gap // keys have neither day nor units
 
 	conversations []Conversation
+	people        []uint32 // whose conversations they are
 	charges       []Charge
 	gaps          []*Gap
 }
@@ -278,7 +302,7 @@ func (m *meter) all(units []*ledger.Unit) {
 			m.charges = append(m.charges, charge)
 		}
 		if u.Kind != ledger.UnitMessage {
-			m.conversations = append(m.conversations, u.conversation(charge))
+			m.conversations, m.people = append(m.conversations, u.conversation(charge)), append(m.people, u.Pair.Thread)
 		}
 	}
 }
@@ -295,7 +319,7 @@ func (u unit) conversation(charge Charge) Conversation {
 
 // start returns the unit's charge before price and free tiers.
 func (u unit) start() Charge {
-	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Category: u.Category,
+	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Group: recipientOf(u.Pair.Group), Category: u.Category,
 		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.Currency()}, Free: FreeReason(u.Free)}
 	if u.Kind == ledger.UnitMessage {
 		c.MessageID = string(u.Message)
@@ -374,7 +398,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 	}
 	if !said.charged && u.rules.covers(c.Category) {
 		tier := u.tier()
-		if used := a.used[tierKey{m.month, tier.number}] + m.used[tier]; used < u.rules.Free {
+		if used := a.usedBefore(m.month, tier.number) + m.used[tier]; used < u.rules.Free {
 			m.used[tier]++
 			c.Free = u.rules.reason(c.Category)
 			return c, grounds{free: used + 1}

@@ -74,7 +74,7 @@ func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[R
 		}
 		all = append(all, planned)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	if err := q.compare(all); err != nil {
 		return nil, ledgerError(op, err)

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
-	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Quote returns what one message would cost if it were sent and delivered at now.
@@ -35,7 +34,7 @@ func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message
 	if err != nil {
 		return Charge{}, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	if err := q.compare([]ledger.Planned{planned}); err != nil {
 		return Charge{}, ledgerError(op, err)
@@ -67,7 +66,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	owner := l.owner(channel)
+	owner, number := l.payer(channel)
 	switch {
 	case channel == "":
 		return nil, invalid("channel", "is missing")
@@ -77,7 +76,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 		return nil, invalid("now", fmt.Sprintf("is in the year %d", now.Year()))
 	}
 	currency := owner.Rates.Currency()
-	return &quoteRun{ledger: l, account: owner, channel: channel, now: now.UnixNano(),
+	return &quoteRun{ledger: l, account: owner, channel: ChannelID(number), now: now.UnixNano(),
 		growth: tally{costs{}, totals{currency: {Currency: currency}}}, gaps: map[Gap]*Gap{}}, nil
 }
 
@@ -90,10 +89,13 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	if err != nil {
 		return ledger.Planned{}, err
 	}
-	if category = ratecard.Category(category); category == CategoryTemplate && q.account.rulesAt(q.now).Model != ModelCBP2022 {
+	if category = billedCategory(category); category == CategoryTemplate && q.account.rulesAt(q.now).Model != ModelCBP2022 {
 		e := invalid("Category", "is empty, but the price of a template goes by it")
 		e.Advice = "set Template.Category to what Templates.Get says it is, such as UTILITY"
 		return ledger.Planned{}, e
+	}
+	if name, ok := personName(to); ok {
+		to = name
 	}
 	return ledger.Planned{Contact: to.Key(), Category: category}, nil
 }
@@ -103,6 +105,10 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 func (q *quoteRun) compare(all []ledger.Planned) error {
 	if q.now < q.account.terms.ClosedUntil {
 		return invalid("now", "is in a month that is closed")
+	}
+	q.channel = ChannelID(q.ledger.engine.NumberText(string(q.channel)))
+	for i := range all { // several names may be one person
+		all[i].Contact = q.ledger.engine.Canonical(string(q.channel), all[i].Contact, q.now)
 	}
 	slices.SortStableFunc(all, func(a, b ledger.Planned) int { return cmp.Compare(a.Contact, b.Contact) })
 	var with, without []opening
@@ -200,7 +206,7 @@ func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	}
 	m := l.newMeter(month)
 	start, end := q.account.monthStart(month), q.account.monthEnd(month)
-	left := first.rules.Free - q.account.used[tierKey{month, tier.number}]
+	left := first.rules.Free - q.account.usedBefore(month, tier.number)
 	if left <= 0 || !slices.ContainsFunc(with, func(o opening) bool { return l.unit(o.unit).draws() }) {
 		return m
 	}

@@ -128,7 +128,7 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		p.addUnknown("message_echo", in.kind, v)
 		return nil
 	}
-	e := &EchoEvent{To: in.to}
+	e := &EchoEvent{To: in.to, FromApp: p.field == "smb_message_echoes"}
 	in.readContent(&e.Content, 0)
 	p.contacts.complete(&e.To)
 	e.To.Name = "" // sometimes it is the business's own name

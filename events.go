@@ -90,6 +90,9 @@ type EchoEvent struct {
 	EventInfo
 	To Contact
 	Content
+
+	// FromApp is set if the business wrote the message in its phone app.
+	FromApp bool
 }
 
 // Key returns "message/" and the message id.

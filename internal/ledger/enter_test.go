@@ -46,7 +46,7 @@ func TestThreadsAreFoundAgain(t *testing.T) {
 	}
 	assert.Len(t, threads, len(numbers)*len(keys))
 	assert.Equal(t, len(threads), e.Threads())
-	first := slot{threadOwner: *e.threads.at(0)}
+	first := slot{contact: *e.contacts.at(0), number: *e.owners.at(0)}
 	assert.True(t, e.holds(&first, 0, 0, keys[0]))
 	assert.False(t, e.holds(&first, 1, 0, keys[0]), "the slot belongs to another number")
 	assert.False(t, e.holds(&first, 0, 0, keys[1]))

@@ -11,15 +11,16 @@ import (
 	"hash"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
 const (
 	snapshotMagic = "chatapi ledger\n"
 
-	// SnapshotVersion is the version that an [Encoder] writes and a [Decoder]
-	// reads.
-	SnapshotVersion = 1
+	// SnapshotVersion is the version that an [Encoder] writes. A [Decoder] reads
+	// it and every version before.
+	SnapshotVersion = 2
 
 	// LongestSnapshotText is the longest text that a snapshot may hold, in bytes.
 	// The encoder refuses a longer text, so each written snapshot can be read.
@@ -107,29 +108,137 @@ func (w *Encoder) stamp(s stamp) {
 	}
 }
 
-// Encode writes all threads, in order of number and contact.
+// Encode writes all facts in order of number and names, and then the links.
 func (e *Engine) Encode(w *Encoder) {
-	pairs := make([]*Pair, 0, e.threads.n)
-	for i := range e.threads.n {
-		pairs = append(pairs, e.pair(uint32(i)))
+	e.Index()
+	var all []part
+	for thread := range uint32(e.contacts.n) {
+		all = e.appendParts(all, thread)
 	}
-	slices.SortFunc(pairs, comparePairs)
+	slices.SortFunc(all, func(a, b part) int { return cmp.Or(cmp.Compare(a.number, b.number), slices.Compare(a.names, b.names)) })
 	var t Thread
-	for _, p := range pairs {
-		e.gather(p.Thread, &t)
-		w.Uint(1) // a thread follows
-		w.Text(p.Number)
-		w.Text(p.Contact)
-		w.Int(*e.lastIn.at(p.Thread))
+	for _, p := range all {
+		e.gatherPart(p.who, &t)
+		w.Uint(1) // facts follow
+		w.Text(p.number)
+		w.Uint(uint64(len(p.names)))
+		for _, name := range p.names {
+			w.Text(name)
+		}
+		if p.who&setBit == 0 {
+			w.Int(*e.lastIn.at(p.who))
+		} else {
+			w.Int(Never)
+		}
 		w.thread(&t)
-		w.carry(e.carries[p.Thread])
+		if p.who&setBit == 0 {
+			w.carry(e.carries[p.who])
+		} else {
+			w.carry(nil)
+		}
 		w.Flush()
 	}
 	w.Uint(0)
+	e.encodeLinks(w)
+	w.Int(e.latest)
+	w.Flush()
 }
 
-func comparePairs(a, b *Pair) int {
-	return cmp.Or(cmp.Compare(a.Number, b.Number), cmp.Compare(a.Contact, b.Contact))
+// part is the facts that give the same names.
+type part struct {
+	who    uint32
+	number string
+	names  []string // their keys
+}
+
+// appendParts appends the parts of a thread that hold something.
+func (e *Engine) appendParts(all []part, thread uint32) []part {
+	var found []uint32
+	if *e.lastIn.at(thread) != Never || e.carries[thread] != nil {
+		found = append(found, thread)
+	}
+	last := uint32(noThread)
+	seen := map[uint32]bool{}
+	for i := *e.heads.at(thread); i != 0; {
+		f := e.journal.at(i - 1)
+		if f.who != last && !slices.Contains(found, f.who) && !seen[f.who] {
+			if found = append(found, f.who); len(found) > 8 {
+				for _, who := range found {
+					seen[who] = true
+				}
+			}
+		}
+		last, i = f.who, f.prev
+	}
+	for _, who := range found {
+		p := part{who: who, number: e.numbers[*e.owners.at(thread)].id}
+		for _, name := range e.sets.names(who, nil) {
+			p.names = append(p.names, e.texts.key(*e.contacts.at(name)))
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// gatherPart collects the facts that give the same names.
+func (e *Engine) gatherPart(who uint32, t *Thread) {
+	t.reset()
+	e.collect(e.sets.threadOf(who), t)
+	t.facts = slices.DeleteFunc(t.facts, func(f Fact) bool { return f.who != who })
+	slices.SortFunc(t.facts, e.compareFacts)
+	for i := range t.facts {
+		e.merge(t, &t.facts[i], 0)
+	}
+}
+
+// keyedLink is a link with the keys of its names.
+type keyedLink struct {
+	number, name, hub string
+	at                stamp
+	renamed           bool
+}
+
+func (l *keyedLink) compare(o *keyedLink) int {
+	return cmp.Or(cmp.Compare(l.number, o.number), cmp.Compare(l.name, o.name), cmp.Compare(l.hub, o.hub), compareBools(l.renamed, o.renamed))
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case b:
+		return -1
+	}
+	return 1
+}
+
+// encodeLinks writes the links that facts do not hold, sorted and each once.
+func (e *Engine) encodeLinks(w *Encoder) {
+	var all []keyedLink
+	for i := range uint32(e.links.list.n) {
+		l := e.links.list.at(i)
+		all = append(all, keyedLink{e.numbers[*e.owners.at(l.name)].id, e.texts.key(*e.contacts.at(l.name)), e.texts.key(*e.contacts.at(l.hub)),
+			stamp{l.at, l.rank}, l.renamed})
+	}
+	slices.SortFunc(all, func(a, b keyedLink) int { return a.compare(&b) })
+	once := all[:0]
+	for i := range all {
+		if n := len(once); n > 0 && once[n-1].compare(&all[i]) == 0 {
+			once[n-1].at = once[n-1].at.merge(all[i].at)
+		} else {
+			once = append(once, all[i])
+		}
+	}
+	w.Uint(uint64(len(once)))
+	for _, l := range once {
+		w.Text(l.number)
+		w.Text(l.name)
+		w.Text(l.hub)
+		w.stamp(l.at)
+		w.flags(l.renamed)
+		w.Flush()
+	}
+	w.Flush()
 }
 
 func (w *Encoder) thread(t *Thread) {
@@ -192,9 +301,10 @@ func (w *Encoder) carry(c *carry) {
 // Decoder reads a snapshot. It keeps the first error; from then on it reads
 // nothing but zeros.
 type Decoder struct {
-	in  *bufio.Reader
-	sum hash.Hash
-	err error
+	in      *bufio.Reader
+	sum     hash.Hash
+	version uint64
+	err     error
 }
 
 // NewDecoder returns a decoder. Read its header first.
@@ -207,7 +317,8 @@ func (r *Decoder) Header() (version uint64, ok bool) {
 	if r.full(magic); r.err == nil && string(magic) != snapshotMagic {
 		return 0, false
 	}
-	return r.Uint(), true
+	r.version = r.Uint()
+	return r.version, true
 }
 
 // Err returns the first error.
@@ -325,53 +436,96 @@ func (r *Decoder) flags(n int) (all [3]bool) {
 
 func (r *Decoder) marks() marks {
 	set := r.Uint()
-	if set > uint64(markSettled|markSpent) {
+	known := markSettled | markSpent
+	if r.version > 1 {
+		known |= markApp
+	}
+	if set&^uint64(known) != 0 {
 		r.Fail("unknown marks")
 	}
 	return marks(set)
 }
 
-// Decode reads all threads into an empty engine. The owner function returns the
-// account of a number, or refuses the number or the contact's key; Decode returns
+// Decode reads all facts and links into an empty engine. The owner function returns
+// the account of a number, or refuses the number or a contact's key; Decode returns
 // its error unchanged. Any other error says what is damaged.
 func (e *Engine) Decode(r *Decoder, owner func(number, contact string) (account int32, err error)) error {
-	last := &Pair{}
+	lastNumber, lastNames := "", []string(nil)
 	for {
 		more := r.Uint()
-		if r.err != nil || more == 0 {
-			return r.err
-		}
-		p := &Pair{Number: r.Text(), Contact: r.Text()}
 		if r.err != nil {
 			return r.err
 		}
-		var err error
-		if p.Account, err = owner(p.Number, p.Contact); err != nil {
-			return err
+		if more == 0 {
+			return e.decodeLinks(r, owner)
 		}
-		e.decodeThread(r, p)
-		if more != 1 || comparePairs(last, p) >= 0 {
+		number := r.Text()
+		names := r.names()
+		if r.err != nil {
+			return r.err
+		}
+		account := int32(0)
+		for _, name := range names {
+			var err error
+			if account, err = owner(number, name); err != nil {
+				return err
+			}
+		}
+		e.decodePart(r, number, account, names)
+		if more != 1 || cmp.Or(cmp.Compare(lastNumber, number), slices.Compare(lastNames, names)) >= 0 {
 			r.Fail("contacts out of order")
 		}
 		if r.err != nil {
 			return r.err
 		}
-		last = p
+		lastNumber, lastNames = number, names
 	}
 }
 
-// decodeThread reads the facts and the carry of one thread.
-func (e *Engine) decodeThread(r *Decoder, p *Pair) {
-	contact, text := ContactOf(p.Contact)
-	thread := e.intern(p.Number, p.Account, contact, text)
-	*e.lastIn.at(thread) = r.Int()
+// names reads the names that facts give.
+func (r *Decoder) names() (names []string) {
+	n := uint64(1)
+	if r.version > 1 {
+		n = r.Uint()
+	}
+	if n == 0 || n > namesPerEntry {
+		r.Fail("a fact has a wrong number of names")
+	}
+	for ; n > 0 && r.err == nil; n-- {
+		name := r.Text()
+		if slices.Contains(names, name) || len(names) > 0 && (!isPerson(name) || names[0] == "") {
+			r.Fail("a fact has a wrong name")
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// isPerson reports whether a key is a name of a person.
+func isPerson(key string) bool { return key != "" && !strings.HasSuffix(key, groupSuffix) }
+
+// decodePart reads the facts that give the same names, and what was carried.
+func (e *Engine) decodePart(r *Decoder, number string, account int32, names []string) {
+	all := make([]uint32, len(names))
+	for i, key := range names {
+		contact, text := ContactOf(key)
+		all[i] = e.intern(number, account, contact, text)
+	}
+	who, thread := e.sets.of(all), all[0]
+	if last := r.Int(); len(all) == 1 {
+		*e.lastIn.at(thread) = max(*e.lastIn.at(thread), last)
+		e.latest = max(e.latest, last)
+	} else if last != Never {
+		r.Fail("a window has several names")
+	}
 	last := &inbound{at: stamp{nanos: Never}}
 	r.Each(func() {
 		in := &inbound{id: []byte(r.Text()), at: r.stamp(), entry: r.Text(), marks: r.marks()}
 		if in.at.rank == RankUnknown || compareInbound(last, in) >= 0 {
 			r.Fail("messages out of order")
 		}
-		e.noteInbound(thread, in)
+		e.latest = max(e.latest, in.at.nanos)
+		e.noteInbound(who, in)
 		last = in
 	})
 	lastID := ""
@@ -382,12 +536,49 @@ func (e *Engine) decodeThread(r *Decoder, p *Pair) {
 		if id <= lastID {
 			r.Fail("messages out of order")
 		}
-		e.noteMessage(thread, m)
+		for _, at := range [...]stamp{m.sent, m.delivered, m.refused} {
+			if at.rank != RankUnknown {
+				e.latest = max(e.latest, at.nanos)
+			}
+		}
+		e.noteMessage(who, m)
 		lastID = id
 	})
-	if c := r.carry(e.terms[p.Account]); c != nil {
-		e.carries[thread] = c
+	if c := r.carry(e.terms[account]); c != nil {
+		e.carries[thread] = c.unite(e.carries[thread])
 	}
+}
+
+// decodeLinks reads the links.
+func (e *Engine) decodeLinks(r *Decoder, owner func(number, contact string) (account int32, err error)) error {
+	if r.version == 1 {
+		return r.err
+	}
+	var refused error
+	last := keyedLink{}
+	r.Each(func() {
+		l := keyedLink{number: r.Text(), name: r.Text(), hub: r.Text(), at: r.stamp(), renamed: r.flags(1)[0]}
+		if l.at.rank == RankUnknown || last.compare(&l) >= 0 || l.name == l.hub || !isPerson(l.name) || !isPerson(l.hub) {
+			r.Fail("links out of order")
+		}
+		last = l
+		var ends [2]uint32
+		for i, key := range [...]string{l.name, l.hub} {
+			account, err := owner(l.number, key)
+			if err != nil && refused == nil {
+				refused = err
+			}
+			if r.err != nil || refused != nil {
+				return
+			}
+			contact, text := ContactOf(key)
+			ends[i] = e.intern(l.number, account, contact, text)
+		}
+		e.links.add(ends[0], ends[1], l.at, l.renamed)
+		e.rings.join(ends[0], ends[1])
+	})
+	e.latest = max(e.latest, r.Int())
+	return cmp.Or(r.err, refused)
 }
 
 func (r *Decoder) report() *Report {
