@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -166,9 +167,6 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 		return foreign(a.Channel, fmt.Sprintf("%q belongs to no account of the ledger", clip(string(a.Channel), 64)))
 	}
 	e.Number, e.Account, e.ID = number, owner.index, a.MessageID
-	if err := a.placeInTime(e); err != nil {
-		return err
-	}
 	switch a.Kind {
 	case ActivityInbound:
 		e.Kind, e.Word = ledger.Inbound, string(a.EntryPoint)
@@ -184,6 +182,9 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 		return invalid("Activity.Kind", fmt.Sprintf("%q is none of inbound, outbound, delivered, read, failed, identity", clip(string(a.Kind), 32)))
 	}
 	if err := a.nameInto(e); err != nil {
+		return err
+	}
+	if err := a.placeInTime(e); err != nil {
 		return err
 	}
 	if e.Kind != ledger.Inbound && e.Kind != ledger.Identity {
@@ -355,11 +356,41 @@ func activitiesOf(event Event) ([]Activity, error) {
 	if v := reflect.ValueOf(event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
 		return nil, invalid("Event", "is nil")
 	}
+	if standby, ok := event.(*StandbyEvent); ok {
+		return inboundOf(standby), nil
+	}
 	a := activityOf(event)
 	if a.Kind == "" {
 		return nil, nil
 	}
 	return []Activity{a}, nil
+}
+
+// inboundOf returns the customers' messages in a chat that another agent holds. They
+// open the service window, and nothing else in such a chat counts (low: Meta does
+// not say).
+func inboundOf(standby *StandbyEvent) (all []Activity) {
+	for _, event := range standby.Events {
+		switch event.(type) {
+		case *MessageEvent, *CallEvent:
+		default:
+			continue
+		}
+		a := activityOf(event)
+		if a.Kind != ActivityInbound {
+			continue
+		}
+		outer := standby.Info()
+		a.Channel = cmp.Or(a.Channel, outer.Channel)
+		if a.At.IsZero() {
+			a.At = outer.Time
+		}
+		if a.Observed.IsZero() {
+			a.Observed = outer.Received
+		}
+		all = append(all, a)
+	}
+	return all
 }
 
 // unplaceable reports whether nothing can ever place the activity: an activity of
@@ -447,7 +478,14 @@ func (e *CallEvent) isCustomers() bool {
 	if e.Direction != "" {
 		return strings.EqualFold(e.Direction, "USER_INITIATED")
 	}
-	return len(e.From.personNames()) > 0 && len(e.To.personNames()) == 0 || e.From.BSUID != "" && e.To.BSUID == ""
+	from := e.From.personNames()
+	if e.OwnPhone == "" {
+		return len(from) > 0 && len(e.To.personNames()) == 0 || e.From.BSUID != "" && e.To.BSUID == ""
+	}
+	ours := func(name Recipient) bool {
+		return name.kind == RecipientPhone && slices.Contains(PhoneVariants(e.OwnPhone), name.value)
+	}
+	return len(from) > 0 && !slices.ContainsFunc(from, ours)
 }
 
 // reportedOf returns the part of a status about billing.

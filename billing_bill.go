@@ -240,7 +240,8 @@ func inOrderOfOpening(found []opening) []*ledger.Unit {
 			return c
 		}
 		u, v := x.unit, y.unit
-		return cmp.Or(cmp.Compare(u.Pair.Number, v.Pair.Number), cmp.Compare(u.Pair.Contact, v.Pair.Contact), cmp.Compare(u.Seq, v.Seq))
+		return cmp.Or(cmp.Compare(u.Pair.Number, v.Pair.Number), cmp.Compare(u.Pair.Contact, v.Pair.Contact),
+			cmp.Compare(u.Pair.Group, v.Pair.Group), cmp.Compare(u.Seq, v.Seq))
 	})
 	units := make([]*ledger.Unit, len(found))
 	for i, o := range found {

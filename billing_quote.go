@@ -13,7 +13,9 @@ import (
 // Quote returns what one message would cost if it were sent and delivered at now.
 // The amount is how much the bill would grow, and Why says the reason in words.
 // Quote records nothing. A message that joins an open conversation costs nothing
-// more and is [FreeOpenConversation].
+// more and is [FreeOpenConversation]. Why also says if WhatsApp would not deliver
+// the message: a free-form message outside the service window, or marketing to a
+// person in the United States.
 //
 // A template needs its Category, though it is not sent; without it the error is
 // [ErrInvalid], except under the model of 2022, which bills all templates alike.
@@ -51,6 +53,8 @@ type quoteRun struct {
 
 	growth tally
 	gaps   map[Gap]*Gap // gaps that come with the messages; keys have neither day nor units
+
+	undelivered int // the messages that WhatsApp does not deliver
 
 	// These fields are of the last contact: its fold with the messages and, if
 	// the last message is a unit of its own, that unit with its charge.
@@ -120,6 +124,11 @@ func (q *quoteRun) compare(all []ledger.Planned) error {
 		}
 		plan := q.ledger.engine.Plan(q.account.index, string(q.channel), all[:n], q.now, &q.room)
 		q.fold = plan.With
+		for _, m := range all[:n] {
+			if undelivered(m.Category, recipientOf(plan.With.Pair.Contact), dayOf(q.account.time(q.now))) {
+				q.undelivered++
+			}
+		}
 		if err := q.addJoining(plan, n); err != nil {
 			return err
 		}
@@ -294,6 +303,9 @@ func (q *quoteRun) only(category string) Charge {
 		// The message counts before others of the month and changes their tiers.
 		c.Why += "; with what others of the month then cost instead: " + growth.String()
 		c.Amount, c.Free = growth, ""
+	}
+	if undelivered(category, c.Contact, dayOf(q.account.time(q.now))) {
+		c.Why += "; WhatsApp delivers no marketing messages to numbers of the United States since 2025-04-01"
 	}
 	if category == "" && q.fold.ServiceEnd(q.now) <= q.now {
 		c.Why += "; the service window is closed, so WhatsApp refuses it"

@@ -61,6 +61,10 @@ type EventInfo struct {
 	// [Ledger] takes the WABA as the account.
 	PhoneNumberID, WABA string
 
+	// OwnPhone is the business's number, in digits. Only WhatsApp's own format
+	// (rawHooks) has it, for nearly every event.
+	OwnPhone string
+
 	// Raw is the element as it arrived. Do not change it: the events of one
 	// body share its bytes.
 	Raw json.RawMessage
@@ -248,6 +252,36 @@ type CallEvent struct {
 // Key returns "call/", the call id, and the event or, if that is empty, the
 // status.
 func (e *CallEvent) Key() string { return keyOf("call", e.Raw, e.ID, cmp.Or(e.Event, e.Status)) }
+
+// StandbyEvent reports what happens in a chat that another agent holds, such as
+// Meta's own AI agent (Meta's field "standby", August 2026; the form is observed). A
+// bot must not answer it. It holds the events instead of being one of their types,
+// so that a type switch for messages does not see them. A message to the customer
+// takes the chat over.
+type StandbyEvent struct {
+	EventInfo
+
+	// Events are the events of the chat, in the order of the body: customers'
+	// messages, which open the service window, the agent's messages as
+	// [*EchoEvent], and their statuses.
+	Events []Event
+}
+
+// Key returns "standby/" and the key of the inner event. For several inner events
+// it is a hash of their keys, and of the bytes if there is none.
+func (e *StandbyEvent) Key() string {
+	switch len(e.Events) {
+	case 0:
+		return keyOf("standby", e.Raw)
+	case 1:
+		return keyOf("standby", nil, e.Events[0].Key())
+	}
+	var keys []byte
+	for _, inner := range e.Events {
+		keys = append(append(keys, inner.Key()...), 0)
+	}
+	return keyOf("standby", keys)
+}
 
 // UnknownEvent is an element that this version has no type for. Raw holds its
 // bytes, so nothing is lost.

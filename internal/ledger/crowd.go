@@ -82,20 +82,43 @@ func (e *Engine) single(thread uint32, room *Thread) *subject {
 // subjectAt returns the subject to whom a name belongs at an instant; nil if
 // nothing is known of it.
 func (e *Engine) subjectAt(number string, name Name, instant int64, room *Thread) *subject {
-	thread, ok := e.Find(number, name.Contact, name.Text)
-	if other, has := Spelling(name.Contact); !ok && has {
-		thread, ok = e.Find(number, other, "")
-	}
+	thread, c := e.look(number, name)
 	switch {
-	case !ok || e.nameless[thread]:
+	case thread == noThread:
 		return nil
+	case c != nil:
+		return c.person(c.people.Owner(c.local[thread], instant))
 	case e.isGroup(thread):
 		return e.groupOf(thread, room)
-	case e.rings.alone(thread) && e.index.lent[thread] == nil:
-		return e.single(thread, room)
 	}
-	c := e.crowdOf(thread)
-	return c.person(c.people.Owner(c.local[thread], instant))
+	return e.single(thread, room)
+}
+
+// look returns the thread of a name or of its other spelling, and the names that
+// hang together with it; [noThread] if nothing is known of them.
+func (e *Engine) look(number string, name Name) (uint32, *crowd) {
+	all := []Name{name}
+	if other, has := Spelling(name.Contact); has {
+		all = append(all, Name{Contact: other})
+	}
+	for _, name := range all {
+		thread, ok := e.Find(number, name.Contact, name.Text)
+		switch {
+		case !ok || e.nameless[thread]:
+		case !e.rings.alone(thread) || e.index.lent[thread] != nil && !e.isGroup(thread):
+			if c := e.crowdOf(thread); c.present[c.local[thread]] {
+				return thread, c
+			}
+		case e.holds(thread):
+			return thread, nil
+		}
+	}
+	return noThread, nil
+}
+
+// holds reports whether a thread has facts of its own or something carried.
+func (e *Engine) holds(thread uint32) bool {
+	return *e.heads.at(thread) != 0 || *e.lastIn.at(thread) != Never || e.carries[thread] != nil
 }
 
 // crowd is the names that hang together, with their facts and who they are.
@@ -104,6 +127,7 @@ type crowd struct {
 	threads []uint32 // the names
 	local   map[uint32]int32
 	names   []identity.Name
+	present []bool          // whether anything is known of a name
 	links   []identity.Link // without those of spellings
 	people  *identity.People
 	facts   []Fact
@@ -152,14 +176,32 @@ func (e *Engine) crowdOf(thread uint32) *crowd {
 			c.links = append(c.links, identity.Link{Name: int32(i), Hub: c.local[l.hub], Stamp: identity.Stamp{At: l.at, Told: l.rank == RankTold}, Renamed: l.renamed})
 		})
 	}
+	c.findPresent()
 	all := slices.Clone(c.links)
 	for i, name := range c.threads {
-		if other, ok := e.spelling(name); ok {
+		if other, ok := e.spelling(name); ok && c.present[i] && c.present[c.local[other]] {
 			all = append(all, identity.Link{Name: int32(i), Hub: c.local[other]})
 		}
 	}
 	c.people = identity.New(c.names, all)
 	return c
+}
+
+// findPresent finds the names of which anything is known. The facts of others were
+// dropped with a closed month.
+func (c *crowd) findPresent() {
+	c.present = make([]bool, len(c.threads))
+	for i, thread := range c.threads {
+		c.present[i] = c.Engine.holds(thread) || c.index.members[thread]
+	}
+	for _, r := range c.runs {
+		for _, name := range r.names {
+			c.present[name] = true
+		}
+	}
+	for _, l := range c.links {
+		c.present[l.Name], c.present[l.Hub] = true, true
+	}
 }
 
 // addRun adds the facts of one message, and links their names.
@@ -315,20 +357,17 @@ func (a anchored) bits() (n int) {
 // Canonical returns the key that stands for the person with a key at an instant.
 func (e *Engine) Canonical(number, key string, instant int64) string {
 	name := NameOf(key)
-	thread, ok := e.Find(number, name.Contact, name.Text)
-	if other, has := Spelling(name.Contact); !ok && has {
-		if thread, ok = e.Find(number, other, ""); !ok {
-			return max(key, e.texts.key(other)) // nobody knows either spelling
-		}
-	}
+	thread, c := e.look(number, name)
 	switch {
-	case !ok || e.isGroup(thread):
+	case c != nil:
+		thread = c.threads[c.people.Owner(c.local[thread], instant)]
+	case thread == noThread:
+		if other, has := Spelling(name.Contact); has { // one key for both spellings
+			key = max(key, e.texts.key(other))
+		}
 		return key
-	case e.rings.alone(thread):
-		return e.texts.key(*e.contacts.at(thread))
 	}
-	c := e.crowdOf(thread)
-	return e.texts.key(*e.contacts.at(c.threads[c.people.Owner(c.local[thread], instant)]))
+	return e.texts.key(*e.contacts.at(thread))
 }
 
 // newest is the instant that asks for the newest link.

@@ -23,6 +23,8 @@ type index struct {
 	waiting map[uint32][]uint32
 	lent    map[uint32][]uint32
 	lentTo  map[uint32]bool // the lent facts
+
+	members map[uint32]bool // names of members, whose facts are their groups'
 }
 
 type messageSlot struct {
@@ -31,7 +33,7 @@ type messageSlot struct {
 }
 
 func newIndex() index {
-	return index{seed: maphash.MakeSeed(), waiting: map[uint32][]uint32{}, lent: map[uint32][]uint32{}, lentTo: map[uint32]bool{}}
+	return index{seed: maphash.MakeSeed(), waiting: map[uint32][]uint32{}, lent: map[uint32][]uint32{}, lentTo: map[uint32]bool{}, members: map[uint32]bool{}}
 }
 
 // rings are the threads that hang together. Each ring is a circular list. Both
@@ -96,6 +98,9 @@ func (e *Engine) Index() {
 		room = e.sets.names(setBit|uint32(x.sets), room[:0])
 		if e.isGroup(room[0]) {
 			room = room[1:]
+			for _, name := range room {
+				x.members[name] = true
+			}
 		}
 		for _, name := range room[1:] {
 			e.rings.join(room[0], name)

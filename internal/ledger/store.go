@@ -149,8 +149,8 @@ func (s *store) hashOf(thread uint32) uint64 {
 	return s.hash(number, contact, "")
 }
 
-// holds reports whether a slot belongs to that number and contact.
-func (s *store) holds(in *slot, number uint32, contact Contact, text string) bool {
+// fits reports whether a slot belongs to that number and contact.
+func (s *store) fits(in *slot, number uint32, contact Contact, text string) bool {
 	return in.number == number && (in.contact == contact || contact == 0 && in.contact&otherContact != 0 &&
 		string(s.texts.text(textRef(in.contact&^otherContact))) == text)
 }
@@ -162,7 +162,7 @@ func (s *store) lookUp(hash uint64, number uint32, contact Contact, text string)
 		if in.contact == 0 {
 			return 0, false
 		}
-		if s.holds(in, number, contact, text) {
+		if s.fits(in, number, contact, text) {
 			return in.thread, true
 		}
 	}
