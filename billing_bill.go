@@ -170,19 +170,6 @@ func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 	return bill, gapError(bill.Gaps)
 }
 
-const nothingYet = "nothing recorded yet"
-
-// beginsAfterAll reports whether a month begins after every recorded instant, and
-// is not closed.
-func (l *Ledger) beginsAfterAll(month YearMonth) bool {
-	for _, a := range l.accounts {
-		if start := a.monthStart(month); start <= l.engine.Latest() || start < a.terms.ClosedUntil {
-			return false
-		}
-	}
-	return true
-}
-
 // gapError returns [ErrNoPrice] for the gaps; nil without gaps.
 func gapError(gaps []Gap) error {
 	if len(gaps) == 0 {

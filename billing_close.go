@@ -105,6 +105,19 @@ func (l *Ledger) closable(month YearMonth) error {
 	return nil
 }
 
+const nothingYet = "nothing recorded yet"
+
+// beginsAfterAll reports whether a month begins after every recorded instant, and
+// is not closed.
+func (l *Ledger) beginsAfterAll(month YearMonth) bool {
+	for _, a := range l.accounts {
+		if start := a.monthStart(month); start <= l.engine.Latest() || start < a.terms.ClosedUntil {
+			return false
+		}
+	}
+	return true
+}
+
 // monthCloser collects the parts of a month that the close fixes.
 type monthCloser struct {
 	ledger *Ledger

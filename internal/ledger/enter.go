@@ -35,16 +35,21 @@ type Entry struct {
 	Number  string
 	Account int32 // index of the account that pays
 	Contact Contact
-	Text    string     // the key of Contact, as of [ContactOf]; the text of no contact is empty
-	More    []Name     // further names that the fact gives; of a group the member's
-	Links   []NameLink // of an identity activity
-	ID      string     // the message id
-	Word    string     // the category, or a customer's entry point
+	Text    string // the key of Contact, as of [ContactOf]; the text of no contact is empty
+	Extra   *Extra // nil for nearly every entry
+	ID      string // the message id
+	Word    string // the category, or a customer's entry point
 	Report  *Report
 
 	number, thread uint32
 	hash           uint64
 	slot           slot
+}
+
+// Extra is the rest of an entry that gives several names.
+type Extra struct {
+	More  []Name     // further names that the fact gives; of a group the member's
+	Links []NameLink // of an identity activity
 }
 
 // ErrFull is the error of an engine that cannot take more facts.

@@ -269,7 +269,10 @@ type NameLink struct {
 
 // rename enters the links of an identity activity. It is no fact of a thread.
 func (e *Engine) rename(in *Entry) {
-	for _, l := range in.Links {
+	if in.Extra == nil {
+		return
+	}
+	for _, l := range in.Extra.Links {
 		ends := e.threadsFor(in, nil, []Name{l.Name, l.Hub})
 		if len(ends) == 2 {
 			e.links.add(ends[0], ends[1], stamp{in.At, in.Rank}, l.Renamed)

@@ -160,10 +160,10 @@ func (s *store) spelling(thread uint32) (uint32, bool) {
 
 // whoOf returns the number for the names of an entry whose thread is known.
 func (s *store) whoOf(e *Entry) uint32 {
-	if len(e.More) == 0 {
+	if e.Extra == nil || len(e.Extra.More) == 0 {
 		return e.thread
 	}
-	return s.sets.of(s.threadsFor(e, []uint32{e.thread}, e.More))
+	return s.sets.of(s.threadsFor(e, []uint32{e.thread}, e.Extra.More))
 }
 
 // threadsFor appends the threads of names of the entry's number.

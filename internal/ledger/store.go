@@ -227,7 +227,7 @@ func (s *store) threadOf(e *Entry) uint32 {
 	if contact == otherContact {
 		s.nameless[thread] = true
 	}
-	if s.contacts.n*4 > len(s.slots)*3 {
+	if s.contacts.n*16 > len(s.slots)*13 {
 		s.slots = make([]slot, 2*len(s.slots))
 		for i := range thread {
 			s.put(s.hashOf(i), slot{*s.contacts.at(i), *s.owners.at(i), i})
