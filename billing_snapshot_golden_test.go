@@ -170,20 +170,6 @@ func (k keptLedger) activities() (before, late, after []chatapi.Activity) {
 	return before, late, after
 }
 
-// snapshots returns the snapshots of the row by their state, open or closed.
-func (k keptLedger) snapshots(t *testing.T) map[string][]byte {
-	t.Helper()
-	before, late, after := k.activities()
-	open := chatapi.NewLedger(k.accounts[0], k.accounts[1:]...)
-	recordAll(t, open, before, late, after)
-	closed := chatapi.NewLedger(k.accounts[0], k.accounts[1:]...)
-	recordAll(t, closed, before)
-	_, err := closed.Close(k.month)
-	replied(t, true, err)
-	recordAll(t, closed, late)
-	return map[string][]byte{"open": snapshotOf(t, open), "closed": snapshotOf(t, closed)}
-}
-
 func recordAll(t *testing.T, ledger *chatapi.Ledger, parts ...[]chatapi.Activity) {
 	t.Helper()
 	for _, a := range slices.Concat(parts...) {
@@ -319,6 +305,10 @@ func (k keptLedger) restored(t *testing.T, snapshot []byte, state string) []byte
 	if state == "closed" {
 		_, _, after := k.activities()
 		recordAll(t, ledger, after)
+		if ledger.ServiceWindow(abc, chatapi.BSUID("US.1000000000000001")) != (chatapi.Window{}) { // a ledger of version 2
+			_, linked := k.linkedActivities()
+			recordAll(t, ledger, linked)
+		}
 		got = append(append(got, "\nOnce the next month is recorded\n"...), k.answers(t, ledger)...)
 	}
 	return got
