@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Threads are interned: a uint32 stands for a contact of a number. The journal of
+// Threads are interned: a uint32 stands for a name of a contact of a number. The journal of
 // facts only grows, and each fact links to the previous fact of its thread. So
 // recording touches only the thread's entry and the end of the journal. Lists
 // grow by chunks, without copying.
