@@ -240,6 +240,9 @@ func (a *Activity) nameInto(e *ledger.Entry) error {
 	return nil
 }
 
+// longest returns the length of the longest name.
+func (c *Contact) longest() int { return max(len(c.Phone), len(c.Chat), len(c.BSUID), len(c.Username)) }
+
 // isPersonChat reports whether the chat is that of the phone number.
 func (c *Contact) isPersonChat() bool {
 	return len(c.Chat) == len(c.Phone)+len(suffixPerson) && strings.HasPrefix(c.Chat, c.Phone) && strings.HasSuffix(c.Chat, suffixPerson)
@@ -258,11 +261,11 @@ func (a *Activity) checkLengths(e *ledger.Entry) error {
 		return tooLong(field, limit)
 	}
 	for _, c := range [...]struct {
-		field string
-		*Contact
-	}{{"Activity.Contact", &a.Contact}, {"Activity.Member", &a.Member}, {"Activity.Former", &a.Former}} {
-		if len(c.Phone)|len(c.Chat)|len(c.BSUID)|len(c.Username) >= ledger.LongestName/2 {
-			return tooLong(c.field, ledger.LongestName/2-1)
+		field   string
+		longest int
+	}{{"Activity.Contact", a.Contact.longest()}, {"Activity.Member", a.Member.longest()}, {"Activity.Former", a.Former.longest()}} {
+		if c.longest > ledger.LongestName/2 {
+			return tooLong(c.field, ledger.LongestName/2)
 		}
 	}
 	if len(e.Word) > ledger.LongestWord {

@@ -42,6 +42,7 @@ type Entry struct {
 	Report  *Report
 
 	number, thread uint32
+	head           uint32 // the latest fact of the thread, 1-based, or 0
 	hash           uint64
 	slot           slot
 }
@@ -70,6 +71,9 @@ func (e *Engine) Enter(batch []Entry) error {
 	}
 	for part := range slices.Chunk(batch, enterBatch) {
 		e.threadsOf(part)
+		for i := range part { // this loop, too, does little but wait
+			part[i].head = *e.heads.at(part[i].thread)
+		}
 		for i := range part {
 			e.prepare(&part[i])
 		}
@@ -90,7 +94,10 @@ func (e *Engine) prepare(in *Entry) {
 		in.thread = noThread
 		return
 	}
-	in.who = e.whoOf(in)
+	in.who = in.thread
+	if in.Extra != nil && len(in.Extra.More) > 0 {
+		in.who = e.sets.of(e.threadsFor(in, []uint32{in.thread}, in.Extra.More))
+	}
 	e.latest = max(e.latest, in.At) // of a repeat too, since the order must not matter
 	if e.knows(in) {
 		in.thread = noThread
@@ -110,7 +117,7 @@ const repeatsBack, repeatsNear = 8, 1 << 14
 // knows reports whether a near fact of the thread says all that an entry says.
 func (e *Engine) knows(in *Entry) bool {
 	oldest := uint32(max(0, e.journal.n-repeatsNear))
-	i := *e.heads.at(in.thread)
+	i := in.head
 	for range repeatsBack {
 		if i <= oldest {
 			return false

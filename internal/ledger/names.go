@@ -158,14 +158,6 @@ func (s *store) spelling(thread uint32) (uint32, bool) {
 	return s.lookUp(s.hash(number, other, ""), number, other, "")
 }
 
-// whoOf returns the number for the names of an entry whose thread is known.
-func (s *store) whoOf(e *Entry) uint32 {
-	if e.Extra == nil || len(e.Extra.More) == 0 {
-		return e.thread
-	}
-	return s.sets.of(s.threadsFor(e, []uint32{e.thread}, e.Extra.More))
-}
-
 // threadsFor appends the threads of names of the entry's number.
 func (s *store) threadsFor(e *Entry, all []uint32, names []Name) []uint32 {
 	for _, name := range names {
