@@ -1,7 +1,6 @@
 package chatapi
 
 import (
-	"cmp"
 	"math"
 	"slices"
 	"strings"
@@ -54,13 +53,15 @@ type linkKey struct {
 	renamed      bool
 }
 
-// Add adds links. A link whose names are missing, equal, or name a group is passed
-// over.
+// Add adds links. It passes over a link whose names are missing or equal, or of
+// which one is a group, and a link of two BSUIDs without Renamed, which are two
+// people.
 func (i *Identities) Add(links ...Link) {
 	for _, l := range links {
 		name, ok := personName(l.Name)
 		holder, too := personName(l.Holder)
-		if !ok || !too || name == holder {
+		twoPeople := name.kind == RecipientBSUID && holder.kind == RecipientBSUID && !l.Renamed
+		if !ok || !too || name == holder || twoPeople {
 			continue
 		}
 		key := linkKey{name, holder, l.Renamed}
@@ -342,6 +343,6 @@ func (c Contact) Same(other Contact) bool {
 	if chat := strings.TrimSpace(c.Chat); chat != "" && chat == strings.TrimSpace(other.Chat) {
 		return true
 	}
-	key := cmp.Or(c.Key(), "")
+	key := c.Key()
 	return key != "" && key == other.Key()
 }
