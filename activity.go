@@ -204,9 +204,15 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 // nameInto gives the entry the names of the activity.
 func (a *Activity) nameInto(e *ledger.Entry) error {
 	c := &a.Contact
-	if phone := ledger.Phone(c.Phone); phone != 0 && c.BSUID == "" && c.Username == "" && (c.Chat == "" || c.isPersonChat()) && e.Kind != ledger.Identity { // the usual contact
-		e.Contact = phone
-		return nil
+	if phone := ledger.Phone(c.Phone); phone != 0 && c.Username == "" && (c.Chat == "" || c.isPersonChat()) && e.Kind != ledger.Identity { // the usual contacts
+		switch bsuid := BSUID(c.BSUID).value; {
+		case bsuid != "":
+			e.Text, e.Extra = string(RecipientBSUID)+":"+bsuid, ledger.OneMore(ledger.Name{Contact: phone})
+			return nil
+		case c.BSUID == "":
+			e.Contact = phone
+			return nil
+		}
 	}
 	if e.Kind == ledger.Identity {
 		e.Extra = &ledger.Extra{}

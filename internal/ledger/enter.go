@@ -53,6 +53,16 @@ type Extra struct {
 	Links []NameLink // of an identity activity
 }
 
+// OneMore returns the rest of an entry with one further name.
+func OneMore(name Name) *Extra {
+	x := &struct {
+		Extra
+		name [1]Name
+	}{name: [1]Name{name}}
+	x.More = x.name[:]
+	return &x.Extra
+}
+
 // ErrFull is the error of an engine that cannot take more facts.
 var ErrFull = errors.New("ledger: the journal is full")
 
@@ -96,7 +106,8 @@ func (e *Engine) prepare(in *Entry) {
 	}
 	in.who = in.thread
 	if in.Extra != nil && len(in.Extra.More) > 0 {
-		in.who = e.sets.of(e.threadsFor(in, []uint32{in.thread}, in.Extra.More))
+		var room [4]uint32
+		in.who = e.sets.of(e.threadsFor(in, append(room[:0], in.thread), in.Extra.More))
 	}
 	e.latest = max(e.latest, in.At) // of a repeat too, since the order must not matter
 	if e.knows(in) {
