@@ -3,8 +3,6 @@ package chatapi
 import (
 	"cmp"
 	"fmt"
-	"reflect"
-	"strconv"
 	"strings"
 	"time"
 
@@ -14,10 +12,12 @@ import (
 
 // Activity is one fact that matters for windows and bills. A [Ledger] takes
 // activities in any order, and the same activity several times. As JSON it has a
-// member for each field, named below, with the contact as the text of a
-// [Recipient]:
+// member for each field, named below. A contact with one name is the text of a
+// [Recipient]; one with several is an object with "phone", "bsuid", "chat" and
+// "username":
 //
 //	{"kind":"outbound","at":"2026-10-03T10:00:00Z","channel":"ABC1","contact":"phone:12025550143","message":"m1","category":"utility"}
+//	{"kind":"inbound","at":"2026-10-03T10:01:00Z","channel":"ABC1","contact":{"phone":"12025550143","bsuid":"US.1000000000000001"}}
 type Activity struct {
 	Kind ActivityKind `json:"kind"`
 
@@ -27,19 +27,22 @@ type Activity struct {
 	// is refused with [ErrNoTime].
 	At time.Time `json:"at,omitzero"`
 
-	// Observed is when the fact arrived here. If At is set, Observed has no
-	// effect.
+	// Observed is when the fact arrived here. It stands in for a missing At, and
+	// for an At that is more than an hour after it, since no clock runs ahead that
+	// far. Otherwise it has no effect.
 	Observed time.Time `json:"observed_at,omitzero"`
 
-	// Channel is the business number.
+	// Channel is the business number, in any spelling of its id.
 	Channel ChannelID `json:"channel"`
 
 	// Contact is the customer with every name that the fact gives, or the group as
-	// Contact.Chat. It may be empty if another fact of the same message names the
-	// customer.
+	// Contact.Chat. Several names are linked: see docs/billing.md, "Who is who". It
+	// may be empty if there is a MessageID; the fact then does nothing until another
+	// fact of the same message names the customer.
 	Contact Contact `json:"contact"`
 
-	// Member is the member of the group that a status is about.
+	// Member is the member of the group that a status is about. A message to a
+	// group costs once for each member to whom it was delivered.
 	Member Contact `json:"member,omitzero"`
 
 	// Former is the customer under the names of before, in an activity of the kind
@@ -64,7 +67,8 @@ type Activity struct {
 	Reported Reported `json:"reported,omitzero"`
 
 	// FromApp is true for a message that the business wrote in its phone app.
-	// WhatsApp does not charge for these messages.
+	// WhatsApp does not charge for these messages (medium, 2026-11). Such a message
+	// opens and answers nothing, unless a status says that it is charged.
 	FromApp bool `json:"from_app,omitzero"`
 }
 
@@ -152,25 +156,14 @@ const (
 // check makes an entry of an activity, or returns the reason to refuse it.
 func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 	*e = ledger.Entry{}
-	e.Number, e.ID = string(a.Channel), a.MessageID
-	owner := cmp.Or(l.byChannel[a.Channel], l.rest)
+	owner, number := l.payer(a.Channel)
 	switch {
 	case a.Channel == "":
 		return invalid("Activity.Channel", "is missing")
 	case owner == nil:
-		return invalid("Activity.Channel", fmt.Sprintf("%q belongs to no account of the ledger", clip(string(a.Channel), 64)))
+		return foreign(a.Channel, fmt.Sprintf("%q belongs to no account of the ledger", clip(string(a.Channel), 64)))
 	}
-	e.Account = owner.index
-	if e.Contact = ledger.Phone(a.Contact.Phone); e.Contact == 0 {
-		contact := a.Contact.Recipient()
-		if contact.IsZero() {
-			return invalid("Activity.Contact", "names nobody")
-		}
-		e.Contact, e.Text = contactKeyOf(contact)
-	}
-	if err := a.placeInTime(e); err != nil {
-		return err
-	}
+	e.Number, e.Account, e.ID = number, owner.index, a.MessageID
 	switch a.Kind {
 	case ActivityInbound:
 		e.Kind, e.Word = ledger.Inbound, string(a.EntryPoint)
@@ -180,24 +173,144 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 		e.Kind = ledger.Delivered
 	case ActivityFailed:
 		e.Kind = ledger.Failed
+	case ActivityIdentity:
+		e.Kind = ledger.Identity
 	default:
-		return invalid("Activity.Kind", fmt.Sprintf("%q is none of inbound, outbound, delivered, read, failed", clip(string(a.Kind), 32)))
+		return invalid("Activity.Kind", fmt.Sprintf("%q is none of inbound, outbound, delivered, read, failed, identity", clip(string(a.Kind), 32)))
+	}
+	if err := a.nameInto(e); err != nil {
+		return err
+	}
+	if err := a.placeInTime(e); err != nil {
+		return err
+	}
+	if e.Kind != ledger.Inbound && e.Kind != ledger.Identity {
+		if a.MessageID == "" {
+			return invalid("Activity.MessageID", "is missing; it joins a message with its statuses")
+		}
+		e.Word = billedCategory(a.Category)
+		if a.FromApp {
+			e.MarkApp()
+		}
+		if a.Reported != (Reported{}) {
+			report := ledger.Report(a.Reported)
+			report.ExpiresAt = report.ExpiresAt.UTC()
+			e.Report = &report
+		}
+	}
+	return a.checkLengths(e)
+}
+
+// nameInto gives the entry the names of the activity.
+func (a *Activity) nameInto(e *ledger.Entry) error {
+	c := &a.Contact
+	if phone := ledger.Phone(c.Phone); phone != 0 && c.Username == "" && (c.Chat == "" || c.isPersonChat()) && e.Kind != ledger.Identity { // the usual contacts
+		switch bsuid := BSUID(c.BSUID).value; {
+		case bsuid != "":
+			e.Text, e.Extra = string(RecipientBSUID)+":"+bsuid, ledger.OneMore(ledger.Name{Contact: phone})
+			return nil
+		case c.BSUID == "":
+			e.Contact = phone
+			return nil
+		}
+	}
+	if e.Kind == ledger.Identity {
+		e.Extra = &ledger.Extra{}
+		for _, link := range a.Links() {
+			e.Extra.Links = append(e.Extra.Links, ledger.NameLink{Name: ledgerName(link.Name), Hub: ledgerName(link.Holder), Renamed: link.Renamed})
+		}
+	}
+	names := c.personNames()
+	if group := c.group(); group != "" {
+		names = append([]Recipient{{RecipientChat, group}}, a.Member.personNames()...)
 	}
 	switch {
-	case e.Kind != ledger.Inbound && a.MessageID == "":
-		return invalid("Activity.MessageID", "is missing; it joins a message with its statuses")
-	case len(a.MessageID) > ledger.LongestText || len(e.Text) > ledger.LongestText/2:
-		return invalid("Activity.MessageID", fmt.Sprintf("or the contact is longer than %d bytes", ledger.LongestText/2))
-	case e.Kind == ledger.Inbound:
+	case len(names) > 0:
+	case a.MessageID == "" || e.Kind == ledger.Identity:
+		return invalid("Activity.Contact", "names nobody")
+	default: // until a fact of the same message names the customer
 		return nil
 	}
-	e.Word = ratecard.Category(a.Category)
-	if a.Reported != (Reported{}) {
-		report := ledger.Report(a.Reported)
-		report.ExpiresAt = report.ExpiresAt.UTC()
-		e.Report = &report
+	first := ledgerName(names[0])
+	e.Contact, e.Text = first.Contact, first.Text
+	if len(names) == 1 {
+		return nil
+	}
+	if e.Extra == nil {
+		e.Extra = &ledger.Extra{}
+	}
+	e.Extra.More = make([]ledger.Name, len(names)-1)
+	for i, name := range names[1:] {
+		e.Extra.More[i] = ledgerName(name)
 	}
 	return nil
+}
+
+// longest returns the length of the longest name.
+func (c *Contact) longest() int { return max(len(c.Phone), len(c.Chat), len(c.BSUID), len(c.Username)) }
+
+// isPersonChat reports whether the chat is that of the phone number.
+func (c *Contact) isPersonChat() bool {
+	return len(c.Chat) == len(c.Phone)+len(suffixPerson) && strings.HasPrefix(c.Chat, c.Phone) && strings.HasSuffix(c.Chat, suffixPerson)
+}
+
+// checkLengths refuses a text that is too long to be kept.
+func (a *Activity) checkLengths(e *ledger.Entry) error {
+	if e.Contact != 0 && e.Extra == nil && e.Report == nil && len(a.Channel)+len(a.MessageID)+len(e.Word) < ledger.LongestWord { // the usual activity
+		return nil
+	}
+	if len(a.Channel) > ledger.LongestName || len(a.MessageID) > ledger.LongestText {
+		field, limit := "Activity.Channel", ledger.LongestName
+		if len(a.MessageID) > ledger.LongestText {
+			field, limit = "Activity.MessageID", ledger.LongestText
+		}
+		return tooLong(field, limit)
+	}
+	for _, c := range [...]struct {
+		field   string
+		longest int
+	}{{"Activity.Contact", a.Contact.longest()}, {"Activity.Member", a.Member.longest()}, {"Activity.Former", a.Former.longest()}} {
+		if c.longest > ledger.LongestName/2 {
+			return tooLong(c.field, ledger.LongestName/2)
+		}
+	}
+	if len(e.Word) > ledger.LongestWord {
+		if e.Kind == ledger.Inbound {
+			return tooLong("Activity.EntryPoint", ledger.LongestWord)
+		}
+		return tooLong("Activity.Category", ledger.LongestWord)
+	}
+	if r := e.Report; r != nil {
+		for _, word := range [...]struct{ field, text string }{{"Conversation", r.Conversation}, {"Origin", r.Origin}, {"Model", r.Model},
+			{"Billable", r.Billable}, {"Category", r.Category}, {"Type", r.Type}} {
+			if len(word.text) > ledger.LongestWord {
+				return tooLong("Activity.Reported."+word.field, ledger.LongestWord)
+			}
+		}
+	}
+	return nil
+}
+
+func tooLong(field string, limit int) *Error {
+	return invalid(field, fmt.Sprintf("is longer than %d bytes", limit))
+}
+
+// foreign is the error of a channel that belongs to no account.
+func foreign(channel ChannelID, problem string) *Error {
+	e := invalid("Activity.Channel", problem)
+	e.Kind, e.Channel = ErrForeignChannel, channel
+	e.Advice = "pass the event over, or name its channel in Account.Numbers"
+	return e
+}
+
+// billedCategory returns the category under which WhatsApp bills a category: a
+// group's as the category itself, and marketing_lite as marketing.
+func billedCategory(text string) string {
+	category := strings.TrimPrefix(ratecard.Category(text), "group_")
+	if category == "marketing_lite" {
+		return CategoryMarketing
+	}
+	return category
 }
 
 // These seconds bound the instants that fit into Unix nanoseconds.
@@ -206,38 +319,50 @@ var (
 	afterLast   = time.Date(ledger.MaxYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
+// instant returns the instant that counts, and whether the wire told it. An
+// instant more than an hour after its observation is not believed.
+func (a *Activity) instant() (at time.Time, told bool) {
+	if a.At.IsZero() || !a.Observed.IsZero() && a.At.Sub(a.Observed) > time.Hour {
+		return a.Observed, false
+	}
+	return a.At, true
+}
+
 // placeInTime gives the entry the activity's instant and its rank.
 func (a *Activity) placeInTime(e *ledger.Entry) error {
-	for _, t := range [...]time.Time{a.At, a.Observed} {
-		if t.IsZero() {
-			continue
-		}
-		if second := t.Unix(); second < firstSecond || second >= afterLast {
-			return invalid("Activity.At", fmt.Sprintf("or Observed is not within the years %d to %d", ledger.MinYear, ledger.MaxYear))
-		}
-	}
-	switch {
-	case !a.At.IsZero():
-		e.At, e.Rank = a.At.UnixNano(), ledger.RankTold
-	case !a.Observed.IsZero():
-		e.At, e.Rank = a.Observed.UnixNano(), ledger.RankObserved
-	default:
+	at, told := a.instant()
+	if at.IsZero() {
 		return &Error{Channel: a.Channel, Kind: ErrNoTime, Retry: RetryFix,
 			Reason:   fmt.Sprintf("the %s activity of message %q has neither At nor Observed", a.Kind, clip(a.MessageID, 128)),
 			Sentence: "A billing activity carries no instant.",
 			Advice:   "set Observed to the time of receipt where the wire has no time"}
 	}
+	if second := at.Unix(); second < firstSecond || second >= afterLast {
+		return invalid("Activity.At", fmt.Sprintf("or Observed is not within the years %d to %d", ledger.MinYear, ledger.MaxYear))
+	}
+	e.At, e.Rank = at.UnixNano(), ledger.RankTold
+	if !told {
+		e.Rank = ledger.RankObserved
+	}
 	return nil
 }
 
-// contactKeyOf returns the engine's form of a recipient; see [ledger.ContactOf].
-func contactKeyOf(r Recipient) (ledger.Contact, string) {
+// ledgerName returns the engine's form of a name; see [personName].
+func ledgerName(r Recipient) ledger.Name {
 	if r.kind == RecipientPhone { // the usual kind needs no Key
 		if contact := ledger.Phone(r.value); contact != 0 {
-			return contact, ""
+			return ledger.Name{Contact: contact}
 		}
 	}
-	return ledger.ContactOf(r.Key())
+	return ledger.NameOf(r.Key())
+}
+
+// nameToFind returns the engine's form of a recipient in any spelling.
+func nameToFind(r Recipient) ledger.Name {
+	if name, ok := personName(r); ok {
+		r = name
+	}
+	return ledgerName(r)
 }
 
 // recipientOf returns the recipient with that [Recipient.Key]. A bill always
@@ -245,77 +370,6 @@ func contactKeyOf(r Recipient) (ledger.Contact, string) {
 func recipientOf(key string) Recipient {
 	kind, value, _ := strings.Cut(key, ":")
 	return Recipient{RecipientKind(kind), value}
-}
-
-// activityOf returns the activity of an event. Its Kind is empty for an event
-// without effect on windows and bills.
-func activityOf(event Event) (Activity, error) {
-	if v := reflect.ValueOf(event); !v.IsValid() || v.Kind() == reflect.Pointer && v.IsNil() {
-		return Activity{}, invalid("Event", "is nil")
-	}
-	info := event.Info()
-	a := Activity{At: info.Time, Observed: info.Received, Channel: info.Channel}
-	switch e := event.(type) {
-	case *MessageEvent:
-		if e.Type == TypeSystem {
-			break // WhatsApp wrote this note, not the customer
-		}
-		a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, threadOf(e.From, e.Chat)
-		if e.Referral != nil {
-			a.EntryPoint = EntryPoint(e.Referral.SourceType)
-		}
-	case *CallEvent:
-		// A customer's call opens the service window as a message does (Meta;
-		// medium: the first day of the rule was not found).
-		if e.Direction == "USER_INITIATED" && e.Event == "connect" {
-			a.Kind, a.MessageID, a.Contact = ActivityInbound, e.ID, e.From
-		}
-	case *EchoEvent:
-		a.Kind, a.MessageID, a.Contact = ActivityOutbound, e.ID, threadOf(e.To, e.Chat)
-	case *StatusEvent:
-		a.MessageID, a.Contact, a.Category = e.MessageID, threadOf(e.To, e.Group), e.Category
-		a.Reported = reportedOf(e)
-		switch e.Status {
-		case StatusSent:
-			// The category is that of the send. A status calls a free-form
-			// message "service", for example, which would look like a template's
-			// category.
-			a.Kind, a.Category = ActivityOutbound, ""
-		case StatusDelivered:
-			a.Kind = ActivityDelivered
-		case StatusRead, StatusPlayed:
-			a.Kind = ActivityRead
-		case StatusFailed:
-			a.Kind = ActivityFailed
-		}
-	}
-	return a, nil
-}
-
-// reportedOf returns the part of a status about billing.
-func reportedOf(e *StatusEvent) (r Reported) {
-	if c := e.Conversation; c != nil {
-		r.Conversation, r.Origin, r.ExpiresAt = c.ID, c.Origin, c.ExpiresAt
-	}
-	if p := e.Pricing; p != nil {
-		r.Model, r.Category, r.Type = p.Model, p.Category, p.Type
-		if p.Billable != nil {
-			r.Billable = strconv.FormatBool(*p.Billable)
-		}
-	}
-	return r
-}
-
-// threadOf returns the other side of a message. For a group that is the group
-// itself, since the group has the window and gets the messages.
-func threadOf(person Contact, chat string) Contact {
-	if group := Chat(chat); group.IsGroup() {
-		return Contact{Chat: chat}
-	}
-	if person.Recipient().IsZero() && chat != "" {
-		return Contact{Chat: chat}
-	}
-	return person
 }
 
 // contactFor returns the contact with only that name.

@@ -84,9 +84,10 @@ type PriorUsage struct {
 type Ledger struct {
 	err       *Error // of a wrong account; nil for valid accounts
 	accounts  []*account
-	volumes   map[string]*volume // by portfolio
-	byChannel map[ChannelID]*account
-	rest      *account // gets the channels that no account names
+	volumes   map[string]*volume     // by portfolio
+	byChannel map[ChannelID]*account // by the spellings that accounts name
+	named     map[string]ChannelID   // these spellings by their channelKey
+	rest      *account               // gets the channels that no account names
 
 	mu     sync.Mutex // guards the fields below, and the terms of the accounts
 	engine ledger.Engine
@@ -97,7 +98,7 @@ type Ledger struct {
 // unknown model, a number that two accounts claim) makes every method that
 // returns an error return [ErrInvalid].
 func NewLedger(first Account, more ...Account) *Ledger {
-	l := &Ledger{byChannel: map[ChannelID]*account{}, volumes: map[string]*volume{}, closed: map[YearMonth]*Bill{}}
+	l := &Ledger{byChannel: map[ChannelID]*account{}, named: map[string]ChannelID{}, volumes: map[string]*volume{}, closed: map[YearMonth]*Bill{}}
 	var terms []*ledger.Terms
 	for i, a := range append([]Account{first}, more...) {
 		checked, err := newAccount(a, int32(i))
@@ -117,9 +118,10 @@ func NewLedger(first Account, more ...Account) *Ledger {
 }
 
 // Record records one activity. It may come late, out of order and more than once.
-// The error is [ErrNoTime] for an activity without an instant, and [ErrInvalid]
-// with the field for an activity that is wrong; the ledger is then unchanged. For
-// many activities [Ledger.Load] is several times faster.
+// The error is [ErrNoTime] for an activity without an instant, [ErrForeignChannel]
+// for a channel that is in no account, and [ErrInvalid] with the field for an
+// activity that is wrong; the ledger is then unchanged. For many activities
+// [Ledger.Load] is several times faster.
 func (l *Ledger) Record(a Activity) error {
 	const op = "Ledger.Record"
 	if err := l.usable(); err != nil {
@@ -210,18 +212,32 @@ func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []l
 
 // RecordEvent records an event of a webhook or of the history that matters for
 // windows and bills: a customer's message or call, an echo of the business's own
-// message, or a status. It ignores other events. Errors are those of
-// [Ledger.Record].
+// message, a status, or a customer's new number or BSUID. It ignores other events,
+// imported history too, and passes over an event that nothing can ever place, such
+// as a status without a message id. Errors are those of [Ledger.Record]; a handler
+// need not repeat an event that is [ErrForeignChannel].
 func (l *Ledger) RecordEvent(event Event) error {
 	const op = "Ledger.RecordEvent"
-	activity, err := activityOf(event)
+	if err := l.usable(); err != nil {
+		return ledgerError(op, err)
+	}
+	activities, err := activitiesOf(event)
 	if err != nil {
 		return ledgerError(op, err)
 	}
-	if activity.Kind == "" {
-		return nil
+	for i := range activities {
+		a := &activities[i]
+		switch owner := l.owner(a.Channel); {
+		case a.Channel == "":
+			return ledgerError(op, foreign("", "is missing: neither the body nor the address of the event names a channel"))
+		case owner != nil && a.unplaceable():
+			continue
+		}
+		if err := l.Record(*a); err != nil {
+			return ledgerError(op, err)
+		}
 	}
-	return ledgerError(op, l.Record(activity))
+	return nil
 }
 
 // RecordSend records a message that the service accepted at that instant. The zero
@@ -264,7 +280,15 @@ type account struct {
 // numbers share the tier.
 type tierKey struct {
 	month  YearMonth
-	number ChannelID
+	number string // its channelKey
+}
+
+// usedBefore returns how much of a free tier was used before the ledger began.
+func (a *account) usedBefore(month YearMonth, number ChannelID) int {
+	if len(a.used) == 0 {
+		return 0
+	}
+	return a.used[tierKey{month, channelKey(number)}]
 }
 
 // volume is how many charged messages a portfolio had before the ledger began.
@@ -300,6 +324,9 @@ func (a *account) monthEnd(m YearMonth) int64 { return a.monthStart(YearMonth{m.
 func newAccount(given Account, index int32) (*account, *Error) {
 	a := &account{Account: given, index: index, zone: given.Timezone, anchor: cmp.Or(given.Anchor, AnchorFirstInbound), used: map[tierKey]int{}}
 	a.Numbers = slices.Clone(given.Numbers)
+	if len(a.ID) > ledger.LongestName {
+		return nil, tooLong("ID", ledger.LongestName)
+	}
 	if a.zone == nil {
 		a.zone = time.UTC
 	}
@@ -341,7 +368,7 @@ func (l *Ledger) addAccount(a *account) *Error {
 		if used.Market != "" {
 			a.volume.used[volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}] += used.Units
 		} else {
-			a.used[tierKey{used.Month, used.Number}] += used.Units
+			a.used[tierKey{used.Month, channelKey(used.Number)}] += used.Units
 		}
 	}
 	if len(a.Numbers) == 0 {
@@ -355,10 +382,13 @@ func (l *Ledger) addAccount(a *account) *Error {
 		if number == "" {
 			return invalid(field, "is empty")
 		}
-		if l.byChannel[number] != nil {
+		if len(number) > ledger.LongestName {
+			return tooLong(field, ledger.LongestName)
+		}
+		if l.named[channelKey(number)] != "" {
 			return invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
 		}
-		l.byChannel[number] = a
+		l.byChannel[number], l.named[channelKey(number)] = a, number
 	}
 	l.accounts = append(l.accounts, a)
 	return nil
@@ -386,7 +416,34 @@ func (u PriorUsage) check() (field, problem string) {
 }
 
 // owner returns the account that has the number; nil if no account has it.
-func (l *Ledger) owner(number ChannelID) *account { return cmp.Or(l.byChannel[number], l.rest) }
+func (l *Ledger) owner(number ChannelID) *account {
+	owner, _ := l.payer(number)
+	return owner
+}
+
+// payer returns the account that has a channel, and the channel's id in the
+// account's spelling; nil if no account has it.
+func (l *Ledger) payer(channel ChannelID) (*account, string) {
+	if channel == "" {
+		return nil, ""
+	}
+	if len(l.byChannel) == 0 {
+		return l.rest, string(channel)
+	}
+	if owner := l.byChannel[channel]; owner != nil {
+		return owner, string(channel)
+	}
+	if named, ok := l.named[channelKey(channel)]; ok {
+		return l.byChannel[named], string(named)
+	}
+	return l.rest, string(channel)
+}
+
+// lock locks the ledger for reading, with all facts in the engine's index.
+func (l *Ledger) lock() {
+	l.mu.Lock()
+	l.engine.Index()
+}
 
 const opNewLedger = "NewLedger"
 

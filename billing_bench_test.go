@@ -181,6 +181,74 @@ func BenchmarkBillingMemory(b *testing.B) {
 	}
 }
 
+// linkedContact returns the contact of a customer who does not hide the number.
+func linkedContact(id uint32) Contact {
+	return Contact{Phone: benchPhone(id), BSUID: fmt.Sprintf("US.%020d", uint64(id)*7919)}
+}
+
+// BenchmarkBillingLinkedMemory is the memory of a person with a number, a BSUID and
+// their link, once the months are folded. Sends name the number alone.
+func BenchmarkBillingLinkedMemory(b *testing.B) {
+	october := time.Date(2026, 10, 15, 0, 0, 0, 0, time.UTC)
+	const contacts = 200_000
+	for b.Loop() {
+		before := heapInUse()
+		ledger := NewLedger(Account{})
+		for i := range uint32(contacts) {
+			both, id := linkedContact(i), fmt.Sprintf("wamid.%016X", i)
+			for _, a := range []Activity{
+				{Kind: ActivityInbound, At: october, Channel: "A", Contact: both, MessageID: id},
+				{Kind: ActivityOutbound, At: october, Channel: "A", Contact: Contact{Phone: both.Phone}, MessageID: id + "B"},
+				{Kind: ActivityDelivered, At: october, Channel: "A", Contact: both, MessageID: id + "B"},
+			} {
+				if err := ledger.Record(a); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+		for _, month := range []time.Month{time.October, time.November} {
+			if _, err := ledger.Close(Month(2026, month)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		b.ReportMetric((heapInUse()-before)/contacts, "x-billing-linked-memory")
+		runtime.KeepAlive(ledger)
+	}
+}
+
+// BenchmarkBillingLoadLinked compares Load of messages that all name a number and a
+// BSUID with the floor of BenchmarkBillingStep.
+func BenchmarkBillingLoadLinked(b *testing.B) {
+	random := rand.New(rand.NewPCG(1, 2))
+	byKey := make(map[string]*protoState, benchContacts)
+	for i := range uint32(benchContacts) {
+		byKey[benchPhone(i)] = &protoState{}
+	}
+	ledger := benchLedger(b)
+	var ratios []float64
+	for b.Loop() {
+		b.StopTimer()
+		all := benchActivities(random)
+		for i := range all {
+			all[i].Contact.BSUID = "US.1000" + all[i].Contact.Phone
+		}
+		forget(ledger)
+		runtime.GC()
+		b.StartTimer()
+		floor := timed(func() {
+			for i := range all {
+				byKey[all[i].Contact.Phone].step(all[i].At.UnixNano(), all[i].Kind == ActivityInbound)
+			}
+		})
+		ratios = append(ratios, timed(func() {
+			if err := ledger.Load(each(all)); err != nil {
+				b.Fatal(err)
+			}
+		})/floor)
+	}
+	b.ReportMetric(median(ratios), "x-billing-load-linked")
+}
+
 // BenchmarkQuoteAll compares a quote for a campaign to 100,000 people with the
 // bill of the same messages. The quote must not be slower.
 func BenchmarkQuoteAll(b *testing.B) {

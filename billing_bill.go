@@ -14,10 +14,13 @@ import (
 // Charge is what one conversation or message costs, and why.
 type Charge struct {
 	// Account is the [Account.ID] that pays. Channel is the business's number and
-	// Contact the customer.
+	// Contact the customer: by the phone number of that instant, if it is known.
 	Account string    `json:"account"`
 	Channel ChannelID `json:"channel"`
 	Contact Recipient `json:"contact"`
+
+	// Group is the group to which the message went, if Contact is its member.
+	Group Recipient `json:"group,omitzero"`
 
 	// MessageID is the message, if messages are billed. It is empty for a
 	// conversation.
@@ -78,6 +81,10 @@ type Bill struct {
 	// in Totals.
 	Closed bool   `json:"closed,omitempty"`
 	Late   []Late `json:"late,omitempty"`
+
+	// Note says in words why the bill has no rows: "nothing recorded yet" if the
+	// month begins after every recorded instant. Otherwise it is empty.
+	Note string `json:"note,omitempty"`
 }
 
 // Bill returns the month's bill. If prices are missing, it returns the bill
@@ -88,7 +95,7 @@ func (l *Ledger) Bill(month YearMonth) (*Bill, error) {
 	if err := l.usableFor(month); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	bill, err := l.bill(month)
 	return bill, ledgerError(op, err)
@@ -151,6 +158,9 @@ func (l *Ledger) billOf(month YearMonth, units []*ledger.Unit) (*Bill, error) {
 		}
 	}
 	bill.Totals = sums.sorted()
+	if l.beginsAfterAll(month) {
+		bill.Note = nothingYet
+	}
 	for _, gap := range m.gaps {
 		bill.Gaps = append(bill.Gaps, *gap)
 	}
@@ -217,7 +227,8 @@ func inOrderOfOpening(found []opening) []*ledger.Unit {
 			return c
 		}
 		u, v := x.unit, y.unit
-		return cmp.Or(cmp.Compare(u.Pair.Number, v.Pair.Number), cmp.Compare(u.Pair.Contact, v.Pair.Contact), cmp.Compare(u.Seq, v.Seq))
+		return cmp.Or(cmp.Compare(u.Pair.Number, v.Pair.Number), cmp.Compare(u.Pair.Contact, v.Pair.Contact),
+			cmp.Compare(u.Pair.Group, v.Pair.Group), cmp.Compare(u.Seq, v.Seq))
 	})
 	units := make([]*ledger.Unit, len(found))
 	for i, o := range found {
@@ -249,6 +260,7 @@ type meter struct {
 	gapOf  map[Gap]*Gap // keys have neither day nor units
 
 	conversations []Conversation
+	people        []uint32 // whose conversations they are
 	charges       []Charge
 	gaps          []*Gap
 }
@@ -278,7 +290,7 @@ func (m *meter) all(units []*ledger.Unit) {
 			m.charges = append(m.charges, charge)
 		}
 		if u.Kind != ledger.UnitMessage {
-			m.conversations = append(m.conversations, u.conversation(charge))
+			m.conversations, m.people = append(m.conversations, u.conversation(charge)), append(m.people, u.Pair.Thread)
 		}
 	}
 }
@@ -295,7 +307,7 @@ func (u unit) conversation(charge Charge) Conversation {
 
 // start returns the unit's charge before price and free tiers.
 func (u unit) start() Charge {
-	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Category: u.Category,
+	c := Charge{Account: u.account.ID, Channel: ChannelID(u.Pair.Number), Contact: recipientOf(u.Pair.Contact), Group: recipientOf(u.Pair.Group), Category: u.Category,
 		Model: u.rules.Model, At: u.account.time(u.Opened), Amount: Money{Currency: u.account.Rates.Currency()}, Free: FreeReason(u.Free)}
 	if u.Kind == ledger.UnitMessage {
 		c.MessageID = string(u.Message)
@@ -374,7 +386,7 @@ func (m *meter) charge(u unit) (Charge, grounds) {
 	}
 	if !said.charged && u.rules.covers(c.Category) {
 		tier := u.tier()
-		if used := a.used[tierKey{m.month, tier.number}] + m.used[tier]; used < u.rules.Free {
+		if used := a.usedBefore(m.month, tier.number) + m.used[tier]; used < u.rules.Free {
 			m.used[tier]++
 			c.Free = u.rules.reason(c.Category)
 			return c, grounds{free: used + 1}

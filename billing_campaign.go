@@ -27,6 +27,11 @@ type Campaign struct {
 
 	// Gaps are the prices that no card has. Totals leave them out.
 	Gaps []Gap `json:"gaps"`
+
+	// Undelivered is the number of marketing messages to people in the United
+	// States, to whom WhatsApp delivers none since 2025-04-01 (medium, September
+	// 2026). Totals price them like any other message.
+	Undelivered int `json:"-"`
 }
 
 // Cost is what the conversations or messages of one market and category cost
@@ -74,12 +79,12 @@ func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[R
 		}
 		all = append(all, planned)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	if err := q.compare(all); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	c := &Campaign{Messages: len(all), Totals: q.growth.totals.sorted(), Costs: q.growth.costs.sorted(), Gaps: q.missing()}
+	c := &Campaign{Messages: len(all), Totals: q.growth.totals.sorted(), Costs: q.growth.costs.sorted(), Gaps: q.missing(), Undelivered: q.undelivered}
 	return c, ledgerError(op, gapError(c.Gaps))
 }
 

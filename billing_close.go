@@ -3,6 +3,7 @@ package chatapi
 import (
 	"cmp"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -38,15 +39,25 @@ type Late struct {
 // The ledger keeps what reaches into the next month: open conversations and entry
 // points, service windows, and messages of the last 31 days that are not delivered
 // yet. Close a month some days after its end, when its statuses have come in.
-// Closing a closed month again returns its bill as Bill does. Missing prices do
-// not keep a month open: the bill comes with [ErrNoPrice], as from Bill.
+// Closing a closed month again changes nothing and returns its bill as Bill does.
+// Missing prices do not keep a month open: the bill comes with [ErrNoPrice], as
+// from Bill. A month later than the one after the last recorded instant and the
+// last closed month is [ErrInvalid], and so is every month of a ledger without
+// facts: nothing is closed.
 func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	const op = "Ledger.Close"
 	if err := l.usableFor(month); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
+	if l.isClosed(month) {
+		bill, err := l.bill(month)
+		return bill, ledgerError(op, err)
+	}
+	if err := l.closable(month); err != nil {
+		return nil, ledgerError(op, err)
+	}
 	run := l.newMonthCloser(month)
 	if err := run.makeBills(); err != nil {
 		return nil, ledgerError(op, err)
@@ -60,6 +71,51 @@ func (l *Ledger) Close(month YearMonth) (*Bill, error) {
 	}
 	l.engine.Compact(ends)
 	return run.bills[month], ledgerError(op, run.missing)
+}
+
+// isClosed reports whether a month is closed.
+func (l *Ledger) isClosed(month YearMonth) bool {
+	for _, a := range l.accounts {
+		if a.terms.ClosedUntil < a.monthEnd(month) {
+			return false
+		}
+	}
+	return true
+}
+
+// closable refuses a month that lies too far ahead: a wrong year would close every
+// month until then for good.
+func (l *Ledger) closable(month YearMonth) error {
+	latest := l.engine.Latest()
+	last := YearMonth{}
+	for _, a := range l.accounts {
+		if until := max(latest, a.terms.ClosedUntil); until != ledger.Never {
+			if m := a.month(until); m.Year*12+int(m.Month) > last.Year*12+int(last.Month) {
+				last = m
+			}
+		}
+	}
+	switch {
+	case last == YearMonth{}:
+		return invalid("month", "cannot be closed: "+nothingYet)
+	case month.Year*12+int(month.Month) > last.Year*12+int(last.Month)+1:
+		return invalid("month", fmt.Sprintf("is %s, but nothing is recorded or closed after %s, so %s is the last month that can be closed",
+			month, last, YearMonth{last.Year + int(last.Month)/12, last.Month%12 + 1}))
+	}
+	return nil
+}
+
+const nothingYet = "nothing recorded yet"
+
+// beginsAfterAll reports whether a month begins after every recorded instant, and
+// is not closed.
+func (l *Ledger) beginsAfterAll(month YearMonth) bool {
+	for _, a := range l.accounts {
+		if start := a.monthStart(month); start <= l.engine.Latest() || start < a.terms.ClosedUntil {
+			return false
+		}
+	}
+	return true
 }
 
 // monthCloser collects the parts of a month that the close fixes.
@@ -162,7 +218,7 @@ func (l *Ledger) closingParts(a *account, month YearMonth) []closingPart {
 // lateOf returns one contact's late facts.
 func (a *account) lateOf(f *ledger.Fold) (all []Late) {
 	for _, fact := range f.LateFacts() {
-		late := Late{Account: a.ID, Channel: ChannelID(f.Pair.Number), Contact: recipientOf(f.Pair.Contact), MessageID: string(fact.ID),
+		late := Late{Account: a.ID, Channel: ChannelID(fact.Pair.Number), Contact: recipientOf(fact.Pair.Contact), MessageID: string(fact.ID),
 			Kind: ActivityDelivered, At: a.time(fact.At), Why: "recorded after the month was closed"}
 		if fact.Kind == ledger.Inbound {
 			late.Kind = ActivityInbound

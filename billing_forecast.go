@@ -53,7 +53,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	if err := l.usableFor(month); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	p := &projection{ledger: l, now: now.UnixNano(), meter: l.newMeter(month), sums: tally{costs{}, totals{}},
 		groups: map[flow]int{}, pace: map[*account]*pace{}}
@@ -231,7 +231,7 @@ func (p *projection) addAccount(a *account, n uint64) error {
 			}
 			continue
 		case rules.covers(kind.category):
-			left := max(0, rules.Free-a.used[tierKey{p.meter.month, of.number}]-p.meter.used[of])
+			left := max(0, rules.Free-a.usedBefore(p.meter.month, of.number)-p.meter.used[of])
 			free.Free = rules.reason(kind.category)
 			share := min(units, left)
 			if tiered[of] > left { // the last flow gets the rest left by rounding

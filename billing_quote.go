@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
-	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Quote returns what one message would cost if it were sent and delivered at now.
 // The amount is how much the bill would grow, and Why says the reason in words.
 // Quote records nothing. A message that joins an open conversation costs nothing
-// more and is [FreeOpenConversation].
+// more and is [FreeOpenConversation]. Why also says if WhatsApp would not deliver
+// the message: a free-form message outside the service window, or marketing to a
+// person in the United States.
 //
 // A template needs its Category, though it is not sent; without it the error is
 // [ErrInvalid], except under the model of 2022, which bills all templates alike.
@@ -35,7 +36,7 @@ func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message
 	if err != nil {
 		return Charge{}, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	if err := q.compare([]ledger.Planned{planned}); err != nil {
 		return Charge{}, ledgerError(op, err)
@@ -53,6 +54,8 @@ type quoteRun struct {
 	growth tally
 	gaps   map[Gap]*Gap // gaps that come with the messages; keys have neither day nor units
 
+	undelivered int // the messages that WhatsApp does not deliver
+
 	// These fields are of the last contact: its fold with the messages and, if
 	// the last message is a unit of its own, that unit with its charge.
 	fold    *ledger.Fold
@@ -67,7 +70,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 	if err := l.usable(); err != nil {
 		return nil, err
 	}
-	owner := l.owner(channel)
+	owner, number := l.payer(channel)
 	switch {
 	case channel == "":
 		return nil, invalid("channel", "is missing")
@@ -77,7 +80,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 		return nil, invalid("now", fmt.Sprintf("is in the year %d", now.Year()))
 	}
 	currency := owner.Rates.Currency()
-	return &quoteRun{ledger: l, account: owner, channel: channel, now: now.UnixNano(),
+	return &quoteRun{ledger: l, account: owner, channel: ChannelID(number), now: now.UnixNano(),
 		growth: tally{costs{}, totals{currency: {Currency: currency}}}, gaps: map[Gap]*Gap{}}, nil
 }
 
@@ -90,10 +93,13 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	if err != nil {
 		return ledger.Planned{}, err
 	}
-	if category = ratecard.Category(category); category == CategoryTemplate && q.account.rulesAt(q.now).Model != ModelCBP2022 {
+	if category = billedCategory(category); category == CategoryTemplate && q.account.rulesAt(q.now).Model != ModelCBP2022 {
 		e := invalid("Category", "is empty, but the price of a template goes by it")
 		e.Advice = "set Template.Category to what Templates.Get says it is, such as UTILITY"
 		return ledger.Planned{}, e
+	}
+	if name, ok := personName(to); ok {
+		to = name
 	}
 	return ledger.Planned{Contact: to.Key(), Category: category}, nil
 }
@@ -103,6 +109,10 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 func (q *quoteRun) compare(all []ledger.Planned) error {
 	if q.now < q.account.terms.ClosedUntil {
 		return invalid("now", "is in a month that is closed")
+	}
+	q.channel = ChannelID(q.ledger.engine.NumberText(string(q.channel)))
+	for i := range all { // several names may be one person
+		all[i].Contact = q.ledger.engine.Canonical(string(q.channel), all[i].Contact, q.now)
 	}
 	slices.SortStableFunc(all, func(a, b ledger.Planned) int { return cmp.Compare(a.Contact, b.Contact) })
 	var with, without []opening
@@ -114,6 +124,11 @@ func (q *quoteRun) compare(all []ledger.Planned) error {
 		}
 		plan := q.ledger.engine.Plan(q.account.index, string(q.channel), all[:n], q.now, &q.room)
 		q.fold = plan.With
+		for _, m := range all[:n] {
+			if undelivered(m.Category, recipientOf(plan.With.Pair.Contact), dayOf(q.account.time(q.now))) {
+				q.undelivered++
+			}
+		}
 		if err := q.addJoining(plan, n); err != nil {
 			return err
 		}
@@ -200,7 +215,7 @@ func (q *quoteRun) meterAhead(with, without []opening) *meter {
 	}
 	m := l.newMeter(month)
 	start, end := q.account.monthStart(month), q.account.monthEnd(month)
-	left := first.rules.Free - q.account.used[tierKey{month, tier.number}]
+	left := first.rules.Free - q.account.usedBefore(month, tier.number)
 	if left <= 0 || !slices.ContainsFunc(with, func(o opening) bool { return l.unit(o.unit).draws() }) {
 		return m
 	}
@@ -288,6 +303,9 @@ func (q *quoteRun) only(category string) Charge {
 		// The message counts before others of the month and changes their tiers.
 		c.Why += "; with what others of the month then cost instead: " + growth.String()
 		c.Amount, c.Free = growth, ""
+	}
+	if undelivered(category, c.Contact, dayOf(q.account.time(q.now))) {
+		c.Why += "; WhatsApp delivers no marketing messages to numbers of the United States since 2025-04-01"
 	}
 	if category == "" && q.fold.ServiceEnd(q.now) <= q.now {
 		c.Why += "; the service window is closed, so WhatsApp refuses it"

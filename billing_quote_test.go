@@ -73,7 +73,7 @@ func TestAQuoteSaysWhy(t *testing.T) {
 		"2026, service": {chatapi.Account{Used: used(2026, time.November, abc, 1000)}, []chatapi.Activity{wrote(day("2026-11-05"), customerA)}, day("2026-11-05").Add(time.Hour), annPhone, hello,
 			"0.0034 USD", "", "service message to North America, price since 2026-10-01 (copy)"},
 		"2026, in the zone of the account": {chatapi.Account{Timezone: time.FixedZone("", 3600)}, []chatapi.Activity{ad(day("2026-11-05"))}, day("2026-11-05").Add(time.Hour), annPhone, template("MARKETING"),
-			"0.00 USD", chatapi.FreeEntryPoint, "free entry point until 2026-11-08 12:00"},
+			"0.00 USD", chatapi.FreeEntryPoint, "free entry point until 2026-11-08 12:00; WhatsApp delivers no marketing messages to numbers of the United States since 2025-04-01"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ledger := newLedger(t, test.account, test.past...)
@@ -135,6 +135,7 @@ func TestQuoteRefuses(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	assert.Contains(t, e.Advice, "set Template.Category")
 
+	require.NoError(t, ledger.Record(wrote(now, customerB)))
 	_, err = ledger.Close(chatapi.Month(2026, time.November))
 	require.NoError(t, err)
 	_, err = ledger.Quote(now, abc, annPhone, hello)

@@ -15,16 +15,67 @@ type plainActivity Activity
 
 type activityJSON struct {
 	plainActivity
-	Contact Recipient `json:"contact"` // replaces the embedded member
+	Contact contactJSON `json:"contact"` // these replace the embedded members
+	Member  contactJSON `json:"member,omitzero"`
+	Former  contactJSON `json:"former,omitzero"`
 }
 
 // MarshalJSON writes the form that [Activity.UnmarshalJSON] reads.
 func (a Activity) MarshalJSON() ([]byte, error) {
-	return json.Marshal(activityJSON{plainActivity(a), a.Contact.Recipient()})
+	return json.Marshal(activityJSON{plainActivity(a), contactJSON(a.Contact), contactJSON(a.Member), contactJSON(a.Former)})
 }
 
-// UnmarshalJSON reads an activity. The contact is any text that [ParseRecipient]
-// understands: "phone:12025550143", "+1 202 555 0143", a chat id, a BSUID. An
+// contactJSON is a contact in the JSON of an activity.
+type contactJSON Contact
+
+type contactNames struct {
+	Phone    string `json:"phone,omitempty"`
+	BSUID    string `json:"bsuid,omitempty"`
+	Chat     string `json:"chat,omitempty"`
+	Username string `json:"username,omitempty"`
+}
+
+// MarshalJSON writes a text for one name, and an object for several.
+func (c contactJSON) MarshalJSON() ([]byte, error) {
+	contact := Contact(c)
+	group := contact.group()
+	names := contact.personNames()
+	to := contact.Recipient()
+	switch {
+	case group != "":
+		return json.Marshal(Chat(group))
+	case len(names) <= 1 && (to.IsZero() || to.check() == nil):
+		return json.Marshal(to)
+	}
+	return json.Marshal(contactNames{c.Phone, c.BSUID, c.Chat, c.Username})
+}
+
+// UnmarshalJSON reads a text or an object.
+func (c *contactJSON) UnmarshalJSON(data []byte) error {
+	*c = contactJSON{}
+	if len(data) > 0 && data[0] == '{' {
+		in := json.NewDecoder(bytes.NewReader(data))
+		in.DisallowUnknownFields()
+		var names contactNames
+		if err := in.Decode(&names); err != nil {
+			return err
+		}
+		*c = contactJSON{Phone: names.Phone, BSUID: names.BSUID, Chat: names.Chat, Username: names.Username}
+		return nil
+	}
+	var to Recipient
+	if err := json.Unmarshal(data, &to); err != nil {
+		return err
+	}
+	if !to.IsZero() {
+		*c = contactJSON(contactFor(to))
+	}
+	return nil
+}
+
+// UnmarshalJSON reads an activity. A contact is any text that [ParseRecipient]
+// understands: "phone:12025550143", "+1 202 555 0143", a chat id, a BSUID; or an
+// object with the members phone, bsuid, chat and username, for several names. An
 // unknown member is [ErrInvalid], since a misspelt one would make a wrong bill.
 func (a *Activity) UnmarshalJSON(data []byte) error {
 	in := json.NewDecoder(bytes.NewReader(data))
@@ -34,9 +85,7 @@ func (a *Activity) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	*a = Activity(read.plainActivity)
-	if !read.Contact.IsZero() {
-		a.Contact = contactFor(read.Contact)
-	}
+	a.Contact, a.Member, a.Former = Contact(read.Contact), Contact(read.Member), Contact(read.Former)
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
-	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // Difference is a conversation or message about which Meta's status and the rules
@@ -30,7 +29,7 @@ func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 	if err := l.usableFor(month); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	var all []Difference
 	for _, a := range l.accounts {
@@ -89,7 +88,7 @@ func (u unit) verdict() (v verdict) {
 	if u.Kind == ledger.UnitConversation {
 		word = cmp.Or(r.Origin, r.Category)
 	}
-	switch category := ratecard.Category(word); category {
+	switch category := billedCategory(word); category {
 	case CategoryMarketing, CategoryUtility, CategoryAuthentication, CategoryAuthenticationInternational, CategoryService,
 		CategoryUserInitiated, CategoryBusinessInitiated:
 		v.category = category
@@ -98,11 +97,11 @@ func (u unit) verdict() (v verdict) {
 			v.category = category
 		}
 	}
-	switch {
-	case r.Type == "regular":
+	switch kind := strings.Replace(r.Type, "free_group_", "free_", 1); {
+	case kind == "regular":
 		v.charged = true
-	case r.Type == string(FreeCustomerService), r.Type == string(FreeEntryPoint):
-		v.free = FreeReason(r.Type)
+	case kind == string(FreeCustomerService), kind == string(FreeEntryPoint):
+		v.free = FreeReason(kind)
 	case r.Billable == "true":
 		v.charged = true
 	case r.Billable == "false":

@@ -15,7 +15,8 @@ import (
 
 // Snapshot writes the state of the ledger, for [RestoreLedger], so that after a
 // restart no event has to be recorded again. The same facts give the same bytes,
-// in whatever order they came. It holds phone numbers and message ids. Of the
+// in whatever order they came. It holds phone numbers, the other names of people
+// with their links, and message ids. Of the
 // accounts it holds the ids, and a digest of the rules under which months were
 // closed; rates and rules are yours to configure.
 //
@@ -30,7 +31,7 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 	if w == nil {
 		return ledgerError(op, invalid("writer", "is nil"))
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
 	enc := ledger.NewEncoder(w)
 	l.writeClosed(enc)
@@ -135,8 +136,8 @@ func (l *Ledger) restore(r *ledger.Decoder) error {
 	switch version, ok := r.Header(); {
 	case !ok:
 		return badSnapshot("is no ledger snapshot", nil)
-	case r.Err() == nil && version != ledger.SnapshotVersion:
-		return badSnapshot(fmt.Sprintf("has version %d, but only version %d can be read here", version, ledger.SnapshotVersion), nil)
+	case r.Err() == nil && (version == 0 || version > ledger.SnapshotVersion):
+		return badSnapshot(fmt.Sprintf("has version %d, but only versions up to %d can be read here", version, ledger.SnapshotVersion), nil)
 	}
 	if err := l.readAccounts(r); err != nil {
 		return err
@@ -217,7 +218,7 @@ func (l *Ledger) readClosed(r *ledger.Decoder) error {
 // ownerOf returns the account of a number, and refuses a key that no recipient has.
 func (l *Ledger) ownerOf(number, contact string) (int32, error) {
 	to := recipientOf(contact)
-	if number == "" || to.Key() != contact || !knownRecipientKind(to.kind) {
+	if number == "" || contact != "" && (to.Key() != contact || !knownRecipientKind(to.kind)) {
 		return 0, errors.New("a contact is wrong")
 	}
 	owner := l.owner(ChannelID(number))

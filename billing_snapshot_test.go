@@ -70,9 +70,9 @@ func TestADamagedSnapshotIsRefused(t *testing.T) {
 	}
 	refused(append(slices.Clone(good), 0), "more bytes")
 	newer := slices.Clone(good[:len(good)-sha256.Size])
-	newer[len("chatapi ledger\n")] = 2
+	newer[len("chatapi ledger\n")] = 3
 	sum := sha256.Sum256(newer)
-	assert.Equal(t, "The ledger's snapshot has version 2, but only version 1 can be read here.", refused(append(newer, sum[:]...), "newer").Sentence)
+	assert.Equal(t, "The ledger's snapshot has version 3, but only versions up to 2 can be read here.", refused(append(newer, sum[:]...), "newer").Sentence)
 }
 
 func TestRestoreRefuses(t *testing.T) {
@@ -170,10 +170,12 @@ func FuzzRestoreLedger(f *testing.F) {
 func TestASnapshotWithAContactTwiceIsRefused(t *testing.T) {
 	empty := snapshotOf(t, chatapi.NewLedger(chatapi.Account{}))
 	good := snapshotOf(t, newLedger(t, chatapi.Account{}, wrote(instant("2022-03-10T10:00:00Z"), customerA)))
-	head := empty[:len(empty)-sha256.Size-1] // without the zero byte that ends the contacts
-	contact := good[len(head) : len(good)-sha256.Size-1]
+	good = good[:len(good)-sha256.Size]
+	end := bytes.LastIndex(good, []byte{0, 0}) // the end of the contacts, and no links; then comes the latest instant
+	head := empty[:bytes.LastIndex(empty[:len(empty)-sha256.Size], []byte{0, 0})]
+	contact := good[len(head):end]
 	for times, refused := range map[int]bool{1: false, 2: true} {
-		data := slices.Concat(head, bytes.Repeat(contact, times), []byte{0})
+		data := slices.Concat(head, bytes.Repeat(contact, times), good[end:])
 		sum := sha256.Sum256(data)
 		_, err := chatapi.RestoreLedger(bytes.NewReader(append(data, sum[:]...)), chatapi.Account{})
 		require.Equal(t, refused, errors.Is(err, chatapi.ErrSnapshot), "%d times: %v", times, err)

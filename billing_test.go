@@ -50,8 +50,9 @@ func TestRecordRefuses(t *testing.T) {
 		spoil func(*chatapi.Activity)
 	}{
 		{"Activity.Channel", func(a *chatapi.Activity) { a.Channel = "" }},
-		{"Activity.Channel", func(a *chatapi.Activity) { a.Channel = "ABC9" }},
-		{"Activity.Contact", func(a *chatapi.Activity) { a.Contact = chatapi.Contact{Name: "Ann"} }},
+		{"Activity.Contact", func(a *chatapi.Activity) {
+			a.Kind, a.MessageID, a.Contact = chatapi.ActivityInbound, "", chatapi.Contact{Name: "Ann"}
+		}},
 		{"Activity.Kind", func(a *chatapi.Activity) { a.Kind = "" }},
 		{"Activity.Kind", func(a *chatapi.Activity) { a.Kind = "sent" }},
 		{"Activity.MessageID", func(a *chatapi.Activity) { a.MessageID = "" }},
@@ -286,7 +287,7 @@ Total     0.0147  USD
 
 	empty, err := ledger.Bill(chatapi.Month(2022, time.May))
 	require.NoError(t, err)
-	assert.Equal(t, "Bill for May 2022\n\nNothing to charge.\n\nFree        0\nCharged     0\nTotal    0.00  USD\n", empty.String())
+	assert.Equal(t, "Bill for May 2022\n\nNothing recorded yet.\n\nFree        0\nCharged     0\nTotal    0.00  USD\n", empty.String())
 	var none *chatapi.Bill
 	assert.Empty(t, none.String())
 	assert.ErrorIs(t, none.WriteText(nil), chatapi.ErrInvalid)

@@ -57,6 +57,8 @@ func (b *Bill) WriteText(w io.Writer) error {
 		b.table().write(text)
 	case b.Closed:
 		fmt.Fprint(text, "\nThe conversations and messages are on the bill that Close returned.\n")
+	case b.Note != "":
+		fmt.Fprintf(text, "\n%s%s.\n", strings.ToUpper(b.Note[:1]), b.Note[1:])
 	default:
 		fmt.Fprint(text, "\nNothing to charge.\n")
 	}

@@ -80,29 +80,25 @@ func (c Conversation) Open(now time.Time) bool {
 	return !now.Before(c.OpenedAt) && now.Before(c.ExpiresAt) && (c.ClosedAt.IsZero() || now.Before(c.ClosedAt))
 }
 
-// find returns the engine's thread of a customer, if the customer has a thread.
-func (l *Ledger) find(channel ChannelID, customer Recipient) (uint32, bool) {
-	contact, text := contactKeyOf(customer)
-	return l.engine.Find(string(channel), contact, text)
-}
-
 // ServiceWindow returns the customer's service window, from the latest recorded
-// message. Without a message it is the zero Window. Check it with [Window.Open].
+// message. Any name of the customer finds it: the number in either spelling, the
+// BSUID, the chat or the username, of which the newest link says whose it is now.
+// Without a message it is the zero Window. Check it with [Window.Open].
 func (l *Ledger) ServiceWindow(channel ChannelID, customer Recipient) Window {
 	if l.usable() != nil {
 		return Window{}
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
-	thread, ok := l.find(channel, customer)
-	if !ok {
+	owner, number := l.payer(channel)
+	if owner == nil {
 		return Window{}
 	}
-	last := l.engine.LastInbound(thread)
+	last := l.engine.LastInbound(number, nameToFind(customer))
 	if last == ledger.Never {
 		return Window{}
 	}
-	return WindowFrom(l.owner(channel).time(last))
+	return WindowFrom(owner.time(last))
 }
 
 // Conversations returns the customer's conversations and free entry point
@@ -114,14 +110,16 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 	if err := l.usable(); err != nil {
 		return nil, ledgerError(op, err)
 	}
-	l.mu.Lock()
+	l.lock()
 	defer l.mu.Unlock()
-	thread, ok := l.find(channel, customer)
-	if !ok {
+	owner, number := l.payer(channel)
+	if owner == nil {
 		return nil, nil
 	}
-	fold := l.engine.Fold(thread, new(ledger.Thread))
-	contact := recipientOf(fold.Pair.Contact)
+	fold := l.engine.FoldOf(number, nameToFind(customer))
+	if fold == nil {
+		return nil, nil
+	}
 	var found []Conversation
 	var gaps []*Gap
 	months := map[YearMonth][]*ledger.Unit{}
@@ -138,13 +136,13 @@ func (l *Ledger) Conversations(channel ChannelID, customer Recipient) ([]Convers
 	}
 	for month, units := range months {
 		if slices.ContainsFunc(units, func(u *ledger.Unit) bool { return l.unit(u).tiered() }) { // the units of other contacts decide as well
-			units = l.units(month, l.owner(channel).volume)
+			units = l.units(month, owner.volume)
 		}
 		m := l.newMeter(month)
 		m.all(units)
 		gaps = append(gaps, m.gaps...)
-		for _, c := range m.conversations {
-			if c.Channel == channel && c.Contact == contact {
+		for i, c := range m.conversations {
+			if m.people[i] == fold.Pair.Thread {
 				found = append(found, c)
 			}
 		}

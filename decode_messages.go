@@ -188,7 +188,7 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 	if in.isEmpty() {
 		return p.addUnread("message_echo", in.kind, v, &in.scalarReader)
 	}
-	e := &EchoEvent{To: in.to, From: in.from}
+	e := &EchoEvent{To: in.to, From: in.from, FromApp: p.field == "smb_message_echoes"}
 	if in.toGroup {
 		in.group, e.To = cmp.Or(in.group, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
 	}

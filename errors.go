@@ -100,6 +100,10 @@ const (
 	ErrNoPrice ErrorKind = "no_price"
 	// ErrNoTime: a billing activity has no time.
 	ErrNoTime ErrorKind = "no_time"
+	// ErrForeignChannel: the activity or event is of a channel that no account of
+	// the ledger has, or names no channel. Its handler passes it over, since
+	// repeating cannot help; or the ledger's owner names the channel.
+	ErrForeignChannel ErrorKind = "foreign_channel"
 	// ErrNoWebhookSecret: a webhook handler was made without a secret.
 	ErrNoWebhookSecret ErrorKind = "no_webhook_secret"
 	// ErrSnapshot: a ledger snapshot is damaged or from a newer version.

@@ -125,6 +125,9 @@ type EchoEvent struct {
 	// From is the business as the body names it: its number, and as a name whatever
 	// the service puts there, which can be the number again.
 	From Contact
+
+	// FromApp is set if the business wrote the message in its phone app.
+	FromApp bool
 }
 
 // AnswerTo returns where a further message of this conversation goes: the group of

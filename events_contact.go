@@ -58,31 +58,20 @@ func (c Contact) Recipient() Recipient {
 // Key returns a text that identifies the person among the contacts of a channel:
 // the BSUID, which stays the same when the person hides or shows the number; else
 // the phone number, the chat or the username, in the form of [Recipient.Key]. It
-// returns "" if all of them are empty. A person who changes the number gets a new
-// BSUID too: an [IdentityEvent] or [Content.System] has the old and the new
-// contact, for [Contact.Merge].
+// returns "" if all of them are empty. Two contacts of one person can have two
+// keys: a message names the BSUID, but the echo of a colleague's answer only the
+// number. [Identities.Same] then says whether they are one. A person who changes
+// the number gets a new BSUID too: an [IdentityEvent] or [Content.System] has the
+// old and the new contact, for [Contact.Merge].
 func (c Contact) Key() string {
 	if c.BSUID != "" {
 		return BSUID(c.BSUID).Key()
 	}
-	if to := c.Recipient(); !to.IsZero() {
-		return to.Key()
+	to := c.Recipient()
+	if name, ok := personName(to); ok {
+		return name.Key()
 	}
-	return ""
-}
-
-// Same reports whether both contacts are certainly one person. If both have a
-// BSUID, it compares these; else the phone numbers, if both have one; else the
-// chats. Two BSUIDs with one number are two people, because a number can pass to
-// another person.
-func (c Contact) Same(other Contact) bool {
-	switch {
-	case c.BSUID != "" && other.BSUID != "":
-		return c.BSUID == other.BSUID
-	case c.Phone != "" && other.Phone != "":
-		return c.Phone == other.Phone
-	}
-	return c.Chat != "" && c.Chat == other.Chat
+	return to.Key()
 }
 
 // Merge returns c with each field replaced by that of newer, unless it is empty

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/identity"
 )
 
 // ChannelID identifies one connected business number, such as "ABC100000001", or
@@ -275,23 +277,10 @@ func PhoneVariants(number string) []string {
 	if !isPhone(digits) {
 		return nil
 	}
-	all := []string{digits}
-	country, rest := digits[:2], digits[2:]
-	switch {
-	case country == "55" && len(rest) == 10 && rest[2] >= '6': // area, then a mobile number of eight digits
-		all = append(all, "55"+rest[:2]+"9"+rest[2:])
-	case country == "55" && len(rest) == 11 && rest[2] == '9' && rest[3] >= '6':
-		all = append(all, "55"+rest[:2]+rest[3:])
-	case country == "52" && len(rest) == 10:
-		all = append(all, "521"+rest)
-	case country == "52" && len(rest) == 11 && rest[0] == '1':
-		all = append(all, "52"+rest[1:])
-	case country == "54" && len(rest) == 10 && rest[0] != '9':
-		all = append(all, "549"+rest)
-	case country == "54" && len(rest) == 11 && rest[0] == '9':
-		all = append(all, "54"+rest[1:])
+	if other := identity.OtherSpelling(digits); other != "" {
+		return []string{digits, other}
 	}
-	return all
+	return []string{digits}
 }
 
 // isPhone reports whether text is a phone number in digits. The service takes 6

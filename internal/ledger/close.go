@@ -17,59 +17,121 @@ type carry struct {
 	units   []Unit // still open, but billed in a closed month
 }
 
-// Compact closes each account until its instant in ends. Of each thread it keeps
-// the facts that can still matter. Threads keep their numbers.
+// Compact closes each account until its instant in ends. Of each person or group
+// it keeps the facts that can still matter, and of the names their links. Threads
+// keep their numbers.
 func (e *Engine) Compact(ends []int64) {
-	next, carries := newStore(), map[uint32]*carry{}
-	var room, whole Thread
-	for i := range e.threads.n {
-		old := uint32(i)
-		owner := e.threads.at(old)
-		n, contact, text := &e.numbers[owner.number], owner.contact, ""
+	e.Index()
+	c := compaction{Engine: e, next: newStore(), carries: map[uint32]*carry{}}
+	for i := range uint32(e.contacts.n) {
+		n, contact, text := &e.numbers[*e.owners.at(i)], *e.contacts.at(i), ""
 		if contact&otherContact != 0 {
 			contact, text = 0, e.texts.key(contact)
 		}
-		thread, end := next.intern(n.id, n.account, contact, text), ends[n.account]
-		*next.lastIn.at(thread) = *e.lastIn.at(old)
-		if *e.heads.at(old) == 0 && e.carries[old] == nil {
-			continue
-		}
-		p := &Pair{Account: n.account, Thread: old} // only the engine sees these folds, so they need no names
-		f := e.foldUntil(p, &room, end)
-		f.startWindows(end - 1)
-		if len(f.windows) > 0 {
-			f.markBilled(e.foldUntil(p, &whole, math.MaxInt64))
-		}
-		if c := f.carry(end); c != nil {
-			carries[thread] = c
-		}
-		next.keep(thread, f, end)
+		c.next.intern(n.id, n.account, contact, text)
 	}
-	e.store, e.carries = next, carries
+	var room Thread
+	for i := range uint32(e.contacts.n) {
+		c.end = ends[e.accountOf(i)]
+		switch {
+		case e.nameless[i]:
+			c.keepNameless(i, &room)
+		case e.isGroup(i):
+			c.subject(e.groupOf(i, &room))
+		case e.rings.alone(i) && e.index.lent[i] == nil:
+			*c.next.lastIn.at(i) = *e.lastIn.at(i)
+			if *e.heads.at(i) != 0 || e.carries[i] != nil {
+				c.subject(e.single(i, &room))
+			}
+		case e.rings.leader(i) == i:
+			names := e.crowdOf(i)
+			for _, s := range names.everyone() {
+				c.subject(s)
+			}
+			c.keepLinks(names)
+		}
+	}
+	e.store, e.carries, e.links, e.index = c.next, c.carries, c.links, newIndex()
+	e.index.threads = e.contacts.n
 	for i, end := range ends {
 		e.terms[i].ClosedUntil = end
 	}
 }
 
-// markBilled marks the windows of f that are conversations in the whole fold.
-// Their conversations are on the bill.
-func (f *Fold) markBilled(whole *Fold) {
-	answered := map[int64]bool{}
-	for _, a := range whole.windows {
-		answered[a.start] = a.answered
+// compaction makes the engine's next state.
+type compaction struct {
+	*Engine
+	next    store
+	carries map[uint32]*carry
+	links   links
+	end     int64 // of the account
+}
+
+// subject keeps what can still matter of one person or group.
+func (c *compaction) subject(s *subject) {
+	f := c.fold(s, c.end)
+	f.startWindows(c.end - 1)
+	if len(f.windows) > 0 {
+		f.markBilled(c.fold(s, math.MaxInt64))
 	}
-	for i := range f.windows {
-		f.windows[i].billed = f.windows[i].billed || answered[f.windows[i].start]
+	if carried := f.carry(c.end); carried != nil {
+		c.carries[s.Thread] = carried
+	}
+	c.keep(f)
+}
+
+// keepLinks keeps all links among names that hang together.
+func (c *compaction) keepLinks(names *crowd) {
+	for _, l := range names.links {
+		at := stamp{l.At, RankObserved}
+		if l.Told {
+			at.rank = RankTold
+		}
+		c.links.add(names.threads[l.Name], names.threads[l.Hub], at, l.Renamed)
 	}
 }
 
-// keep enters those facts of a thread, folded until its end, that can still
+// keepNameless keeps the facts without names, as long as a fact of their message
+// may give one.
+func (c *compaction) keepNameless(thread uint32, room *Thread) {
+	for i := *c.heads.at(thread); i != 0; {
+		f := *c.journal.at(i - 1)
+		if !c.index.lentTo[i] && f.At >= c.end-settledFor {
+			room.reset()
+			c.merge(room, &f, 0)
+			for k := range room.inbounds {
+				c.next.noteInbound(thread, &room.inbounds[k])
+			}
+			for k := range room.messages {
+				c.next.noteMessage(thread, &room.messages[k])
+			}
+		}
+		i = f.prev
+	}
+}
+
+// markBilled marks the windows of f that are conversations in the whole fold.
+// Their conversations are on the bill. A window of a month that was closed before
+// is not: its conversation is late.
+func (f *Fold) markBilled(whole *Fold) {
+	answered := map[int64]bool{}
+	for _, a := range whole.windows {
+		answered[a.start] = answered[a.start] || a.answered
+	}
+	for i := range f.windows {
+		a := &f.windows[i]
+		a.billed = a.billed || a.answered || a.start >= f.terms.ClosedUntil && answered[a.start]
+	}
+}
+
+// keep enters those facts of a subject, folded until the end, that can still
 // matter.
-func (s *store) keep(thread uint32, f *Fold, end int64) {
-	last, kept := *s.lastIn.at(thread), end-settledFor
+func (c *compaction) keep(f *Fold) {
+	thread, kept := f.Pair.Thread, c.end-settledFor
+	last := max(f.subject.lastIn, *c.next.lastIn.at(thread))
 	for i := range f.facts.inbounds {
 		in := &f.facts.inbounds[i]
-		if in.at.nanos < end {
+		if in.at.nanos < c.end {
 			last = max(last, in.at.nanos)
 			in.marks |= markSettled
 			if !slices.Contains(f.clicks, i) {
@@ -77,17 +139,21 @@ func (s *store) keep(thread uint32, f *Fold, end int64) {
 			}
 		}
 		if in.at.nanos >= kept {
-			s.noteInbound(thread, in)
+			c.next.noteInbound(c.next.sets.of(f.facts.namesOf(in.names, thread)), in)
 		}
 	}
-	*s.lastIn.at(thread) = last
+	*c.next.lastIn.at(thread) = last
 	for i := range f.facts.messages {
 		m := &f.facts.messages[i]
-		if m.delivered.rank != RankUnknown && m.delivered.nanos < end {
-			*m = message{id: m.id, delivered: m.delivered, marks: m.marks | markSettled}
+		if m.delivered.rank != RankUnknown && m.delivered.nanos < c.end {
+			settled := message{id: m.id, delivered: m.delivered, marks: m.marks | markSettled, names: m.names}
+			if f.subject.group { // other members of the group may still get the message
+				settled.sent, settled.category = m.sent, m.category
+			}
+			*m = settled
 		}
 		if m.lastKnown() >= kept {
-			s.noteMessage(thread, m)
+			c.next.noteMessage(c.next.sets.of(f.facts.namesOf(m.names, thread)), m)
 		}
 	}
 }
@@ -118,6 +184,7 @@ func (f *Fold) carry(end int64) *carry {
 
 // LateFact is a fact that came in, or had its effect, after its month was closed.
 type LateFact struct {
+	Pair *Pair // as it is shown at that instant
 	ID   []byte
 	Kind Kind  // Inbound or Delivered
 	At   int64 // in the closed month
@@ -132,17 +199,17 @@ func (f *Fold) LateFacts() (all []LateFact) {
 	closed := f.terms.ClosedUntil
 	for i := range f.facts.inbounds {
 		if in := &f.facts.inbounds[i]; in.at.nanos < closed && in.marks&markSettled == 0 {
-			all = append(all, LateFact{ID: in.id, Kind: Inbound, At: in.at.nanos})
+			all = append(all, LateFact{Pair: f.subject.shownAt(in.at.nanos), ID: in.id, Kind: Inbound, At: in.at.nanos})
 		}
 	}
 	for _, m := range f.facts.acting {
 		if m.delivered.nanos < closed {
-			all = append(all, LateFact{ID: m.id, Kind: Delivered, At: m.delivered.nanos})
+			all = append(all, LateFact{Pair: f.pairOf(m, m.delivered.nanos), ID: m.id, Kind: Delivered, At: m.delivered.nanos})
 		}
 	}
 	for i := range f.late {
 		u := &f.late[i]
-		all = append(all, LateFact{ID: u.Message, Kind: Delivered, At: u.Opened, Opened: u.Category})
+		all = append(all, LateFact{Pair: u.Pair, ID: u.Message, Kind: Delivered, At: u.Opened, Opened: u.Category})
 	}
 	return all
 }

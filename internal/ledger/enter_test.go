@@ -46,10 +46,10 @@ func TestThreadsAreFoundAgain(t *testing.T) {
 	}
 	assert.Len(t, threads, len(numbers)*len(keys))
 	assert.Equal(t, len(threads), e.Threads())
-	first := slot{threadOwner: *e.threads.at(0)}
-	assert.True(t, e.holds(&first, 0, 0, keys[0]))
-	assert.False(t, e.holds(&first, 1, 0, keys[0]), "the slot belongs to another number")
-	assert.False(t, e.holds(&first, 0, 0, keys[1]))
+	first := slot{contact: *e.contacts.at(0), number: *e.owners.at(0)}
+	assert.True(t, e.fits(&first, 0, 0, keys[0]))
+	assert.False(t, e.fits(&first, 1, 0, keys[0]), "the slot belongs to another number")
+	assert.False(t, e.fits(&first, 0, 0, keys[1]))
 	_, ok := e.Find("C", Phone("12025550000"), "")
 	assert.False(t, ok)
 }

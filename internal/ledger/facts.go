@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -54,6 +55,7 @@ type Fact struct {
 	prev   uint32 // the previous fact of the thread, 1-based, or 0
 	word   uint32 // the category, or a customer's entry point
 	report uint32 // the status's report, 1-based, or 0
+	who    uint32 // the names that the fact gives; see setBit
 	Kind   Kind
 	Rank   Rank // of At
 	marks  marks
@@ -68,6 +70,7 @@ const (
 	Sent
 	Delivered // or read
 	Failed
+	Identity // new names of a person; it becomes links and is no fact of a thread
 )
 
 // marks are set on the facts that compaction keeps, and on planned messages.
@@ -77,7 +80,11 @@ const (
 	markSettled marks = 1 << iota // acted in a closed month, and never acts again
 	markSpent                     // its entry point was settled in a closed month
 	markPlanned                   // part of a plan, not recorded
+	markApp                       // written in the business's phone app
 )
+
+// MarkApp marks the fact as of a message that the business wrote in its phone app.
+func (f *Fact) MarkApp() { f.marks |= markApp }
 
 // Report is the billing part of a status, with the words of the root's type
 // Reported.
@@ -101,12 +108,24 @@ func (r Report) merge(o Report) Report {
 		max(r.Billable, o.Billable), max(r.Category, o.Category), max(r.Type, o.Type)}
 }
 
+// charged reports whether the status says that the message costs something.
+func (r *Report) charged() bool {
+	switch {
+	case r == nil:
+		return false
+	case r.Type == "regular":
+		return true
+	}
+	return !strings.HasPrefix(r.Type, "free_") && r.Billable == "true"
+}
+
 // inbound is a message of the customer.
 type inbound struct {
 	id    []byte
 	at    stamp
 	entry string // the entry point
 	marks marks
+	names int32 // which names its facts give; see [Thread.namesOf]
 }
 
 // merge joins two facts of one message. A fact settled in a closed month wins.
@@ -142,6 +161,8 @@ type message struct {
 	reported  string // of a status
 	report    *Report
 	marks     marks
+	names     int32 // which names its facts give; see [Thread.namesOf]
+	member    int32 // the member of a group: a name of the thread, 1-based, or 0
 }
 
 // sentAt returns when the message was sent. If no sending is recorded, it returns
@@ -189,53 +210,84 @@ func mergeCategory(a, b string) string {
 	return max(a, b)
 }
 
-// Thread holds the merged facts of one thread. A caller that reads many threads
-// passes the same Thread each time, to use its memory again.
+// Thread holds the merged facts of one person or group. A caller that reads many
+// of them passes the same Thread each time, to use its memory again.
 type Thread struct {
 	facts    []Fact
 	inbounds []inbound  // sorted by id, instant and entry point; after inOrder by instant
 	messages []message  // sorted by id
 	acting   []*message // delivered and not settled, in order of delivery
+
+	names    [][]uint32 // sets of names that facts of one message give together
+	members  []uint32   // the members of a group, by the names that stand for them
+	combined []message  // the messages of a group, one for each member
+	crowds   map[uint32]*crowd
 }
 
-// gather collects a thread's facts into t.
-func (s *store) gather(thread uint32, t *Thread) {
-	t.facts, t.inbounds, t.messages = t.facts[:0], t.inbounds[:0], t.messages[:0]
+// namesOf returns the names that the facts of a message give: the set with that
+// number, or the thread alone.
+func (t *Thread) namesOf(set int32, thread uint32) []uint32 {
+	if set == 0 {
+		return []uint32{thread}
+	}
+	return t.names[set-1]
+}
+
+func (t *Thread) reset() {
+	t.facts, t.inbounds, t.messages, t.names, t.members = t.facts[:0], t.inbounds[:0], t.messages[:0], t.names[:0], t.members[:0]
+}
+
+// collect appends the facts of a thread's chain.
+func (s *store) collect(thread uint32, t *Thread) {
 	for i := *s.heads.at(thread); i != 0; {
 		f := s.journal.at(i - 1)
 		t.facts = append(t.facts, *f)
 		i = f.prev
 	}
-	slices.SortFunc(t.facts, func(a, b Fact) int {
-		inA, inB := a.Kind == Inbound, b.Kind == Inbound
-		switch {
-		case inA != inB && inA:
-			return -1
-		case inA != inB:
-			return 1
-		}
-		if c := bytes.Compare(s.texts.text(a.id), s.texts.text(b.id)); c != 0 || !inA || a.id != 0 {
-			return c
-		}
-		return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(s.words.word(a.word), s.words.word(b.word)))
-	})
-	for i := range t.facts {
-		f := &t.facts[i]
-		if f.Kind == Inbound {
-			in := inbound{s.texts.text(f.id), stamp{f.At, f.Rank}, s.words.word(f.word), f.marks}
-			if n := len(t.inbounds); n > 0 && compareInbound(&t.inbounds[n-1], &in) == 0 {
-				t.inbounds[n-1].merge(in)
-			} else {
-				t.inbounds = append(t.inbounds, in)
-			}
-			continue
-		}
-		id := s.texts.text(f.id)
-		if n := len(t.messages); n == 0 || !bytes.Equal(t.messages[n-1].id, id) {
-			t.messages = append(t.messages, message{id: id})
-		}
-		s.mergeFact(&t.messages[len(t.messages)-1], f)
+}
+
+// compareFacts puts the customer's messages first, and the facts of one message
+// side by side.
+func (s *store) compareFacts(a, b Fact) int {
+	inA, inB := a.Kind == Inbound, b.Kind == Inbound
+	switch {
+	case inA != inB && inA:
+		return -1
+	case inA != inB:
+		return 1
 	}
+	if c := bytes.Compare(s.texts.text(a.id), s.texts.text(b.id)); c != 0 || !inA || a.id != 0 {
+		return c
+	}
+	return cmp.Or(cmp.Compare(a.At, b.At), cmp.Compare(s.words.word(a.word), s.words.word(b.word)))
+}
+
+// gather collects a thread's facts into t.
+func (s *store) gather(thread uint32, t *Thread) {
+	t.reset()
+	s.collect(thread, t)
+	slices.SortFunc(t.facts, s.compareFacts)
+	for i := range t.facts {
+		s.merge(t, &t.facts[i], 0)
+	}
+}
+
+// merge merges a fact into the messages of t. The facts come in their order.
+func (s *store) merge(t *Thread, f *Fact, names int32) {
+	id := s.texts.text(f.id)
+	if f.Kind == Inbound {
+		in := inbound{id, stamp{f.At, f.Rank}, s.words.word(f.word), f.marks, names}
+		if n := len(t.inbounds); n > 0 && compareInbound(&t.inbounds[n-1], &in) == 0 {
+			t.inbounds[n-1].merge(in)
+		} else {
+			t.inbounds = append(t.inbounds, in)
+		}
+		return
+	}
+	if n := len(t.messages); n == 0 || !bytes.Equal(t.messages[n-1].id, id) {
+		t.messages = append(t.messages, message{id: id, names: names})
+	}
+	s.mergeFact(&t.messages[len(t.messages)-1], f)
 }
 
 // mergeFact merges a fact into its message.
@@ -263,30 +315,24 @@ func (s *store) mergeFact(m *message, f *Fact) {
 }
 
 // inOrder sorts for a fold: the customer's messages by instant, and the delivered
-// messages of the business by delivery, sending and id.
+// messages of the business by delivery, sending and id. A message of the phone app
+// does not act, unless a status says that it is charged.
 func (t *Thread) inOrder() {
 	slices.SortFunc(t.inbounds, func(a, b inbound) int {
 		return cmp.Or(cmp.Compare(a.at.nanos, b.at.nanos), cmp.Compare(a.entry, b.entry), bytes.Compare(a.id, b.id))
 	})
+	all := t.messages
+	if len(t.members) > 0 {
+		all = t.combine()
+	}
 	t.acting = t.acting[:0]
-	for i := range t.messages {
-		if m := &t.messages[i]; m.delivered.rank != RankUnknown && m.marks&markSettled == 0 {
+	for i := range all {
+		m := &all[i]
+		if m.delivered.rank != RankUnknown && m.marks&markSettled == 0 && (m.marks&markApp == 0 || m.report.charged()) {
 			t.acting = append(t.acting, m)
 		}
 	}
 	slices.SortFunc(t.acting, func(a, b *message) int {
-		return cmp.Or(cmp.Compare(a.delivered.nanos, b.delivered.nanos), cmp.Compare(a.sentAt(), b.sentAt()), bytes.Compare(a.id, b.id))
+		return cmp.Or(cmp.Compare(a.delivered.nanos, b.delivered.nanos), cmp.Compare(a.sentAt(), b.sentAt()), bytes.Compare(a.id, b.id), cmp.Compare(a.member, b.member))
 	})
-}
-
-// LastInbound returns the instant of the customer's latest message; [Never] if no
-// message is recorded.
-func (e *Engine) LastInbound(thread uint32) int64 {
-	var t Thread
-	e.gather(thread, &t)
-	last := *e.lastIn.at(thread)
-	for _, in := range t.inbounds {
-		last = max(last, in.at.nanos)
-	}
-	return last
 }

@@ -55,6 +55,8 @@ type Fold struct {
 	Pair  *Pair
 	Units []Unit
 
+	subject *subject
+
 	terms  *Terms
 	facts  *Thread
 	clicks []int  // indexes of facts.inbounds: entry points that no message has settled yet
@@ -82,31 +84,28 @@ type anchored struct {
 
 func (a anchored) covers(instant int64) bool { return a.start <= instant && instant < a.start+day }
 
-// Fold turns the facts of a thread into units. The messages of the business act
-// in order of their delivery, each under the rules in force at that instant.
-// Folding goes on from where the last closed month ended.
+// Fold turns the facts of a thread that hangs together with no other into units.
+// The messages of the business act in order of their delivery, each under the
+// rules in force at that instant. Folding goes on from where the last closed month
+// ended.
 func (e *Engine) Fold(thread uint32, room *Thread) *Fold {
-	return e.foldUntil(e.pair(thread), room, math.MaxInt64)
+	return e.fold(e.single(thread, room), math.MaxInt64)
 }
 
-// Until folds the same thread again, with the messages delivered before an
-// instant. It uses the room of f, so f is no more to be used but for its units.
-func (e *Engine) Until(f *Fold, instant int64) *Fold { return e.foldUntil(f.Pair, f.facts, instant) }
+// Until folds the same facts again, with the messages delivered before an instant.
+// It uses the room of f, so f is no more to be used but for its units.
+func (e *Engine) Until(f *Fold, instant int64) *Fold { return e.fold(f.subject, instant) }
 
-func (e *Engine) foldUntil(p *Pair, room *Thread, until int64) *Fold {
-	e.gather(p.Thread, room)
-	return e.foldGathered(p, room, until)
-}
-
-// foldGathered folds the facts that were gathered.
-func (e *Engine) foldGathered(p *Pair, facts *Thread, until int64) *Fold {
+// fold folds the facts of a subject.
+func (e *Engine) fold(s *subject, until int64) *Fold {
+	facts := s.facts
 	facts.inOrder()
-	f := &Fold{Pair: p, terms: e.terms[p.Account], facts: facts, covered: Never}
+	f := &Fold{Pair: s.Pair, subject: s, terms: e.terms[s.Account], facts: facts, covered: Never}
 	closed := f.terms.ClosedUntil
-	if c := e.carries[p.Thread]; c != nil {
+	if c := s.carry; c != nil {
 		f.covered, f.windows, f.Units = c.covered, slices.Clone(c.windows), slices.Clone(c.units)
 		for i := range f.Units {
-			f.Units[i].Pair = p
+			f.Units[i].Pair = s.shownAt(f.Units[i].Opened)
 			f.live = append(f.live, i)
 		}
 	}
@@ -130,13 +129,14 @@ func (e *Engine) foldGathered(p *Pair, facts *Thread, until int64) *Fold {
 	return f
 }
 
-// Folds folds the threads of an account among some threads. The function must not
-// keep a fold beyond its call, but may keep what [Fold.Take] returns.
+// Folds folds the people and groups of an account among some threads. Call
+// [Engine.Index] before. The function must not keep a fold beyond its call, but may
+// keep what [Fold.Take] returns.
 func (e *Engine) Folds(account int32, from, to uint32, yield func(*Fold)) {
 	var room Thread
 	for thread := from; thread < to; thread++ {
-		if e.numbers[e.threads.at(thread).number].account == account && (*e.heads.at(thread) != 0 || e.carries[thread] != nil) {
-			yield(e.Fold(thread, &room))
+		if e.accountOf(thread) == account {
+			e.subjects(thread, &room, func(s *subject) { yield(e.fold(s, math.MaxInt64)) })
 		}
 	}
 }
@@ -331,7 +331,7 @@ func (f *Fold) openEntry(now int64, era *Era) {
 // window of Chat API's anchor, it replaces the window, since the two may not
 // overlap.
 func (f *Fold) add(u Unit) {
-	u.Pair, u.Era, u.Report, u.Planned = f.Pair, f.era, f.acting.report, f.acting.marks&markPlanned != 0
+	u.Pair, u.Era, u.Report, u.Planned = f.pairOf(f.acting, u.Opened), f.era, f.acting.report, f.acting.marks&markPlanned != 0
 	if u.Opened < f.terms.ClosedUntil && !u.Carried {
 		u.Carried, u.Message = true, f.acting.id
 		f.late = append(f.late, u)
@@ -347,6 +347,14 @@ func (f *Fold) add(u Unit) {
 			a.void = true
 		}
 	}
+}
+
+// pairOf returns the pair of a message as it is shown at an instant.
+func (f *Fold) pairOf(m *message, instant int64) *Pair {
+	if m.member != 0 {
+		return f.subject.member(m, instant)
+	}
+	return f.subject.shownAt(instant)
 }
 
 // startWindows starts the windows of Chat API's anchor up to an instant. A
@@ -366,10 +374,11 @@ func (f *Fold) startWindows(until int64) {
 	}
 }
 
-// windowAt returns the window of Chat API's anchor at an instant. It returns nil
-// if there is no window, or if a conversation replaced it.
+// windowAt returns the first window of Chat API's anchor at an instant; there can be
+// several after a close, if two names turn out to be one person. It returns nil if
+// there is no window, or if a conversation replaced it.
 func (f *Fold) windowAt(instant int64) *anchored {
-	for i := len(f.windows) - 1; i >= 0; i-- {
+	for i := range f.windows {
 		if a := &f.windows[i]; a.covers(instant) && !a.void {
 			return a
 		}

@@ -41,6 +41,8 @@ func deliver(t *testing.T, e *ledger.Engine, at int64, id, category string) {
 	enter(t, e, ledger.Delivered, at, id, "")
 }
 
+func lastInbound(e *ledger.Engine) int64 { return e.LastInbound(number, ledger.NameOf(customer)) }
+
 // fold folds the only thread.
 func fold(e *ledger.Engine) *ledger.Fold { return e.Fold(0, new(ledger.Thread)) }
 
@@ -63,11 +65,11 @@ func TestTakeLeavesOutOtherTimes(t *testing.T) {
 func TestLastInboundAndServiceEnd(t *testing.T) {
 	e, _ := newEngine(ledger.ModelPMP2026)
 	deliver(t, e, hour, "m1", "")
-	assert.Equal(t, int64(ledger.Never), e.LastInbound(0))
+	assert.Equal(t, int64(ledger.Never), lastInbound(e))
 	assert.Equal(t, int64(ledger.Never), fold(e).ServiceEnd(hour))
 	enter(t, e, ledger.Inbound, 3*hour, "in2", "")
 	enter(t, e, ledger.Inbound, 2*hour, "in1", "")
-	assert.Equal(t, 3*hour, e.LastInbound(0))
+	assert.Equal(t, 3*hour, lastInbound(e))
 	assert.Equal(t, 2*hour+day, fold(e).ServiceEnd(3*hour-1))
 	assert.Equal(t, 3*hour+day, fold(e).ServiceEnd(3*hour))
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// Threads are interned: a uint32 stands for a contact of a number. The journal of
+// Threads are interned: a uint32 stands for a name of a contact of a number. The journal of
 // facts only grows, and each fact links to the previous fact of its thread. So
 // recording touches only the thread's entry and the end of the journal. Lists
 // grow by chunks, without copying.
@@ -48,16 +48,22 @@ type store struct {
 	numbers []number
 	last    uint32 // the number of the last look-up
 
+	byKey map[string]uint32 // numbers by their key
+
 	slots    []slot // the table of threads
 	seed     uint64
 	textSeed maphash.Seed
-	threads  chunks[threadOwner]
 
-	// These two lists by thread are apart from threads, so that the data for
-	// recording stays in the cache. heads has the latest fact, 1-based, or 0.
-	// lastIn has the customer's latest message in closed months.
-	heads  chunks[uint32]
-	lastIn chunks[int64]
+	// These lists are by thread, and apart, so that the data for recording stays
+	// in the cache. heads has the latest fact, 1-based, or 0. lastIn has the
+	// customer's latest message in closed months.
+	contacts chunks[Contact]
+	owners   chunks[uint32] // index in numbers
+	heads    chunks[uint32]
+	lastIn   chunks[int64]
+
+	sets     sets
+	nameless map[uint32]bool // the threads without a contact
 
 	journal chunks[Fact]
 	texts   arena
@@ -66,27 +72,61 @@ type store struct {
 }
 
 func newStore() store {
-	return store{index: map[string]uint32{}, slots: make([]slot, 64), seed: rand.Uint64(), textSeed: maphash.MakeSeed()}
+	return store{index: map[string]uint32{}, byKey: map[string]uint32{}, slots: make([]slot, 64), seed: rand.Uint64(), textSeed: maphash.MakeSeed(),
+		nameless: map[uint32]bool{}}
 }
 
-// number is a business number in facts, and the account that pays for it.
+// number is a business number in facts, and the account that pays for it. Of
+// several spellings, id is the one that sorts first.
 type number struct {
 	id      string
 	account int32
 }
 
-// threadOwner is the contact and the number of a thread.
-type threadOwner struct {
-	contact Contact
-	number  uint32 // index in numbers
+// NumberKey returns a text that is the same for all spellings of a number. The
+// oldest numbers may have "instance" before the digits.
+func NumberKey(id string) string { return strings.ToLower(strings.TrimPrefix(id, "instance")) }
+
+// numberOf returns the index of a number, and makes a new one for a new number.
+func (s *store) numberOf(id string, account int32) uint32 {
+	n, ok := s.index[id]
+	if ok {
+		return n
+	}
+	id = strings.Clone(id)
+	key := NumberKey(id)
+	if n, ok = s.byKey[key]; !ok {
+		n = uint32(len(s.numbers))
+		s.byKey[key], s.numbers = n, append(s.numbers, number{id, account})
+	}
+	s.index[id] = n
+	s.numbers[n].id = min(s.numbers[n].id, id)
+	return n
+}
+
+// find returns the index of a number in any spelling.
+func (s *store) find(id string) (uint32, bool) {
+	n, ok := s.index[id]
+	if !ok {
+		n, ok = s.byKey[NumberKey(id)]
+	}
+	return n, ok
+}
+
+// NumberText returns the spelling in which a number is shown.
+func (s *store) NumberText(id string) string {
+	if n, ok := s.find(id); ok {
+		return s.numbers[n].id
+	}
+	return id
 }
 
 // slot is a place in the table of threads, which has open addressing. It contains
-// the thread's owner, so that a look-up waits only for the slot. A slot without a
-// contact is free.
+// the thread's contact and number, so that a look-up waits only for the slot. A
+// slot without a contact is free.
 type slot struct {
-	threadOwner
-	thread uint32
+	contact        Contact
+	number, thread uint32
 }
 
 // hash returns the hash of a contact of a number. The text is the key of a
@@ -101,15 +141,16 @@ func (s *store) hash(number uint32, contact Contact, text string) uint64 {
 }
 
 // hashOf returns the hash of a thread that is in the table.
-func (s *store) hashOf(t *threadOwner) uint64 {
-	if t.contact&otherContact != 0 {
-		return s.hash(t.number, 0, s.texts.key(t.contact))
+func (s *store) hashOf(thread uint32) uint64 {
+	contact, number := *s.contacts.at(thread), *s.owners.at(thread)
+	if contact&otherContact != 0 {
+		return s.hash(number, 0, s.texts.key(contact))
 	}
-	return s.hash(t.number, t.contact, "")
+	return s.hash(number, contact, "")
 }
 
-// holds reports whether a slot belongs to that number and contact.
-func (s *store) holds(in *slot, number uint32, contact Contact, text string) bool {
+// fits reports whether a slot belongs to that number and contact.
+func (s *store) fits(in *slot, number uint32, contact Contact, text string) bool {
 	return in.number == number && (in.contact == contact || contact == 0 && in.contact&otherContact != 0 &&
 		string(s.texts.text(textRef(in.contact&^otherContact))) == text)
 }
@@ -121,7 +162,7 @@ func (s *store) lookUp(hash uint64, number uint32, contact Contact, text string)
 		if in.contact == 0 {
 			return 0, false
 		}
-		if s.holds(in, number, contact, text) {
+		if s.fits(in, number, contact, text) {
 			return in.thread, true
 		}
 	}
@@ -130,7 +171,7 @@ func (s *store) lookUp(hash uint64, number uint32, contact Contact, text string)
 // Find returns the thread of a contact, if the contact has a thread. Contact and
 // text are those of [ContactOf].
 func (s *store) Find(number string, contact Contact, text string) (uint32, bool) {
-	n, ok := s.index[number]
+	n, ok := s.find(number)
 	if !ok {
 		return 0, false
 	}
@@ -149,13 +190,7 @@ func (s *store) threadsOf(batch []Entry) {
 	for i := range batch {
 		e := &batch[i]
 		if s.last >= uint32(len(s.numbers)) || s.numbers[s.last].id != e.Number {
-			n, ok := s.index[e.Number]
-			if !ok {
-				n = uint32(len(s.numbers))
-				id := strings.Clone(e.Number)
-				s.index[id], s.numbers = n, append(s.numbers, number{id, e.Account})
-			}
-			s.last = n
+			s.last = s.numberOf(e.Number, e.Account)
 		}
 		e.number = s.last
 		e.hash = s.hash(e.number, e.Contact, e.Text)
@@ -185,17 +220,20 @@ func (s *store) threadOf(e *Entry) uint32 {
 	if contact == 0 {
 		contact = otherContact | Contact(s.texts.add(e.Text))
 	}
-	thread, head, lastIn := s.threads.add(&threadOwner{contact, e.number}), uint32(0), int64(Never)
+	thread, head, lastIn := s.contacts.add(&contact), uint32(0), int64(Never)
+	s.owners.add(&e.number)
 	s.heads.add(&head)
 	s.lastIn.add(&lastIn)
-	if s.threads.n*4 > len(s.slots)*3 {
+	if contact == otherContact {
+		s.nameless[thread] = true
+	}
+	if s.contacts.n*16 > len(s.slots)*13 {
 		s.slots = make([]slot, 2*len(s.slots))
 		for i := range thread {
-			owner := s.threads.at(i)
-			s.put(s.hashOf(owner), slot{*owner, i})
+			s.put(s.hashOf(i), slot{*s.contacts.at(i), *s.owners.at(i), i})
 		}
 	}
-	s.put(e.hash, slot{threadOwner{contact, e.number}, thread})
+	s.put(e.hash, slot{contact, e.number, thread})
 	return thread
 }
 
@@ -208,12 +246,13 @@ func (s *store) put(hash uint64, taken slot) {
 	}
 }
 
-// Pair is the number and the contact of a thread.
+// Pair is a business number and the name under which a person or a group is shown.
 type Pair struct {
-	Account int32 // index among the terms
-	Thread  uint32
+	Account int32  // index among the terms
+	Thread  uint32 // the person: the thread of the name that stands for them
 	Number  string
 	Contact string // the key, such as "phone:12025550143"
+	Group   string // the group's key, if Contact is a member of a group
 }
 
 // noThread stands for the thread of a pair that has none yet.
@@ -223,7 +262,8 @@ const noThread = 1<<32 - 1
 func (p *Pair) Recorded() bool { return p.Thread != noThread }
 
 func (s *store) pair(thread uint32) *Pair {
-	t := s.threads.at(thread)
-	n := &s.numbers[t.number]
-	return &Pair{Account: n.account, Thread: thread, Number: n.id, Contact: s.texts.key(t.contact)}
+	n := &s.numbers[*s.owners.at(thread)]
+	return &Pair{Account: n.account, Thread: thread, Number: n.id, Contact: s.texts.key(*s.contacts.at(thread))}
 }
+
+func (s *store) accountOf(thread uint32) int32 { return s.numbers[*s.owners.at(thread)].account }

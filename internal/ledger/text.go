@@ -15,8 +15,12 @@ type textRef uint64
 const (
 	arenaBits = 20 // a chunk is 1 MiB
 
-	// LongestText is the longest text that can be entered, in bytes.
+	// LongestText is the longest message id that can be entered, in bytes, and
+	// LongestName the longest name of a contact or number. LongestWord is the
+	// longest category, entry point or word of a report.
 	LongestText = 1 << 16
+	LongestName = 1 << 15
+	LongestWord = 1 << 10
 )
 
 // arena holds the bytes of contacts and message ids.
