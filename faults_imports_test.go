@@ -21,7 +21,7 @@ func noWindow(t *testing.T, customer chatapi.Recipient, events ...chatapi.Event)
 	t.Helper()
 	ledger := chatapi.NewLedger(chatapi.Account{ID: "a", Numbers: []chatapi.ChannelID{abc}})
 	for _, e := range events {
-		e.Info().Channel = abc
+		e.Info().Channel, e.Info().Received = abc, time.Now()
 		require.NoError(t, ledger.RecordEvent(e))
 	}
 	assert.True(t, ledger.ServiceWindow(abc, customer).ExpiresAt.IsZero(), "the window stays closed")
