@@ -164,7 +164,11 @@ type StatusEvent struct {
 	Conversation *StatusConversation
 	Pricing      *StatusPricing
 
-	// CallbackData is the text that was attached to the send.
+	// CallbackData is the text that the sender attached to the message
+	// (biz_opaque_callback_data). Sends of Chat API have no member for it, so it is
+	// empty for messages that this SDK sent. A program that sends by Meta's or
+	// 360dialog's own API on the same number sets it (Meta's messages reference,
+	// known since 2022, high confidence).
 	CallbackData string
 
 	// Errors says why a message failed. Usually the service gives a text without
