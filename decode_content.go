@@ -143,7 +143,7 @@ func referralOf(v wire.Value) *Referral {
 		case "thumbnail_url":
 			r.ThumbnailURL = text
 		case "welcome_message":
-			r.Welcome, _ = m.Value.Get("text").Text()
+			r.Welcome = cmp.Or(text, memberText(m.Value, "text"))
 		}
 	}
 	if r == (Referral{}) {
@@ -187,7 +187,7 @@ func readPaymentReply(v wire.Value) *PaymentReply {
 
 // readIdentity returns nil if v is not an object.
 func readIdentity(v wire.Value) *IdentityCheck {
-	if !v.IsObject() {
+	if !v.IsObject() || v.IsBlank() {
 		return nil
 	}
 	check := &IdentityCheck{Hash: memberText(v, "hash"), Created: v.Get("created_timestamp").Time()}

@@ -28,6 +28,7 @@ type metaElement struct {
 // readMeta collects the members, in whatever order they come.
 func readMeta(v wire.Value) (in metaElement) {
 	var fromUser, fromBSUID, recipient string
+	var body wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -53,7 +54,7 @@ func readMeta(v wire.Value) (in metaElement) {
 		case "recipient":
 			recipient = in.text(&m)
 		case "recipient_type":
-			in.toGroup = in.text(&m) == "group"
+			in.toGroup = strings.EqualFold(in.text(&m), "group")
 		case "group_id":
 			in.group = groupChat(in.text(&m))
 		case "context":
@@ -70,10 +71,15 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.sent = m.Value
 		case "text":
 			in.said = m.Value
+		case "body": // in a forwarder's bodies, instead of "text"
+			body = m.Value
 		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
 			in.contentName, in.content = m.Key(), m.Value
 		}
+	}
+	if in.said.IsBlank() && !body.IsAbsent() {
+		in.said = body
 	}
 	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
 	if recipient != "" && in.to == (Contact{}) {
@@ -89,10 +95,40 @@ func (in *metaElement) findContent(v wire.Value) {
 	case in.kind == "":
 		in.guessKind(v)
 	case in.kind == "text":
+		if in.contentName != "" && in.said.IsBlank() && !in.content.IsBlank() {
+			in.kind = in.contentName // the text says nothing, another member does
+			return
+		}
 		in.content, in.said = in.said, wire.Value{}
 	case in.kind != in.contentName:
 		in.content = v.Get(in.kind)
+		fallthrough
+	default:
+		if in.contentName != "" && isContent(in.kind) && in.content.IsBlank() {
+			in.blankContent(v)
+		}
 	}
+}
+
+// blankContent finds the content of a message whose type's member says nothing: that
+// of another name which does.
+func (in *metaElement) blankContent(v wire.Value) {
+	outer := *in
+	if in.guessKind(v); in.kind == "text" || in.content.IsBlank() {
+		in.kind, in.contentName, in.content = outer.kind, outer.kind, outer.content
+	}
+	in.said = outer.said
+}
+
+// isContent reports whether content of a message can have that name, other than a
+// text.
+func isContent(name string) bool {
+	switch name {
+	case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
+		"reaction", "system", "edit", "revoke", "unsupported":
+		return true
+	}
+	return false
 }
 
 // guessKind finds the content of a message without a type. A member that says
@@ -103,10 +139,9 @@ func (in *metaElement) guessKind(v wire.Value) {
 	in.contentName, in.content = "", wire.Value{}
 	for m := v.Object(); m.Next(); {
 		name, rank := string(m.Name), 0
-		switch name {
-		case "text":
-		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
-			"reaction", "system", "edit", "revoke", "unsupported":
+		switch {
+		case name == "text":
+		case isContent(name):
 			rank = 1
 		default:
 			continue
@@ -145,6 +180,11 @@ func (p *parser) metaMessage(v wire.Value) error {
 		return p.addUnread("message", in.kind, v, &in.scalarReader)
 	case old:
 		return p.oldLoneMessage(&in, v)
+	case in.from == (Contact{}) && !v.Get("chatId").IsBlank(): // a message of the service's own format
+		return p.message(v)
+	}
+	if in.from.isGroup() {
+		in.group, in.from.Chat = cmp.Or(in.group, in.from.Chat), ""
 	}
 	e := &MessageEvent{From: in.from}
 	in.readContent(&e.Content, 0)
@@ -189,8 +229,8 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		return p.addUnread("message_echo", in.kind, v, &in.scalarReader)
 	}
 	e := &EchoEvent{To: in.to, From: in.from}
-	if in.toGroup {
-		in.group, e.To = cmp.Or(in.group, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
+	if in.toGroup || in.to.isGroup() {
+		in.group, e.To = cmp.Or(in.group, in.to.Chat, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
 	}
 	in.readContent(&e.Content, 0)
 	p.contacts.complete(&e.To)
@@ -309,6 +349,9 @@ func (in *metaElement) readEdit(c *Content, depth int) {
 // the mentions and the referral.
 func (in *metaElement) readContext(c *Content) {
 	referral := in.referral
+	if in.context.IsString() { // a forwarder may write the quoted id alone
+		c.QuotedID = in.plain("context", in.context)
+	}
 	for m := in.context.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -336,6 +379,9 @@ func (in *metaElement) readContext(c *Content) {
 				if id, _ := list.Value.Text(); id != "" {
 					c.Mentions = append(c.Mentions, id)
 				}
+			}
+			if m.Value.IsString() {
+				c.Mentions = append(c.Mentions, in.inner("context", &m))
 			}
 		case "referral":
 			if referral.IsBlank() {
@@ -399,9 +445,9 @@ var answers = [...]string{"button_reply", "call_permission_reply", "list_reply",
 // The type names it. If there is none of that name, the first that says something
 // counts: forwarders write blank ones beside the answer.
 func (in *metaElement) answer() (name string, v wire.Value) {
-	kind := in.member("interactive", in.content, "type")
+	kind := strings.ToLower(in.member("interactive", in.content, "type"))
 	typed := in.content.Get(kind)
-	if typed.IsObject() && !typed.IsBlank() {
+	if !typed.IsBlank() && kind != "type" {
 		return kind, typed
 	}
 	for _, name := range answers {
@@ -420,12 +466,16 @@ func (in *metaElement) readInteractive(c *Content) {
 	}
 	name, v := in.answer()
 	object := "interactive." + name
-	if v.IsObject() {
-		switch name {
-		case "button_reply", "list_reply":
+	switch name {
+	case "button_reply", "list_reply":
+		if !v.IsNull() {
 			c.Reply = in.choice(object, v)
 			c.Reply.List = name == "list_reply"
 			c.Text = c.Reply.Title
+		}
+	}
+	if v.IsObject() {
+		switch name {
 		case "nfm_reply":
 			c.Flow = readFlowReply(v)
 			c.Text = in.member(object, v, "body")
