@@ -86,7 +86,10 @@ func readVCards(text string) (cards []ContactCard) {
 			after = at + len(end)
 		}
 		next := ContactCard{VCard: text[:after]}
-		unfolded := strings.NewReplacer("\r\n ", "", "\n ", "", "\r\n\t", "", "\n\t", "").Replace(next.VCard) // long lines go on after a space
+		unfolded := next.VCard // long lines go on after a space
+		for _, fold := range [...]string{"\r\n ", "\r\n\t", "\n ", "\n\t"} {
+			unfolded = strings.ReplaceAll(unfolded, fold, "")
+		}
 		for line := range strings.Lines(unfolded) {
 			next.addVCardLine(strings.TrimSpace(line))
 		}

@@ -87,7 +87,9 @@ func (p *parser) cloudChange(v wire.Value) error {
 		}
 	case value.IsArray() && value.Len() > 0:
 		for list := value.List(); list.Next(); {
-			p.changeValue(v, list.Value)
+			if !list.Value.IsBlank() {
+				p.changeValue(v, list.Value)
+			}
 		}
 		return f.err
 	}

@@ -206,3 +206,24 @@ func readStickerPack(v wire.Value) *StickerPack {
 	pack.FirstParty, _ = v.Get("is-first-party-sticker").Bool()
 	return pack
 }
+
+// blankContent finds the content of a message whose type's member says nothing: that
+// of another name which does.
+func (in *metaElement) blankContent(v wire.Value) {
+	outer := *in
+	if in.guessKind(v); in.kind == "text" || in.content.IsBlank() {
+		in.kind, in.contentName, in.content = outer.kind, outer.kind, outer.content
+	}
+	in.said = outer.said
+}
+
+// isContent reports whether content of a message can have that name, other than a
+// text.
+func isContent(name string) bool {
+	switch name {
+	case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
+		"reaction", "system", "edit", "revoke", "unsupported":
+		return true
+	}
+	return false
+}

@@ -22,7 +22,7 @@ type metaElement struct {
 	contentName       string // of a member that holds content other than a text
 	content, said     wire.Value
 	sent              wire.Value // the request that sent the message, in which standby puts the content
-	toGroup           bool
+	toGroup, ours     bool // ours: it says that the business sent it
 }
 
 // readMeta collects the members, in whatever order they come.
@@ -53,6 +53,8 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.to.ParentBSUID = in.text(&m)
 		case "recipient":
 			recipient = in.text(&m)
+		case "fromMe", "from_me": // in a forwarder's bodies
+			in.ours, _ = m.Value.Bool()
 		case "recipient_type":
 			in.toGroup = strings.EqualFold(in.text(&m), "group")
 		case "group_id":
@@ -110,27 +112,6 @@ func (in *metaElement) findContent(v wire.Value) {
 	}
 }
 
-// blankContent finds the content of a message whose type's member says nothing: that
-// of another name which does.
-func (in *metaElement) blankContent(v wire.Value) {
-	outer := *in
-	if in.guessKind(v); in.kind == "text" || in.content.IsBlank() {
-		in.kind, in.contentName, in.content = outer.kind, outer.kind, outer.content
-	}
-	in.said = outer.said
-}
-
-// isContent reports whether content of a message can have that name, other than a
-// text.
-func isContent(name string) bool {
-	switch name {
-	case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
-		"reaction", "system", "edit", "revoke", "unsupported":
-		return true
-	}
-	return false
-}
-
 // guessKind finds the content of a message without a type. A member that says
 // something beats a blank one, which forwarders write for content that is not
 // there, and any content beats a text. Of several, the first name counts.
@@ -174,14 +155,14 @@ func (p *parser) metaMessage(v wire.Value) error {
 	// A message that the business sent must not wake a bot, even if it stands in
 	// "messages": under a field of echoes, or with the business's own number.
 	switch old := p.isOld(&in); {
-	case !old && (strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && samePhone(in.from.Phone, p.ownPhone)):
+	case !old && in.from == (Contact{}) && !v.Get("chatId").IsBlank(): // in the service's own format
+		return p.message(v)
+	case !old && (in.ours || strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && samePhone(in.from.Phone, p.ownPhone)):
 		return p.echo(&in, v)
 	case in.isEmpty():
 		return p.addUnread("message", in.kind, v, &in.scalarReader)
 	case old:
 		return p.oldLoneMessage(&in, v)
-	case in.from == (Contact{}) && !v.Get("chatId").IsBlank(): // a message of the service's own format
-		return p.message(v)
 	}
 	if in.from.isGroup() {
 		in.group, in.from.Chat = cmp.Or(in.group, in.from.Chat), ""

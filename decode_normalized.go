@@ -72,6 +72,8 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 			in.sender, in.senderName, in.normalized = in.text(&m), m.Value, true
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
+		case "from_me": // in a forwarder's bodies
+			in.fromMe = m.Value
 		case "time":
 			in.at, in.normalized = m.Value, true
 		case "self":
@@ -109,7 +111,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 // member of the normalized format is an on-premise message, or unknown.
 func (p *parser) message(v wire.Value) error {
 	in := readNormalized(v)
-	if !in.normalized || in.chat == "" && in.author == "" && in.bsuid == "" && in.fromMe.IsAbsent() && !v.Get("from").IsBlank() {
+	if !in.normalized || in.chat == "" && in.author == "" && in.bsuid == "" && in.isReadable() && !v.Get("from").IsBlank() {
 		if !v.Get("from").IsAbsent() || !v.Get("timestamp").IsAbsent() || in.kind != "" && !v.Get(in.kind).IsAbsent() {
 			return p.metaMessage(v)
 		}
@@ -151,6 +153,12 @@ func (in *normalizedMessage) outgoing() (ours, readable bool) {
 		return false, false
 	}
 	return strings.HasPrefix(in.id, "true_"), true
+}
+
+// isReadable reports whether fromMe is absent, true or false.
+func (in *normalizedMessage) isReadable() bool {
+	_, readable := in.outgoing()
+	return readable
 }
 
 // from returns the sender. In a group the chat does not name the sender.

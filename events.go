@@ -62,8 +62,8 @@ type EventInfo struct {
 	// [Ledger] takes the WABA as the account.
 	PhoneNumberID, WABA string
 
-	// OwnPhone is the business's number, in digits. Only WhatsApp's own format
-	// (rawHooks) has it, for nearly every event.
+	// OwnPhone is the business's number, in digits: display_phone_number. Only
+	// WhatsApp's own format (rawHooks) has it, for nearly every event.
 	OwnPhone string
 
 	// Problems names the members that could not be read, such as "timestamp: want
@@ -373,7 +373,7 @@ type HandoverEvent struct {
 	EventInfo
 
 	// Kind is "control_passed" if the chat is yours now, and "control_taken" if it
-	// was taken from you, so that you must not answer any more.
+	// was taken from you, so that you must not answer any more. The set is open.
 	Kind string
 
 	// From is the customer whose chat it is; empty if WhatsApp hides the number.
