@@ -60,7 +60,8 @@ func saysMore(entry wire.Value) bool {
 	return entry.Get("changes").IsAbsent()
 }
 
-// fieldName returns the name of a field, which forwarders may write in capitals.
+// fieldName returns the name of a field, a type or a state, which forwarders may
+// write in capitals.
 func fieldName(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
 
 // cloudChange reads one element of "changes". The value of some fields is one

@@ -65,6 +65,8 @@ func (p *parser) outgoing(in *metaElement, customer Contact) bool {
 	}
 	from := in.from
 	switch {
+	case in.group != "", customer.isGroup(): // everybody in it is somebody else
+		return samePhone(from.Phone, p.ownPhone)
 	case from == (Contact{}):
 		return in.to != (Contact{}) && sameCustomer(in.to, customer)
 	case sameCustomer(from, customer):

@@ -22,7 +22,7 @@ type metaElement struct {
 	contentName       string // of a member that holds content other than a text
 	content, said     wire.Value
 	sent              wire.Value // the request that sent the message, in which standby puts the content
-	toGroup, ours     bool // ours: it says that the business sent it
+	toGroup, ours     bool       // ours: it says that the business sent it
 }
 
 // readMeta collects the members, in whatever order they come.
@@ -35,6 +35,9 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.id = in.text(&m)
 		case "type":
 			in.kind = in.text(&m)
+			if plain := fieldName(in.kind); plain == "text" || isContent(plain) {
+				in.kind = plain
+			}
 		case "timestamp":
 			in.at = m.Value
 		case "from":

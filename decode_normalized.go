@@ -120,6 +120,9 @@ func (p *parser) message(v wire.Value) error {
 	}
 	known, ok := normalizedKinds[in.kind]
 	if !ok {
+		known, ok = normalizedKinds[fieldName(in.kind)]
+	}
+	if !ok {
 		known.wire, known.kind = joinWire("message", in.kind), TypeOther
 	}
 	var event Event
@@ -225,7 +228,8 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 		c.Reply = &reply
 	case TypeReaction:
 		c.Text = body
-		c.Reaction = &ReceivedReaction{MessageID: in.quoted, Emoji: body}
+		c.QuotedID = cmp.Or(in.quoted, firstText(in.meta, "message_id"))
+		c.Reaction = &ReceivedReaction{MessageID: c.QuotedID, Emoji: body}
 	case TypeCallPermission:
 		c.Text = body
 		in.readInteractive(c)
@@ -405,9 +409,7 @@ func (p *parser) ack(v wire.Value) error {
 	if e.Time = f.time("time", at); e.Time.IsZero() {
 		e.Time = f.time("timestamp", stamp)
 	}
-	if e.Status == statusViewed {
-		e.Status = StatusRead
-	}
+	e.Status = e.Status.plain()
 	return p.addPartial(e, &f)
 }
 

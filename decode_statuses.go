@@ -121,9 +121,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 	}
 	e.EventInfo = p.info(statusWire(e.Status), v)
 	e.Time = in.time("timestamp", in.at)
-	if e.Status == statusViewed {
-		e.Status = StatusRead
-	}
+	e.Status = e.Status.plain()
 	return p.addPartial(e, &in.scalarReader)
 }
 

@@ -432,6 +432,21 @@ func (s Status) Advance(next Status) Status {
 	return s
 }
 
+// plain returns a known state in the form of its constant, and any other as it is.
+func (s Status) plain() Status {
+	if s.rank() == 0 {
+		plain := Status(fieldName(string(s)))
+		if plain.rank() == 0 {
+			return s
+		}
+		s = plain
+	}
+	if s == statusViewed {
+		return StatusRead
+	}
+	return s
+}
+
 // rank returns a state's place in the order of Advance; 0 if it is unknown.
 func (s Status) rank() int {
 	switch s {

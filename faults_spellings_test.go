@@ -329,3 +329,18 @@ func TestFaultA16A22ListsAndCards(t *testing.T) {
 		assert.Equal(t, name, row(t, `"type":"document","body":"https://a.example/1",`+members).Media.Name, members)
 	}
 }
+
+func TestFaultA22WordsInCapitals(t *testing.T) {
+	// A type or a state that is written in capitals is the same one.
+	for word, want := range map[string]chatapi.Status{"DELIVERED": chatapi.StatusDelivered, " Read ": chatapi.StatusRead, "VIEWED": chatapi.StatusRead, "failed": chatapi.StatusFailed, "Warning": "Warning"} {
+		assert.Equal(t, want, metaStatus(t, `"recipient_id":"12025550143","status":"`+word+`"`).Status, word)
+		assert.Equal(t, want, one[*chatapi.StatusEvent](t, `{"ack":[{"id":"m","status":"`+word+`"}]}`).Status, word)
+	}
+	assert.Equal(t, chatapi.TypeText, metaMessage(t, `"from":"1","type":"TEXT","text":{"body":"x"}`).Type)
+	assert.Equal(t, "7", metaMessage(t, `"from":"1","type":"Image","image":{"id":"7"}`).Media.ID)
+	assert.Equal(t, chatapi.TypeVoice, row(t, `"type":"PTT","body":"https://a.example/1"`).Type)
+	reaction := row(t, `"type":"reaction","body":"+","meta":{"message_id":"q"}`)
+	assert.Equal(t, []string{"q", "q"}, []string{reaction.QuotedID, reaction.Reaction.MessageID})
+	thread := one[*chatapi.HistoryEvent](t, cloud("history", `{`+ownNumber+`"history":[{"threads":[{"id":"G","messages":[{"id":"a","from":"12025550143","group_id":"G","type":"text","text":{"body":"x"}}]}]}]}`)).Threads[0]
+	assert.False(t, thread.Messages[0].Outgoing, "in a group everybody is somebody else")
+}
