@@ -133,6 +133,17 @@ func (e *GroupEvent) change(setting string, v wire.Value) {
 	e.Changes = append(e.Changes, c)
 }
 
+// newTexts keeps the texts of a new group, if it was created.
+func (e *GroupEvent) newTexts(texts []GroupChange) {
+	for _, c := range texts {
+		if len(e.Errors) > 0 {
+			e.Changes = append(e.Changes, c)
+		} else {
+			e.setText(c.Setting, c.Text)
+		}
+	}
+}
+
 func (e *GroupEvent) setText(setting, text string) {
 	switch setting {
 	case "subject":

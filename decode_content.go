@@ -227,3 +227,18 @@ func isContent(name string) bool {
 	}
 	return false
 }
+
+func readOrder(v wire.Value) *ReceivedOrder {
+	order := &ReceivedOrder{}
+	order.CatalogID, _ = v.Get("catalog_id").Text()
+	order.Text, _ = v.Get("text").Text()
+	for list := v.Get("product_items").List(); list.Next(); {
+		var item ReceivedItem
+		item.ProductID, _ = list.Value.Get("product_retailer_id").Text()
+		item.Quantity, _ = list.Value.Get("quantity").Text()
+		item.Price, _ = list.Value.Get("item_price").Text()
+		item.Currency, _ = list.Value.Get("currency").Text()
+		order.Items = append(order.Items, item)
+	}
+	return order
+}

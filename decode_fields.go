@@ -249,13 +249,7 @@ func (p *parser) group(v wire.Value) error {
 			e.Errors = statusErrors(m.Value)
 		}
 	}
-	for _, c := range plain { // the texts of a new group, if it was created
-		if len(e.Errors) > 0 {
-			e.Changes = append(e.Changes, c)
-		} else {
-			e.setText(c.Setting, c.Text)
-		}
-	}
+	e.newTexts(plain)
 	e.gatherErrors()
 	if e.Requester = readPerson(v); e.Requester != (Contact{}) {
 		p.contacts.complete(&e.Requester)

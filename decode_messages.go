@@ -35,9 +35,6 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.id = in.text(&m)
 		case "type":
 			in.kind = in.text(&m)
-			if plain := fieldName(in.kind); plain == "text" || isContent(plain) {
-				in.kind = plain
-			}
 		case "timestamp":
 			in.at = m.Value
 		case "from":
@@ -83,15 +80,23 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.contentName, in.content = m.Key(), m.Value
 		}
 	}
+	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
+	in.complete(recipient, body)
+	in.findContent(v)
+	return in
+}
+
+// complete reads the members that hold only if the usual ones are missing.
+func (in *metaElement) complete(recipient string, body wire.Value) {
 	if in.said.IsBlank() && !body.IsAbsent() {
 		in.said = body
 	}
-	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
 	if recipient != "" && in.to == (Contact{}) {
 		setPhone(&in.to, recipient)
 	}
-	in.findContent(v)
-	return in
+	if plain := fieldName(in.kind); plain == "text" || isContent(plain) {
+		in.kind = plain
+	}
 }
 
 // findContent finds the content of the message's type.
@@ -477,19 +482,4 @@ func (in *metaElement) readInteractive(c *Content) {
 	if c.Errors == nil {
 		c.Errors = in.reasons("interactive.errors", in.content.Get("errors"))
 	}
-}
-
-func readOrder(v wire.Value) *ReceivedOrder {
-	order := &ReceivedOrder{}
-	order.CatalogID, _ = v.Get("catalog_id").Text()
-	order.Text, _ = v.Get("text").Text()
-	for list := v.Get("product_items").List(); list.Next(); {
-		var item ReceivedItem
-		item.ProductID, _ = list.Value.Get("product_retailer_id").Text()
-		item.Quantity, _ = list.Value.Get("quantity").Text()
-		item.Price, _ = list.Value.Get("item_price").Text()
-		item.Currency, _ = list.Value.Get("currency").Text()
-		order.Items = append(order.Items, item)
-	}
-	return order
 }

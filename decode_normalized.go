@@ -183,9 +183,6 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	c.ID, c.Type, c.Chat, c.QuotedID, c.Forwarded = in.id, kind, in.chat, in.quoted, in.forwarded
 	in.readAround(c)
 	body := ""
-	if in.body.IsNull() && kind == TypeText {
-		in.body = cmp.Or(in.words.Get("body"), in.words)
-	}
 	switch text, err := in.body.Text(); {
 	case err == nil:
 		body = text
@@ -261,6 +258,9 @@ func readReply(meta wire.Value, reply *Reply) {
 
 // readAround reads the members that messages of every kind can have.
 func (in *normalizedMessage) readAround(c *Content) {
+	if in.body.IsNull() && c.Type == TypeText {
+		in.body = cmp.Or(in.words.Get("body"), in.words)
+	}
 	if c.ChatName = in.sender; !bytes.Equal(in.chatName.Raw(), in.senderName.Raw()) { // equal ones share their bytes
 		c.ChatName, _ = in.chatName.Text()
 	}
@@ -396,11 +396,7 @@ func (p *parser) ack(v wire.Value) error {
 		e.Group, e.To.Chat = e.To.Chat, ""
 	}
 	if priced {
-		in := readStatus(v)
-		e.Conversation, e.Pricing = in.readConversation(in.conversation), in.price()
-		if e.Pricing != nil {
-			e.Category = cmp.Or(e.Category, e.Pricing.Category)
-		}
+		e.readPrice(v)
 	}
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
@@ -411,6 +407,15 @@ func (p *parser) ack(v wire.Value) error {
 	}
 	e.Status = e.Status.plain()
 	return p.addPartial(e, &f)
+}
+
+// readPrice reads a price in WhatsApp's own form.
+func (e *StatusEvent) readPrice(v wire.Value) {
+	in := readStatus(v)
+	e.Conversation, e.Pricing = in.readConversation(in.conversation), in.price()
+	if e.Pricing != nil {
+		e.Category = cmp.Or(e.Category, e.Pricing.Category)
+	}
 }
 
 // isSet reports whether a member of unknown form says yes: anything but false, 0,

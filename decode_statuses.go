@@ -69,14 +69,10 @@ func readStatus(v wire.Value) (in statusElement) {
 			in.errors = m.Value
 		case "biz_opaque_callback_data":
 			in.callbackData = in.text(&m)
-		case "category":
-			in.category = in.text(&m)
-		case "group_id":
-			in.group = in.text(&m)
+		case "category", "group_id", "recipient_identity_key_hash":
+			in.readRare(&m)
 		case "template_id":
 			in.template = in.text(&m)
-		case "recipient_identity_key_hash":
-			in.to.IdentityHash = in.text(&m)
 		case "payment":
 			in.payment = m.Value
 		}
@@ -87,6 +83,18 @@ func readStatus(v wire.Value) (in statusElement) {
 		setPhone(&in.participant, oldMember)
 	}
 	return in
+}
+
+// readRare reads a member that few statuses have.
+func (in *statusElement) readRare(m *wire.Object) {
+	switch string(m.Name) {
+	case "category":
+		in.category = in.text(m)
+	case "group_id":
+		in.group = in.text(m)
+	default:
+		in.to.IdentityHash = in.text(m)
+	}
 }
 
 // metaStatus reads one element of "statuses": the progress of a message, a call
