@@ -110,6 +110,7 @@ func (p *parser) readBody(root wire.Value) (kind string, recognized bool) {
 	var space [8]member // enough for usual bodies, and not on the heap
 	known := space[:0]
 	var entries, bare bool
+	var number wire.Value
 	for members := root.Object(); members.Next(); {
 		switch name := members.Key(); name {
 		case "type":
@@ -120,6 +121,8 @@ func (p *parser) readBody(root wire.Value) (kind string, recognized bool) {
 			}
 		case "contacts":
 			p.readContacts("", members.Value)
+		case "metadata":
+			number, bare = members.Value, true
 		case "entry":
 			if members.Value.Spend(memberMemory) {
 				entries = entries || members.Value.IsNested() && !members.Value.IsBlank() // an empty one hides nothing
@@ -136,16 +139,13 @@ func (p *parser) readBody(root wire.Value) (kind string, recognized bool) {
 	}
 	switch {
 	case kind == "calls":
+		p.ownNumber("metadata", number)
 		recognized = p.callsBody(known)
-	case entries:
+	case !entries && bare && p.bareEnvelope(root, known):
 		recognized = true
-		for _, m := range known {
-			if m.name == "entry" {
-				p.list(m.name, m.value, (*parser).cloudEntry)
-			}
-		}
 	default:
-		recognized = bare && p.bareEnvelope(root) || p.rootBody(known)
+		p.ownNumber("metadata", number)
+		recognized = p.rootBody(known)
 	}
 	return kind, recognized
 }

@@ -13,6 +13,9 @@ import (
 
 // readDetail reads a member of an account event into AccountDetails.
 func (e *AccountEvent) readDetail(name, text string, v wire.Value) {
+	if v.IsNested() && v.IsBlank() {
+		return // a forwarder's zero value
+	}
 	switch name {
 	case "alert_severity":
 		e.Severity = text
@@ -41,17 +44,13 @@ func (e *AccountEvent) readDetail(name, text string, v wire.Value) {
 			Tier: memberText(v, "tier"), Month: memberText(v, "effective_month"), Updated: v.Get("tier_update_time").Time()}
 	case "auth_international_rate_eligibility":
 		e.AuthInternational = &AuthInternationalRates{Start: v.Get("start_time").Time()}
-		for list := v.Get("exception_countries").Array(); list.Next(); {
+		for list := v.Get("exception_countries").List(); list.Next(); {
 			e.AuthInternational.Exceptions = append(e.AuthInternational.Exceptions,
 				CountryStart{memberText(list.Value, "country_code"), list.Value.Get("start_time").Time()})
 		}
 	case "partner_client_certification_info", "partner_client_certification_needed_info":
 		e.Certification = &PartnerCertification{ClientBusinessID: memberText(v, "client_business_id"), Status: memberText(v, "status")}
-		for _, reason := range textsOf(v.Get("rejection_reasons")) {
-			if reason != "NONE" {
-				e.Certification.RejectionReasons = append(e.Certification.RejectionReasons, reason)
-			}
-		}
+		e.Certification.RejectionReasons = someReasons(v.Get("rejection_reasons"))
 	case "phone_number_settings":
 		e.Settings = numberSettings(v)
 	}
@@ -73,11 +72,11 @@ func numberSettings(v wire.Value) *NumberSettings {
 		return s
 	}
 	s.CallHours = &CallHours{Status: memberText(hours, "status"), TimeZone: memberText(hours, "timezone_id")}
-	for list := hours.Get("weekly_operating_hours").Array(); list.Next(); {
+	for list := hours.Get("weekly_operating_hours").List(); list.Next(); {
 		s.CallHours.Weekly = append(s.CallHours.Weekly, CallDay{memberText(list.Value, "day_of_week"),
 			memberText(list.Value, "open_time"), memberText(list.Value, "close_time")})
 	}
-	for list := hours.Get("holiday_schedule").Array(); list.Next(); {
+	for list := hours.Get("holiday_schedule").List(); list.Next(); {
 		s.CallHours.Holidays = append(s.CallHours.Holidays, CallHoliday{memberText(list.Value, "date"),
 			memberText(list.Value, "start_time"), memberText(list.Value, "end_time")})
 	}
@@ -91,7 +90,7 @@ func paymentSetup(v wire.Value) *PaymentSetup {
 
 func templateEventButtons(v wire.Value) (all []TemplateEventButton) {
 	const prefix = "message_template_button_"
-	for list := v.Array(); list.Next(); {
+	for list := v.List(); list.Next(); {
 		all = append(all, TemplateEventButton{Type: memberText(list.Value, prefix+"type"), Text: memberText(list.Value, prefix+"text"),
 			URL: memberText(list.Value, prefix+"url"), Phone: memberText(list.Value, prefix+"phone_number")})
 	}
@@ -105,7 +104,7 @@ func flowHealth(v wire.Value) (h FlowHealth) {
 	h.Availability, _ = v.Get("availability").Float()
 	h.P50Latency, h.P90Latency = milliseconds(v.Get("p50_latency")), milliseconds(v.Get("p90_latency"))
 	h.Requests, _ = v.Get("requests_count").Int()
-	for list := v.Get("errors").Array(); list.Next(); {
+	for list := v.Get("errors").List(); list.Next(); {
 		count := FlowErrorCount{Type: memberText(list.Value, "error_type")}
 		count.Rate, _ = list.Value.Get("error_rate").Float()
 		count.Count, _ = list.Value.Get("error_count").Int()
@@ -123,13 +122,8 @@ func milliseconds(v wire.Value) time.Duration {
 	return 0
 }
 
-// change adds a setting of a group. A plain text is the state of a new group; an
-// object says whether the setting was changed.
-func (e *GroupEvent) change(setting, text string, v wire.Value) {
-	if !v.IsObject() {
-		e.setText(setting, text)
-		return
-	}
+// change adds a setting of a group from the object that says whether it was changed.
+func (e *GroupEvent) change(setting string, v wire.Value) {
 	c := GroupChange{Setting: setting, Text: memberText(v, "text"), MIMEType: memberText(v, "mime_type"), SHA256: memberText(v, "sha256"),
 		Errors: statusErrors(v.Get("errors"))}
 	successful, set := v.Get("update_successful").Bool()
@@ -137,6 +131,17 @@ func (e *GroupEvent) change(setting, text string, v wire.Value) {
 		e.setText(setting, c.Text)
 	}
 	e.Changes = append(e.Changes, c)
+}
+
+// newTexts keeps the texts of a new group, if it was created.
+func (e *GroupEvent) newTexts(texts []GroupChange) {
+	for _, c := range texts {
+		if len(e.Errors) > 0 {
+			e.Changes = append(e.Changes, c)
+		} else {
+			e.setText(c.Setting, c.Text)
+		}
+	}
 }
 
 func (e *GroupEvent) setText(setting, text string) {
@@ -183,9 +188,11 @@ func (p *parser) action(v wire.Value) error {
 	e := &ActionEvent{Action: kind, Component: memberText(data, "click_component"), ClickID: memberText(data, "click_id"),
 		TrackingToken: memberText(data, "tracking_token"), ProductID: memberText(data, "product_id")}
 	e.EventInfo = p.info(joinWire("user_action", kind), v)
-	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.setTime(&e.EventInfo, "timestamp", v.Get("timestamp"))
+	f.check("", v, "action_type")
+	f.check("data", data, "click_component", "click_id", "tracking_token", "product_id")
+	return p.addPartial(e, &f)
 }
 
 // conversion reads one element of "automatic_events".
@@ -194,9 +201,11 @@ func (p *parser) conversion(v wire.Value) error {
 	e := &ConversionEvent{Name: memberText(v, "event_name"), MessageID: memberText(v, "id"), ClickID: memberText(v, "ctwa_clid"),
 		Value: memberText(data, "value"), Currency: memberText(data, "currency")}
 	e.EventInfo = p.info(joinWire("automatic_event", e.Name), v)
-	setTime(&e.EventInfo, v.Get("timestamp"))
-	p.add(e)
-	return nil
+	var f scalarReader
+	f.setTime(&e.EventInfo, "timestamp", v.Get("timestamp"))
+	f.check("", v, "event_name", "id", "ctwa_clid")
+	f.check("custom_data", data, "value", "currency")
+	return p.addPartial(e, &f)
 }
 
 // summary adds the event of a "conversation_context", which stands beside messages.

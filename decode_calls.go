@@ -10,17 +10,16 @@ import (
 // This file reads the parts of a call that few calls have.
 
 // readMember reads a member of a call that few calls have.
-func (e *CallEvent) readMember(name string, v wire.Value) {
-	text, _ := v.Text()
+func (e *CallEvent) readMember(name string, v wire.Value, f *scalarReader) {
 	switch name {
 	case "from_parent_user_id":
-		e.From.ParentBSUID = text
+		e.From.ParentBSUID = f.plain(name, v)
 	case "to_parent_user_id", "recipient_parent_user_id", "parent_recipient_user_id":
-		e.To.ParentBSUID = cmp.Or(text, e.To.ParentBSUID)
+		e.To.ParentBSUID = cmp.Or(f.plain(name, v), e.To.ParentBSUID)
 	case "cta_payload":
-		e.ButtonPayload = text
+		e.ButtonPayload = f.plain(name, v)
 	case "deeplink_payload":
-		e.LinkPayload = text
+		e.LinkPayload = f.plain(name, v)
 	case "errors":
 		e.Errors = append(e.Errors, statusErrors(v)...)
 	case "call_recording":
@@ -33,6 +32,19 @@ func (e *CallEvent) readMember(name string, v wire.Value) {
 // callFile reads a recording or a transcript: the file, or an object that holds the
 // file under the name of its kind. It returns nil if there is no file.
 func callFile(v wire.Value) *ReceivedMedia {
+	if v.IsArray() {
+		list := v.List()
+		list.Next()
+		v = list.Value
+	}
+	if v.IsString() { // the id or the link alone
+		text, _ := v.Text()
+		if isLink(text) {
+			return &ReceivedMedia{URL: text}
+		} else if text != "" {
+			return &ReceivedMedia{ID: text}
+		}
+	}
 	for _, kind := range [...]string{"audio", "video", "document"} {
 		if inner := v.Get(kind); inner.IsObject() {
 			v = inner

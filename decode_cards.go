@@ -1,6 +1,7 @@
 package chatapi
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -13,6 +14,8 @@ func readContactCards(v wire.Value) (cards []ContactCard) {
 	for list := v.List(); list.Next(); {
 		if list.Value.IsObject() {
 			cards = append(cards, readContactCard(list.Value))
+		} else if text, _ := list.Value.Text(); text != "" {
+			cards = append(cards, readVCards(text)...)
 		}
 	}
 	return cards
@@ -22,6 +25,10 @@ func readContactCard(v wire.Value) (card ContactCard) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "name":
+			if m.Value.IsString() { // a forwarder may write the name alone
+				card.Name.Formatted, _ = m.Value.Text()
+				continue
+			}
 			card.Name = ContactName{Formatted: memberText(m.Value, "formatted_name"), First: memberText(m.Value, "first_name"),
 				Middle: memberText(m.Value, "middle_name"), Last: memberText(m.Value, "last_name"),
 				Prefix: memberText(m.Value, "prefix"), Suffix: memberText(m.Value, "suffix")}
@@ -36,7 +43,7 @@ func readContactCard(v wire.Value) (card ContactCard) {
 		case "contact_image":
 			card.Image, _ = m.Value.Text()
 		case "phones", "emails", "urls", "addresses", "ims":
-			for list := m.Value.Array(); list.Next(); {
+			for list := m.Value.List(); list.Next(); {
 				card.addEntry(string(m.Name), list.Value)
 			}
 		}
@@ -47,13 +54,14 @@ func readContactCard(v wire.Value) (card ContactCard) {
 // addEntry adds an element of one of the card's lists.
 func (card *ContactCard) addEntry(list string, v wire.Value) {
 	kind := memberText(v, "type")
+	alone, _ := v.Text() // a forwarder may write the number or the address alone
 	switch list {
 	case "phones":
-		card.Phones = append(card.Phones, ContactPhone{memberText(v, "phone"), kind, memberText(v, "wa_id")})
+		card.Phones = append(card.Phones, ContactPhone{cmp.Or(memberText(v, "phone"), alone), kind, memberText(v, "wa_id")})
 	case "emails":
-		card.Emails = append(card.Emails, ContactEmail{memberText(v, "email"), kind})
+		card.Emails = append(card.Emails, ContactEmail{cmp.Or(memberText(v, "email"), alone), kind})
 	case "urls":
-		card.URLs = append(card.URLs, ContactURL{memberText(v, "url"), kind})
+		card.URLs = append(card.URLs, ContactURL{cmp.Or(memberText(v, "url"), alone), kind})
 	case "ims":
 		card.Messengers = append(card.Messengers, ContactMessenger{memberText(v, "service"), memberText(v, "user_id")})
 	case "addresses":
@@ -68,20 +76,38 @@ func (card *ContactCard) addEntry(list string, v wire.Value) {
 func readVCards(text string) (cards []ContactCard) {
 	const begin, end = "BEGIN:VCARD", "END:VCARD"
 	for {
-		from := strings.Index(text, begin)
+		from := indexFold(text, begin)
 		if from < 0 {
 			return cards
 		}
-		card, rest, _ := strings.Cut(text[from:], end)
-		next := ContactCard{VCard: card}
-		if len(card) < len(text[from:]) {
-			next.VCard += end
+		text = text[from:]
+		after := len(text)
+		if at := indexFold(text, end); at >= 0 {
+			after = at + len(end)
 		}
-		for line := range strings.Lines(card) {
+		next := ContactCard{VCard: text[:after]}
+		unfolded := next.VCard // long lines go on after a space
+		for _, fold := range [...]string{"\r\n ", "\r\n\t", "\n ", "\n\t"} {
+			unfolded = strings.ReplaceAll(unfolded, fold, "")
+		}
+		for line := range strings.Lines(unfolded) {
 			next.addVCardLine(strings.TrimSpace(line))
 		}
-		cards = append(cards, next)
-		text = rest
+		cards, text = append(cards, next), text[after:]
+	}
+}
+
+// indexFold returns where the word stands in text, in capitals or not; -1 if it does
+// not.
+func indexFold(text, word string) int {
+	for at := 0; ; at++ {
+		next := strings.IndexAny(text[at:], word[:1]+strings.ToLower(word[:1]))
+		if at += next; next < 0 || at+len(word) > len(text) {
+			return -1
+		}
+		if strings.EqualFold(text[at:at+len(word)], word) {
+			return at
+		}
 	}
 }
 

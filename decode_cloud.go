@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"cmp"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -22,7 +23,9 @@ func (p *parser) cloudEntry(v wire.Value) error {
 		case "id":
 			p.waba = f.text(&m)
 		case "time":
+			before := len(f.problems)
 			p.entryTime = f.time("time", m.Value)
+			p.badTime = len(f.problems) > before
 		case "changes":
 			changes = m.Value
 		}
@@ -30,40 +33,84 @@ func (p *parser) cloudEntry(v wire.Value) error {
 	if changes.IsNull() && v.Get("value").IsObject() { // a change without its entry
 		return cmp.Or(p.cloudChange(v), f.err)
 	}
-	if changes.IsNull() { // an entry of Messenger or Instagram, which has "messaging" instead
+	if changes.IsNull() && isBareValue(v) { // a value without its change
+		p.field = fieldName(memberText(v, "field"))
+		if p.readField(v, v) {
+			return f.err
+		}
+	}
+	if changes.IsBlank() && saysMore(v) { // an entry of Messenger or Instagram, which has "messaging" instead
 		return p.addUnread("entry", "", v, &f)
 	}
 	p.list("changes", changes, (*parser).cloudChange)
 	return f.err
 }
 
+// saysMore reports whether an entry without changes holds something else.
+func saysMore(entry wire.Value) bool {
+	for m := entry.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "id", "time", "changes":
+		default:
+			if !m.Value.IsBlank() {
+				return true
+			}
+		}
+	}
+	return entry.Get("changes").IsAbsent()
+}
+
+// fieldName returns the name of a field, a type or a state, which forwarders may
+// write in capitals.
+func fieldName(text string) string { return strings.ToLower(strings.TrimSpace(text)) }
+
 // cloudChange reads one element of "changes". The value of some fields is one
 // event; that of the others holds arrays, whose names say enough where a
 // forwarder dropped the field's name.
 func (p *parser) cloudChange(v wire.Value) error {
 	defer func() { p.level = inEntry }()
-	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime}
+	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime, badTime: p.badTime}
 	var f scalarReader
 	var value wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "field":
-			p.field = f.text(&m)
+			p.field = fieldName(f.text(&m))
 		case "value":
 			value = m.Value
 		}
 	}
-	if !value.IsNull() && !value.IsObject() {
+	switch {
+	case value.IsObject():
+	case value.IsNull():
+		if isBareValue(v) { // its members stand in the change
+			value = v
+		}
+	case value.IsArray() && value.Len() > 0:
+		for list := value.List(); list.Next(); {
+			if !list.Value.IsBlank() {
+				p.changeValue(v, list.Value)
+			}
+		}
+		return f.err
+	}
+	p.changeValue(v, value)
+	return f.err
+}
+
+// changeValue reads the value of a change. What is no object is an error, and the
+// change is unknown.
+func (p *parser) changeValue(change, value wire.Value) {
+	odd := !value.IsNull() && !value.IsObject()
+	if odd {
 		p.level = inChange
 		p.addError("value", errNotObject(value), value.Raw())
-		return nil
+		p.bad[len(p.bad)-1].Partial = !value.IsBlank()
 	}
-	p.level = inValue
-	if !p.readField(v, value) {
-		p.addUnknown("field", p.field, v)
+	if p.level = inValue; !p.readField(change, value) && (!odd || !value.IsBlank()) {
+		p.addUnknown("field", p.field, change)
 		aboutAccount(p.events[len(p.events)-1], value)
 	}
-	return f.err
 }
 
 // readField reads the value of a change. The field decides what the value is; the
@@ -71,12 +118,16 @@ func (p *parser) cloudChange(v wire.Value) error {
 // it knows nothing in the value.
 func (p *parser) readField(change, value wire.Value) bool {
 	switch unnamed := p.field == ""; {
-	case p.field == "standby", unnamed && value.Get("standby").IsObject():
-		p.standby(change, value)
+	case !value.IsObject():
+		return false
+	case p.field == "standby", unnamed && !value.Get("standby").IsBlank():
+		p.standby(change, value, "")
 		return true
-	case p.field == "messaging_handovers", unnamed && (value.Get("control_passed").IsObject() || value.Get("control_taken").IsObject()):
+	case p.field == "messaging_handovers", unnamed && (!value.Get("control_passed").IsBlank() || !value.Get("control_taken").IsBlank()):
 		p.handover(change, value)
 		return true
+	case unnamed && !value.Get("history").IsBlank():
+		p.field = "history" // also for what stands beside it
 	}
 	read := fieldReaders[p.field]
 	if read == nil {
@@ -84,8 +135,12 @@ func (p *parser) readField(change, value wire.Value) bool {
 	}
 	var f scalarReader
 	f.checkField(value)
+	f.time("timestamp", value.Get("timestamp"))
 	e := read(value, p.info("field."+p.field, change))
 	aboutAccount(e, value)
+	if p.badTime && e.Info().Time.IsZero() {
+		f.note("entry.time", wire.ErrTime.Error())
+	}
 	if err := p.addPartial(e, &f); err != nil {
 		p.level = inChange
 		p.addError("value", err, value.Raw())
@@ -158,13 +213,24 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 			}
 			p.list(path+m.name, m.value, read)
 			recognized = true
-		} else if m.name == "conversation_context" && m.value.IsObject() {
-			p.summary(m.value)
+		} else if m.name == "conversation_context" {
+			for list := m.value.List(); list.Next(); {
+				if !list.Value.IsBlank() {
+					p.summary(list.Value)
+				}
+			}
 			recognized = true
 		}
 	}
-	if standby.IsObject() {
-		recognized = p.cloudLists(standby, path+"standby.") || recognized
+	switch {
+	case standby.IsBlank():
+	case p.field != "standby":
+		p.standby(standby, standby, path+"standby.")
+		recognized = true
+	default:
+		for list := standby.List(); list.Next(); {
+			recognized = p.cloudLists(list.Value, path+"standby.") || recognized
+		}
 	}
 	p.callErrors(first)
 	if !recognized {
@@ -181,6 +247,9 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 // call reads one element of "calls" (contract, "calls (type calls)").
 func (p *parser) call(v wire.Value) error {
 	e, f := p.readCall(v)
+	if v.IsBlank() || p.field == "history" { // an old call must not ring
+		return p.addUnread("call", e.Event, v, f)
+	}
 	e.Wire = joinWire("call", e.Event)
 	return p.addPartial(e, f)
 }
@@ -240,7 +309,7 @@ func (p *parser) readCall(v wire.Value) (*CallEvent, *scalarReader) {
 		case "biz_opaque_callback_data":
 			e.CallbackData = f.text(&m)
 		default:
-			e.readMember(string(m.Name), m.Value)
+			e.readMember(string(m.Name), m.Value, f)
 		}
 	}
 	if e.To.Phone == "" {

@@ -143,7 +143,7 @@ func referralOf(v wire.Value) *Referral {
 		case "thumbnail_url":
 			r.ThumbnailURL = text
 		case "welcome_message":
-			r.Welcome, _ = m.Value.Get("text").Text()
+			r.Welcome = cmp.Or(text, memberText(m.Value, "text"))
 		}
 	}
 	if r == (Referral{}) {
@@ -187,7 +187,7 @@ func readPaymentReply(v wire.Value) *PaymentReply {
 
 // readIdentity returns nil if v is not an object.
 func readIdentity(v wire.Value) *IdentityCheck {
-	if !v.IsObject() {
+	if !v.IsObject() || v.IsBlank() {
 		return nil
 	}
 	check := &IdentityCheck{Hash: memberText(v, "hash"), Created: v.Get("created_timestamp").Time()}
@@ -205,4 +205,40 @@ func readStickerPack(v wire.Value) *StickerPack {
 		AndroidURL: memberText(v, "android-app-store-link"), IOSURL: memberText(v, "ios-app-store-link")}
 	pack.FirstParty, _ = v.Get("is-first-party-sticker").Bool()
 	return pack
+}
+
+// blankContent finds the content of a message whose type's member says nothing: that
+// of another name which does.
+func (in *metaElement) blankContent(v wire.Value) {
+	outer := *in
+	if in.guessKind(v); in.kind == "text" || in.content.IsBlank() {
+		in.kind, in.contentName, in.content = outer.kind, outer.kind, outer.content
+	}
+	in.said = outer.said
+}
+
+// isContent reports whether content of a message can have that name, other than a
+// text.
+func isContent(name string) bool {
+	switch name {
+	case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
+		"reaction", "system", "edit", "revoke", "unsupported":
+		return true
+	}
+	return false
+}
+
+func readOrder(v wire.Value) *ReceivedOrder {
+	order := &ReceivedOrder{}
+	order.CatalogID, _ = v.Get("catalog_id").Text()
+	order.Text, _ = v.Get("text").Text()
+	for list := v.Get("product_items").List(); list.Next(); {
+		var item ReceivedItem
+		item.ProductID, _ = list.Value.Get("product_retailer_id").Text()
+		item.Quantity, _ = list.Value.Get("quantity").Text()
+		item.Price, _ = list.Value.Get("item_price").Text()
+		item.Currency, _ = list.Value.Get("currency").Text()
+		order.Items = append(order.Items, item)
+	}
+	return order
 }

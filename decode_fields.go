@@ -44,7 +44,7 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 			switch string(m.Name) {
 			case "event":
 				if kind == "status" {
-					e.Status = TemplateStatus(strings.ToUpper(text))
+					e.Status = TemplateStatus(strings.ToUpper(strings.TrimSpace(text)))
 				}
 			case "message_template_id":
 				e.ID = text
@@ -69,9 +69,8 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 					e.Effective = at
 				}
 			case "rejection_info":
-				e.Detail = memberText(m.Value, "reason")
-				words = someReason(e.Detail)
-				recommendation = memberText(m.Value, "recommendation")
+				words = someReason(memberText(m.Value, "reason"))
+				e.Detail, recommendation = words, someReason(memberText(m.Value, "recommendation"))
 			case "other_info":
 				title = someReason(memberText(m.Value, "title"))
 				description = memberText(m.Value, "description")
@@ -106,10 +105,20 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 // someReason returns a reason; empty for the words that mean that there is none.
 func someReason(text string) string {
 	switch strings.ToUpper(strings.TrimSpace(text)) {
-	case "NONE", "NULL":
+	case "NONE", "NULL", "N/A":
 		return ""
 	}
 	return text
+}
+
+// someReasons returns the reasons of a list.
+func someReasons(v wire.Value) (all []string) {
+	for _, text := range textsOf(v) {
+		if text = someReason(text); text != "" {
+			all = append(all, text)
+		}
+	}
+	return all
 }
 
 // numberEvent returns the reader of the fields about the business's number.
@@ -134,7 +143,7 @@ func numberEvent(kind string) func(wire.Value, EventInfo) Event {
 			case "rejection_reason":
 				e.Reason = cmp.Or(someReason(text), e.Reason)
 			case "rejection_reasons":
-				e.Reason = cmp.Or(strings.Join(textsOf(m.Value), ", "), e.Reason)
+				e.Reason = cmp.Or(strings.Join(someReasons(m.Value), ", "), e.Reason)
 			}
 		}
 		e.Event = firstText(v, "event", "decision", "status")
@@ -152,10 +161,12 @@ func accountEvent(kind string) func(wire.Value, EventInfo) Event {
 		e.read(v)
 		e.Event = cmp.Or(firstText(v, "event", "decision", "alert_type", "type"), firstText(alert, "event", "decision", "alert_type", "type"))
 		e.Phone = cmp.Or(phoneDigits(v.Get("display_phone_number")), phoneDigits(v.Get("phone_number")))
-		e.Reason = cmp.Or(memberText(v.Get("ban_info"), "waba_ban_state"), memberText(v.Get("violation_info"), "violation_type"), e.Reason)
+		e.Reason = cmp.Or(someReason(memberText(v.Get("ban_info"), "waba_ban_state")), someReason(memberText(v.Get("violation_info"), "violation_type")), e.Reason)
 		e.DailyLimit = cmp.Or(e.BusinessLimit, e.PhoneLimit)
 		e.NumberLimit = cmp.Or(e.NumbersPerWABA, e.NumbersPerBusiness)
-		setTime(&e.EventInfo, v.Get("timestamp"))
+		if at := v.Get("timestamp").Time(); !at.IsZero() {
+			e.Time = at
+		}
 		switch kind {
 		case "payment_configuration_update":
 			e.PaymentSetup = paymentSetup(v)
@@ -199,6 +210,7 @@ func flowEvent(v wire.Value, info EventInfo) Event {
 func (p *parser) group(v wire.Value) error {
 	e := &GroupEvent{}
 	var at wire.Value
+	var plain []GroupChange
 	for m := v.Object(); m.Next(); {
 		text, _ := m.Value.Text()
 		switch string(m.Name) {
@@ -209,7 +221,12 @@ func (p *parser) group(v wire.Value) error {
 		case "request_id":
 			e.RequestID = text
 		case "subject", "group_subject", "description", "group_description", "profile_picture":
-			e.change(strings.TrimPrefix(string(m.Name), "group_"), text, m.Value)
+			setting := strings.TrimPrefix(string(m.Name), "group_")
+			if m.Value.IsObject() {
+				e.change(setting, m.Value)
+			} else if text != "" {
+				plain = append(plain, GroupChange{Setting: setting, Text: text})
+			}
 		case "invite_link":
 			e.InviteLink = text
 		case "reason":
@@ -232,15 +249,19 @@ func (p *parser) group(v wire.Value) error {
 			e.Errors = statusErrors(m.Value)
 		}
 	}
+	e.newTexts(plain)
 	e.gatherErrors()
 	if e.Requester = readPerson(v); e.Requester != (Contact{}) {
 		p.contacts.complete(&e.Requester)
 		e.Requester.Chat = personChat(e.Requester)
 	}
 	e.EventInfo = p.info(joinWire("group", e.Kind), v)
-	setTime(&e.EventInfo, at)
 	var f scalarReader
+	f.setTime(&e.EventInfo, "timestamp", at)
 	f.checkField(v)
+	if v.IsBlank() {
+		return p.addUnread("group", "", v, &f)
+	}
 	return p.addPartial(e, &f)
 }
 
@@ -249,6 +270,9 @@ func (p *parser) group(v wire.Value) error {
 func (p *parser) readMembers(v wire.Value) (all []GroupMember) {
 	for list := v.List(); list.Next(); {
 		c := GroupMember{Contact: readPerson(list.Value), Input: memberText(list.Value, "input"), Errors: statusErrors(list.Value.Get("errors"))}
+		if !list.Value.IsObject() { // a forwarder may write the number alone
+			c.Input, _ = list.Value.Text()
+		}
 		if c.Phone == "" {
 			setPhone(&c.Contact, c.Input)
 		}
@@ -266,9 +290,9 @@ func (p *parser) preference(v wire.Value) error {
 	p.contacts.complete(&e.From)
 	e.From.Chat = personChat(e.From)
 	e.EventInfo = p.info("user_preference", v)
-	setTime(&e.EventInfo, v.Get("timestamp"))
 	var f scalarReader
-	f.check("", v, "wa_id", "user_id", "parent_user_id", "category", "value", "detail", "timestamp")
+	f.setTime(&e.EventInfo, "timestamp", v.Get("timestamp"))
+	f.check("", v, "wa_id", "user_id", "parent_user_id", "category", "value", "detail", "signup_id")
 	return p.addPartial(e, &f)
 }
 
@@ -276,7 +300,8 @@ func (p *parser) preference(v wire.Value) error {
 func (p *parser) identity(v wire.Value) error {
 	e := &IdentityEvent{Detail: memberText(v, "detail")}
 	user, parent := v.Get("user_id"), v.Get("parent_user_id")
-	e.Old.BSUID, e.New.BSUID = memberText(user, "previous"), memberText(user, "current")
+	e.Old.BSUID = cmp.Or(memberText(user, "previous"), firstText(v, "previous", "previous_user_id"))
+	e.New.BSUID = cmp.Or(memberText(user, "current"), firstText(v, "current", "current_user_id"))
 	e.Old.ParentBSUID, e.New.ParentBSUID = memberText(parent, "previous"), memberText(parent, "current")
 	if e.New.BSUID == "" {
 		e.New.BSUID, _ = user.Text()
@@ -286,9 +311,9 @@ func (p *parser) identity(v wire.Value) error {
 	e.New.Chat = personChat(e.New)
 	e.Old.Chat = personChat(e.Old)
 	e.EventInfo = p.info("user_id_update", v)
-	setTime(&e.EventInfo, v.Get("timestamp"))
 	var f scalarReader
-	f.check("", v, "wa_id", "detail", "timestamp")
+	f.setTime(&e.EventInfo, "timestamp", v.Get("timestamp"))
+	f.check("", v, "wa_id", "detail")
 	f.check("user_id", user, "previous", "current")
 	f.check("parent_user_id", parent, "previous", "current")
 	return p.addPartial(e, &f)
@@ -310,6 +335,9 @@ func (p *parser) history(v wire.Value) error {
 		}
 		e.Threads = append(e.Threads, p.oldThread(threads.Value, &f))
 	}
+	if v.IsBlank() {
+		return p.addUnread("history", "", v, &f)
+	}
 	e.EventInfo = p.info("history", v)
 	return p.addPartial(e, &f)
 }
@@ -318,17 +346,18 @@ func (p *parser) history(v wire.Value) error {
 func (p *parser) appState(v wire.Value) error {
 	e := &AppStateEvent{Type: memberText(v, "type"), Action: memberText(v, "action")}
 	person := v.Get("contact")
-	e.Contact = readPerson(person)
-	if number := phoneDigits(person.Get("phone_number")); number != "" {
-		e.Contact.Phone = number
+	if person.IsNull() {
+		person = v
 	}
+	e.Contact = readPerson(person)
+	setPhone(&e.Contact, strings.TrimSpace(memberText(person, "phone_number")))
 	e.FirstName = memberText(person, "first_name")
 	e.Contact.Name = firstText(person, "full_name", "first_name")
 	p.contacts.complete(&e.Contact)
 	e.Contact.Chat = personChat(e.Contact)
 	e.EventInfo = p.info(joinWire("state_sync", e.Type), v)
-	setTime(&e.EventInfo, v.Get("metadata").Get("timestamp"))
 	var f scalarReader
+	f.setTime(&e.EventInfo, "metadata.timestamp", v.Get("metadata").Get("timestamp"))
 	f.check("", v, "type", "action")
 	f.check("contact", person, "phone_number", "full_name", "first_name", "user_id", "parent_user_id", "username", "wa_id")
 	return p.addPartial(e, &f)

@@ -20,8 +20,7 @@ func (p *parser) isOld(in *metaElement) bool {
 func (p *parser) oldThread(v wire.Value, f *scalarReader) HistoryThread {
 	var old HistoryThread
 	setPhone(&old.Contact, f.member("threads", v, "id"))
-	context := readPerson(v.Get("context"))
-	old.Contact = context.Merge(old.Contact)
+	old.Contact = readPerson(v).Merge(readPerson(v.Get("context"))).Merge(old.Contact)
 	p.contacts.complete(&old.Contact)
 	old.Contact.Chat = personChat(old.Contact)
 	messages := v.Get("messages")
@@ -50,7 +49,11 @@ func (p *parser) oldMessage(in *metaElement, customer Contact) HistoryMessage {
 		p.contacts.complete(&m.From)
 		m.From.Chat = personChat(m.From)
 	}
-	m.Chat = cmp.Or(in.group, customer.Chat)
+	if m.Chat = cmp.Or(in.group, customer.Chat); customer.isGroup() {
+		m.From = in.from
+		p.contacts.complete(&m.From)
+		m.From.Chat = personChat(m.From)
+	}
 	return m
 }
 
@@ -62,6 +65,8 @@ func (p *parser) outgoing(in *metaElement, customer Contact) bool {
 	}
 	from := in.from
 	switch {
+	case in.group != "", customer.isGroup(): // everybody in it is somebody else
+		return samePhone(from.Phone, p.ownPhone)
 	case from == (Contact{}):
 		return in.to != (Contact{}) && sameCustomer(in.to, customer)
 	case sameCustomer(from, customer):
@@ -92,9 +97,9 @@ func (p *parser) oldLoneMessage(in *metaElement, v wire.Value) error {
 }
 
 // oldStatus adds an event for the state of an old message.
-func (p *parser) oldStatus(in *statusElement, v wire.Value) error {
+func (p *parser) oldStatus(in *statusElement, group string, v wire.Value) error {
 	m := HistoryMessage{Status: in.status, Outgoing: true, Time: in.time("timestamp", in.at)}
-	m.ID, m.Type, m.Chat, m.Errors = in.id, TypeOther, in.to.Chat, in.reasons("errors", in.errors)
+	m.ID, m.Type, m.Chat, m.Errors = in.id, TypeOther, cmp.Or(group, in.to.Chat), in.reasons("errors", in.errors)
 	return p.addOld(HistoryThread{in.to, []HistoryMessage{m}}, v, &in.scalarReader)
 }
 

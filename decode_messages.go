@@ -22,12 +22,13 @@ type metaElement struct {
 	contentName       string // of a member that holds content other than a text
 	content, said     wire.Value
 	sent              wire.Value // the request that sent the message, in which standby puts the content
-	toGroup           bool
+	toGroup, ours     bool       // ours: it says that the business sent it
 }
 
 // readMeta collects the members, in whatever order they come.
 func readMeta(v wire.Value) (in metaElement) {
 	var fromUser, fromBSUID, recipient string
+	var body wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -52,8 +53,10 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.to.ParentBSUID = in.text(&m)
 		case "recipient":
 			recipient = in.text(&m)
+		case "fromMe", "from_me": // in a forwarder's bodies
+			in.ours, _ = m.Value.Bool()
 		case "recipient_type":
-			in.toGroup = in.text(&m) == "group"
+			in.toGroup = strings.EqualFold(in.text(&m), "group")
 		case "group_id":
 			in.group = groupChat(in.text(&m))
 		case "context":
@@ -70,17 +73,30 @@ func readMeta(v wire.Value) (in metaElement) {
 			in.sent = m.Value
 		case "text":
 			in.said = m.Value
+		case "body": // in a forwarder's bodies, instead of "text"
+			body = m.Value
 		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
 			"reaction", "system", "edit", "revoke", "unsupported":
 			in.contentName, in.content = m.Key(), m.Value
 		}
 	}
 	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
+	in.complete(recipient, body)
+	in.findContent(v)
+	return in
+}
+
+// complete reads the members that hold only if the usual ones are missing.
+func (in *metaElement) complete(recipient string, body wire.Value) {
+	if in.said.IsBlank() && !body.IsAbsent() {
+		in.said = body
+	}
 	if recipient != "" && in.to == (Contact{}) {
 		setPhone(&in.to, recipient)
 	}
-	in.findContent(v)
-	return in
+	if plain := fieldName(in.kind); plain == "text" || isContent(plain) {
+		in.kind = plain
+	}
 }
 
 // findContent finds the content of the message's type.
@@ -89,9 +105,18 @@ func (in *metaElement) findContent(v wire.Value) {
 	case in.kind == "":
 		in.guessKind(v)
 	case in.kind == "text":
+		if in.contentName != "" && in.said.IsBlank() && !in.content.IsBlank() {
+			in.kind = in.contentName // the text says nothing, another member does
+			return
+		}
 		in.content, in.said = in.said, wire.Value{}
 	case in.kind != in.contentName:
 		in.content = v.Get(in.kind)
+		fallthrough
+	default:
+		if in.contentName != "" && isContent(in.kind) && in.content.IsBlank() {
+			in.blankContent(v)
+		}
 	}
 }
 
@@ -103,10 +128,9 @@ func (in *metaElement) guessKind(v wire.Value) {
 	in.contentName, in.content = "", wire.Value{}
 	for m := v.Object(); m.Next(); {
 		name, rank := string(m.Name), 0
-		switch name {
-		case "text":
-		case "image", "video", "audio", "voice", "document", "sticker", "location", "contacts", "interactive", "button", "order",
-			"reaction", "system", "edit", "revoke", "unsupported":
+		switch {
+		case name == "text":
+		case isContent(name):
 			rank = 1
 		default:
 			continue
@@ -139,12 +163,17 @@ func (p *parser) metaMessage(v wire.Value) error {
 	// A message that the business sent must not wake a bot, even if it stands in
 	// "messages": under a field of echoes, or with the business's own number.
 	switch old := p.isOld(&in); {
-	case !old && (strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && samePhone(in.from.Phone, p.ownPhone)):
+	case !old && in.from == (Contact{}) && !v.Get("chatId").IsBlank(): // in the service's own format
+		return p.message(v)
+	case !old && (in.ours || strings.HasSuffix(p.field, "message_echoes") || in.to != (Contact{}) && samePhone(in.from.Phone, p.ownPhone)):
 		return p.echo(&in, v)
 	case in.isEmpty():
 		return p.addUnread("message", in.kind, v, &in.scalarReader)
 	case old:
 		return p.oldLoneMessage(&in, v)
+	}
+	if in.from.isGroup() {
+		in.group, in.from.Chat = cmp.Or(in.group, in.from.Chat), ""
 	}
 	e := &MessageEvent{From: in.from}
 	in.readContent(&e.Content, 0)
@@ -189,8 +218,8 @@ func (p *parser) echo(in *metaElement, v wire.Value) error {
 		return p.addUnread("message_echo", in.kind, v, &in.scalarReader)
 	}
 	e := &EchoEvent{To: in.to, From: in.from, FromApp: p.field == "smb_message_echoes"}
-	if in.toGroup {
-		in.group, e.To = cmp.Or(in.group, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
+	if in.toGroup || in.to.isGroup() {
+		in.group, e.To = cmp.Or(in.group, in.to.Chat, groupChat(in.to.Phone), groupChat(in.to.BSUID)), Contact{}
 	}
 	in.readContent(&e.Content, 0)
 	p.contacts.complete(&e.To)
@@ -309,6 +338,9 @@ func (in *metaElement) readEdit(c *Content, depth int) {
 // the mentions and the referral.
 func (in *metaElement) readContext(c *Content) {
 	referral := in.referral
+	if in.context.IsString() { // a forwarder may write the quoted id alone
+		c.QuotedID = in.plain("context", in.context)
+	}
 	for m := in.context.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -336,6 +368,9 @@ func (in *metaElement) readContext(c *Content) {
 				if id, _ := list.Value.Text(); id != "" {
 					c.Mentions = append(c.Mentions, id)
 				}
+			}
+			if m.Value.IsString() {
+				c.Mentions = append(c.Mentions, in.inner("context", &m))
 			}
 		case "referral":
 			if referral.IsBlank() {
@@ -399,9 +434,9 @@ var answers = [...]string{"button_reply", "call_permission_reply", "list_reply",
 // The type names it. If there is none of that name, the first that says something
 // counts: forwarders write blank ones beside the answer.
 func (in *metaElement) answer() (name string, v wire.Value) {
-	kind := in.member("interactive", in.content, "type")
+	kind := strings.ToLower(in.member("interactive", in.content, "type"))
 	typed := in.content.Get(kind)
-	if typed.IsObject() && !typed.IsBlank() {
+	if !typed.IsBlank() && kind != "type" {
 		return kind, typed
 	}
 	for _, name := range answers {
@@ -420,12 +455,16 @@ func (in *metaElement) readInteractive(c *Content) {
 	}
 	name, v := in.answer()
 	object := "interactive." + name
-	if v.IsObject() {
-		switch name {
-		case "button_reply", "list_reply":
+	switch name {
+	case "button_reply", "list_reply":
+		if !v.IsNull() {
 			c.Reply = in.choice(object, v)
 			c.Reply.List = name == "list_reply"
 			c.Text = c.Reply.Title
+		}
+	}
+	if v.IsObject() {
+		switch name {
 		case "nfm_reply":
 			c.Flow = readFlowReply(v)
 			c.Text = in.member(object, v, "body")
@@ -443,19 +482,4 @@ func (in *metaElement) readInteractive(c *Content) {
 	if c.Errors == nil {
 		c.Errors = in.reasons("interactive.errors", in.content.Get("errors"))
 	}
-}
-
-func readOrder(v wire.Value) *ReceivedOrder {
-	order := &ReceivedOrder{}
-	order.CatalogID, _ = v.Get("catalog_id").Text()
-	order.Text, _ = v.Get("text").Text()
-	for list := v.Get("product_items").List(); list.Next(); {
-		var item ReceivedItem
-		item.ProductID, _ = list.Value.Get("product_retailer_id").Text()
-		item.Quantity, _ = list.Value.Get("quantity").Text()
-		item.Price, _ = list.Value.Get("item_price").Text()
-		item.Currency, _ = list.Value.Get("currency").Text()
-		order.Items = append(order.Items, item)
-	}
-	return order
 }

@@ -38,7 +38,7 @@ type normalizedMessage struct {
 	bsuid, username                string
 	caption, quoted, filename      string
 	chatName, senderName           wire.Value
-	body, fromMe, at, self         wire.Value
+	body, fromMe, at, self, words  wire.Value
 	meta, referral                 wire.Value
 	quotedBody, quotedType         wire.Value
 	number                         int64
@@ -56,6 +56,8 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "body":
 			in.body = m.Value
 			in.normalized = in.normalized || m.Value.IsString()
+		case "text": // in a forwarder's bodies, instead of "body"
+			in.words = m.Value
 		case "caption":
 			in.caption = in.text(&m)
 		case "chatId":
@@ -70,10 +72,12 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 			in.sender, in.senderName, in.normalized = in.text(&m), m.Value, true
 		case "fromMe":
 			in.fromMe, in.normalized = m.Value, true
+		case "from_me": // in a forwarder's bodies
+			in.fromMe = m.Value
 		case "time":
 			in.at, in.normalized = m.Value, true
 		case "self":
-			in.self, in.normalized = m.Value, true
+			in.self, in.normalized = in.scalar(&m), true
 		case "chatName":
 			in.chatName, in.normalized = in.scalar(&m), true
 		case "isForwarded":
@@ -84,8 +88,8 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 			in.quotedBody = m.Value
 		case "quotedMsgType":
 			in.quotedType = m.Value
-		case "filename", "fileName":
-			in.filename = in.text(&m)
+		case "filename", "fileName", "file_name":
+			in.filename = cmp.Or(in.text(&m), in.filename)
 		case "messageNumber":
 			in.number, _ = in.scalar(&m).Int()
 		case "meta":
@@ -107,7 +111,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 // member of the normalized format is an on-premise message, or unknown.
 func (p *parser) message(v wire.Value) error {
 	in := readNormalized(v)
-	if !in.normalized {
+	if !in.normalized || in.chat == "" && in.author == "" && in.bsuid == "" && in.isReadable() && !v.Get("from").IsBlank() {
 		if !v.Get("from").IsAbsent() || !v.Get("timestamp").IsAbsent() || in.kind != "" && !v.Get(in.kind).IsAbsent() {
 			return p.metaMessage(v)
 		}
@@ -115,6 +119,9 @@ func (p *parser) message(v wire.Value) error {
 		return nil
 	}
 	known, ok := normalizedKinds[in.kind]
+	if !ok {
+		known, ok = normalizedKinds[fieldName(in.kind)]
+	}
 	if !ok {
 		known.wire, known.kind = joinWire("message", in.kind), TypeOther
 	}
@@ -149,6 +156,12 @@ func (in *normalizedMessage) outgoing() (ours, readable bool) {
 		return false, false
 	}
 	return strings.HasPrefix(in.id, "true_"), true
+}
+
+// isReadable reports whether fromMe is absent, true or false.
+func (in *normalizedMessage) isReadable() bool {
+	_, readable := in.outgoing()
+	return readable
 }
 
 // from returns the sender. In a group the chat does not name the sender.
@@ -190,7 +203,9 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 			in.nameMedia(c)
 		}
 	case TypeLocation:
-		c.Location, c.Text = locationOf(in.body), in.caption
+		if c.Location, c.Text = locationOf(in.body), in.caption; c.Location == nil {
+			c.Text = cmp.Or(in.caption, body) // the words are all that is known
+		}
 	case TypeContacts:
 		if !in.body.IsNull() {
 			c.Contacts, c.Cards = in.body.Raw(), readContactCards(in.body)
@@ -210,7 +225,8 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 		c.Reply = &reply
 	case TypeReaction:
 		c.Text = body
-		c.Reaction = &ReceivedReaction{MessageID: in.quoted, Emoji: body}
+		c.QuotedID = cmp.Or(in.quoted, firstText(in.meta, "message_id"))
+		c.Reaction = &ReceivedReaction{MessageID: c.QuotedID, Emoji: body}
 	case TypeCallPermission:
 		c.Text = body
 		in.readInteractive(c)
@@ -242,8 +258,14 @@ func readReply(meta wire.Value, reply *Reply) {
 
 // readAround reads the members that messages of every kind can have.
 func (in *normalizedMessage) readAround(c *Content) {
+	if in.body.IsNull() && c.Type == TypeText {
+		in.body = cmp.Or(in.words.Get("body"), in.words)
+	}
 	if c.ChatName = in.sender; !bytes.Equal(in.chatName.Raw(), in.senderName.Raw()) { // equal ones share their bytes
 		c.ChatName, _ = in.chatName.Text()
+	}
+	if in.quotedBody.IsNested() || in.quotedType.IsNested() {
+		in.note("quotedMsgBody, quotedMsgType", "want texts")
 	}
 	c.QuotedText, _ = in.quotedBody.Text()
 	if kind, _ := in.quotedType.Text(); kind != "" {
@@ -265,7 +287,7 @@ func (in *normalizedMessage) readAround(c *Content) {
 // nameMedia gives a file its name: by the member for it, or by a document's caption
 // if that looks like a file name.
 func (in *normalizedMessage) nameMedia(c *Content) {
-	c.Media.Name = in.filename
+	c.Media.Name = cmp.Or(in.filename, firstText(in.meta, "filename", "fileName", "file_name"))
 	if c.Media.Name == "" && c.Type == TypeDocument && isFileName(in.caption) {
 		c.Media.Name = in.caption
 	}
@@ -279,6 +301,9 @@ func isFileName(text string) bool {
 		return false
 	}
 	extension := text[dot+1:]
+	if isDigits(extension) { // a number with a decimal point
+		return false
+	}
 	for _, r := range extension {
 		if !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9') {
 			return false
@@ -290,15 +315,33 @@ func isFileName(text string) bool {
 // readInteractive looks for a form's answers, a permission and a payment in "meta",
 // in all places where Meta's own nesting could put them.
 func (in *normalizedMessage) readInteractive(c *Content) {
+	var named *FlowReply // without answers
 	for _, v := range [...]wire.Value{in.meta, in.meta.Get("interactive")} {
-		if flow := readFlowReply(v.Get("nfm_reply")); flow.Response != "" || flow.Name != "" {
-			c.Flow = flow
+		kind := memberText(v, "type") // names the answer where forwarders write several
+		if kind != "" && v.Get(kind).IsBlank() {
+			kind = ""
 		}
-		if permission := readPermission(v.Get("call_permission_reply")); permission.Response != "" {
+		switch flow := readFlowReply(v.Get("nfm_reply")); {
+		case kind != "" && kind != "nfm_reply":
+		case flow.Response != "":
+			c.Flow = flow
+		case flow.Name != "":
+			named = flow
+		}
+		if permission := readPermission(v.Get("call_permission_reply")); permission.Response != "" && (kind == "" || kind == "call_permission_reply") {
 			c.Type, c.Permission = TypeCallPermission, permission
 		}
-		if payment := readPaymentReply(v.Get("payment_method")); *payment != (PaymentReply{}) {
+		if payment := readPaymentReply(v.Get("payment_method")); *payment != (PaymentReply{}) && (kind == "" || kind == "payment_method") {
 			c.Payment = payment
+		}
+	}
+	if !in.meta.Get("response_json").IsBlank() {
+		named = readFlowReply(in.meta)
+	}
+	if c.Flow == nil && c.Permission == nil && c.Payment == nil && named != nil {
+		var choice Reply
+		if readReply(in.meta, &choice); choice == (Reply{}) { // else a forwarder's zero value
+			c.Flow = named
 		}
 	}
 	if c.Permission == nil && !in.meta.Get("response").IsAbsent() {
@@ -311,6 +354,7 @@ func (p *parser) ack(v wire.Value) error {
 	var f scalarReader
 	var at, stamp, reason, reasons wire.Value
 	var number int64
+	priced := false // it has members of WhatsApp's own form
 	e := &StatusEvent{}
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
@@ -333,7 +377,9 @@ func (p *parser) ack(v wire.Value) error {
 		case "timestamp": // never observed
 			stamp = m.Value
 		case "messageNumber":
-			number, _ = m.Value.Int()
+			number, _ = f.scalar(&m).Int()
+		case "pricing", "conversation", "cost":
+			priced = true
 		case "mmLite":
 			e.MMLite = isSet(m.Value)
 		case "error":
@@ -349,6 +395,9 @@ func (p *parser) ack(v wire.Value) error {
 	if strings.HasSuffix(e.To.Chat, suffixGroup) {
 		e.Group, e.To.Chat = e.To.Chat, ""
 	}
+	if priced {
+		e.readPrice(v)
+	}
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
 	e.EventInfo = p.info(ackWire(e.Status), v)
@@ -356,10 +405,17 @@ func (p *parser) ack(v wire.Value) error {
 	if e.Time = f.time("time", at); e.Time.IsZero() {
 		e.Time = f.time("timestamp", stamp)
 	}
-	if e.Status == statusViewed {
-		e.Status = StatusRead
-	}
+	e.Status = e.Status.plain()
 	return p.addPartial(e, &f)
+}
+
+// readPrice reads a price in WhatsApp's own form.
+func (e *StatusEvent) readPrice(v wire.Value) {
+	in := readStatus(v)
+	e.Conversation, e.Pricing = in.readConversation(in.conversation), in.price()
+	if e.Pricing != nil {
+		e.Category = cmp.Or(e.Category, e.Pricing.Category)
+	}
 }
 
 // isSet reports whether a member of unknown form says yes: anything but false, 0,

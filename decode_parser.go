@@ -54,6 +54,7 @@ type scope struct {
 	numberID  string
 	waba      string
 	entryTime time.Time
+	badTime   bool // the entry's time was not readable
 	contacts  people
 }
 
@@ -198,14 +199,6 @@ func joinWire(member, kind string) string {
 		kind = strings.ToValidUTF8(kind[:longest], "")
 	}
 	return member + "." + kind
-}
-
-// setTime gives an event its own time if v holds one. Otherwise the event keeps
-// the time of its entry.
-func setTime(info *EventInfo, v wire.Value) {
-	if at := v.Time(); !at.IsZero() {
-		info.Time = at
-	}
 }
 
 func errNotObject(v wire.Value) error { return errors.New("want an object, got " + v.Kind()) }
@@ -477,6 +470,9 @@ func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
 		case "username":
 			c.Username = cmp.Or(usernameOf(f.inner(object, &m)), c.Username)
 		case "profile":
+			if m.Value.IsString() { // a forwarder may write the name alone
+				c.Name = f.inner(object, &m)
+			}
 			for profile := m.Value.Object(); profile.Next(); {
 				switch string(profile.Name) {
 				case "name":

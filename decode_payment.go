@@ -27,7 +27,7 @@ func (e *PaymentEvent) readTransaction(payment, transaction wire.Value) {
 	}
 	method := transaction.Get("method")
 	e.Method = cmp.Or(memberText(method, "type"), memberText(transaction, "method"), e.Method)
-	for list := transaction.Get("refunds").Array(); list.Next(); {
+	for list := transaction.Get("refunds").List(); list.Next(); {
 		v := list.Value
 		e.Refunds = append(e.Refunds, PaymentRefund{ID: memberText(v, "id"), Status: memberText(v, "status"), Speed: memberText(v, "speed_processed"),
 			Amount:  offsetMoney(v.Get("amount"), cmp.Or(memberText(v, "currency"), currency)),

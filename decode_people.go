@@ -37,4 +37,6 @@ func (s *people) withVariant(phone string) int {
 }
 
 // usernameOf returns a username without the @ that some bodies write before it.
-func usernameOf(text string) string { return strings.TrimPrefix(strings.TrimSpace(text), "@") }
+func usernameOf(text string) string {
+	return strings.TrimLeft(strings.TrimSpace(text), "@\u200e\u200f")
+}

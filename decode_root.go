@@ -13,19 +13,21 @@ import (
 // bareEnvelope reads a body whose root is an entry, a change, a change's value, or
 // an object that holds a whole body. It returns false if the root is none of
 // these.
-func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
+func (p *parser) bareEnvelope(root wire.Value, known []member) (recognized bool) {
 	within := p.within
 	defer func() { p.within, p.missing, p.level = within, "", inRoot }()
 	value, data := root.Get("value"), root.Get("data")
 	switch {
-	case !root.Get("changes").IsNull():
+	case !root.Get("changes").IsBlank():
 		p.missing = "entry[0]."
 		p.partial(root, p.cloudEntry)
+		p.beside(known)
 	case value.IsObject() && (memberText(root, "field") != "" || isBareValue(value) || value.Get("messages").IsNested() || value.Get("statuses").IsNested()):
 		p.missing = "entry[0].changes[0]."
 		outer := p.scope
 		p.partial(root, p.cloudChange)
 		p.scope = outer
+		p.beside(known)
 	case isBareValue(root), memberText(root, "field") != "":
 		return p.bareValue(root, memberText(root, "field"), "")
 	case data.IsObject() && isBareValue(data): // 360dialog's event for partners
@@ -39,20 +41,30 @@ func (p *parser) bareEnvelope(root wire.Value) (recognized bool) {
 	return true
 }
 
+// beside reads the arrays that stand beside a part of the envelope.
+func (p *parser) beside(known []member) {
+	p.missing, p.level = "", inRoot
+	p.rootBody(known)
+}
+
 // wrapped reads a whole body inside the root. n8n, for example, puts it beside the
 // request's headers.
 func (p *parser) wrapped(root wire.Value) bool {
-	for _, name := range [...]string{"body", "data", "payload"} {
-		inner := root.Get(name)
-		if !inner.IsObject() {
-			continue
+	recognized := false
+	for _, name := range [...]string{"body", "data", "payload", "json"} {
+		for list := root.Get(name).List(); list.Next(); {
+			if !list.Value.IsObject() {
+				continue
+			}
+			p.within = name + "."
+			_, known := p.readBody(list.Value)
+			recognized = recognized || known
 		}
-		p.within = name + "."
-		if _, recognized := p.readBody(inner); recognized {
-			return true
+		if recognized {
+			break
 		}
 	}
-	return false
+	return recognized
 }
 
 // partial reads the root as a part of the envelope.
@@ -67,7 +79,7 @@ func (p *parser) partial(root wire.Value, read func(wire.Value) error) {
 
 // isBareValue reports whether v is the value of a change.
 func isBareValue(v wire.Value) bool {
-	if memberText(v, "messaging_product") != "" || !v.Get("metadata").Get("phone_number_id").IsNull() || v.Get("standby").IsObject() {
+	if memberText(v, "messaging_product") != "" || !v.Get("metadata").Get("phone_number_id").IsNull() || !v.Get("standby").IsBlank() {
 		return true
 	}
 	for _, name := range [...]string{"history", "state_sync", "message_echoes", "user_preferences", "user_id_update", "groups"} {
@@ -83,7 +95,7 @@ func isBareValue(v wire.Value) bool {
 func (p *parser) bareValue(v wire.Value, field, waba string) bool {
 	outer := p.scope
 	defer func() { p.scope = outer }()
-	p.scope = scope{field: field, waba: waba}
+	p.scope = scope{field: fieldName(field), waba: waba}
 	if !p.readField(v, v) {
 		return false
 	}

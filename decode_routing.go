@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"cmp"
+	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
@@ -10,16 +11,21 @@ import (
 // belong to other portfolios (contract notes, "Webhooks").
 
 // standby adds the event of a change that reports what happens in a chat that
-// another agent holds.
-func (p *parser) standby(change, value wire.Value) {
-	outer := p.events
-	p.events = nil
-	if !p.cloudLists(value, "") {
+// another agent holds. Raw is the event's, and path the one of value.
+func (p *parser) standby(raw, value wire.Value, path string) {
+	outer, field := p.events, p.field
+	p.events, p.field = nil, "standby"
+	read := false
+	for list := value.List(); list.Next(); {
+		read = p.cloudLists(list.Value, path) || read
+	}
+	p.field = field
+	if !read {
 		if inner := cmp.Or(value.Get("standby"), value); !inner.IsBlank() {
 			p.addUnknown("standby", "", inner)
 		}
 	}
-	e := &StandbyEvent{EventInfo: p.info("standby", change), Events: p.events}
+	e := &StandbyEvent{EventInfo: p.info("standby", raw), Events: p.events}
 	if len(e.Events) > 0 && e.Time.IsZero() {
 		e.Time = e.Events[0].Info().Time
 	}
@@ -46,14 +52,14 @@ func (p *parser) handover(change, value wire.Value) {
 	sender := value.Get("sender")
 	e.From = readPerson(sender)
 	if e.From.Phone == "" {
-		setPhone(&e.From, phoneDigits(sender.Get("phone_number")))
+		setPhone(&e.From, memberText(sender, "phone_number"))
 	}
 	p.contacts.complete(&e.From)
 	e.From.Chat = personChat(e.From)
 	if e.Kind == "" {
-		for _, kind := range [...]string{"control_passed", "control_taken"} {
-			if !value.Get(kind).IsBlank() {
-				e.Kind = kind
+		for m := value.Object(); m.Next(); {
+			if kind := m.Key(); strings.HasPrefix(kind, "control_") && !m.Value.IsBlank() {
+				e.Kind = max(e.Kind, kind) // of two, "control_taken" is the safe one
 			}
 		}
 	}
@@ -97,12 +103,18 @@ func (e *HandoverEvent) read(v wire.Value, f *scalarReader) {
 	e.OldRole = cmp.Or(e.OldRole, appRole)
 }
 
-// aboutAccount corrects EventInfo.WABA of an event whose entry is that of a
-// business portfolio instead of an account.
+// aboutAccount gives an event about an account the business's number, and corrects
+// EventInfo.WABA if the entry is that of a business portfolio instead of an account.
 func aboutAccount(event Event, value wire.Value) {
 	info := event.Info()
 	of := value.Get("waba_info")
-	account, portfolio := memberText(of, "waba_id"), info.WABA
+	if of.IsArray() {
+		list := of.List()
+		list.Next()
+		of = list.Value
+	}
+	account, portfolio := cmp.Or(memberText(of, "waba_id"), memberText(value, "waba_id")), info.WABA
+	info.OwnPhone = cmp.Or(info.OwnPhone, phoneDigits(value.Get("display_phone_number")))
 	switch {
 	case account != "":
 		info.WABA = account

@@ -121,6 +121,14 @@ func (f *scalarReader) time(name string, v wire.Value) time.Time {
 	return at
 }
 
+// setTime gives an event its own time if v holds one. Otherwise the event keeps
+// the time of its entry.
+func (f *scalarReader) setTime(info *EventInfo, name string, v wire.Value) {
+	if at := f.time(name, v); !at.IsZero() {
+		info.Time = at
+	}
+}
+
 // check notes each member of v with one of the names that is no scalar. It is for
 // objects that are read by functions without a scalarReader.
 func (f *scalarReader) check(object string, v wire.Value, names ...string) {
@@ -157,7 +165,7 @@ func (p *parser) addUnread(member, kind string, v wire.Value, f *scalarReader) e
 
 // fieldScalars has the members that are scalars in the values of all fields that
 // are one event, in the elements of "groups", and in the objects inside them.
-var fieldScalars = []string{"event", "decision", "type", "alert_type", "status", "reason", "timestamp", "action",
+var fieldScalars = []string{"event", "decision", "type", "alert_type", "status", "reason", "action",
 	"message_template_id", "message_template_name", "message_template_language", "message_template_category",
 	"new_category", "previous_category", "correct_category", "category_update_timestamp", "new_quality_score", "previous_quality_score",
 	"display_phone_number", "phone_number", "current_limit", "old_limit", "requested_verified_name", "username", "rejection_reason",
@@ -165,4 +173,9 @@ var fieldScalars = []string{"event", "decision", "type", "alert_type", "status",
 	"max_phone_numbers_per_business", "max_phone_numbers_per_waba", "entity_type", "entity_id", "alert_description",
 	"flow_id", "message", "old_status", "new_status", "alert_state", "group_id", "request_id", "invite_link", "subject", "description",
 	"recommendation", "title", "disable_date", "waba_ban_state", "violation_type", "text", "update_successful",
-	"waba_id", "owner_business_id", "ad_account_linked", "partner_app_id", "solution_id"}
+	"waba_id", "owner_business_id", "ad_account_linked", "partner_app_id", "solution_id", "solution_status",
+	"join_request_id", "initiated_by", "join_approval_mode", "wa_id", "user_id", "parent_user_id",
+	"alert_severity", "alert_status", "requester", "country", "remediation", "waba_ban_date", "pricing_category", "region", "tier",
+	"effective_month", "tier_update_time", "start_time", "client_business_id", "configuration_name", "provider_name", "provider_mid",
+	"created_timestamp", "updated_timestamp", "warning", "threshold", "error_rate", "availability", "p50_latency", "p90_latency", "requests_count",
+	"message_template_title", "message_template_element", "message_template_footer"}

@@ -21,6 +21,7 @@ type statusElement struct {
 	conversation, pricing, cost wire.Value
 	errors                      wire.Value
 	callbackData, template      string
+	category, group             string
 }
 
 // readStatus collects the members, in whatever order they come.
@@ -68,10 +69,10 @@ func readStatus(v wire.Value) (in statusElement) {
 			in.errors = m.Value
 		case "biz_opaque_callback_data":
 			in.callbackData = in.text(&m)
+		case "category", "group_id", "recipient_identity_key_hash":
+			in.readRare(&m)
 		case "template_id":
 			in.template = in.text(&m)
-		case "recipient_identity_key_hash":
-			in.to.IdentityHash = in.text(&m)
 		case "payment":
 			in.payment = m.Value
 		}
@@ -82,6 +83,18 @@ func readStatus(v wire.Value) (in statusElement) {
 		setPhone(&in.participant, oldMember)
 	}
 	return in
+}
+
+// readRare reads a member that few statuses have.
+func (in *statusElement) readRare(m *wire.Object) {
+	switch string(m.Name) {
+	case "category":
+		in.category = in.text(m)
+	case "group_id":
+		in.group = in.text(m)
+	default:
+		in.to.IdentityHash = in.text(m)
+	}
 }
 
 // metaStatus reads one element of "statuses": the progress of a message, a call
@@ -95,29 +108,28 @@ func (p *parser) metaStatus(v wire.Value) error {
 		return p.addUnread("status", "", v, &in.scalarReader)
 	}
 	group := ""
-	if in.recipientKind == "group" {
+	if strings.EqualFold(in.recipientKind, "group") || strings.HasSuffix(in.recipient, suffixGroup) {
 		group, in.to = groupChat(in.recipient), in.participant
 	} else {
+		group = groupChat(in.group)
 		setPhone(&in.to, strings.TrimSpace(in.recipient))
 	}
 	p.contacts.complete(&in.to)
 	in.to.Chat = personChat(in.to)
 	switch {
 	case p.field == "history":
-		return p.oldStatus(&in, v)
+		return p.oldStatus(&in, group, v)
 	case in.kind == "payment" || in.kind == "" && in.payment.IsObject() && !in.payment.IsBlank():
 		return p.payment(&in, v)
 	}
 	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData, TemplateID: in.template,
 		Conversation: in.readConversation(in.conversation), Pricing: in.price(), Errors: in.reasons("errors", in.errors)}
-	if e.Pricing != nil {
-		e.Category = e.Pricing.Category
+	if e.Category = in.category; e.Pricing != nil {
+		e.Category = cmp.Or(e.Pricing.Category, e.Category)
 	}
 	e.EventInfo = p.info(statusWire(e.Status), v)
 	e.Time = in.time("timestamp", in.at)
-	if e.Status == statusViewed {
-		e.Status = StatusRead
-	}
+	e.Status = e.Status.plain()
 	return p.addPartial(e, &in.scalarReader)
 }
 
@@ -126,19 +138,29 @@ func (p *parser) metaStatus(v wire.Value) error {
 // in "cost" beside it; the cost in "pricing" holds.
 func (in *statusElement) price() *StatusPricing {
 	price := in.readPricing("pricing", in.pricing)
-	if price == nil {
-		price = in.readPricing("conversation.pricing", in.conversation.Get("pricing"))
+	if whole := in.readPricing("conversation.pricing", in.conversation.Get("pricing")); price == nil {
+		price = whole
+	} else if whole != nil {
+		price.fill(whole)
 	}
 	if in.cost.IsAbsent() {
 		return price
 	}
-	if price == nil {
-		price = &StatusPricing{}
-	}
-	if price.Cost == nil {
-		price.Cost = readCost(in.cost)
+	in.check("cost", in.cost, "amount", "currency")
+	if cost := readCost(in.cost); cost != nil {
+		if price == nil {
+			price = &StatusPricing{}
+		}
+		price.Cost = cmp.Or(price.Cost, cost)
 	}
 	return price
+}
+
+// fill completes price by what other says.
+func (price *StatusPricing) fill(other *StatusPricing) {
+	price.Billable = cmp.Or(price.Billable, other.Billable)
+	price.Model, price.Category = cmp.Or(price.Model, other.Model), cmp.Or(price.Category, other.Category)
+	price.Type, price.Cost = cmp.Or(price.Type, other.Type), cmp.Or(price.Cost, other.Cost)
 }
 
 // payment adds the event of a payment's status.
@@ -146,7 +168,7 @@ func (p *parser) payment(in *statusElement, v wire.Value) error {
 	transaction := in.payment.Get("transaction")
 	in.check("payment", in.payment, "reference_id", "currency")
 	in.check("payment.amount", in.payment.Get("amount"), "value", "offset")
-	in.check("payment.transaction", transaction, "id", "type")
+	in.check("payment.transaction", transaction, "id", "type", "status", "currency", "created_timestamp", "updated_timestamp")
 	e := &PaymentEvent{MessageID: in.id, Status: in.status, From: in.to, Errors: statusErrors(in.errors),
 		ReferenceID:   memberText(in.payment, "reference_id"),
 		TransactionID: memberText(transaction, "id"), Method: memberText(transaction, "type")}
@@ -245,11 +267,14 @@ func readCost(v wire.Value) *Money {
 func (p *parser) serviceError(v wire.Value) error {
 	var f scalarReader
 	e := &ErrorEvent{Errors: f.reasons("", v)}
-	if p.field == "history" { // why there is no history
+	if p.field == "history" || p.field == "" && len(e.Errors) > 0 && e.Errors[0].Kind == ErrHistoryOff { // why there is no history
 		return p.addPartial(&HistoryEvent{EventInfo: p.info("history", v), Errors: e.Errors}, &f)
 	}
 	name := "error"
-	if len(e.Errors) > 0 && e.Errors[0].Code != 0 {
+	if len(e.Errors) == 0 {
+		return p.addUnread(name, "", v, &f)
+	}
+	if e.Errors[0].Code != 0 {
 		name += "." + strconv.Itoa(e.Errors[0].Code)
 	}
 	e.EventInfo = p.info(name, v)

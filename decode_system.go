@@ -31,7 +31,7 @@ func (in *metaElement) readSystem(v wire.Value) *SystemNotice {
 			notice.Identity = in.inner("system", &m)
 		}
 	}
-	setPhone(&notice.New, cmp.Or(phone, newPhone))
+	setPhone(&notice.New, cmp.Or(newPhone, phone))
 	return notice
 }
 
@@ -47,7 +47,8 @@ func (in *metaElement) oldCustomer(e *MessageEvent) {
 		}
 	}
 	now := &e.System.New
-	changed := strings.Contains(e.System.Type, "changed_number") || strings.Contains(e.System.Type, "changed_user_id")
+	changed := strings.Contains(e.System.Type, "changed_number") || strings.Contains(e.System.Type, "changed_user_id") ||
+		e.System.Type == "" && *now != (Contact{})
 	switch {
 	case e.From == (Contact{}):
 		e.From = named
@@ -56,11 +57,35 @@ func (in *metaElement) oldCustomer(e *MessageEvent) {
 		e.From, *now = named, from.Merge(*now)
 		now.Chat = personChat(*now)
 	}
-	if e.From == (Contact{}) && changed {
-		e.From = oldNameIn(e.Text, *now)
+	if changed {
+		in.namesInWords(e)
 	}
 	if changed {
 		e.From.Name = cmp.Or(e.From.Name, now.Name)
+	}
+}
+
+// namesInWords completes who the customer was and is by the words of the note, where
+// its members name only one of both.
+func (in *metaElement) namesInWords(e *MessageEvent) {
+	now := &e.System.New
+	if *now == (Contact{}) {
+		_, after, _ := cutLast(e.Text, " to ")
+		var named Contact
+		if after = namePlain(after); isDigits(after) || isBSUID(after) {
+			setPhone(&named, after)
+		}
+		if old := oldNameIn(e.Text, named); old != (Contact{}) && sameCustomer(old, e.From) {
+			*now = named
+			now.Chat = personChat(*now)
+		}
+		return
+	}
+	switch old := oldNameIn(e.Text, *now); {
+	case e.From == (Contact{}):
+		e.From = old
+	case old.BSUID != "" && e.From.BSUID == now.BSUID:
+		e.From.BSUID = old.BSUID
 	}
 }
 

@@ -62,8 +62,8 @@ type EventInfo struct {
 	// [Ledger] takes the WABA as the account.
 	PhoneNumberID, WABA string
 
-	// OwnPhone is the business's number, in digits. Only WhatsApp's own format
-	// (rawHooks) has it, for nearly every event.
+	// OwnPhone is the business's number, in digits: display_phone_number. Only
+	// WhatsApp's own format (rawHooks) has it, for nearly every event.
 	OwnPhone string
 
 	// Problems names the members that could not be read, such as "timestamp: want
@@ -380,7 +380,7 @@ type HandoverEvent struct {
 	EventInfo
 
 	// Kind is "control_passed" if the chat is yours now, and "control_taken" if it
-	// was taken from you, so that you must not answer any more.
+	// was taken from you, so that you must not answer any more. The set is open.
 	Kind string
 
 	// From is the customer whose chat it is; empty if WhatsApp hides the number.
@@ -435,6 +435,21 @@ type EventHandler func(ctx context.Context, e Event) error
 func (s Status) Advance(next Status) Status {
 	if s == "" || next.rank() > s.rank() {
 		return next
+	}
+	return s
+}
+
+// plain returns a known state in the form of its constant, and any other as it is.
+func (s Status) plain() Status {
+	if s.rank() == 0 {
+		plain := Status(fieldName(string(s)))
+		if plain.rank() == 0 {
+			return s
+		}
+		s = plain
+	}
+	if s == statusViewed {
+		return StatusRead
 	}
 	return s
 }

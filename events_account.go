@@ -167,8 +167,8 @@ type GroupEvent struct {
 	// RequestID is the id of the request that caused the event.
 	RequestID string
 
-	// Subject and Description are the group's texts. A change that failed is in
-	// Changes only.
+	// Subject and Description are the group's texts. Those of a change, or of a new
+	// group, that failed are in Changes only.
 	Subject, Description, InviteLink, Reason string
 
 	// Added and Removed are the people who joined and left.
@@ -204,14 +204,16 @@ type GroupEvent struct {
 type GroupMember struct {
 	Contact
 
-	// Input is the number or BSUID with which the request named the person.
+	// Input is the number or BSUID with which the request named the person (input of
+	// Meta's groups page, known since October 2025, high confidence).
 	Input string
 
 	// Errors says why the request failed for this person.
 	Errors []StatusError
 }
 
-// GroupChange is a setting of a group that a request was to change.
+// GroupChange is a setting of a group that a request was to change, or a text of a
+// group that was not created.
 type GroupChange struct {
 	// Setting is "subject", "description" or "profile_picture".
 	Setting string
@@ -345,6 +347,8 @@ func (e *HistoryEvent) Key() string { return stampedKey("history", &e.EventInfo)
 
 // HistoryThread is one old chat.
 type HistoryThread struct {
+	// Contact is the customer. Of a group it has only the Chat; each message names
+	// its sender.
 	Contact  Contact
 	Messages []HistoryMessage
 }

@@ -101,6 +101,9 @@ func setPhone(c *Contact, id string) {
 		c.Phone = id
 	case isBSUID(id):
 		c.BSUID = cmp.Or(c.BSUID, id)
+	case strings.Contains(id, "@"): // a chat id
+		chat := contactOf(id)
+		c.Phone, c.BSUID, c.Chat = chat.Phone, cmp.Or(c.BSUID, chat.BSUID), cmp.Or(c.Chat, chat.Chat)
 	default:
 		if c.Phone = id; isPhone(Phone(id).value) {
 			c.Phone = Phone(id).value
@@ -108,8 +111,8 @@ func setPhone(c *Contact, id string) {
 	}
 }
 
-// personChat returns the id of the chat with a person; empty if neither the
-// number nor the BSUID is known.
+// personChat returns the id of the chat with a person: by the number, else by the
+// BSUID, else as the body names it.
 func personChat(c Contact) string {
 	switch {
 	case isDigits(c.Phone):
@@ -117,8 +120,11 @@ func personChat(c Contact) string {
 	case c.BSUID != "":
 		return c.BSUID + suffixHidden
 	}
-	return ""
+	return c.Chat
 }
+
+// isGroup reports whether c is a group that stands where a person belongs.
+func (c Contact) isGroup() bool { return c.Phone == "" && strings.HasSuffix(c.Chat, suffixGroup) }
 
 // groupChat returns a group's chat id, in the service's form.
 func groupChat(id string) string {

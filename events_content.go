@@ -54,7 +54,8 @@ type Content struct {
 	// text: the service does not document their form.
 	Contacts json.RawMessage
 
-	// Cards holds the same cards as structs, if they have WhatsApp's own form.
+	// Cards holds the same cards as structs, if they have WhatsApp's own form or are
+	// vCards.
 	Cards []ContactCard
 
 	// Reply is the button or list row that the customer chose.

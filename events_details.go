@@ -40,6 +40,7 @@ type AccountDetails struct {
 	// account may have (Meta's reference, known since 2022, high confidence).
 	NumbersPerBusiness, NumbersPerWABA int64
 
+	// The parts below are nil except in the events that hold them.
 	Disconnection     *AccountDisconnection
 	VolumeTier        *VolumeTier
 	AuthInternational *AuthInternationalRates
