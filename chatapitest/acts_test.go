@@ -112,8 +112,17 @@ func TestEventsOfIdentity(t *testing.T) {
 	api, events, _ := watched(t)
 	customer := api.Customer(ann)
 	first := customer.BSUID()
+	customer.Says("hi")
+	_, err := api.Client().Send(t.Context(), customer.Recipient(), chatapi.Text{Body: "to the old number"})
+	require.NoError(t, err)
 	customer.ChangesNumber("573001234567")
 	second := customer.BSUID()
+	customer.Reads()
+	statuses := seen[*chatapi.StatusEvent](events)
+	for _, status := range statuses[len(statuses)-2:] { // in both forms
+		assert.Equal(t, chatapi.StatusRead, status.Status)
+		assert.Equal(t, ann+" "+first, status.To.Phone+" "+status.To.BSUID, "one person under the names of one time")
+	}
 	customer.HidesNumber()
 	customer.ChangesNumber("12025550178")
 	all := seen[*chatapi.IdentityEvent](events)
@@ -124,11 +133,13 @@ func TestEventsOfIdentity(t *testing.T) {
 	assert.Equal(t, second, all[1].Old.BSUID)
 	assert.Equal(t, customer.BSUID(), all[1].New.BSUID)
 	assert.Empty(t, all[1].New.Phone)
-	notes := seen[*chatapi.MessageEvent](events)
+	notes := seen[*chatapi.MessageEvent](events)[2:] // "hi" came in both forms
 	require.Len(t, notes, 2)
 	require.NotNil(t, notes[0].System)
 	assert.Equal(t, "573001234567", notes[0].System.New.Phone)
 	assert.Equal(t, ann, notes[0].From.Phone)
+	assert.Equal(t, chatapi.Phone("573001234567"), notes[0].AnswerTo(), "the old number may be a stranger's by now")
+	assert.Equal(t, chatapi.BSUID(customer.BSUID()), notes[1].AnswerTo())
 }
 
 // TestBotAnswersOnlyCustomers checks that a bot with a type switch does not answer
@@ -153,7 +164,9 @@ func TestBotAnswersOnlyCustomers(t *testing.T) {
 	customer, hidden := api.Customer(ann), api.Customer("US.4242424242424242")
 	sends := func() int { return len(api.Calls().Sends()) }
 	for name, act := range map[string]func(){
-		"import": func() { api.ImportHistory(customer, chatapitest.Past{Text: "old"}, chatapitest.Past{Type: chatapi.TypeImage}) },
+		"import": func() {
+			api.ImportHistory(customer, chatapitest.Past{Text: "old"}, chatapitest.Past{Type: chatapi.TypeImage})
+		},
 		"hidden": func() { api.ImportHistory(hidden, chatapitest.Past{Text: "old"}) },
 		"app":    func() { api.FromPhone(ann, "typed"); api.FromPhone(hidden.BSUID(), "typed") },
 		"number": func() { customer.ChangesNumber("12025550177"); customer.ChangesNumber(ann) },

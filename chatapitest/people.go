@@ -99,7 +99,8 @@ func (c *Customer) claim(number string) (problem string) {
 }
 
 // ChangesNumber moves the customer to another phone number, and with it to a new
-// BSUID. The chat goes on. The old number is then free: a send to it reaches another
+// BSUID. The chat goes on, and statuses of earlier messages name the old number and
+// BSUID (an assumption). The old number is then free: a send to it reaches another
 // person. A send to the old BSUID still reaches the customer (an assumption).
 //
 // With rawHooks on, the channel gets two webhooks: a message of the type system, which
@@ -172,6 +173,7 @@ func (a *API) sayTo(c *Customer, to, text string) *message {
 	if !bsuidPattern.MatchString(to) {
 		m.toPhone, m.chat = c.phone, c.phone+"@c.us"
 	}
+	m.phone, m.bsuid = m.reaches(c)
 	a.store(m)
 	c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
 	return m

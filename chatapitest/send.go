@@ -224,6 +224,7 @@ func (a *API) accept(r *request, to address, content outgoing) *message {
 		return m
 	}
 	c := to.customer
+	m.phone, m.bsuid = m.reaches(c)
 	c.taken = c.taken || !content.template // who answers holds the chat from now on
 	statuses := func(all ...chatapi.Status) {
 		for _, status := range all {
