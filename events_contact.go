@@ -78,7 +78,7 @@ func (c Contact) Key() string {
 // Merge returns c with each field replaced by that of newer, unless it is empty
 // in newer. So a number that is hidden now stays known. Merge does not check
 // [Contact.Same], which is false for the old and the new contact of an
-// [IdentityEvent]. [Identities.Same] is true for them.
+// [IdentityEvent]; [Identities.Same] is true for them, by the event's link.
 func (c Contact) Merge(newer Contact) Contact {
 	return Contact{
 		Phone:       cmp.Or(newer.Phone, c.Phone),
