@@ -143,6 +143,8 @@ func TestSpellings(t *testing.T) {
 			assert.Equal(t, own+"@c.us", status.To.Chat)
 		}
 		assert.Same(t, customer, api.Customer(other))
+		assert.Len(t, api.Calls().To(chatapi.Phone(own)), 3, "in either spelling")
+		assert.Empty(t, api.Calls().To(chatapi.Phone(ann)))
 	}
 }
 
