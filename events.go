@@ -84,7 +84,7 @@ func (i *EventInfo) sealed() {}
 
 // MessageEvent is a message from a customer. It opens the service window.
 // System notes from WhatsApp, whose Type is [TypeSystem], arrive as messages too,
-// but do not open it.
+// but do not open it; a bot passes over them.
 type MessageEvent struct {
 	EventInfo
 
@@ -96,8 +96,16 @@ type MessageEvent struct {
 }
 
 // AnswerTo returns where an answer goes: the group of a message in a group, else
-// the person who wrote. It is the zero Recipient if the message names neither.
-func (e *MessageEvent) AnswerTo() Recipient { return answerTo(e.From, e.Chat) }
+// the person who wrote. It is the zero Recipient if the message names neither. For
+// a system note about a new number or BSUID it is the new one, because the old
+// number may belong to somebody else now.
+func (e *MessageEvent) AnswerTo() Recipient {
+	person := e.From
+	if e.System != nil && !e.System.New.Recipient().IsZero() {
+		person = e.System.New
+	}
+	return answerTo(person, e.Chat)
+}
 
 // answerTo returns the group if chat is one, else the person, else the chat.
 func answerTo(person Contact, chat string) Recipient {

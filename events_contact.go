@@ -60,7 +60,8 @@ func (c Contact) Recipient() Recipient {
 // the phone number, the chat or the username, in the form of [Recipient.Key]. It
 // returns "" if all of them are empty. Two contacts of one person can have two
 // keys: a message names the BSUID, but the echo of a colleague's answer only the
-// number. [Identities.Same] then says whether they are one. A person who changes
+// number. [Identities.Same] then says whether they are one; the example of
+// [Identities] shows how to keep what it needs. A person who changes
 // the number gets a new BSUID too: an [IdentityEvent] or [Content.System] has the
 // old and the new contact, for [Contact.Merge].
 func (c Contact) Key() string {
@@ -77,7 +78,7 @@ func (c Contact) Key() string {
 // Merge returns c with each field replaced by that of newer, unless it is empty
 // in newer. So a number that is hidden now stays known. Merge does not check
 // [Contact.Same], which is false for the old and the new contact of an
-// [IdentityEvent].
+// [IdentityEvent]; [Identities.Same] is true for them, by the event's link.
 func (c Contact) Merge(newer Contact) Contact {
 	return Contact{
 		Phone:       cmp.Or(newer.Phone, c.Phone),

@@ -331,7 +331,8 @@ func ownerNanos(at time.Time) int64 {
 // number. If both have a BSUID, it compares these; else the phone numbers, if both
 // have one; else the chats, else the keys (see [Contact.Key]). Two BSUIDs with one
 // number are two people, because a number can pass to another person. Same knows
-// nothing but the two contacts: [Identities.Same] knows what other events said.
+// nothing but the two contacts: [Identities.Same] knows what other events said; see
+// the example of [Identities].
 func (c Contact) Same(other Contact) bool {
 	a, b := c.personNames(), other.personNames()
 	for _, kind := range [...]RecipientKind{RecipientBSUID, RecipientPhone} {

@@ -29,7 +29,8 @@ type SettingsInfo struct {
 
 	// RawHooks makes the service forward the provider's own webhooks. It is not
 	// published whether the normalized webhooks continue; [ParseWebhook] reads
-	// both.
+	// both. The provider's own name no channel: give the handler [WebhookChannel],
+	// or [Once] takes the two forms of a message for two, and a [Ledger] refuses them.
 	RawHooks bool
 
 	// TemplateAnalytics makes WhatsApp collect figures on sent templates.

@@ -65,10 +65,11 @@ type API struct {
 	settings  map[string]bool
 	templates []*template
 	media     map[string]*media
-	customers []*Customer          // in the order in which they were made
-	people    map[string]*Customer // by phone number and by every BSUID they had
-	standby   bool                 // another agent holds the chats
-	groups    map[string]*thread   // the groups' chats, by chat id
+	customers []*Customer                     // in the order in which they were made
+	people    map[chatapi.Recipient]*Customer // by every BSUID they had
+	names     chatapi.Identities              // the names that customers have now, and their BSUIDs of before
+	standby   bool                            // another agent holds the chats
+	groups    map[string]*thread              // the groups' chats, by chat id
 	history   []*message
 	messages  map[string]*message // the history by id
 	family    families
@@ -202,7 +203,7 @@ func newAPI(w *world, o options, nth int) *API {
 		profile: object{"about": "", "address": "", "description": "", "email": "", "phone": o.phone,
 			"vertical": "", "photo": "", "websites": []any{}},
 		settings: map[string]bool{"guaranteedHooks": true, "ackNotificationsOn": true},
-		media:    map[string]*media{}, people: map[string]*Customer{}, groups: map[string]*thread{}, messages: map[string]*message{},
+		media:    map[string]*media{}, people: map[chatapi.Recipient]*Customer{}, groups: map[string]*thread{}, messages: map[string]*message{},
 		receivers: map[string]http.Handler{}, family: newFamilies(),
 	}
 	for _, q := range o.quirks {

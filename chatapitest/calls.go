@@ -116,9 +116,11 @@ func (c Calls) Of(operation string) Calls {
 }
 
 // To returns the calls to one recipient, also those that address it in another
-// form, such as a chat id instead of a phone number.
+// form, such as a chat id instead of a phone number, or the other spelling of a number.
 func (c Calls) To(to chatapi.Recipient) Calls {
-	return c.where(func(call Call) bool { return call.Recipient.Key() == to.Key() })
+	var spellings chatapi.Identities // without links it knows spellings only
+	one := func(r chatapi.Recipient) string { return spellings.Owner(r, time.Time{}).Key() }
+	return c.where(func(call Call) bool { return one(call.Recipient) == one(to) })
 }
 
 // Sends returns the calls that send a message.

@@ -26,6 +26,7 @@ type Customer struct {
 	taken       bool // the business has taken the chat from the other agent
 	name        string
 	username    string
+	former      []string // the BSUIDs of before
 	received    []*Received
 	offline     bool
 	unreachable string      // the text of the failed ack; empty if reachable
@@ -125,13 +126,10 @@ func (a *API) Customer(number string) *Customer {
 	return &Customer{thread: &thread{}}
 }
 
-// customerByPhone finds or creates a customer; the caller holds mu. A number that is
-// written in two ways, as in Brazil and Mexico, leads to one customer.
+// customerByPhone finds or creates a customer; the caller holds mu.
 func (a *API) customerByPhone(phone string) *Customer {
-	for _, spelling := range append([]string{phone}, chatapi.PhoneVariants(phone)...) {
-		if c := a.people[spelling]; c != nil {
-			return c
-		}
+	if c := a.who(chatapi.Phone(phone)); c != nil {
+		return c
 	}
 	return a.newCustomer(phone, a.bsuidOf(phone))
 }
@@ -140,7 +138,7 @@ func (a *API) customerByPhone(phone string) *Customer {
 func (a *API) bsuidOf(phone string) string {
 	first := countryOf(phone) + ".1" + strings.Repeat("0", 15-len(phone)) + phone
 	bsuid := first
-	for n := 2; a.people[bsuid] != nil; n++ {
+	for n := 2; a.people[chatapi.BSUID(bsuid)] != nil; n++ {
 		bsuid = fmt.Sprintf("%s%02d", first, n)
 	}
 	return bsuid
@@ -148,7 +146,7 @@ func (a *API) bsuidOf(phone string) string {
 
 // customerByBSUID finds or creates a customer; the caller holds mu.
 func (a *API) customerByBSUID(bsuid string) *Customer {
-	if c := a.people[bsuid]; c != nil {
+	if c := a.who(chatapi.BSUID(bsuid)); c != nil {
 		return c
 	}
 	c := a.newCustomer("", bsuid)
@@ -164,10 +162,7 @@ func (a *API) newCustomer(phone, bsuid string) *Customer {
 	}
 	c.thread = &thread{customer: c}
 	a.customers = append(a.customers, c)
-	a.people[bsuid] = c
-	if phone != "" {
-		a.people[phone] = c
-	}
+	a.link(c)
 	return c
 }
 
@@ -178,9 +173,24 @@ func (c *Customer) Named(name string) *Customer {
 
 // WithUsername gives the customer a username, by which a send can address them, or
 // changes it, and returns the customer. An empty text removes it. WhatsApp does not
-// report a change: the next message and the next status have the new name.
+// report a change: the next message and the next status have the new name. The
+// username of another customer fails the test.
 func (c *Customer) WithUsername(username string) *Customer {
-	return c.set(func() { c.username = strings.TrimPrefix(username, "@") })
+	username = strings.TrimPrefix(username, "@")
+	owner := ""
+	c.set(func() {
+		if other := c.api.who(byUsername(username)); other != nil && other != c {
+			owner = other.name
+			return
+		}
+		dropped := c.username != ""
+		c.username = username
+		c.api.renamed(c, dropped)
+	})
+	if owner != "" {
+		c.cannot("have the username %q: it belongs to %s", username, owner)
+	}
+	return c
 }
 
 func (c *Customer) set(change func()) *Customer {
@@ -343,7 +353,7 @@ func (c *Customer) writes(in incoming) string {
 	}
 	a := c.api
 	return a.act(func() (*message, []webhook) {
-		if c.phone != "" && a.family.blocked[c.phone] {
+		if a.blocks(c) {
 			return nil, nil // the business has blocked them: WhatsApp does not pass it on
 		}
 		m := &message{id: a.id("wamid.FAKE"), typ: in.typ, body: in.body, caption: in.caption, at: a.now(),

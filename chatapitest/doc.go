@@ -44,8 +44,18 @@
 // ([Customer.ChangesNumber]) or another username ([Customer.WithUsername]), and be in
 // groups ([API.Group], [Customer.Joins], [Customer.SaysIn]). The business writes from
 // its phone app with [API.FromPhone]. [API.ImportHistory] imports old chats, and with
-// [API.Standby] another agent holds the chats. Numbers, imports and standby have events
-// only in WhatsApp's own form, so the setting rawHooks must be on to see them.
+// [API.Standby] another agent holds the chats, until [API.AgentPasses] or an answer of
+// the business. Numbers, imports and standby have events only in WhatsApp's own form,
+// so the setting rawHooks must be on to see them. That form names no channel: give the
+// handler [chatapi.WebhookChannel], or [chatapi.Once] takes the two forms of a message
+// for two.
+//
+// Whose a name is, [chatapi.Identities] decides: a number in its other spelling (in
+// Brazil, Mexico and Argentina), an old and a new BSUID, and a username reach one
+// customer, whatever webhooks name. A number or username that a customer has given up
+// is free for another. To test that a program knows a customer again, let the customer
+// write, hide the number, change it and write again, and compare what the program
+// stores with [Customer.BSUID].
 //
 // # Several channels
 //
@@ -107,7 +117,8 @@
 //   - A message to a group has the status sent once, and then delivered and read for
 //     each member, in both forms.
 //   - A new number comes with a new BSUID, and the old BSUID still reaches the
-//     customer. A new username has no event.
+//     customer. The statuses of earlier messages keep the old names. A new username
+//     has no event.
 //   - In standby the service's own form has no webhook. The answer of the API takes
 //     the chat from the other agent, without an event.
 //   - In the history a sent template has the type "template" and, as its text,

@@ -86,6 +86,60 @@ func ExampleCustomer_HidesNumber() {
 	// 2 answers
 }
 
+// A customer whom a program has known by the BSUID alone shows the number.
+func ExampleCustomer_ShowsNumber() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	pat := api.Customer("US.1000000000000001")
+	fmt.Println(pat.Recipient())
+	pat.ShowsNumber("12025550143")
+	fmt.Println(pat.Recipient())
+	// Output:
+	// US.1000000000000001
+	// +12025550143
+}
+
+// A send can name the username instead of the number.
+func ExampleCustomer_WithUsername() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	ann := api.Customer("12025550143").WithUsername("ann.example")
+	ann.Says("hi")
+	_, err := api.Client().Send(context.Background(), chatapi.Username("ann.example"), chatapi.Text{Body: "Hello"})
+	fmt.Println(err, ann.LastReceived().Text)
+	// Output:
+	// <nil> Hello
+}
+
+// WhatsApp reports who joins and leaves a group.
+func ExampleCustomer_Joins() {
+	api := withRawHooks()
+	defer api.Close()
+	friends := api.Group("Friends")
+	ann := api.Customer("12025550143")
+	ann.Joins(friends)
+	ann.Leaves(friends)
+	// Output:
+	// webhook: group_participants_update
+	// webhook: group_participants_update
+}
+
+// A message in a group names the person and the group. The answer goes to the group.
+func ExampleCustomer_SaysIn() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	api.Webhook("https://bot.test/s3cret", chatapi.NewWebhookHandler(func(_ context.Context, ev chatapi.Event) error {
+		if message, ok := ev.(*chatapi.MessageEvent); ok {
+			fmt.Println(message.From.Phone, "to a group:", message.AnswerTo().IsGroup())
+		}
+		return nil
+	}, chatapi.WebhookSecret("s3cret")))
+	ann := api.Customer("12025550143")
+	ann.SaysIn(api.Group("Friends", ann), "hi all")
+	// Output:
+	// 12025550143 to a group: true
+}
+
 // A new number comes with a new BSUID. WhatsApp reports both.
 func ExampleCustomer_ChangesNumber() {
 	api := withRawHooks()
@@ -166,6 +220,21 @@ func ExampleAPI_Standby() {
 	// webhook: standby
 	// webhook: standby
 	// How can I help?
+}
+
+// The agent passes a chat to a person of the business, who may answer from then on.
+func ExampleAPI_AgentPasses() {
+	api := withRawHooks()
+	defer api.Close()
+	ann := api.Customer("12025550143")
+	api.Standby(true)
+	ann.Says("I want to talk to a person")
+	api.AgentPasses("12025550143", "asks for a person")
+	ann.Says("hello?")
+	// Output:
+	// webhook: standby
+	// webhook: messaging_handovers
+	// webhook: messages
 }
 
 // Two channels of one fake share the clock.

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/chatapi-go/chatapi"
 )
 
 // families is the state of the operations beside messages: groups, flows, calls,
@@ -81,6 +83,17 @@ func unblockUser(a *API, r *request) answer {
 	}
 	delete(a.family.blocked, r.body.text("phone"))
 	return reply(http.StatusOK, object{"result": "success"})
+}
+
+// blocks reports whether the business has blocked a number of the customer, in either
+// spelling.
+func (a *API) blocks(c *Customer) bool {
+	for phone := range a.family.blocked {
+		if a.who(chatapi.Phone(phone)) == c {
+			return true
+		}
+	}
+	return false
 }
 
 func getMMLiteStatus(a *API, _ *request) answer {

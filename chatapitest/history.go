@@ -26,6 +26,7 @@ type message struct {
 	thread       *thread
 	chat         string    // the id of the chat at that time
 	toPhone      string    // the number by which the send named the customer; empty if by another name
+	phone, bsuid string    // of the customer at that time; empty in a group
 	from         *Customer // nil for the channel's own messages
 
 	mediaID, mime string // of a customer's file
@@ -35,6 +36,15 @@ type message struct {
 	status   chatapi.Status     // the last status of a message of the channel
 	readBy   map[*Customer]bool // the members of a group that have read it
 	read     bool               // by the business
+}
+
+// reaches returns the names by which a status of the message calls a customer: those
+// of now, but those of the sending if the number has changed since (an assumption).
+func (m *message) reaches(c *Customer) (phone, bsuid string) {
+	if m.bsuid != "" && m.bsuid != c.bsuid {
+		return m.phone, m.bsuid
+	}
+	return cmp.Or(c.shown(), m.toPhone), c.bsuid
 }
 
 // wireType returns the type that webhooks and history name.
@@ -266,7 +276,8 @@ func (a *API) statusHooks(m *message, c *Customer, status chatapi.Status, failur
 	}
 	var phone, bsuid, username *string
 	if c != nil {
-		phone, bsuid, username = optional(cmp.Or(c.shown(), m.toPhone)), optional(c.bsuid), optional(c.username)
+		number, id := m.reaches(c)
+		phone, bsuid, username = optional(number), optional(id), optional(c.username)
 	}
 	var element any = ack{ID: m.id, Chat: m.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
 		Category: m.category, MMLite: m.mmLite, Error: optional(failure)}

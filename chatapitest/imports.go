@@ -115,8 +115,8 @@ func (a *API) DeclineHistory() {
 // another agent holds a chat, a customer's message reaches the channel only with the
 // field standby, in WhatsApp's own form; a bot must not answer it. A message of the API
 // to a customer takes the chat with this customer from the agent for good (Meta's page
-// on standby webhooks, 2026-08, medium confidence). The setting rawHooks must be on;
-// otherwise the test fails. Groups are never held.
+// on standby webhooks, 2026-08, medium confidence); so does [API.AgentPasses]. The
+// setting rawHooks must be on; otherwise the test fails. Groups are never held.
 func (a *API) Standby(on bool) {
 	if on && !a.needsRaw("Standby") {
 		return
@@ -150,6 +150,35 @@ func (a *API) FromAgent(to, text string) string {
 		a.report("FromAgent: no other agent holds the chat with %s; call Standby first", c.name)
 	}
 	return id
+}
+
+// AgentPasses lets the other agent pass the chat with a phone number or BSUID to the
+// business, with a note such as "asks for a person". The channel gets a webhook with
+// the field messaging_handovers, which names no customer who hides the number, and from
+// then on the customer's messages as usual. It fails the test if the agent does not
+// hold the chat; see [API.Standby].
+func (a *API) AgentPasses(to, note string) {
+	c := a.Customer(to)
+	if !c.valid() {
+		return
+	}
+	held := false
+	a.act(func() (*message, []webhook) {
+		if held = a.standsBy(c); !held {
+			return nil, nil
+		}
+		c.taken = true
+		sender := object{}
+		if phone := c.shown(); phone != "" {
+			sender["phone_number"] = phone
+		}
+		return nil, a.rawOnly("messaging_handovers", object{"sender": sender, "timestamp": a.seconds(), "type": "control_passed",
+			"recipient":      object{"display_phone_number": a.phone, "phone_number_id": phoneNumberID},
+			"control_passed": object{"metadata": note, "previous_owner_role": "ai_agent", "new_owner_role": "escalation"}})
+	})
+	if !held {
+		a.report("AgentPasses: no other agent holds the chat with %s; call Standby first", c.name)
+	}
 }
 
 // standsBy reports whether another agent holds the chat with a customer.

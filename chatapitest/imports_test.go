@@ -1,6 +1,7 @@
 package chatapitest_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -102,6 +103,7 @@ func TestStandbyAndImportMisuse(t *testing.T) {
 		assert.Contains(t, r.failures[before], "rawHooks is off")
 	}
 	assert.Empty(t, api.FromAgent(ann, "x"))
-	assert.Contains(t, r.text(), "no other agent holds the chat")
+	api.AgentPasses(ann, "x")
+	assert.Equal(t, 2, strings.Count(r.text(), "no other agent holds the chat"))
 	assert.Empty(t, api.Customer(ann).Received())
 }

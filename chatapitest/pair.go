@@ -36,10 +36,11 @@ func (a *API) deliverPair(d *delivery) {
 	a.mu.Unlock()
 }
 
-// patience is how often a copy lets other goroutines run before it goes on alone. It
-// is bounded, because a handler may hold a lock for which the other copy waits; and it
-// is no time, because the clock of a synctest bubble stands still meanwhile.
-const patience = 20000
+// patience is how often a copy lets other goroutines run before it goes on alone: a
+// few milliseconds on an idle machine, and enough on a busy one. It is bounded, because
+// a handler may hold a lock for which the other copy waits; and it is no time, because
+// the clock of a synctest bubble stands still meanwhile.
+const patience = 300_000
 
 // meet waits a moment until both copies have reached the same stage, or one has ended.
 func (p *pair) meet(stage *atomic.Int32) {

@@ -2,12 +2,48 @@ package chatapitest
 
 import (
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/chatapi-go/chatapi"
 )
 
 // This file changes the names of customers in the middle of a conversation, and
 // writes messages that come from neither a customer nor the API.
+
+// who returns the customer who has a name, and nil if nobody has it; the caller holds
+// mu.
+func (a *API) who(name chatapi.Recipient) *Customer {
+	return a.people[a.names.Owner(name, time.Time{})]
+}
+
+// byUsername returns the name of the person with a username. Case does not count.
+func byUsername(username string) chatapi.Recipient {
+	return chatapi.Username(strings.ToLower(username))
+}
+
+// link adds the names of a customer; the caller holds mu.
+func (a *API) link(c *Customer) {
+	holder := chatapi.BSUID(c.bsuid)
+	a.people[holder] = c
+	a.names.Add(chatapi.Link{Name: chatapi.Phone(c.phone), Holder: holder}, chatapi.Link{Name: byUsername(c.username), Holder: holder})
+	for _, before := range c.former {
+		a.names.Add(chatapi.Link{Name: chatapi.BSUID(before), Holder: holder, Renamed: true})
+	}
+}
+
+// renamed notes the new names of a customer; the caller holds mu. A dropped name is
+// free for another person, so the links begin anew: Identities never forgets one.
+func (a *API) renamed(c *Customer, dropped bool) {
+	if !dropped {
+		a.link(c)
+		return
+	}
+	a.names = chatapi.Identities{}
+	for _, each := range a.customers {
+		a.link(each)
+	}
+}
 
 // HidesNumber hides the customer's phone number, as WhatsApp does for people with a
 // username. The BSUID stays. From now on webhooks name the customer by the BSUID
@@ -45,7 +81,7 @@ func (c *Customer) ShowsNumber(number ...string) {
 // claim gives the customer a number, or returns the reason why not; the caller holds
 // API.mu.
 func (c *Customer) claim(number string) (problem string) {
-	owner := c.api.people[number]
+	owner := c.api.who(chatapi.Phone(number))
 	switch {
 	case number == "":
 		return "the fake knows none; give one"
@@ -55,15 +91,16 @@ func (c *Customer) claim(number string) (problem string) {
 		return "it belongs to " + owner.name
 	}
 	if c.phone != number {
-		delete(c.api.people, c.phone)
+		dropped := c.phone != ""
 		c.phone = number
-		c.api.people[number] = c
+		c.api.renamed(c, dropped)
 	}
 	return ""
 }
 
 // ChangesNumber moves the customer to another phone number, and with it to a new
-// BSUID. The chat goes on. The old number is then free: a send to it reaches another
+// BSUID. The chat goes on, and statuses of earlier messages name the old number and
+// BSUID (an assumption). The old number is then free: a send to it reaches another
 // person. A send to the old BSUID still reaches the customer (an assumption).
 //
 // With rawHooks on, the channel gets two webhooks: a message of the type system, which
@@ -80,8 +117,8 @@ func (c *Customer) ChangesNumber(number string) {
 		if problem = c.claim(digits(number)); problem != "" {
 			return nil, nil
 		}
-		c.bsuid = a.bsuidOf(c.phone)
-		a.people[c.bsuid] = c
+		c.former, c.bsuid = append(c.former, c.bsuid), a.bsuidOf(c.phone)
+		a.link(c)
 		return nil, append(a.systemHook(&old, c), a.identityHook(&old, c)...)
 	})
 	if problem != "" {
@@ -133,9 +170,10 @@ func (a *API) FromPhone(to, text string) string {
 func (a *API) sayTo(c *Customer, to, text string) *message {
 	m := &message{id: a.id("wamid.FAKE"), typ: "chat", body: &text, fromMe: true, at: a.now(), author: a.phone + "@c.us",
 		sender: a.phone + "@c.us", thread: c.thread, chat: c.chat(), category: "service"}
-	if c.phone == digits(to) {
+	if !bsuidPattern.MatchString(to) {
 		m.toPhone, m.chat = c.phone, c.phone+"@c.us"
 	}
+	m.phone, m.bsuid = m.reaches(c)
 	a.store(m)
 	c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
 	return m

@@ -3,6 +3,7 @@ package chatapitest_test
 import (
 	"cmp"
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -142,6 +143,8 @@ func TestSpellings(t *testing.T) {
 			assert.Equal(t, own+"@c.us", status.To.Chat)
 		}
 		assert.Same(t, customer, api.Customer(other))
+		assert.Len(t, api.Calls().To(chatapi.Phone(own)), 3, "in either spelling")
+		assert.Empty(t, api.Calls().To(chatapi.Phone(ann)))
 	}
 }
 
@@ -302,4 +305,46 @@ func TestGroupMembers(t *testing.T) {
 	info, err := client.Groups.Get(t.Context(), chat[:len(chat)-5])
 	require.NoError(t, err)
 	assert.Contains(t, string(info.Raw), ann)
+}
+
+// TestNamesBelongToOneCustomer checks that no two customers have one name, in either
+// spelling of a number and any case of a username, and that a dropped name is free.
+func TestNamesBelongToOneCustomer(t *testing.T) {
+	for own, other := range map[string]string{"551187654321": "5511987654321", "5215512345678": "525512345678", "541123456789": "5491123456789"} {
+		api, r := recorded(t)
+		first, second := api.Customer(own).Named("Ann"), api.Customer("US.4242424242424242").Named("Ben")
+		second.ShowsNumber(other)
+		second.ChangesNumber(other)
+		assert.Equal(t, 2, strings.Count(r.text(), "it belongs to Ann"), "%s: another spelling", other)
+		assert.Empty(t, second.Phone())
+
+		first.HidesNumber()
+		events := &listener{}
+		api.Webhook("https://log.test/x", events)
+		api.FromPhone(other, "typed on the phone")
+		assert.Equal(t, own, events.last().(*chatapi.StatusEvent).To.Phone, "the business knows the number that it wrote to")
+		require.NoError(t, api.Client().Users.Block(t.Context(), chatapi.Phone(other)))
+		before := len(events.keys())
+		first.Says("blocked")
+		assert.Len(t, events.keys(), before, "blocked by the other spelling")
+
+		first.ChangesNumber("12025550178")
+		second.ShowsNumber(other)
+		assert.Equal(t, other, second.Phone(), "the old number is free in either spelling")
+		assert.Same(t, second, api.Customer(own))
+	}
+	api, r := recorded(t)
+	first, second := api.Customer(ann).WithUsername("ann.example"), api.Customer("12025550144")
+	second.WithUsername("@Ann.Example")
+	assert.Contains(t, r.text(), `Ben cannot have the username "Ann.Example": it belongs to Ann`)
+	first.WithUsername("")
+	second.WithUsername("Ann.Example")
+	first.WithUsername("other").WithUsername("").WithUsername("other")
+	for name, customer := range map[string]*chatapitest.Customer{"ANN.example": second, "other": first} {
+		customer.Says("hi")
+		_, err := api.Client().Send(t.Context(), chatapi.Username(name), chatapi.Text{Body: name})
+		require.NoError(t, err)
+		assert.Equal(t, name, customer.LastReceived().Text)
+	}
+	assert.Len(t, r.failures, 1)
 }

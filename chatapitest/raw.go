@@ -166,8 +166,9 @@ func (a *API) rawStatus(m *message, c *Customer, status chatapi.Status, failure 
 		phone, user = "recipient_participant_id", "recipient_participant_user_id"
 	}
 	if c != nil {
-		element[user] = c.bsuid
-		if number := cmp.Or(c.shown(), m.toPhone); number != "" {
+		number, id := m.reaches(c)
+		element[user] = id
+		if number != "" {
 			element[phone] = number
 		}
 	}
@@ -177,9 +178,11 @@ func (a *API) rawStatus(m *message, c *Customer, status chatapi.Status, failure 
 		element["errors"] = []any{object{"code": 131000, "title": failure, "message": failure}}
 	case c != nil:
 		contact := c.rawContact()
+		delete(contact, "wa_id")
 		if number, ok := element[phone]; ok {
 			contact["wa_id"] = number
 		}
+		contact["user_id"] = element[user]
 		if status == chatapi.StatusSent {
 			delete(asObject(contact["profile"]), "username")
 		}

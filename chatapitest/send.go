@@ -137,10 +137,8 @@ func (a *API) find(body object) (address, *answer) {
 	case named[0] == "username" && a.quirks[NoUsername]:
 		return fail(refuse("username routing is disabled"))
 	case named[0] == "username", suffix == "username":
-		for _, c := range a.customers {
-			if c.username != "" && strings.EqualFold(c.username, strings.TrimSuffix(value, "@username")) {
-				return person(c)
-			}
+		if c := a.who(byUsername(strings.TrimSuffix(value, "@username"))); c != nil {
+			return person(c)
 		}
 		return fail(refuse("Username is not found"))
 	case suffix == "c.us" && phonePattern.MatchString(name):
@@ -226,6 +224,7 @@ func (a *API) accept(r *request, to address, content outgoing) *message {
 		return m
 	}
 	c := to.customer
+	m.phone, m.bsuid = m.reaches(c)
 	c.taken = c.taken || !content.template // who answers holds the chat from now on
 	statuses := func(all ...chatapi.Status) {
 		for _, status := range all {

@@ -71,11 +71,11 @@ func runOnFake(ctx context.Context, out *printer) error {
 		return err
 	}
 	s := &shop{api: api, client: client, out: out, statuses: map[chatapi.Status]int{}}
-	// The ledger bills by Chat API's model of 2022, whatever today's date. 998 of
-	// the month's 1,000 free conversations are used, so that two remain.
+	// The ledger bills by the rules and prices of the day. 998 of the month's 1,000
+	// free service messages are used, so that two remain.
 	s.ledger = chatapi.NewLedger(chatapi.Account{
-		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()}, Model: chatapi.ModelCBP2022,
-		Used: []chatapi.PriorUsage{{Month: s.month(), Units: 998}},
+		ID: "sample-shop", Numbers: []chatapi.ChannelID{client.ChannelID()},
+		Used: []chatapi.PriorUsage{{Month: s.month(), Number: client.ChannelID(), Units: 998}},
 	})
 	address, closeWebhook, err := s.listen(ctx)
 	if err != nil {
@@ -109,7 +109,7 @@ func (s *shop) listen(ctx context.Context) (address string, stop func(), err err
 	if err != nil {
 		return "", nil, err
 	}
-	server := &http.Server{Handler: chatapi.NewWebhookHandler(s.handle, chatapi.WebhookSecret(webhookSecret)), ReadHeaderTimeout: 5 * time.Second}
+	server := &http.Server{Handler: chatapi.NewWebhookHandler(chatapi.Once(s.handle), chatapi.WebhookSecret(webhookSecret)), ReadHeaderTimeout: 5 * time.Second}
 	go func() { _ = server.Serve(listener) }() // until stop
 	return "http://" + listener.Addr().String() + "/hooks/" + webhookSecret, func() { _ = server.Close() }, nil
 }
@@ -176,7 +176,8 @@ func (s *shop) talk(context.Context) error {
 }
 
 // handle is the bot. It runs behind a real HTTP webhook. If it returns an error,
-// the service delivers the webhook again.
+// the service delivers the webhook again. Once calls it once for each event, although
+// the service may deliver one twice.
 func (s *shop) handle(ctx context.Context, ev chatapi.Event) error {
 	// A status has no time, so the ledger takes the time of receipt. Here that must
 	// be the fake's time, since its clock differs from this machine's.
