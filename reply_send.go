@@ -13,7 +13,7 @@ import (
 func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
 	found, body, object := readComplaint(reply.Body)
 	switch refusal := c.refuses(reply.Status); {
-	case refusal && (body.saysYes() || !object && mentionsSend(reply.Body)):
+	case refusal && (body.saysYes() || !object && mentionsSend(reply.Body) || yesInside(reply.Body)):
 		found.add(body.Message)
 		found.addText("the reply says both yes and no")
 		return nil, c.openOutcome(op, reply, found)
@@ -40,7 +40,8 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		return nil, c.openOutcome(op, reply, found)
 	}
 	switch {
-	case body.saysYes() && (found.found() || body.Sent.Yes && body.Sent.No || isFalse(body.Success)), body.ID != "" && body.Sent.No && body.JobID == "":
+	case body.saysYes() && (found.found() || body.Sent.Yes && body.Sent.No || isFalse(body.Success)), body.ID != "" && body.Sent.No && body.JobID == "",
+		(found.found() || body.Sent.No) && !body.saysYes() && yesInside(reply.Body):
 		found.add(body.Message)
 		found.addText("the reply says both yes and no")
 		return nil, c.openOutcome(op, reply, found)
