@@ -53,7 +53,7 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
 	case body.Sent.Yes:
 		// The web product of 2021 said so while the phone was not logged in.
-		waits := bytes.Contains(body.Message, []byte("ill be sent after"))
+		waits := bytes.Contains(bytes.ToLower(body.Message), []byte("will be sent after"))
 		return &Receipt{ID: body.ID, Queued: waits, Raw: reply.Body}, nil
 	}
 	found.add(body.Message)
