@@ -86,6 +86,8 @@ func TestFaultF13OldReplies(t *testing.T) {
 	}
 	for body, queued := range map[string]bool{
 		`{"sent":true,"message":"Message will be sent after successful auth","id":"true_12025550143@c.us_1"}`: true,
+		`{"sent":true,"message":"MESSAGE WILL BE SENT AFTER SUCCESSFUL AUTH"}`:                                true,
+		`{"sent":true,"message":"It will not be sent after all"}`:                                             false,
 		`{"sent":true,"message":"Will be sent after successful auth"}`:                                        true,
 		`{"sent":"true","message":"Sent to 12025550143. It will be sent after reconnect","queueNumber":2}`:    true,
 		`{"sent":true,"message":"Sent to 12025550143@c.us","id":"true_12025550143@c.us_1"}`:                   false,

@@ -218,7 +218,7 @@ func TestFaultE11YesAndNoByStatus(t *testing.T) {
 
 // A redirect to a text that is no address is a refusal, as every redirect is.
 func TestFaultE11RedirectsToNowhere(t *testing.T) {
-	for _, location := range []string{"http://h/%u0071", "http://[::1", ":", "http://a b/", "\x7f", "http://h:port/", "https://elsewhere.example/x"} {
+	for _, location := range []string{"http://h/%u0071", "http://[::1", ":", "http://a b/", "\x7f", "http://h:port/", "http://" + opaqueToken + "@h/", "https://elsewhere.example/x"} {
 		posts := 0
 		client := over(t, roundTripper(func(*http.Request) (*http.Response, error) {
 			posts++
@@ -227,7 +227,7 @@ func TestFaultE11RedirectsToNowhere(t *testing.T) {
 			return r, nil
 		}))
 		_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
-		failedAs(t, err, chatapi.ErrNotFound)
+		assert.NotContains(t, failedAs(t, err, chatapi.ErrNotFound).Reason, "to  ")
 		_, err = client.Channel.GetStatus(t.Context())
 		failedAs(t, err, chatapi.ErrNotFound)
 		assert.Equal(t, 2, posts, location)

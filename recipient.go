@@ -346,11 +346,17 @@ func (r Recipient) check() error {
 			return invalid("recipient", problem)
 		}
 	case RecipientBSUID, recipientBSUIDAsPhone:
+		if r.value == "" {
+			return invalid("recipient", "is an empty BSUID; take the BSUID from an event's Contact, or use Phone for a phone number")
+		}
 		if !isBSUID(r.value) {
 			return invalid("recipient", quote(r.value)+" is not a BSUID, such as US.1000000000000001; "+
 				"take the BSUID from an event's Contact, or use Phone for a phone number")
 		}
 	case RecipientUsername:
+		if r.value == "" {
+			return invalid("recipient", "is an empty username; write it as the customer's profile shows it")
+		}
 		if !isUsername(r.value) {
 			return invalid("recipient", quote(r.value)+" is not a username, which has 1 to 128 letters, digits, dots, dashes or underscores; "+
 				"write it as the customer's profile shows it")
@@ -368,7 +374,7 @@ func phoneProblem(text string) string {
 	case strings.HasPrefix(text, "("):
 		return quote(text) + " has an area code in brackets and no country code; " + example
 	case isDigits(text) && text[0] == '0':
-		return quote(text) + " begins with 0, and no country code does; write +43 1 234567, not 0043 or 01"
+		return quote(text) + " begins with 0, and no country code does; write + and the country code in the place of 00 or 0: +43 1 234567 for 0043 1 234567 and for 01 234567"
 	case isPhone(text):
 		return ""
 	case isDigits(text):

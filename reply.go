@@ -380,7 +380,7 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 	}
 	if reply.Status >= 300 && reply.Status < 400 {
 		e.Kind, e.Retry = ErrNotFound, RetryFix
-		e.Reason = "the address redirects to " + clip(c.transport.Scrub(redactQuery(reply.Header.Get("Location"))), 200)
+		e.Reason = "the address redirects to " + cmp.Or(clip(c.transport.Scrub(redactQuery(reply.Header.Get("Location"))), 200), "a place that it does not name")
 		e.Advice = "copy the API URL from the Chat API cabinet again"
 	}
 	e.Sentence = c.sentence(e)
