@@ -48,17 +48,20 @@ const (
 )
 
 // Phone returns the recipient with that phone number, which begins with the
-// country code. It removes the signs that people write (+ ( ) - . / and spaces),
-// the invisible signs in copied numbers, and the 0 of "+44 (0)7700 900123". It
-// reads the links "tel:", "wa.me/", "whatsapp:+" and "api.whatsapp.com/send?phone=".
+// country code. It removes the signs that people write (+ ( ) [ ] - . / and spaces),
+// quotation marks around the number, the invisible signs in copied numbers, and the 0
+// of "+44 (0)7700 900123" and "+49 (0176) 12345678", but not in Italy and the few
+// other countries where that 0 is dialled from abroad too. It reads the digits of
+// other scripts, and the links "tel:", "sms:", "wa.me/", "whatsapp:+" and
+// "api.whatsapp.com/send?phone=".
 //
 // Phone never adds a country code: it takes "2025550143", the number of an
 // American without the 1, for a number in Egypt (+20). It cannot tell such a
 // number from a complete one, so read what people of one country type with a
 // library that knows the numbering plans; the package phone of the module
 // examples shows it. A number that begins with 0 or with an area code in
-// brackets, or does not have 6 to 15 digits, is [ErrInvalid] when it is used, and
-// the error shows the number.
+// brackets, or does not have 6 to 15 digits, and a text with two numbers, is
+// [ErrInvalid] when it is used, and the error shows it.
 func Phone(number string) Recipient {
 	return Recipient{RecipientPhone, cleanPhone(number)}
 }

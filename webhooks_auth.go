@@ -20,8 +20,7 @@ import (
 // and the new secret while an address is being changed. An empty or blank text
 // beside a secret is ignored, so that an unset variable opens no door, and so are
 // "null", "undefined" and a variable that was not replaced ("${SECRET}"). Space
-// around a secret does not count. Without
-// any secret the option is an error of the handler, see [WebhookHandler.Err].
+// around a secret does not count. Without any secret the option is an error of the handler, see [WebhookHandler.Err].
 // The handler keeps only hashes of the secrets and never writes them anywhere.
 func WebhookSecret(secrets ...string) WebhookOption {
 	return func(c *webhookConfig) {
