@@ -88,55 +88,6 @@ func readComplaint(body []byte) (c complaint, reply replyBody, object bool) {
 	return c, reply, true
 }
 
-// deepestYes is how many objects and lists may stand around a yes.
-const deepestYes = 8
-
-// holdsYes reports whether an object or a list inside of v says that a message was
-// taken: "sent" is true, there is a job, or a message with the id that WhatsApp gave
-// it. What stands in an error is about another message.
-func holdsYes(v wire.Value, depth int) bool {
-	if depth > deepestYes {
-		return false
-	}
-	if v.IsArray() {
-		for items := v.Array(); items.Next(); {
-			if holdsYes(items.Value, depth+1) {
-				return true
-			}
-		}
-	}
-	if !v.IsObject() {
-		return false
-	}
-	for members := v.Object(); members.Next(); {
-		var sent sentFlag
-		text, _ := members.Value.Text()
-		switch name := strings.ToLower(string(members.Name)); {
-		case name == "error" || name == "errors":
-			continue
-		case name == "sent" && sent.read(members.Value.Raw()) == nil && sent.Yes,
-			name == "jobid" && text != "",
-			name == "id" && strings.HasPrefix(text, "wamid."),
-			holdsYes(members.Value, depth+1):
-			return true
-		}
-	}
-	return false
-}
-
-// yesInside is holdsYes for a body.
-func yesInside(body []byte) bool {
-	document, err := wire.ParseLenient(body)
-	if err != nil {
-		return false
-	}
-	defer document.Release()
-	if text, err := document.Root().Text(); err == nil && document.Root().IsString() {
-		return mentionsSend([]byte(text))
-	}
-	return holdsYes(document.Root(), 0)
-}
-
 // replyBody is the part of any reply's object that may hold a complaint.
 type replyBody struct {
 	Sent      sentFlag

@@ -192,17 +192,16 @@ func entity[T string | []byte](text T, at, levels int) (c byte, length int) {
 	for len(name) <= longest {
 		sign, n := decoded(text, at+length, levels)
 		switch {
-		case n == 0:
-			return 0, 0
-		case sign == ';':
-			length += n
-			return character(html.UnescapeString(string(append(name, ';'))), length)
-		case alphanumeric(sign) || sign == '#' && len(name) == 1:
+		case n > 0 && (alphanumeric(sign) || sign == '#' && len(name) == 1):
 			name = append(name, sign)
 			length += n
 			continue
+		case n > 0 && sign == ';':
+			length += n
+		case len(name) < 3 || name[1] != '#': // only a number may lack the semicolon
+			return 0, 0
 		}
-		break
+		return character(html.UnescapeString(string(append(name, ';'))), length)
 	}
 	return 0, 0
 }
