@@ -204,6 +204,16 @@ func (c *Client) noToken(op string, source *transport.SourceError, failure *tran
 	return c.local(op, e)
 }
 
+// endOf returns the error of a context that has ended, and its cause if the caller
+// gave one.
+func endOf(ctx context.Context) error {
+	err, cause := ctx.Err(), context.Cause(ctx)
+	if errors.Is(cause, err) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", err, cause)
+}
+
 // canceled returns the error of a call that the caller ended. cause matches the
 // error of the caller's context.
 func canceled(cause error, sent bool) *Error {

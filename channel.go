@@ -153,7 +153,7 @@ func (s ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
 	profile := &ProfileInfo{
 		About: text("about", "text"), Address: text("address"), Description: text("description"), Email: text("email"),
 		Vertical: text("vertical"), Raw: raw,
-		Phone: Phone(cmp.Or(text("phone", "display_phone_number", "phone_number", "wa_id"), text("display_phone_number"))).Value(),
+		Phone: Phone(cmp.Or(text("phone", "display_phone_number", "phone_number", "number", "wa_id"), text("display_phone_number"), text("phone_number"))).Value(),
 		Photo: cmp.Or(text("photo", "url", "link"), text("profile_picture_url"), text("profile_picture", "url", "link")),
 	}
 	var sites []json.RawMessage
@@ -170,7 +170,7 @@ func (s ProfileService) Get(ctx context.Context) (*ProfileInfo, error) {
 
 // profileNames are the members that show that an object is a profile. WhatsApp's
 // profile without any entry has only messaging_product.
-var profileNames = [...]string{"about", "address", "description", "email", "phone", "display_phone_number", "vertical", "photo",
+var profileNames = [...]string{"about", "address", "description", "email", "phone", "phone_number", "display_phone_number", "vertical", "photo",
 	"profile_picture", "profile_picture_url", "websites", "messaging_product"}
 
 // profileMembers returns the members of a profile, also if it is in a list or in an
@@ -190,7 +190,7 @@ func profileMembers(raw json.RawMessage) map[string]json.RawMessage {
 			return nil
 		}
 		for _, name := range profileNames {
-			if _, ok := members[name]; ok {
+			if value := members[name]; len(value) > 0 && string(value) != "null" {
 				return members
 			}
 		}

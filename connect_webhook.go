@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"net/http"
 	"time"
+
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
 // askWebhookTimeout bounds the question whether a webhook address answers.
@@ -25,16 +27,22 @@ func (c *Client) askWebhook(ctx context.Context, address string) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, askWebhookTimeout)
+	asked, cancel := context.WithTimeout(ctx, askWebhookTimeout)
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(asked, http.MethodPost, address, bytes.NewReader(body))
 	if err != nil {
 		return c.local(op, deafWebhook("is not an address", "check the address"))
 	}
 	r.Header.Set("Content-Type", "application/json")
-	asking := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := asking.Do(r)
-	if err != nil {
+	// The program may have replaced http.DefaultTransport by one that ignores the
+	// context.
+	resp, err := until.Transport(http.DefaultTransport).RoundTrip(r)
+	switch {
+	case err != nil && ctx.Err() != nil:
+		return c.local(op, canceled(endOf(ctx), true))
+	case err != nil && asked.Err() != nil:
+		return c.local(op, deafWebhook(fmt.Sprintf("does not answer within %s", askWebhookTimeout), "the handler must answer at once"))
+	case err != nil:
 		return c.local(op, deafWebhook("does not answer", "serve the handler before Connect, and check the host, the port and the certificate"))
 	}
 	defer resp.Body.Close()

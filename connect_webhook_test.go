@@ -2,6 +2,7 @@ package chatapi_test
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"testing"
@@ -60,6 +61,35 @@ func TestConnectGivesUpAskingWithItsContext(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 	defer cancel()
 	_, err := api.Client().Connect(ctx, chatapi.ConnectOptions{WebhookURL: server.URL + "/s3cret", AskWebhook: true})
-	require.Error(t, err)
+	failedAs(t, err, chatapi.ErrCanceled)
+	assert.ErrorIs(t, err, context.DeadlineExceeded)
 	assert.NotContains(t, err.Error(), "s3cret")
+}
+
+// A network end of the program that ignores the context holds Connect up no longer
+// than the context, and the error is the caller's end.
+func TestFaultC5AskingTheWebhookEndsWithTheContext(t *testing.T) {
+	mine := errors.New("the user has left")
+	standard, stop := http.DefaultTransport, make(chan struct{})
+	http.DefaultTransport = roundTripper(func(*http.Request) (*http.Response, error) { <-stop; return nil, errors.New("late") })
+	defer func() { http.DefaultTransport = standard }()
+	defer close(stop)
+	for name, end := range map[string]func(context.Context) context.Context{
+		"canceled": func(ctx context.Context) context.Context {
+			ctx, cancel := context.WithCancelCause(ctx)
+			time.AfterFunc(50*time.Millisecond, func() { cancel(mine) })
+			return ctx
+		},
+		"its deadline": func(ctx context.Context) context.Context {
+			ctx, cancel := context.WithTimeoutCause(ctx, 50*time.Millisecond, mine)
+			t.Cleanup(cancel)
+			return ctx
+		},
+	} {
+		ctx := end(t.Context())
+		_, err := chatapitest.New(t).Client().Connect(ctx, chatapi.ConnectOptions{WebhookURL: "https://desk.example/s3cret", AskWebhook: true})
+		failedAs(t, err, chatapi.ErrCanceled)
+		assert.ErrorIs(t, err, ctx.Err(), name)
+		assert.ErrorIs(t, err, mine, name)
+	}
 }

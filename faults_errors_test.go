@@ -194,12 +194,21 @@ func TestFaultC14TimeIsOver(t *testing.T) {
 
 // Values from an unset variable and pauses that overflow are refused or bounded.
 func TestFaultE15ValuesAtTheEdge(t *testing.T) {
-	for _, secret := range []string{" ", "\t\n", `""`, "''", "\u200b", "\ufeff", "--"} {
+	for _, secret := range []string{" ", "\t\n", `""`, "''", "\u200b", "\ufeff", "--", "null", "undefined", "<nil>", "<no value>", "${SECRET}", "$WEBHOOK_SECRET", "{{ .Secret }}"} {
+		for _, option := range []chatapi.WebhookOption{chatapi.WebhookMetaSignature(secret), chatapi.WebhookVerifyToken(secret)} {
+			require.ErrorIs(t, chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, option).Err(), chatapi.ErrInvalid, secret)
+		}
 		h := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, chatapi.WebhookSecret(secret))
 		wrongField(t, h.Err(), chatapi.ErrInvalid, "WebhookSecret")
 		channels := withChannel()
 		wrongField(t, channels.SetWebhookSecrets("ABC100000001", "s3cret", secret), chatapi.ErrInvalid, "secrets[1]")
 		assert.Empty(t, channels.WebhookSecrets(t.Context(), "ABC100000001"))
+	}
+	for _, secret := range []string{"s3cret\n", " s3cret ", "s3cret\r\n"} {
+		h := chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, chatapi.WebhookSecret(secret))
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest(http.MethodPost, "/s3cret", strings.NewReader(hookBody)))
+		assert.Equal(t, http.StatusOK, w.Code, "%q", secret)
 	}
 	for _, token := range []string{"true", "sent", "1234", "null", "error", "message", "12025550143", "authorization", "tok"} {
 		_, err := chatapi.New("https://api.1msg.io/ABC1", token)

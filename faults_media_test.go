@@ -106,6 +106,7 @@ func TestFaultE14Names(t *testing.T) {
 	long := strings.Repeat("ж", 150)
 	for given, want := range map[string]string{
 		"C:evil.txt": "C_evil.txt", "NUL.txt": "_NUL.txt", "a:b": "a_b", "nul": "_nul", "Com1.tar.gz": "_Com1.tar.gz", "COM¹.txt": "_COM¹.txt", "lpt9 .txt": "_lpt9 .txt", "conin$": "_conin$",
+		"\uff2e\uff35\uff2c.txt": "_\uff2e\uff35\uff2c.txt", "\uff0e\uff0e\uff0fx": "\uff0e\uff0e_x", "a\uff1ab\uff3cc": "a_b_c", "a\u2028b.txt": "ab.txt", "\u202egpj.exe": "gpj.exe",
 		"com10.txt": "com10.txt", "console.txt": "console.txt", "nullable.txt": "nullable.txt",
 		"photo.pdf. . ": "photo.pdf", `what?*.pdf`: "what__.pdf", `..\NUL`: "_NUL", "a|b<c>\"d\".txt": "a_b_c__d_.txt", ":": "", "...": "", "file:$DATA": "file_$DATA", ".htaccess": ".htaccess",
 		long + ".pdf": strings.Repeat("ж", 98) + ".pdf", strings.Repeat("a", 300): strings.Repeat("a", 200), strings.Repeat("😀", 60) + ".tar.gz": strings.Repeat("😀", 49) + ".gz",

@@ -29,6 +29,8 @@ func TestFaultF11ProfileShapes(t *testing.T) {
 		`{"about":{"text":"Hi"},"websites":[{"url":"https://a.example"},null,""]}`:                                              {About: "Hi", Websites: []string{"https://a.example"}},
 		`{"about":"Hi","websites":"https://a.example"}`:                                                                         {About: "Hi", Websites: []string{"https://a.example"}},
 		`{"data":[{"messaging_product":"whatsapp"}]}`:                                                                           {}, // nothing is filled in
+		`{"phone_number":"12025550100"}`:                                                                                        {Phone: "12025550100"},
+		`{"data":[{"phone":{"number":"+1 202 555 0100"}}]}`:                                                                     {Phone: "12025550100"},
 		`{"about":"","vertical":""}`:                                                                                            {},
 	} {
 		profile, err := answering(t, 200, body).Profile.Get(t.Context())
@@ -39,19 +41,21 @@ func TestFaultF11ProfileShapes(t *testing.T) {
 	}
 
 	for body, kind := range map[string]chatapi.ErrorKind{
-		`{}`:                               chatapi.ErrUnavailable,
-		`{"data":[]}`:                      chatapi.ErrUnavailable,
-		`{"data":null}`:                    chatapi.ErrUnavailable,
-		`[]`:                               chatapi.ErrUnavailable,
-		`"about"`:                          chatapi.ErrUnavailable,
-		`null`:                             chatapi.ErrUnavailable,
-		`{"status":"error"}`:               chatapi.ErrUnavailable,
-		`{"data":{"error":"wrong"}}`:       chatapi.ErrUnavailable,
-		`{"result":"success"}`:             chatapi.ErrUnavailable,
-		`{"error":"wrong request"}`:        chatapi.ErrRefused,
-		`{"error":{"message":"no"}}`:       chatapi.ErrRefused,
-		`{"message":"wrong request"}`:      chatapi.ErrRefused,
-		`{"success":false,"about":"left"}`: chatapi.ErrRefused,
+		`{}`:                         chatapi.ErrUnavailable,
+		`{"data":[]}`:                chatapi.ErrUnavailable,
+		`{"data":null}`:              chatapi.ErrUnavailable,
+		`[]`:                         chatapi.ErrUnavailable,
+		`"about"`:                    chatapi.ErrUnavailable,
+		`null`:                       chatapi.ErrUnavailable,
+		`{"status":"error"}`:         chatapi.ErrUnavailable,
+		`{"data":{"error":"wrong"}}`: chatapi.ErrUnavailable,
+		`{"result":"success"}`:       chatapi.ErrUnavailable,
+		`{"phone":null}`:             chatapi.ErrUnavailable,
+		`{"data":[{"about":null,"vertical":null}]}`: chatapi.ErrUnavailable,
+		`{"error":"wrong request"}`:                 chatapi.ErrRefused,
+		`{"error":{"message":"no"}}`:                chatapi.ErrRefused,
+		`{"message":"wrong request"}`:               chatapi.ErrRefused,
+		`{"success":false,"about":"left"}`:          chatapi.ErrRefused,
 	} {
 		profile, err := answering(t, 200, body).Profile.Get(t.Context())
 		require.ErrorIs(t, err, kind, body)
@@ -82,6 +86,8 @@ func TestFaultF13OldReplies(t *testing.T) {
 	}
 	for body, queued := range map[string]bool{
 		`{"sent":true,"message":"Message will be sent after successful auth","id":"true_12025550143@c.us_1"}`: true,
+		`{"sent":true,"message":"MESSAGE WILL BE SENT AFTER SUCCESSFUL AUTH"}`:                                true,
+		`{"sent":true,"message":"It will not be sent after all"}`:                                             false,
 		`{"sent":true,"message":"Will be sent after successful auth"}`:                                        true,
 		`{"sent":"true","message":"Sent to 12025550143. It will be sent after reconnect","queueNumber":2}`:    true,
 		`{"sent":true,"message":"Sent to 12025550143@c.us","id":"true_12025550143@c.us_1"}`:                   false,

@@ -3,6 +3,7 @@ package chatapi_test
 import (
 	"context"
 	"net/url"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,8 +37,29 @@ func TestFaultC10NumbersAsPeopleWriteThem(t *testing.T) {
 		"(+1) 202 555 0143":                                          "12025550143",
 		"12025550100":                                                "12025550100", // a 0 of its own stays
 		"+1 (202) 555-0(1)43":                                        "12025550143",
+		"tel:2025550143;phone-context=+1":                            "12025550143",
+		"tel:202-555-0143;isub=1;phone-context=+1":                   "12025550143",
+		"smsto:+12025550143":                                         "12025550143",
+		"WhatsApp: +1 202 555 0143":                                  "12025550143",
+		"+49 (0176) 12345678":                                        "4917612345678",
+		"+44 [0] 7700 900123":                                        "447700900123",
+		"+55 (011) 98765-4321":                                       "5511987654321",
+		"+39 (0)6 12345678":                                          "390612345678", // abroad too, as in Ivory Coast
+		"+39 (06) 12345678":                                          "390612345678",
+		"+39 (0)333 1234567":                                         "393331234567",
+		"+225 (07) 12 34 56 78":                                      "2250712345678",
+		"12025550143.0":                                              "12025550143",
+		"\"+1 202 555 0143\"":                                        "12025550143",
+		"<+12025550143>":                                             "12025550143",
+		"\uff0b\uff11\uff12\uff10\uff12\uff15\uff15\uff15\uff10\uff11\uff14\uff13": "12025550143",
+		"\u0661\u0662\u0660\u0662\u0665\u0665\u0665\u0660\u0661\u0664\u0663":       "12025550143",
+		"+1\u2212202\u2212555\u22120143":                                           "12025550143",
+		"+1\u2014202\u00b7555\u20600143":                                           "12025550143",
+		"phone:+1 202 555 0143":                                                    "12025550143",
 	} {
-		assert.Equal(t, want, chatapi.Phone(text).Value(), text)
+		if !strings.HasPrefix(text, "phone:") {
+			assert.Equal(t, want, chatapi.Phone(text).Value(), text)
+		}
 		got, err := chatapi.ParseRecipient(text)
 		require.NoError(t, err, text)
 		assert.Equal(t, chatapi.Phone(want), got, text)
@@ -45,6 +67,8 @@ func TestFaultC10NumbersAsPeopleWriteThem(t *testing.T) {
 	for _, text := range []string{
 		"(202) 555-0143", "(0)7700 900123", "0(0)7700 900123", "tel:7700-x", "tel:", "wa.me/", "https://wa.me/message/ABCDEF", "wa.me/qr/12025550143x",
 		"https://api.whatsapp.com/send?text=hi", "https://shop.example.com/12025550143", "tel:007700900123", "whatsapp:ann",
+		"tel:5550143;phone-context=example.com", "+123456+789012", "+4912345 +4912346", "1+2025550143", "+1 202 555 0143 / 44", "12025550143/12025550144",
+		"+1 202 555 0143, +1 202 555 0144", "+1 202 555 0143 ext. 5", "1.2025550143E10", "ann@example.com", "mailto:ann@example.com", "+55 (0xx11) 98765-4321",
 	} {
 		_, err := offline(t).Prepare(chatapi.Phone(text), chatapi.Text{Body: "Hello"})
 		e := wrongField(t, err, chatapi.ErrInvalid, "recipient")
@@ -52,6 +76,35 @@ func TestFaultC10NumbersAsPeopleWriteThem(t *testing.T) {
 		_, err = chatapi.ParseRecipient(text)
 		assert.ErrorIs(t, err, chatapi.ErrInvalid, text)
 	}
+	_, err := offline(t).Prepare(chatapi.Chat("ann@example.com"), chatapi.Text{Body: "Hello"})
+	assert.Contains(t, wrongField(t, err, chatapi.ErrInvalid, "recipient").Reason, "e-mail")
+}
+
+// Chat ids, BSUIDs and usernames in another spelling are the same recipient.
+func TestFaultC20SpellingsOfOneRecipient(t *testing.T) {
+	bsuid := chatapi.BSUID("US.1000000000000001")
+	for text, want := range map[string]chatapi.Recipient{
+		"12025550143@C.US":                       ann,
+		"+12025550143@c.us":                      ann,
+		" 12025550143@c.us\n":                    ann,
+		"+12025550143@s.whatsapp.net":            ann,
+		"US.1000000000000001@LID":                bsuid,
+		"bsuid:US.1000000000000001@lid":          bsuid,
+		"bsuid: US.1000000000000001":             bsuid,
+		"username:@ann":                          chatapi.Username("ann"),
+		"120363000000000001@G.US":                chatapi.Chat("120363000000000001@g.us"),
+		"chat:120363000000000001@G.us":           chatapi.Chat("120363000000000001@g.us"),
+		"phone:+1 (202) 555-0143":                ann,
+		"phone:tel:+1-202-555-0143":              ann,
+		"chat:+12025550143@c.us":                 ann,
+		"bsuid-as-phone:US.1000000000000001@lid": bsuid,
+	} {
+		got, err := chatapi.ParseRecipient(text)
+		require.NoError(t, err, text)
+		assert.Equal(t, want.Key(), got.Key(), text)
+		assert.Equal(t, want.IsGroup(), got.IsGroup(), text)
+	}
+	assert.Equal(t, bsuid, chatapi.BSUID("US.1000000000000001@LID"))
 }
 
 // The id that WhatsApp's own apps use for a person is the phone.

@@ -192,6 +192,16 @@ func TestFaultE11YesAndNoByStatus(t *testing.T) {
 			`{"sent":true,"id":{"x":1}}`:                     true,
 			`{"sent":false,"message":"no","error":"no"}`:     false,
 			`{"error":"Too many requests","message":"wait"}`: false,
+			`{"response":{"sent":true,"id":"wamid.1"}}`:      true, // in another object, list, case or text
+			`{"error":"no","data":{"jobId":"q1"}}`:           true,
+			`{"messages":[{"id":"wamid.1"}]}`:                true,
+			`[[{"result":{"sent":1}}]]`:                      true,
+			`{"Sent":true}`:                                  true,
+			`"{\"sent\":true}"`:                              true,
+			"{\"error\":\"no\"}\n{\"sent\":true}":            true,
+			`{"response":{"sent":false,"id":""}}`:            false,
+			`{"error":{"id":"wamid.1","sent":true}}`:         false, // about another message
+			`{"groups":[{"id":"120363000000000001"}]}`:       false,
 		} {
 			posts := 0
 			client := over(t, roundTripper(func(*http.Request) (*http.Response, error) { posts++; return reply(status, body), nil }),
@@ -203,6 +213,24 @@ func TestFaultE11YesAndNoByStatus(t *testing.T) {
 				assert.Equal(t, 1, posts, "%d %s", status, body)
 			}
 		}
+	}
+}
+
+// A redirect to a text that is no address is a refusal, as every redirect is.
+func TestFaultE11RedirectsToNowhere(t *testing.T) {
+	for _, location := range []string{"http://h/%u0071", "http://[::1", ":", "http://a b/", "\x7f", "http://h:port/", "http://" + opaqueToken + "@h/", "https://elsewhere.example/x"} {
+		posts := 0
+		client := over(t, roundTripper(func(*http.Request) (*http.Response, error) {
+			posts++
+			r := reply(302, "")
+			r.Header.Set("Location", location)
+			return r, nil
+		}))
+		_, err := client.SendPrepared(t.Context(), prepared("ABC1"))
+		assert.NotContains(t, failedAs(t, err, chatapi.ErrNotFound).Reason, "to  ")
+		_, err = client.Channel.GetStatus(t.Context())
+		failedAs(t, err, chatapi.ErrNotFound)
+		assert.Equal(t, 2, posts, location)
 	}
 }
 
@@ -231,6 +259,11 @@ func TestFaultE19YesAndNoInOneReply(t *testing.T) {
 		`{"sent":false,"id":"wamid.1","id":"","message":"no"}`:  true,
 		`{"sent":true,"error":"no","error":null}`:               true,
 		`{"sent":true,"success":false}`:                         true,
+		`{"error":"no","messages":[{"id":"wamid.1"}]}`:          true,
+		`{"sent":false,"response":{"sent":true}}`:               true,
+		`{"error":"no","response":{"jobId":7}}`:                 true,
+		`{"errors":["no"],"SENT":true}`:                         true,
+		`{"error":"no","response":{"jobId":""}}`:                false,
 		`{"sent":false,"id":"","message":"no"}`:                 false,
 		`{"sent":false,"id":null,"message":"no"}`:               false,
 		`{"sent":false,"sent":false,"message":"no"}`:            false,

@@ -2,6 +2,8 @@ package chatapi_test
 
 import (
 	"context"
+	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
@@ -150,6 +152,15 @@ func TestFaultE8SpelledTokens(t *testing.T) {
 		"HTML":          "tok-3f9A&#x2F;&#43;z=&lt;sEcReT",
 		"twice HTML":    "tok-3f9A&amp;#47;+z&equals;&amp;lt;sEcReT",
 		"mixed":         `tok%2d3f9A\/&plus;z=\u003CsEcReT`,
+		"HTML in JSON":  strings.ReplaceAll(each("&#%d;"), "&", `\u0026`),
+		"percent in it": strings.ReplaceAll(each("%%%02x"), "%", `\u0025`),
+		"JSON in a URL": strings.ReplaceAll(each(`\u%04x`), `\`, "%5C"),
+		"JavaScript":    each("%%u%04x"),
+		"braces":        each(`\\u{%x}`),
+		"octal":         each(`\\%03o`),
+		"base64":        base64.RawStdEncoding.EncodeToString([]byte(token)),
+		"hexadecimal":   hex.EncodeToString([]byte(token)),
+		"at a cut":      strings.Repeat("x", 480) + strings.ReplaceAll(each("%%%02x"), "%", `\u0025`),
 	} {
 		for _, form := range []string{`{"error":"token %s"}`, `{"sent":false,"message":"token %s"}`, `{"error":{"message":"token %s"}}`, `token %s`} {
 			body := strings.Replace(form, "%s", spelled, 1)
@@ -398,4 +409,34 @@ func TestFaultE10TokenInNamesTrailersAndEarlyReplies(t *testing.T) {
 	assert.Positive(t, early)
 	assert.Contains(t, shown.String(), "X-Late")
 	assert.NotContains(t, strings.ToLower(shown.String()), opaqueToken)
+}
+
+// The value of a panic of the network end shows no token, since servers log it.
+func TestFaultE10PanicsOfTheNetworkEnd(t *testing.T) {
+	for name, value := range map[string]func(*http.Request) any{
+		"text":    func(r *http.Request) any { return "cannot post " + r.URL.String() },
+		"error":   func(r *http.Request) any { return fmt.Errorf("cannot post %s", r.URL) },
+		"request": func(r *http.Request) any { return r },
+		"pointer": func(r *http.Request) any { return &holder{r} },
+		"address": func(r *http.Request) any { return *r.URL },
+	} {
+		client := over(t, roundTripper(func(r *http.Request) (*http.Response, error) { panic(value(r)) }))
+		func() {
+			defer func() {
+				caught := recover()
+				require.NotNil(t, caught, name)
+				assert.NotContains(t, fmt.Sprintf("%v %+v %#v", caught, caught, caught), opaqueToken, name)
+				err, _ := caught.(error)
+				var held *holder
+				assert.NotErrorAs(t, err, &held, name)
+			}()
+			_, _ = client.SendPrepared(t.Context(), prepared("ABC1"))
+		}()
+	}
+	assert.PanicsWithValue(t, "a bug", func() {
+		_, _ = over(t, roundTripper(func(*http.Request) (*http.Response, error) { panic("a bug") })).Channel.GetStatus(t.Context())
+	})
+	assert.PanicsWithValue(t, http.ErrAbortHandler, func() {
+		_, _ = over(t, roundTripper(func(*http.Request) (*http.Response, error) { panic(http.ErrAbortHandler) })).Channel.GetStatus(t.Context())
+	})
 }

@@ -381,7 +381,7 @@ func (d *download) unansweredError(ctx context.Context, cause error) (e *Error) 
 		e.Advice = "somebody may have forged the webhook"
 		return e
 	case ctx.Err() != nil:
-		e, cause = d.ended(ctx, ""), ctx.Err()
+		e, cause = d.ended(ctx, ""), endOf(ctx)
 	default:
 		e = d.fail(ErrUnreachable, RetryBackoff, clip(cause.Error(), 300), "The file's store could not be reached.", "try again before the link dies")
 	}
@@ -399,7 +399,7 @@ func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 		cause = d.writeErr
 		e = d.fail(ErrMedia, RetryFix, "writing failed"+after+": "+cause.Error(), "The file could not be stored.", "")
 	case ctx.Err() != nil:
-		e, cause = d.ended(ctx, after), ctx.Err()
+		e, cause = d.ended(ctx, after), endOf(ctx)
 	default:
 		e = d.fail(ErrUnavailable, RetryBackoff, "the content broke off"+after+": "+cause.Error(), "The file came only in part.", "")
 	}
@@ -414,7 +414,7 @@ func (d *download) interruptedError(ctx context.Context, cause error) *Error {
 // or the time of DownloadOptions.Timeout.
 func (d *download) ended(ctx context.Context, after string) *Error {
 	if d.caller.Err() != nil {
-		e := canceled(d.caller.Err(), true)
+		e := canceled(endOf(d.caller), true)
 		e.Reason = "the download was given up" + after + ": " + e.Reason
 		return d.client.local(d.op, e)
 	}

@@ -41,9 +41,9 @@ const maxName = 200
 func safeName(name string) string {
 	name = strings.Map(func(r rune) rune {
 		switch {
-		case unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) || r == unicode.ReplacementChar:
+		case unicode.IsControl(r) || unicode.In(r, unicode.Bidi_Control, unicode.Zl, unicode.Zp) || r == unicode.ReplacementChar:
 			return -1
-		case strings.ContainsRune(`<>:"|?*`, r):
+		case strings.ContainsRune(`<>:"|?*`, narrow(r)), narrow(r) != r && strings.ContainsRune(`/\`, narrow(r)):
 			return '_'
 		}
 		return r
@@ -69,10 +69,19 @@ func safeName(name string) string {
 	return strings.TrimRight(stem, ". ") + extension
 }
 
+// narrow returns the ASCII sign for its wide form. Windows gives an old program the
+// narrow one.
+func narrow(r rune) rune {
+	if r >= '\uff01' && r <= '\uff5e' {
+		return r - '\uff01' + '!'
+	}
+	return r
+}
+
 // isDevice reports whether Windows takes a name for a device, whatever its
 // extension: "NUL.txt" is nothing, "com1" a serial port.
 func isDevice(name string) bool {
-	stem, _, _ := strings.Cut(name, ".")
+	stem, _, _ := strings.Cut(strings.Map(narrow, name), ".")
 	stem = strings.ToUpper(strings.TrimRight(stem, " "))
 	switch stem {
 	case "CON", "PRN", "AUX", "NUL", "CONIN$", "CONOUT$", "CLOCK$":

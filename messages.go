@@ -161,7 +161,7 @@ func (c *Client) prepare(op string, to Recipient, m Message, opts []SendOption) 
 		return fail(invalid("message", "holds a value that JSON cannot write; "+jsonAdvice(content.body, err)))
 	}
 	if options.QuotedID != "" && content.noReply {
-		return fail(invalid("ReplyTo", "does not go with this kind of message, which names its target itself or cannot quote one; leave it out of "+content.operation))
+		return fail(invalid("ReplyTo", "does not go with this kind of message, which names its target itself or cannot quote one; leave the option out"))
 	}
 	p = Prepared{Version: preparedVersion, Channel: c.channel, Operation: content.operation, To: to, Body: body, Category: content.category}
 	return p, content.historyText, nil

@@ -139,7 +139,7 @@ func (m Location) encode() (encoded, error) {
 }
 
 func (m Location) check(c *checker) {
-	c.require(m != Location{}, "Latitude", "and everything else is empty; give the coordinates of the place")
+	c.require(m != Location{}, "Latitude", "is 0, like the longitude, and the name is empty; give the coordinates of the place")
 	c.require(math.Abs(m.Latitude) <= 90, "Latitude", fmt.Sprintf("is %v, but must be -90 to 90; it may have changed places with the Longitude", m.Latitude))
 	c.require(math.Abs(m.Longitude) <= 180, "Longitude", fmt.Sprintf("is %v, but must be -180 to 180; give it in degrees", m.Longitude))
 	c.optional("Name", m.Name, 1000) // no limit is documented; 1000 keeps nonsense out

@@ -50,17 +50,20 @@ const (
 )
 
 // Phone returns the recipient with that phone number, which begins with the
-// country code. It removes the signs that people write (+ ( ) - . / and spaces),
-// the invisible signs in copied numbers, and the 0 of "+44 (0)7700 900123". It
-// reads the links "tel:", "wa.me/", "whatsapp:+" and "api.whatsapp.com/send?phone=".
+// country code. It removes the signs that people write (+ ( ) [ ] - . / and spaces),
+// quotation marks around the number, the invisible signs in copied numbers, and the 0
+// of "+44 (0)7700 900123" and "+49 (0176) 12345678", but not in Italy and the few
+// other countries where that 0 is dialled from abroad too. It reads the digits of
+// other scripts, and the links "tel:", "sms:", "wa.me/", "whatsapp:+" and
+// "api.whatsapp.com/send?phone=".
 //
 // Phone never adds a country code: it takes "2025550143", the number of an
 // American without the 1, for a number in Egypt (+20). It cannot tell such a
 // number from a complete one, so read what people of one country type with a
 // library that knows the numbering plans; the package phone of the module
 // examples shows it. A number that begins with 0 or with an area code in
-// brackets, or does not have 6 to 15 digits, is [ErrInvalid] when it is used, and
-// the error shows the number.
+// brackets, or does not have 6 to 15 digits, and a text with two numbers, is
+// [ErrInvalid] when it is used, and the error shows it.
 func Phone(number string) Recipient {
 	return Recipient{RecipientPhone, cleanPhone(number)}
 }
@@ -69,16 +72,29 @@ func Phone(number string) Recipient {
 // "120363000000000001@g.us" for a group. A "<BSUID>@lid" becomes that [BSUID],
 // because the service would cut it down to digits and then fail (contract,
 // "Recipients"; observed). "12025550143@s.whatsapp.net", the form of WhatsApp's
-// own apps, becomes that [Phone]. Any other id with an "@" is sent unchanged. A
-// text without an "@", such as a bare phone number, is [ErrInvalid] when it is
-// used: give a phone number to [Phone].
+// own apps, becomes that [Phone]. The case of these endings does not count, and
+// neither does a plus before the digits. Any other id with an "@" is
+// sent unchanged. A text without an "@", such as a bare phone number, and an e-mail
+// address are [ErrInvalid] when they are used: give a phone number to [Phone].
 func Chat(id string) Recipient {
 	id = strings.TrimSpace(id)
-	if user, ok := strings.CutSuffix(id, suffixHidden); ok && isBSUID(user) {
-		return Recipient{RecipientBSUID, user}
+	at := strings.LastIndexByte(id, '@')
+	if at < 0 {
+		return Recipient{RecipientChat, id}
 	}
-	if digits := devicePhone(id); digits != "" {
-		return Recipient{RecipientPhone, digits}
+	switch user, ending := id[:at], id[at:]; {
+	case strings.EqualFold(ending, suffixPerson):
+		if phone := strings.TrimPrefix(user, "+"); isPhone(phone) && (phone != user || ending != suffixPerson) {
+			return Recipient{RecipientChat, phone + suffixPerson}
+		}
+	case strings.EqualFold(ending, suffixGroup) && ending != suffixGroup:
+		return Recipient{RecipientChat, user + suffixGroup}
+	case strings.EqualFold(ending, suffixHidden) && isBSUID(user):
+		return Recipient{RecipientBSUID, user}
+	case strings.EqualFold(ending, suffixDevice):
+		if digits := devicePhone(strings.TrimPrefix(id, "+")); digits != "" {
+			return Recipient{RecipientPhone, digits}
+		}
 	}
 	return Recipient{RecipientChat, id}
 }
@@ -108,7 +124,11 @@ func isDeviceByte(c byte) bool { return c == ':' || c == '.' || c == '_' || isDi
 // then a send fails with [ErrRecipient], and [BSUIDAsPhone] was observed to work
 // instead.
 func BSUID(id string) Recipient {
-	return Recipient{RecipientBSUID, strings.TrimSuffix(strings.TrimSpace(id), suffixHidden)}
+	id = strings.TrimSpace(id)
+	if at := len(id) - len(suffixHidden); at > 0 && strings.EqualFold(id[at:], suffixHidden) {
+		id = id[:at]
+	}
+	return Recipient{RecipientBSUID, id}
 }
 
 // BSUIDAsPhone returns the same recipient as [BSUID], sent in the request's
@@ -147,10 +167,8 @@ func parseRecipient(text string) (r Recipient, err error) {
 	switch kind, value, tagged := strings.Cut(text, ":"); {
 	case text == "":
 		return Recipient{}, invalid("recipient", "is empty; give a phone number, a chat id, a BSUID or a @username")
-	case tagged && RecipientKind(kind) == RecipientChat:
-		r = Chat(value)
 	case tagged && knownRecipientKind(RecipientKind(kind)):
-		r = Recipient{RecipientKind(kind), value}
+		r = ofKind(RecipientKind(kind), value)
 	case strings.HasPrefix(text, "@"):
 		r = Username(text)
 	case isPhone(Phone(text).value):
@@ -169,6 +187,22 @@ func parseRecipient(text string) (r Recipient, err error) {
 }
 
 const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+// ofKind returns the recipient with that kind and value. A person may have written
+// the text form by hand, so the value is read as the constructor reads it.
+func ofKind(kind RecipientKind, value string) Recipient {
+	switch kind {
+	case RecipientPhone:
+		return Phone(value)
+	case RecipientChat:
+		return Chat(value)
+	case RecipientBSUID:
+		return BSUID(value)
+	case recipientBSUIDAsPhone:
+		return BSUIDAsPhone(value)
+	}
+	return Username(value)
+}
 
 func knownRecipientKind(k RecipientKind) bool {
 	switch k {
@@ -304,11 +338,17 @@ func (r Recipient) check() error {
 			return invalid("recipient", problem)
 		}
 	case RecipientBSUID, recipientBSUIDAsPhone:
+		if r.value == "" {
+			return invalid("recipient", "is an empty BSUID; take the BSUID from an event's Contact, or use Phone for a phone number")
+		}
 		if !isBSUID(r.value) {
 			return invalid("recipient", quote(r.value)+" is not a BSUID, such as US.1000000000000001; "+
 				"take the BSUID from an event's Contact, or use Phone for a phone number")
 		}
 	case RecipientUsername:
+		if r.value == "" {
+			return invalid("recipient", "is an empty username; write it as the customer's profile shows it")
+		}
 		if !isUsername(r.value) {
 			return invalid("recipient", quote(r.value)+" is not a username, which has 1 to 128 letters, digits, dots, dashes or underscores; "+
 				"write it as the customer's profile shows it")
@@ -326,7 +366,7 @@ func phoneProblem(text string) string {
 	case strings.HasPrefix(text, "("):
 		return quote(text) + " has an area code in brackets and no country code; " + example
 	case isDigits(text) && text[0] == '0':
-		return quote(text) + " begins with 0, and no country code does; write +43 1 234567, not 0043 or 01"
+		return quote(text) + " begins with 0, and no country code does; write + and the country code in the place of 00 or 0: +43 1 234567 for 0043 1 234567 and for 01 234567"
 	case isPhone(text):
 		return ""
 	case isDigits(text):
@@ -352,10 +392,17 @@ func chatProblem(id string) string {
 		return quote(id) + " is a BSUID, not a chat id; use BSUID"
 	case !ok || name == "" || suffix == "" || strings.ContainsFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }):
 		return quote(id) + " is not a chat id; " + examples
+	case strings.Contains(suffix, ".") && !isChatHost(suffix):
+		return quote(id) + " is an e-mail address, not a chat id; " + examples
 	case strings.HasSuffix(id, suffixHidden):
 		return quote(id) + " would be cut to digits by the service; use BSUID with the contact's business-scoped id"
 	}
 	return ""
+}
+
+// isChatHost reports whether chat ids end in "@" and this name with a dot.
+func isChatHost(name string) bool {
+	return name == "c.us" || name == "g.us" || strings.HasSuffix(name, ".whatsapp.net") || strings.HasSuffix(name, ".lid")
 }
 
 // member returns the name and the value of the request member for the recipient.

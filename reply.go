@@ -306,7 +306,7 @@ func (c *complaint) readGraph(v wire.Value) {
 // class from the catalogue; fallback is the key of a row for a refusal that no
 // row describes.
 func (c *Client) refused(op string, reply *transport.Reply, found complaint, fallback string) *Error {
-	e := c.local(op, &Error{HTTPStatus: reply.Status, Sent: true, Reason: clip(found.text(), 500), Raw: capped(reply.Body)})
+	e := c.local(op, &Error{HTTPStatus: reply.Status, Sent: true, Reason: clip(c.transport.Scrub(found.text()), 500), Raw: capped(reply.Body)})
 	if wait, ok := transport.RetryAfter(reply.Header, time.Now()); ok {
 		e.RetryAfter = wait
 	}
@@ -331,7 +331,7 @@ func (c *Client) refused(op string, reply *transport.Reply, found complaint, fal
 	}
 	if reply.Status >= 300 && reply.Status < 400 {
 		e.Kind, e.Retry = ErrNotFound, RetryFix
-		e.Reason = "the address redirects to " + clip(redactQuery(reply.Header.Get("Location")), 200)
+		e.Reason = "the address redirects to " + cmp.Or(clip(c.transport.Scrub(redactQuery(reply.Header.Get("Location"))), 200), "a place that it does not name")
 		e.Advice = "copy the API URL from the Chat API cabinet again"
 	}
 	e.Sentence = c.sentence(e)

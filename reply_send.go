@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"cmp"
 	"net/http"
+	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
+	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
 // sendReply reads the reply to a send, in the order of the contract. A reply
@@ -13,7 +15,7 @@ import (
 func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error) {
 	found, body, object := readComplaint(reply.Body)
 	switch refusal := c.refuses(reply.Status); {
-	case refusal && (body.saysYes() || !object && mentionsSend(reply.Body)):
+	case refusal && (body.saysYes() || !object && mentionsSend(reply.Body) || yesInside(reply.Body)):
 		found.add(body.Message)
 		found.addText("the reply says both yes and no")
 		return nil, c.openOutcome(op, reply, found)
@@ -40,7 +42,8 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		return nil, c.openOutcome(op, reply, found)
 	}
 	switch {
-	case body.saysYes() && (found.found() || body.Sent.Yes && body.Sent.No || isFalse(body.Success)), body.ID != "" && body.Sent.No && body.JobID == "":
+	case body.saysYes() && (found.found() || body.Sent.Yes && body.Sent.No || isFalse(body.Success)), body.ID != "" && body.Sent.No && body.JobID == "",
+		(found.found() || body.Sent.No) && !body.saysYes() && yesInside(reply.Body):
 		found.add(body.Message)
 		found.addText("the reply says both yes and no")
 		return nil, c.openOutcome(op, reply, found)
@@ -52,7 +55,7 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
 	case body.Sent.Yes:
 		// The web product of 2021 said so while the phone was not logged in.
-		waits := bytes.Contains(body.Message, []byte("ill be sent after"))
+		waits := bytes.Contains(bytes.ToLower(body.Message), []byte("will be sent after"))
 		return &Receipt{ID: body.ID, Queued: waits, Raw: reply.Body}, nil
 	}
 	found.add(body.Message)
@@ -92,6 +95,55 @@ func (c *Client) refusedSend(op string, reply *transport.Reply, found complaint)
 // a wrong type, may say that a message was taken.
 func mentionsSend(body []byte) bool {
 	return bytes.Contains(body, []byte(`"sent"`)) || bytes.Contains(body, []byte(`"jobId"`))
+}
+
+// deepestYes is how many objects and lists may stand around a yes.
+const deepestYes = 8
+
+// holdsYes reports whether an object or a list inside of v says that a message was
+// taken: "sent" is true, there is a job, or a message with the id that WhatsApp gave
+// it. What stands in an error is about another message.
+func holdsYes(v wire.Value, depth int) bool {
+	if depth > deepestYes {
+		return false
+	}
+	if v.IsArray() {
+		for items := v.Array(); items.Next(); {
+			if holdsYes(items.Value, depth+1) {
+				return true
+			}
+		}
+	}
+	if !v.IsObject() {
+		return false
+	}
+	for members := v.Object(); members.Next(); {
+		var sent sentFlag
+		text, _ := members.Value.Text()
+		switch name := strings.ToLower(string(members.Name)); {
+		case name == "error" || name == "errors":
+			continue
+		case name == "sent" && sent.read(members.Value.Raw()) == nil && sent.Yes,
+			name == "jobid" && text != "",
+			name == "id" && strings.HasPrefix(text, "wamid."),
+			holdsYes(members.Value, depth+1):
+			return true
+		}
+	}
+	return false
+}
+
+// yesInside is holdsYes for a body.
+func yesInside(body []byte) bool {
+	document, err := wire.ParseLenient(body)
+	if err != nil {
+		return false
+	}
+	defer document.Release()
+	if text, err := document.Root().Text(); err == nil && document.Root().IsString() {
+		return mentionsSend([]byte(text))
+	}
+	return holdsYes(document.Root(), 0)
 }
 
 // openOutcome returns the error of a send whose reply is neither an acceptance

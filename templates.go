@@ -110,7 +110,7 @@ const (
 // A rejection is [ErrTemplateRejected] with WhatsApp's Reason. A template that
 // is paused, disabled or being deleted is [ErrTemplate]. If the context ends
 // first, the error matches both ErrTemplate and the context's error, and its
-// Reason holds the last status. A template that is missing from the list for 7 s
+// Reason holds the last status; before the first answer it is [ErrCanceled]. A template that is missing from the list for 7 s
 // is [ErrNotFound]. The reads are retried, and once the template was in the
 // list, WaitApproved also waits out [ErrUnavailable], [ErrUnreachable] and
 // [ErrRateLimited].
@@ -143,6 +143,9 @@ func (s TemplatesService) WaitApproved(ctx context.Context, name, language strin
 			return nil, err
 		}
 		if sleep(ctx, pause) != nil {
+			if last == nil && missing == nil { // nobody has looked yet
+				return nil, err
+			}
 			return nil, s.refuse(op, stillWaiting(ctx, name, last, missing))
 		}
 	}
@@ -369,7 +372,7 @@ func notApproved(t *TemplateInfo) *Error {
 // last is nil if the template was never in the list; then missing, if not nil, says
 // which templates are.
 func stillWaiting(ctx context.Context, name string, last *TemplateInfo, missing *Error) *Error {
-	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: ctx.Err()}
+	e := &Error{Kind: ErrTemplate, Retry: RetryBackoff, cause: endOf(ctx)}
 	if last != nil {
 		e.Reason = fmt.Sprintf("template %s (%s) was still %s when the context ended", quote(name), last.Language, cmp.Or(string(last.Status), "undecided"))
 		e.Sentence = fmt.Sprintf("WhatsApp has not decided about the template %s yet.", quote(name))

@@ -224,7 +224,11 @@ func (p componentList) compareButtons(c *checker, values []ButtonParam) {
 	for i, v := range values {
 		field := at("Buttons", i, "")
 		if v.Index < 0 || v.Index >= len(buttons) {
-			c.failWith(mismatch(field, fmt.Sprintf("is for button %d, but the template has %s; count them from 0", v.Index, plural(len(buttons), "button"))))
+			last := fmt.Sprintf("the last button of the template has %d; count them from 0", len(buttons)-1)
+			if len(buttons) == 0 {
+				last = "the template has no buttons; leave it out"
+			}
+			c.failWith(mismatch(field, fmt.Sprintf("has the index %d, but %s", v.Index, last)))
 			continue
 		}
 		b := buttons[v.Index]

@@ -137,7 +137,7 @@ func (s WebhooksService) change(ctx context.Context, op string, edit func([]Webh
 		case client.webhookLock <- struct{}{}:
 			defer func() { <-client.webhookLock }()
 		case <-ctx.Done():
-			return s.refuse(op, canceled(ctx.Err(), false))
+			return s.refuse(op, canceled(endOf(ctx), false))
 		}
 	}
 	for range changeTries {

@@ -18,8 +18,9 @@ import (
 
 // WebhookSecret accepts requests that carry one of the secrets. Give the old
 // and the new secret while an address is being changed. An empty or blank text
-// beside a secret is ignored, so that an unset variable opens no door. Without
-// any secret the option is an error of the handler, see [WebhookHandler.Err].
+// beside a secret is ignored, so that an unset variable opens no door, and so are
+// "null", "undefined" and a variable that was not replaced ("${SECRET}"). Space
+// around a secret does not count. Without any secret the option is an error of the handler, see [WebhookHandler.Err].
 // The handler keeps only hashes of the secrets and never writes them anywhere.
 func WebhookSecret(secrets ...string) WebhookOption {
 	return func(c *webhookConfig) {
@@ -206,16 +207,31 @@ func (c *webhookConfig) refuseEmpty(option string) {
 func hashSecrets(secrets []string) (sums [][sha256.Size]byte) {
 	for _, secret := range secrets {
 		if !isBlank(secret) {
-			sums = append(sums, sha256.Sum256([]byte(secret)))
+			sums = append(sums, sha256.Sum256([]byte(strings.TrimSpace(secret)))) // a file ends with a line break
 		}
 	}
 	return sums
 }
 
-// isBlank reports whether a secret has neither a letter nor a digit: it comes from
-// a variable that was not set, or that holds only quotes or invisible characters.
+// isBlank reports whether a secret is none: it comes from a variable that was not
+// set, or that holds only quotes or invisible characters, or it is the name of a
+// variable that nothing replaced by its value.
 func isBlank(secret string) bool {
-	return !strings.ContainsFunc(secret, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
+	if !strings.ContainsFunc(secret, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		return true
+	}
+	secret = strings.TrimSpace(secret)
+	switch strings.ToLower(strings.Trim(secret, "\"'<>()")) {
+	case "null", "nil", "none", "undefined", "nan", "no value":
+		return true
+	}
+	for _, marks := range [...][2]string{{"${", "}"}, {"{{", "}}"}, {"$(", ")"}, {"<%", "%>"}} {
+		if strings.HasPrefix(secret, marks[0]) && strings.HasSuffix(secret, marks[1]) {
+			return true
+		}
+	}
+	name, variable := strings.CutPrefix(secret, "$")
+	return variable && lengthOf(name, isWordByte) == len(name)
 }
 
 // matches reports whether one of the offered texts is one of the secrets. The
@@ -246,6 +262,7 @@ func requireSignature(option, header string, secrets []string) WebhookOption {
 			if isBlank(secret) {
 				continue
 			}
+			secret = strings.TrimSpace(secret)
 			c.signers = append(c.signers, signer{header, func(body []byte) []byte {
 				mac := hmac.New(sha256.New, []byte(secret))
 				mac.Write(body)

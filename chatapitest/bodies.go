@@ -51,10 +51,23 @@ func (s *shape) fit(o object, form, loose bool) {
 		switch i := slices.IndexFunc(meant, func(other any) bool { return test(other) == "" }); {
 		case i >= 0:
 			o[name] = meant[i]
-		case loose && (v == "" || name == "quotedMsgId") && !slices.Contains(s.required, name):
-			delete(o, name) // an empty text, or the id of an old generation
+		case loose && (isEmpty(v) || name == "quotedMsgId") && !slices.Contains(s.required, name):
+			delete(o, name) // empty, or the id of an old generation
 		}
 	}
+}
+
+// isEmpty reports whether v is an empty text, list or object.
+func isEmpty(v any) bool {
+	switch v := v.(type) {
+	case string:
+		return v == ""
+	case []any:
+		return len(v) == 0
+	case map[string]any:
+		return len(v) == 0
+	}
+	return false
 }
 
 // readings returns what a value may mean, the likeliest meaning first.

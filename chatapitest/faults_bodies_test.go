@@ -19,7 +19,7 @@ import (
 func postForm(t *testing.T, api *chatapitest.API, path, form string) (int, string) {
 	t.Helper()
 	r := httptest.NewRequest(http.MethodPost, api.URL+"/"+path+"?token="+api.Token, strings.NewReader(form))
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=UTF-8")
+	r.Header.Set("Content-Type", "Application/X-WWW-Form-URLEncoded; charset=UTF-8")
 	resp, err := api.Transport.RoundTrip(r)
 	require.NoError(t, err)
 	defer resp.Body.Close()
@@ -196,14 +196,28 @@ func TestFaultF9LooseBodies(t *testing.T) {
 		{"sendFile", `{"phone":"12025550143","body":"https://f.example/a.ogg","filename":"a.ogg","voice":0,"mediaType":null}`},
 		{"sendContact", `{"phone":"12025550143","contacts":[{"birthday":null,"name":{"formatted_name":"A","first_name":"A"},"phones":[{"phone":12025550188}]}]}`},
 		{"sendTemplate", `{"phone":"12025550143","template":"hello","language":"en","params":null,"namespace":null}`},
+		{"sendButton", `{"phone":"12025550143","body":"x","buttons":[{"id":"a","title":"A"}],"sections":[]}`},
+		{"sendMessage", "\ufeff" + `{"phone":"12025550143","body":"x"}`},
 	} {
 		_, answer := request(t, loose, "POST", c.path, c.body)
 		assert.Contains(t, answer, `"sent":true`, c.body)
 		status, answer := request(t, strict, "POST", c.path, c.body)
 		assert.Equal(t, 400, status, "%s: %s", c.body, answer)
 	}
-	_, answer := request(t, loose, "POST", "sendMessage", `{"phone":"12025550143","body":null}`)
+	for _, form := range []string{`{"phone":"12025550143","body":"x"}`, "phone=%2B1+202+555+0143&body=x"} { // curl calls everything a form
+		status, answer := postForm(t, loose, "sendMessage", form)
+		assert.Contains(t, answer, `"sent":true`, "%d %s", status, form)
+		status, _ = postForm(t, strict, "sendMessage", form)
+		assert.Equal(t, 400, status, form)
+	}
+	status, answer := postForm(t, loose, "sendButton", `phone=12025550143&body=x&buttons=[{"id":"a","title":"A"}]`)
+	assert.Contains(t, answer, `"sent":true`, status)
+	_, answer = postForm(t, strict, "sendButton", `phone=12025550143&body=x&buttons=[]`)
+	assert.Contains(t, answer, "it is a form, and this operation takes JSON")
+	_, answer = postForm(t, strict, "sendMessage", `{"phone":"12025550143","body":"x"}`)
+	assert.Contains(t, answer, "its Content-Type is that of a form")
+	_, answer = request(t, loose, "POST", "sendMessage", `{"phone":"12025550143","body":null}`)
 	assert.Contains(t, answer, "body is required", "what is missing is still missing")
-	status, _ := request(t, loose, "POST", "settings", `{"ackNotificationsOn":"perhaps"}`)
+	status, _ = request(t, loose, "POST", "settings", `{"ackNotificationsOn":"perhaps"}`)
 	assert.Equal(t, 400, status, "what means nothing is still refused")
 }

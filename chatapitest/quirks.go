@@ -36,8 +36,9 @@ const (
 	// LooseBodies accepts the bodies of careless clients: members that are null, empty
 	// or unknown, ids of quoted messages from old generations, names in another case ("chatID"), numbers for texts and texts for
 	// numbers ("lat": 38.9), a phone number with "+" and spaces, and several
-	// recipients, of which chatId counts first. Nested objects are not searched for
-	// unknown members.
+	// recipients, of which chatId counts first. Every operation takes a form, and JSON
+	// that is called a form or begins with a byte order mark is read. Nested objects
+	// are not searched for unknown members.
 	LooseBodies Quirk = "loose bodies"
 
 	// VoiceType writes "voice" as the type of a voice note, as the vendor's

@@ -271,7 +271,7 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 	var broken error
 	if r.op != nil && r.op.body != nil {
 		var form bool
-		r.body, form, broken = readBody(header.Get("Content-Type"), raw, r.op)
+		r.body, form, broken = readBody(header.Get("Content-Type"), raw, r.op, a.quirks[LooseBodies])
 		delete(r.body, "token")
 		r.op.body.fit(r.body, form, a.quirks[LooseBodies])
 		r.recipient = recipientOf(r.body)
@@ -363,16 +363,31 @@ func bodyToken(raw []byte) string {
 }
 
 // readBody decodes JSON, or a form if the operation accepts one.
-func readBody(content string, raw []byte, op *operation) (o object, form bool, err error) {
-	if strings.HasPrefix(content, "application/x-www-form-urlencoded") && op.form {
+func readBody(content string, raw []byte, op *operation, loose bool) (o object, form bool, err error) {
+	if loose {
+		raw = bytes.TrimPrefix(raw, []byte("\ufeff"))
+	}
+	// curl calls its data a form, whatever it is.
+	isJSON := bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{"))
+	if isForm(content) && !isJSON && (op.form || loose) {
 		o, err = decodeForm(raw)
 		return o, true, err
 	}
-	if len(bytes.TrimSpace(raw)) == 0 {
+	switch {
+	case len(bytes.TrimSpace(raw)) == 0:
 		return nil, false, errors.New("it is empty")
+	case isForm(content) && isJSON && !loose:
+		return nil, false, errors.New("it is JSON, and its Content-Type is that of a form")
+	case isForm(content) && !isJSON:
+		return nil, false, errors.New("it is a form, and this operation takes JSON")
 	}
 	o, err = decodeObject(raw)
 	return o, false, err
+}
+
+func isForm(content string) bool {
+	kind, _, _ := strings.Cut(content, ";")
+	return strings.EqualFold(strings.TrimSpace(kind), "application/x-www-form-urlencoded")
 }
 
 // route returns the operation of a path and the values of its {parameters}; nil if

@@ -156,6 +156,9 @@ func TestSendsThatGotYesAndNoGoOutOnce(t *testing.T) {
 func TestSendsWithoutProofGoOutOnce(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: errors.New("connection refused")}
 	closed := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, refused }}
+	over := make(chan struct{})
+	defer close(over)
+	slow := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { <-over; return nil, refused }}
 	var posts atomic.Int64
 	socket := func(r *http.Request) {
 		if r.Method != http.MethodGet {
@@ -172,7 +175,7 @@ func TestSendsWithoutProofGoOutOnce(t *testing.T) {
 			chatapi.WithMiddleware(func(http.RoundTripper) http.RoundTripper {
 				return roundTripper(func(r *http.Request) (*http.Response, error) { socket(r); return nil, refused })
 			})},
-		"a middleware that does not wait": {chatapi.WithHTTPClient(&http.Client{Transport: closed}),
+		"a middleware that does not wait": {chatapi.WithHTTPClient(&http.Client{Transport: slow}),
 			chatapi.WithMiddleware(func(next http.RoundTripper) http.RoundTripper {
 				return roundTripper(func(r *http.Request) (*http.Response, error) {
 					socket(r)

@@ -104,6 +104,13 @@ func (a *attempt) carry(next http.RoundTripper) (*http.Response, error) {
 	if err != nil && resp != nil && resp.Body != nil {
 		resp.Body.Close()
 	}
+	if err == nil && resp.StatusCode/100 == 3 {
+		// http.Client makes an error of a redirect to a text that is no address.
+		if _, wrong := a.http.URL.Parse(resp.Header.Get("Location")); wrong != nil {
+			resp.Header = resp.Header.Clone()
+			resp.Header.Del("Location")
+		}
+	}
 	return resp, err
 }
 

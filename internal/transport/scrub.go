@@ -2,7 +2,6 @@ package transport
 
 import (
 	"bytes"
-	"html"
 	"net/http"
 	"slices"
 	"strings"
@@ -14,8 +13,8 @@ import (
 const Redacted = "[redacted]"
 
 // Scrubber removes tokens from texts, in every spelling that software gives
-// them: plain, or with any of their characters escaped for URLs, JSON, Go or
-// HTML, also several times. It keeps the tokens in closures, which no verb of
+// them: plain, in base64 or hexadecimal digits, or with any of their characters
+// escaped for URLs, JSON, Go or HTML, also one in the other. It keeps the tokens in closures, which no verb of
 // fmt prints, so that a printed Scrubber, or a struct that holds one, does not
 // show them.
 type Scrubber struct {
@@ -63,19 +62,19 @@ func NewScrubber(token string) *Scrubber {
 // Add makes the Scrubber look for one more token.
 func (s *Scrubber) Add(token string) { s.add(token) }
 
-// newSearch returns the search for the tokens. A token is found as it is, and
-// with all letters in lower case, as names of hosts and old software have it.
+// newSearch returns the search for the tokens. A token is found as it is, with
+// all letters in lower case, as names of hosts and old software have it, and
+// encoded.
 func newSearch(tokens []string) *search {
 	var wanted []string
 	for _, token := range tokens {
-		wanted = append(wanted, token, strings.ToLower(token))
+		wanted = append(append(wanted, token, strings.ToLower(token)), encoded(token)...)
 	}
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
-	var first [256]bool // the characters with which a spelling of a token may begin
+	var first [256]bool // the first characters of the tokens
 	for _, token := range wanted {
 		first[token[0]] = true
-		first['\\'], first['%'], first['&'] = true, true, true
 	}
 	return &search{
 		text: func(text string) string {
@@ -162,7 +161,7 @@ func replaced[T string | []byte](text T, tokens []string, first *[256]bool) []by
 	kept := 0 // text before this place is in clean
 	for at := 0; at < len(text); {
 		length := 0
-		if first[text[at]] {
+		if first[text[at]] || begins(text, at, first) {
 			for _, token := range tokens {
 				length = max(length, spelled(text, at, token))
 			}
@@ -179,129 +178,4 @@ func replaced[T string | []byte](text T, tokens []string, first *[256]bool) []by
 		return nil
 	}
 	return append(clean, text[kept:]...)
-}
-
-// spelled returns the length of a spelling of token at this place of text; 0 if
-// there is none.
-func spelled[T string | []byte](text T, at int, token string) int {
-	from := at
-	for i := range len(token) {
-		literal := at < len(text) && text[at] == token[i]
-		escaped := escape(text, at, token[i])
-		switch {
-		case literal && escaped > 0: // "%25" may be a percent sign, or one and "25"
-			if rest := spelled(text, at+escaped, token[i+1:]); rest > 0 || i == len(token)-1 {
-				return at + escaped + rest - from
-			}
-			at++
-		case literal:
-			at++
-		case escaped > 0:
-			at += escaped
-		default:
-			return 0
-		}
-	}
-	return at - from
-}
-
-// The bounds of repeated escaping: a text inside of texts.
-const (
-	mostSlashes = 16
-	mostNested  = 4
-)
-
-// escape returns the length of an escape of c at this place of text; 0 if there
-// is none.
-func escape[T string | []byte](text T, at int, c byte) int {
-	if at >= len(text) {
-		return 0
-	}
-	switch text[at] {
-	case '\\':
-		return backslashed(text, at, c)
-	case '%':
-		end := at + 1
-		for n := 0; n < mostNested && end+1 < len(text) && text[end] == '2' && text[end+1] == '5' && hexadecimal(text, end, 2) != int(c); n++ {
-			end += 2
-		}
-		if hexadecimal(text, end, 2) == int(c) {
-			return end + 2 - at
-		}
-	case '&':
-		return entity(text, at, c)
-	}
-	return 0
-}
-
-// backslashed returns the length of an escape with backslashes, as JSON, Go and
-// JavaScript have it.
-func backslashed[T string | []byte](text T, at int, c byte) int {
-	end := at
-	for end < len(text) && end-at <= mostSlashes && text[end] == '\\' {
-		end++
-	}
-	slashes := end - at
-	switch {
-	case slashes > mostSlashes:
-		return 0
-	case c == '\\' && slashes > 1: // each level of texts doubles it
-		return 2
-	case end == len(text):
-		return 0
-	case text[end] == c && c != '\\' && !alphanumeric(c):
-		return slashes + 1
-	case text[end] == 'u' && hexadecimal(text, end+1, 4) == int(c):
-		return slashes + 5
-	case text[end] == 'U' && hexadecimal(text, end+1, 8) == int(c):
-		return slashes + 9
-	case text[end] == 'x' && hexadecimal(text, end+1, 2) == int(c):
-		return slashes + 3
-	}
-	return 0
-}
-
-// entity returns the length of a character reference of HTML.
-func entity[T string | []byte](text T, at int, c byte) int {
-	const longest = 10
-	end := at + 1
-	for n := 0; n < mostNested && end+4 <= len(text) && string(text[end:end+4]) == "amp;" && c != '&'; n++ {
-		end += 4
-	}
-	for to := end; to < len(text) && to < end+longest; to++ {
-		if text[to] != ';' {
-			continue
-		}
-		if html.UnescapeString("&"+string(text[end:to+1])) == string(rune(c)) {
-			return to + 1 - at
-		}
-		break
-	}
-	return 0
-}
-
-func alphanumeric(c byte) bool {
-	return '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
-}
-
-// hexadecimal returns the number that the digits at this place write; -1 if
-// they are no digits.
-func hexadecimal[T string | []byte](text T, at, digits int) int {
-	if at+digits > len(text) {
-		return -1
-	}
-	n := 0
-	for i := at; i < at+digits; i++ {
-		switch c := text[i]; {
-		case '0' <= c && c <= '9':
-			n = n<<4 | int(c-'0')
-		case 'a' <= c && c <= 'f':
-			n = n<<4 | int(c-'a'+10)
-		case 'A' <= c && c <= 'F':
-			n = n<<4 | int(c-'A'+10)
-		default:
-			return -1
-		}
-	}
-	return n
 }

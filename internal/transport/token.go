@@ -11,6 +11,7 @@ import (
 	"net/http/httptrace"
 	"net/textproto"
 	"net/url"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -46,9 +47,8 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 	sent := &authorized{*req.WithContext(ctx), *req.URL}
 	made.call.generation.Store(int64(sent.add(l.token(), l.bearer)))
-	resp, err := l.next.RoundTrip(&sent.Request)
+	resp, err := l.carry(&sent.Request)
 	made.evidence.end(network, err, l.proves)
-
 	if err == nil && resp == nil {
 		err = &neitherError{"network end"}
 	}
@@ -64,6 +64,33 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	l.scrubReply(resp)
 	resp.Request = req
 	return resp, nil
+}
+
+// carry gives the request to the network end. The value of a panic may hold the
+// request, and a server writes it into its log, so a text of it takes its place.
+func (l *tokenLayer) carry(req *http.Request) (resp *http.Response, err error) {
+	caught, returned := any(nil), false
+	func() {
+		defer func() {
+			if !returned {
+				caught = recover() // nil after runtime.Goexit, which goes on
+			}
+		}()
+		resp, err = l.next.RoundTrip(req)
+		returned = true
+	}()
+	switch value := caught.(type) {
+	case nil:
+		return resp, err
+	case runtime.Error:
+		panic(value)
+	case error:
+		panic(l.scrub.Foreign(value))
+	case string:
+		panic(l.scrub.Text(value))
+	default:
+		panic(l.scrub.Text(fmt.Sprintf("%T %+v", value, value)))
+	}
 }
 
 // errOver is the error of a request that a middleware makes after its attempt
