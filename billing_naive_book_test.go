@@ -163,8 +163,8 @@ func (b *naiveBook) inbound(number chatapi.ChannelID, told []chatapi.Activity) (
 }
 
 // naiveMessages joins the facts of one message of the business: a message for each
-// member of a group, else one. There is none if it was not delivered, or if the phone
-// app sent it and no status calls it charged (rule 16).
+// member of a group, else one. There is none if it was not delivered. It is idle if the
+// phone app sent it and no status calls it charged (rule 16).
 func naiveMessages(names *naiveNames, told []chatapi.Activity) (all []naiveMessage) {
 	m, app := naiveMessage{id: told[0].MessageID}, false
 	var sent, delivered []chatapi.Activity
@@ -188,14 +188,16 @@ func naiveMessages(names *naiveNames, told []chatapi.Activity) (all []naiveMessa
 		m.category = reported
 	}
 	first, ok := earliest(naiveStampsOf(delivered))
-	if !ok || app && !m.charged {
+	if !ok {
 		return nil
 	}
+	m.idle = app && !m.charged
 	m.sent, m.delivered = first.at, first.at
 	if at, ok := earliest(naiveStampsOf(sent)); ok {
 		m.sent = at.at
 	}
-	named := func(a chatapi.Activity) bool { return len(naiveNamesOf(a.Member)) > 0 }
+	group := slices.ContainsFunc(told, func(a chatapi.Activity) bool { return naiveGroup(a.Contact) })
+	named := func(a chatapi.Activity) bool { return group && len(naiveNamesOf(a.Member)) > 0 }
 	if !slices.ContainsFunc(told, named) {
 		return []naiveMessage{m}
 	}
@@ -244,7 +246,7 @@ func (b *naiveBook) fold(p *naivePerson, until time.Time) *naivePair {
 		}
 	}
 	for _, m := range p.messages {
-		if !m.settled && !m.delivered.Before(b.end) && m.delivered.Before(until) {
+		if !m.settled && !m.idle && !m.delivered.Before(b.end) && m.delivered.Before(until) {
 			f.acting = append(f.acting, m)
 		}
 	}
@@ -330,7 +332,7 @@ func (b *naiveBook) lateOf(p *naivePerson, until time.Time) (all []string) {
 		}
 	}
 	for _, m := range p.messages {
-		if m.delivered.Before(b.end) && !m.settled {
+		if m.delivered.Before(b.end) && !m.settled && !m.idle {
 			row(chatapi.ActivityDelivered, cmp.Or(m.member, p.key), m.id, m.delivered)
 		}
 	}

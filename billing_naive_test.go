@@ -111,6 +111,7 @@ type naiveMessage struct {
 	member          string // of a group
 	sent, delivered time.Time
 	charged         bool // a status says so
+	idle            bool // the phone app sent it
 	settled         bool // acted in a closed month
 
 	model chatapi.Model

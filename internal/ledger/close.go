@@ -99,11 +99,12 @@ func (c *compaction) keepNameless(thread uint32, room *Thread) {
 		if !c.index.lentTo[i] && f.At >= c.end-settledFor {
 			room.reset()
 			c.merge(room, &f, 0)
+			who := c.next.sets.of(c.sets.names(f.who, nil))
 			for k := range room.inbounds {
-				c.next.noteInbound(thread, &room.inbounds[k])
+				c.next.noteInbound(who, &room.inbounds[k])
 			}
 			for k := range room.messages {
-				c.next.noteMessage(thread, &room.messages[k])
+				c.next.noteMessage(who, &room.messages[k])
 			}
 		}
 		i = f.prev

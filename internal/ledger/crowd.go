@@ -224,8 +224,11 @@ func (c *crowd) addRun(from, to int) {
 		if i > from && f.who == c.facts[i-1].who {
 			continue
 		}
+		if c.nameless[c.sets.threadOf(f.who)] { // its member, if it names one, is of no group
+			continue
+		}
 		for _, thread := range c.sets.names(f.who, room[:0]) {
-			if name, ok := c.local[thread]; ok && !slices.Contains(r.names, name) { // a fact may have no name
+			if name := c.local[thread]; !slices.Contains(r.names, name) {
 				r.names = append(r.names, name)
 			}
 		}

@@ -50,6 +50,7 @@ func (e *Engine) readGroupMessage(thread uint32, room *Thread, from, to int) {
 		member, names := int32(0), []uint32(nil)
 		if f.who&setBit != 0 {
 			names = e.sets.names(f.who, nil)
+			names[0] = thread // the fact may not name the group
 			at := sent.nanos
 			if sent.rank == RankUnknown {
 				at = f.At
