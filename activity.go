@@ -228,11 +228,13 @@ func (a *Activity) nameInto(e *ledger.Entry) error {
 	case len(names) > 0:
 	case a.MessageID == "" || e.Kind == ledger.Identity:
 		return invalid("Activity.Contact", "names nobody")
-	default: // until a fact of the same message names the customer
-		return nil
+	default: // until a fact of the same message names the customer, or the group of the member
+		names = append([]Recipient{{}}, a.Member.personNames()...)
 	}
-	first := ledgerName(names[0])
-	e.Contact, e.Text = first.Contact, first.Text
+	if !names[0].IsZero() {
+		first := ledgerName(names[0])
+		e.Contact, e.Text = first.Contact, first.Text
+	}
 	if len(names) == 1 {
 		return nil
 	}

@@ -119,7 +119,7 @@ func (h *drawnHistory) without(i int) *drawnHistory {
 	if less.restoreAt > i {
 		less.restoreAt--
 	}
-	if from := firstNamed(less.activities); from < 0 || from >= less.closeAt {
+	if from := firstNamed(less.activities); from < 0 || from >= less.closeAt || less.closeAt == len(less.activities) {
 		less.closeAt = -1
 	}
 	return &less
@@ -185,7 +185,7 @@ type historyDraw struct {
 
 // drawHistory draws a history around a day. Each of the kinds is in about a quarter of
 // the histories.
-func drawHistory(r *rand.Rand, n naive, around time.Time, kinds []historyKind) *drawnHistory {
+func drawHistory(r *rand.Rand, around time.Time, kinds []historyKind) *drawnHistory {
 	d := &historyDraw{Rand: r, start: around.Add(-3 * naiveDay), wanted: map[historyKind]bool{}, got: map[historyKind]bool{}}
 	for _, kind := range kinds {
 		d.wanted[kind] = r.IntN(4) == 0
@@ -200,8 +200,7 @@ func drawHistory(r *rand.Rand, n naive, around time.Time, kinds []historyKind) *
 	if d.wanted[kindRecycled] {
 		d.recycle()
 	}
-	// The rules do not say how conversations of before 2025-07-01 go with groups.
-	if d.wanted[kindGroup] && n.modelOn(d.start) >= chatapi.ModelPMP2025 {
+	if d.wanted[kindGroup] {
 		for range 1 + r.IntN(4) {
 			d.group()
 		}
@@ -307,8 +306,11 @@ func (d *historyDraw) message(p *drawnPerson) {
 	if d.IntN(5) < 2 {
 		a.Kind, a.EntryPoint = chatapi.ActivityInbound, chatapi.EntryPoint(d.pick("", "", "ad", "page_cta", "post"))
 		a.Contact = d.contact(p, sent, true)
+		if d.IntN(10) == 0 {
+			a.MessageID = ""
+		}
 		d.record(a)
-		if d.linking() && d.IntN(4) == 0 { // the same message told again, by another name
+		if a.MessageID != "" && d.linking() && d.IntN(4) == 0 { // the same message told again, by another name
 			a.Contact = d.nameless(d.contact(p, sent, true))
 			d.record(a)
 		}
@@ -371,7 +373,7 @@ func (d *historyDraw) group() {
 			a.At = sent
 		}
 		a.Member = chatapi.Contact{}
-		if members && (d.wanted[kindClose] || d.IntN(5) > 0) {
+		if members && d.IntN(5) > 0 {
 			a.Member = member()
 		}
 		a.Contact = d.nameless(chatapi.Contact{Chat: "120363000000000001@g.us"})

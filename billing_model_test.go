@@ -93,7 +93,7 @@ func (c modelCheck) history(t *testing.T, i int, kinds []historyKind) *drawnHist
 	t.Helper()
 	r := rand.New(rand.NewPCG(5, uint64(i)))
 	n, around := drawNaive(t, r, c.zones)
-	drawn := drawHistory(r, n, around, kinds)
+	drawn := drawHistory(r, around, kinds)
 	forms := []*drawnHistory{drawn}
 	switch i / 4 % 4 {
 	case 0, 1:
@@ -134,7 +134,7 @@ type answers struct {
 
 func (a answers) equal(b answers) bool {
 	return slices.Equal(a.units, b.units) && slices.Equal(a.windows, b.windows) && slices.Equal(a.late, b.late) &&
-		slices.Equal(a.open, b.open) && slices.Equal(a.talks, b.talks) && (a.quote == b.quote || a.quote == notPriced || b.quote == notPriced)
+		slices.Equal(a.open, b.open) && slices.Equal(a.talks, b.talks) && a.quote == b.quote
 }
 
 // differ fails with a history that is as small as can be found by leaving activities

@@ -25,7 +25,7 @@ type naiveBook struct {
 	end     time.Time
 	closed  []*naiveUnit
 	late    []string
-	settled map[string][]string     // members, by message; "" for a message outside groups
+	settled map[string][]string     // names of members, by message; "" for a message without members
 	frozen  map[string]naiveInbound // by message
 	carries []naiveCarry
 }
@@ -67,7 +67,10 @@ func naiveNumbers(facts []chatapi.Activity) map[chatapi.ChannelID]naiveNumber {
 		n.facts = append(n.facts, a)
 		if a.Kind != chatapi.ActivityIdentity {
 			id := "out " + a.MessageID
-			if a.Kind == chatapi.ActivityInbound {
+			switch {
+			case a.Kind == chatapi.ActivityInbound && a.MessageID == "":
+				id = fmt.Sprint("in ", naiveStampOf(&a), a.EntryPoint, naiveNamesOf(a.Contact), a.Contact.Chat)
+			case a.Kind == chatapi.ActivityInbound:
 				id = "in " + a.MessageID
 			}
 			n.messages[id] = append(n.messages[id], a)
@@ -106,7 +109,7 @@ func (b *naiveBook) peopleOf(number chatapi.ChannelID, messages map[string][]cha
 	}
 	for id, told := range messages {
 		if strings.HasPrefix(id, "in ") {
-			in := b.inbound(number, told)
+			in := b.inbound(number, strings.TrimPrefix(id, "in "), told)
 			if key := naiveOwner(names, told, in.at); key != "" {
 				p := person(key)
 				p.inbounds = append(p.inbounds, in)
@@ -149,9 +152,9 @@ func naiveOwner(names *naiveNames, told []chatapi.Activity, at time.Time) string
 
 // inbound joins the facts of one message of the customer. A close fixed those of
 // closed months.
-func (b *naiveBook) inbound(number chatapi.ChannelID, told []chatapi.Activity) (in naiveInbound) {
-	in.id = told[0].MessageID
-	if frozen, ok := b.frozen[string(number)+" "+in.id]; ok {
+func (b *naiveBook) inbound(number chatapi.ChannelID, key string, told []chatapi.Activity) (in naiveInbound) {
+	in.id, in.key = told[0].MessageID, string(number)+" "+key
+	if frozen, ok := b.frozen[in.key]; ok {
 		return frozen
 	}
 	at, _ := earliest(naiveStampsOf(told))
@@ -163,10 +166,10 @@ func (b *naiveBook) inbound(number chatapi.ChannelID, told []chatapi.Activity) (
 }
 
 // naiveMessages joins the facts of one message of the business: a message for each
-// member of a group, else one. There is none if it was not delivered, or if the phone
-// app sent it and no status calls it charged (rule 16).
+// member of a group, else one. There is none if it was not delivered. It is idle if the
+// phone app sent it and no status calls it charged (rule 16).
 func naiveMessages(names *naiveNames, told []chatapi.Activity) (all []naiveMessage) {
-	m, app := naiveMessage{id: told[0].MessageID}, false
+	m, app := naiveMessage{id: told[0].MessageID, names: []string{""}}, false
 	var sent, delivered []chatapi.Activity
 	reported := ""
 	for _, a := range told {
@@ -188,14 +191,16 @@ func naiveMessages(names *naiveNames, told []chatapi.Activity) (all []naiveMessa
 		m.category = reported
 	}
 	first, ok := earliest(naiveStampsOf(delivered))
-	if !ok || app && !m.charged {
+	if !ok {
 		return nil
 	}
+	m.idle = app && !m.charged
 	m.sent, m.delivered = first.at, first.at
 	if at, ok := earliest(naiveStampsOf(sent)); ok {
 		m.sent = at.at
 	}
-	named := func(a chatapi.Activity) bool { return len(naiveNamesOf(a.Member)) > 0 }
+	group := slices.ContainsFunc(told, func(a chatapi.Activity) bool { return naiveGroup(a.Contact) })
+	named := func(a chatapi.Activity) bool { return group && len(naiveNamesOf(a.Member)) > 0 }
 	if !slices.ContainsFunc(told, named) {
 		return []naiveMessage{m}
 	}
@@ -212,7 +217,10 @@ func naiveMessages(names *naiveNames, told []chatapi.Activity) (all []naiveMessa
 	for member, facts := range members {
 		at, _ := earliest(naiveStampsOf(facts))
 		one := m
-		one.member, one.delivered = member, at.at
+		one.member, one.delivered, one.names = member, at.at, nil
+		for _, a := range facts {
+			one.names = append(one.names, naiveFirst(naiveNamesOf(a.Member)))
+		}
 		if len(sent) == 0 {
 			one.sent = at.at
 		}
@@ -225,8 +233,8 @@ func naiveMessages(names *naiveNames, told []chatapi.Activity) (all []naiveMessa
 func (b *naiveBook) mark(p *naivePerson) {
 	for i := range p.messages {
 		m := &p.messages[i]
-		for _, member := range b.settled[string(p.number)+" "+m.id] {
-			m.settled = m.settled || member == "" || p.names.owner(member, m.sent) == m.member
+		for _, name := range b.settled[string(p.number)+" "+m.id] {
+			m.settled = m.settled || name == "" || p.names.owner(name, m.sent) == m.member
 		}
 	}
 }
@@ -244,7 +252,7 @@ func (b *naiveBook) fold(p *naivePerson, until time.Time) *naivePair {
 		}
 	}
 	for _, m := range p.messages {
-		if !m.settled && !m.delivered.Before(b.end) && m.delivered.Before(until) {
+		if !m.settled && !m.idle && !m.delivered.Before(b.end) && m.delivered.Before(until) {
 			f.acting = append(f.acting, m)
 		}
 	}
@@ -330,7 +338,7 @@ func (b *naiveBook) lateOf(p *naivePerson, until time.Time) (all []string) {
 		}
 	}
 	for _, m := range p.messages {
-		if m.delivered.Before(b.end) && !m.settled {
+		if m.delivered.Before(b.end) && !m.settled && !m.idle {
 			row(chatapi.ActivityDelivered, cmp.Or(m.member, p.key), m.id, m.delivered)
 		}
 	}
@@ -359,13 +367,13 @@ func (b *naiveBook) close(end time.Time) {
 		for _, in := range p.inbounds {
 			if in.at.Before(end) {
 				in.spent, in.settled = in.spent || part.spent(in, part.acting), true
-				frozen[string(p.number)+" "+in.id] = in
+				frozen[in.key] = in
 			}
 		}
 		for _, m := range p.messages {
 			if m.delivered.Before(end) {
 				id := string(p.number) + " " + m.id
-				settled[id] = append(settled[id], m.member)
+				settled[id] = append(settled[id], m.names...)
 			}
 		}
 	}

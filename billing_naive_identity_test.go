@@ -45,15 +45,32 @@ func earliest(all []naiveStamp) (best naiveStamp, ok bool) {
 type naiveNames struct {
 	links   map[[2]string][]naiveStamp // of a name, to a BSUID or a number
 	renames map[[2]string][]naiveStamp // of an old BSUID, to a new one (rule 7)
-	held    map[naiveHeld][]naiveStamp // of numbers, for rule 12
+	held    map[naiveHeld][]naiveHold  // of numbers, for rule 12
+	same    map[[2]string]bool         // numbers that one message gives
 	named   map[string]bool            // the names that some fact gives
 }
 
-// naiveHeld says that a person held a number: from an instant on, or, for a former
-// number, until then.
-type naiveHeld struct {
-	number, person string
-	former         bool
+// naiveHeld says that a person held a number.
+type naiveHeld struct{ number, person string }
+
+// naiveHold is since when a person held a number or, for a former number, until when.
+type naiveHold struct {
+	naiveStamp
+	former bool
+}
+
+// hold returns the hold of the link that counts (rule 3). Reading: of an identity
+// event and a message at one instant, the event counts.
+func hold(all []naiveHold) (best naiveHold) {
+	var stamps []naiveStamp
+	for _, h := range all {
+		stamps = append(stamps, h.naiveStamp)
+	}
+	best.naiveStamp, _ = earliest(stamps)
+	for _, h := range all {
+		best.former = best.former || h.former && h.told == best.told && h.at.Equal(best.at)
+	}
+	return best
 }
 
 func naiveKind(name string) string {
@@ -132,7 +149,7 @@ func naiveOther(name string) string {
 }
 
 func newNaiveNames() *naiveNames {
-	return &naiveNames{map[[2]string][]naiveStamp{}, map[[2]string][]naiveStamp{}, map[naiveHeld][]naiveStamp{}, map[string]bool{}}
+	return &naiveNames{map[[2]string][]naiveStamp{}, map[[2]string][]naiveStamp{}, map[naiveHeld][]naiveHold{}, map[[2]string]bool{}, map[string]bool{}}
 }
 
 // read reads the links in the facts of a number.
@@ -145,16 +162,17 @@ func (n *naiveNames) read(of naiveNumber) {
 		}
 		if a.Kind == chatapi.ActivityIdentity {
 			n.rename(names, naiveNamesOf(a.Former), at)
+			n.link(names, at)
 		}
-		n.link(names, at)
 		n.link(naiveNamesOf(a.Member), at)
 	}
 	for _, told := range of.messages {
 		if slices.ContainsFunc(told, func(a chatapi.Activity) bool { return naiveGroup(a.Contact) }) {
 			continue
 		}
-		// Rule 4. Reading: the earliest instant of a message is that of all its facts,
-		// nameless ones too, and told outranks observed.
+		// Rule 4. Readings: all facts of a message are read as one activity; its
+		// earliest instant is that of all its facts, nameless ones too, and told
+		// outranks observed.
 		at, _ := earliest(naiveStampsOf(told))
 		n.link(naiveNamesOfAll(told), at)
 	}
@@ -174,18 +192,17 @@ func naiveNamesOfAll(facts []chatapi.Activity) (all []string) {
 	return all
 }
 
-// link links the names of one person (rule 3). Readings: with several BSUIDs, each
-// other name is linked to each of them; with several numbers and no BSUID, all names
+// link links the names of one person (rule 3). Readings: of several BSUIDs the greater
+// text is taken; without a BSUID, several numbers are spellings of one, and other names
 // are linked to the greater text; without a BSUID and a number there is no link.
 func (n *naiveNames) link(names []string, at naiveStamp) {
 	target := naiveFirst(names)
 	for _, name := range names {
-		for _, other := range names {
-			if naiveKind(other) == "bsuid" && naiveKind(name) != "bsuid" {
-				n.add(name, other, at, false)
-			}
-		}
-		if naiveKind(target) == "phone" && name != target {
+		switch kind := naiveKind(target); {
+		case name == target || kind != "bsuid" && kind != "phone" || naiveKind(name) == "bsuid":
+		case kind == "phone" && naiveKind(name) == "phone":
+			n.same[[2]string{name, target}] = true
+		default:
 			n.add(name, target, at, false)
 		}
 	}
@@ -199,8 +216,8 @@ func (n *naiveNames) add(name, target string, at naiveStamp, former bool) {
 	pair := [2]string{name, target}
 	n.links[pair] = append(n.links[pair], at)
 	if naiveKind(name) == "phone" {
-		h := naiveHeld{name, target, former}
-		n.held[h] = append(n.held[h], at)
+		h := naiveHeld{name, target}
+		n.held[h] = append(n.held[h], naiveHold{at, former})
 	}
 }
 
@@ -215,7 +232,7 @@ func (n *naiveNames) rename(current, former []string, at naiveStamp) {
 	}
 	if naiveKind(target) == "phone" {
 		h := naiveHeld{number: target, person: target}
-		n.held[h] = append(n.held[h], at)
+		n.held[h] = append(n.held[h], naiveHold{at, false})
 	}
 	for _, old := range former {
 		switch kind := naiveKind(old); {
@@ -246,15 +263,15 @@ func naiveInForce(all []naiveAt, t time.Time) (value string, ok bool) {
 	return value, len(all) > 0
 }
 
-// linked returns the target of a name's link in force at t (rule 5), or that of the
-// number's other spelling (rule 6). Reading: links of its own are links from the
-// number to a person, not links of a username or a chat to the number; at equal
-// instants a BSUID wins over a number.
+// linked returns the target of a name's link in force at t (rule 5), or that of its
+// other spellings (rule 6). Reading: links of its own are links from the number to a
+// person, not links of a username or a chat to the number; at equal instants a BSUID
+// wins over a number.
 func (n *naiveNames) linked(name string, t time.Time) (target string, ok bool) {
-	for _, spelling := range []string{name, naiveOther(name)} {
+	for _, spellings := range [][]string{{name}, n.spellings(name)} {
 		var all []naiveAt
 		for pair, stamps := range n.links {
-			if pair[0] == spelling && spelling != "" {
+			if slices.Contains(spellings, pair[0]) {
 				at, _ := earliest(stamps)
 				all = append(all, naiveAt{strings.Replace(pair[1], "bsuid:", "~bsuid:", 1), at.at}) // sorts after a number
 			}
@@ -266,10 +283,33 @@ func (n *naiveNames) linked(name string, t time.Time) (target string, ok bool) {
 	return "", false
 }
 
+// spellings returns all spellings of a name that facts give, and the name itself.
+// Reading: two numbers that one message gives are spellings of one number too.
+func (n *naiveNames) spellings(name string) []string {
+	all := []string{name}
+	for i := 0; i < len(all); i++ {
+		found := []string{naiveOther(all[i])}
+		for pair := range n.same {
+			if k := slices.Index(pair[:], all[i]); k >= 0 {
+				found = append(found, pair[1-k])
+			}
+		}
+		for _, other := range found {
+			if n.named[other] && !slices.Contains(all, other) {
+				all = append(all, other)
+			}
+		}
+	}
+	return all
+}
+
 // owner returns the key of the person who has the name at t. The key is a BSUID, or
 // else a number, a chat or a username. Reading: numbers that were changed in a circle
 // are one person.
 func (n *naiveNames) owner(name string, t time.Time) string {
+	if other := naiveOther(name); !n.named[name] && n.named[other] {
+		name = other
+	}
 	var path []string
 	for !slices.Contains(path, name) {
 		path = append(path, name)
@@ -278,7 +318,7 @@ func (n *naiveNames) owner(name string, t time.Time) string {
 		}
 		target, ok := n.linked(name, t)
 		if !ok {
-			return max(name, naiveOther(name))
+			return slices.Max(n.spellings(name))
 		}
 		name = target
 	}
@@ -303,18 +343,18 @@ func (n *naiveNames) chain(bsuid string) []string {
 // shown returns the name of a person on bills of an instant (rule 12): the number
 // held at t, else BSUID, chat, username. Readings: a former number was held until it
 // was changed; among several numbers the one linked latest before t is shown, else the
-// one linked first after t, else the one given up last; of two spellings without links
-// a bill shows one that a fact gives, of two the greater text.
+// one linked first after t, else the one given up last; of spellings without links the
+// greater text.
 func (n *naiveNames) shown(person string, t time.Time) string {
 	var past, future, former []naiveAt
-	for h, stamps := range n.held {
-		at, _ := earliest(stamps)
+	for h, all := range n.held {
+		at := hold(all)
 		v := naiveAt{h.number, at.at}
 		switch {
 		case n.owner(h.number, t) != person || n.owner(h.person, t) != person:
-		case h.former && !at.at.After(t):
+		case at.former && !at.at.After(t):
 			former = append(former, v)
-		case at.at.After(t) && h.former:
+		case at.at.After(t) && at.former:
 			future = append(future, naiveAt{"~" + h.number, at.at}) // before the new number
 		case at.at.After(t):
 			future = append(future, v)
@@ -327,12 +367,7 @@ func (n *naiveNames) shown(person string, t time.Time) string {
 			return strings.TrimPrefix(number, "~")
 		}
 	}
-	switch naiveKind(person) {
-	case "phone":
-		if other := naiveOther(person); !n.named[person] && n.named[other] {
-			return other
-		}
-	case "bsuid":
+	if naiveKind(person) == "bsuid" {
 		return n.bsuidAt(person, t)
 	}
 	return person

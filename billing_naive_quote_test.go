@@ -42,8 +42,8 @@ func (h *drawnHistory) drawQuote(d *historyDraw, around time.Time) {
 	}
 }
 
-// quoted returns by how many cents the bills of the model grow; false if they have
-// charges without a price.
+// quoted returns by how many cents the bills of the model grow; false if charges
+// without a price are added, of one market and category.
 func (b *naiveBook) quoted(q drawnQuote) (cents int, ok bool) {
 	a := chatapi.Activity{Kind: chatapi.ActivityOutbound, At: q.now, Channel: q.number, MessageID: "quote", Category: q.category}
 	kind, value, _ := strings.Cut(q.name, ":")
@@ -61,22 +61,30 @@ func (b *naiveBook) quoted(q drawnQuote) (cents int, ok bool) {
 	then.facts = append(slices.Clone(b.facts), a)
 	a.Kind, a.Category = chatapi.ActivityDelivered, ""
 	then.facts = append(then.facts, a)
-	before, priced := b.cents()
-	after, pricedThen := then.cents()
-	return after - before, priced && pricedThen
+	before, gaps := b.cents()
+	after, gapsThen := then.cents()
+	for gap, units := range gapsThen {
+		if units > gaps[gap] {
+			return 0, false
+		}
+	}
+	return after - before, true
 }
 
-// cents returns the sum of the bills; false if a price is missing.
-func (b *naiveBook) cents() (sum int, priced bool) {
-	priced = true
+// cents returns the sum of the bills, and the number of charges without a price by
+// market and category.
+func (b *naiveBook) cents() (sum int, gaps map[string]int) {
+	gaps = map[string]int{}
 	for _, u := range b.priced(b.units(b.people())) {
 		if u.Billable {
 			cents, err := strconv.Atoi(strings.ReplaceAll(u.Price, ".", ""))
-			priced = priced && err == nil && cents > 0
+			if err != nil || cents == 0 {
+				gaps[naiveMarket(u.shown)+" "+u.Category]++
+			}
 			sum += cents
 		}
 	}
-	return sum, priced
+	return sum, gaps
 }
 
 func (q drawnQuote) answer(cents int) string {

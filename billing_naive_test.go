@@ -98,7 +98,7 @@ type naivePair struct {
 }
 
 type naiveInbound struct {
-	id      string
+	id, key string
 	at      time.Time
 	entry   chatapi.EntryPoint
 	settled bool // known when its month was closed
@@ -108,9 +108,11 @@ type naiveInbound struct {
 // naiveMessage is a delivered message of the business.
 type naiveMessage struct {
 	id, category    string
-	member          string // of a group
+	member          string   // of a group
+	names           []string // of the member, in the facts; "" outside groups
 	sent, delivered time.Time
 	charged         bool // a status says so
+	idle            bool // the phone app sent it
 	settled         bool // acted in a closed month
 
 	model chatapi.Model
@@ -356,9 +358,15 @@ func naiveShow(name string) string {
 	return map[string]string{"phone": "+", "username": "@"}[kind] + value
 }
 
-// sort sorts the messages in the order in which they act.
+// sort sorts the messages in the order in which they act. Messages of one instant
+// without an id are one message.
 func (p *naivePerson) sort() {
-	slices.SortFunc(p.inbounds, func(a, b naiveInbound) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id)) })
+	slices.SortFunc(p.inbounds, func(a, b naiveInbound) int {
+		return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.id, b.id), cmp.Compare(a.entry, b.entry), b2i(b.settled)-b2i(a.settled))
+	})
+	p.inbounds = slices.CompactFunc(p.inbounds, func(a, b naiveInbound) bool {
+		return a.id == "" && b.id == "" && a.at.Equal(b.at) && a.entry == b.entry
+	})
 	slices.SortFunc(p.messages, func(a, b naiveMessage) int {
 		return cmp.Or(a.delivered.Compare(b.delivered), a.sent.Compare(b.sent), cmp.Compare(a.id, b.id), cmp.Compare(a.member, b.member))
 	})

@@ -69,6 +69,8 @@ type People struct {
 	links []Link  // dated links by Name, instant and strength of Hub
 	first []int32 // by name: the index of its first link
 
+	changes []Link // of BSUIDs, each pair once
+
 	// taken are the links of all spellings of a number, for a spelling without
 	// links of its own.
 	taken map[int32][]Link
@@ -85,6 +87,9 @@ func New(names []Name, links []Link) *People {
 		case l.Name == l.Hub:
 		case names[l.Name].Kind == names[l.Hub].Kind && (names[l.Name].Kind == BSUID || !l.Renamed):
 			p.unite(l.Name, l.Hub)
+			if l.Renamed && names[l.Name].Kind == BSUID {
+				p.changes = append(p.changes, l)
+			}
 		default:
 			p.links = append(p.links, l)
 		}
@@ -112,18 +117,30 @@ func (p *People) unite(a, b int32) {
 	p.root[b] = a
 }
 
-// sortLinks sorts the dated links, and keeps one instant for each pair.
-func (p *People) sortLinks() {
-	slices.SortFunc(p.links, func(a, b Link) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Hub, b.Hub)) })
-	pairs := p.links[:0]
-	for _, l := range p.links {
+// oncePerPair keeps the best instant for each pair of names. Of equal instants, the
+// link of a name that was replaced counts.
+func oncePerPair(links []Link) []Link {
+	slices.SortFunc(links, func(a, b Link) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Hub, b.Hub)) })
+	pairs := links[:0]
+	for _, l := range links {
 		if n := len(pairs); n > 0 && pairs[n-1].Name == l.Name && pairs[n-1].Hub == l.Hub {
-			pairs[n-1].Stamp, pairs[n-1].Renamed = pairs[n-1].Merge(l.Stamp), pairs[n-1].Renamed && l.Renamed
+			known := &pairs[n-1]
+			switch best := known.Merge(l.Stamp); {
+			case known.Stamp == l.Stamp:
+				known.Renamed = known.Renamed || l.Renamed
+			case best != known.Stamp:
+				*known = l
+			}
 			continue
 		}
 		pairs = append(pairs, l)
 	}
-	p.links = pairs
+	return pairs
+}
+
+// sortLinks sorts the dated links, and keeps one instant for each pair.
+func (p *People) sortLinks() {
+	p.links, p.changes = oncePerPair(p.links), oncePerPair(p.changes)
 	slices.SortFunc(p.links, func(a, b Link) int { return cmp.Or(cmp.Compare(a.Name, b.Name), p.compareLinks(a, b)) })
 	for i := range p.links {
 		p.first[p.links[i].Name+1]++
@@ -205,66 +222,82 @@ func (p *People) step(name int32, instant int64) (next int32, done bool) {
 }
 
 // Shown returns the name of a person that is shown at an instant: the phone number
-// that the person has then, and the latest linked of several; else the BSUID, the
-// chat, the username.
+// that the person has then, and the latest linked of several; else the BSUID of
+// then, the chat or the username.
 func (p *People) Shown(owner int32, instant int64) int32 {
-	best, bestPlace := owner, place{kind: Phone + 1}
-	if p.names[owner].Kind != BSUID {
-		bestPlace.kind = Username + 1
-	}
-	for i := range p.names {
-		name := int32(i)
-		kind := p.names[name].Kind
-		if kind == BSUID || kind > bestPlace.kind || kind >= Chat && p.names[owner].Kind == BSUID || p.Owner(name, instant) != owner {
-			continue
+	best := held{name: -1}
+	for i := range p.links {
+		l := &p.links[i]
+		if p.names[l.Name].Kind == Phone {
+			best = p.better(best, p.heldAt(l.Name, l, instant), owner, l.Hub, instant)
 		}
-		here := p.placeOf(name, instant)
-		if c := here.compare(bestPlace); c < 0 || c == 0 && Compare(p.names[name], p.names[best]) < 0 {
-			best, bestPlace = name, here
-		}
-	}
-	return best
-}
-
-// place says how well a name is suited to be shown at an instant.
-type place struct {
-	kind   Kind
-	linked int   // 0: linked at the instant; 1: linked later; 2: never linked
-	from   int64 // smaller is better
-	former int   // smaller is better
-}
-
-func (a place) compare(b place) int {
-	return cmp.Or(cmp.Compare(a.kind, b.kind), cmp.Compare(a.linked, b.linked), cmp.Compare(a.from, b.from), cmp.Compare(a.former, b.former))
-}
-
-func (p *People) placeOf(name int32, instant int64) place {
-	here := place{kind: p.names[name].Kind, linked: 2}
-	link, ok := Link{}, false
-	if own := p.own(name); len(own) > 0 {
-		link, ok = at(own, instant), true
-	} else {
-		for _, l := range p.links { // a number that replaced another counts from then on
-			if l.Hub == name && l.Renamed && (!ok || l.At <= instant && (link.At > instant || l.At > link.At)) {
-				link, ok = l, true
-				link.Renamed = false
-			}
+		if l.Renamed && p.names[l.Hub].Kind == Phone { // it takes the place of another from then on
+			now := *l
+			now.Renamed = false
+			best = p.better(best, p.heldAt(l.Hub, &now, instant), owner, l.Hub, instant)
 		}
 	}
 	switch {
-	case !ok:
-	case link.At <= instant:
-		here.linked, here.from, here.former = 0, -link.At, 0
-		if link.Renamed {
-			here.former = 1
+	case best.name >= 0:
+		return best.name
+	case p.names[owner].Kind == BSUID:
+		return p.bsuidAt(owner, instant)
+	}
+	return owner
+}
+
+// held says how well a number or BSUID of a person is suited to be shown. In each
+// field, less is better.
+type held struct {
+	class  int   // 0: held at the instant; 1: held later; 2: given up
+	from   int64 // the latest is best, and of those held later the first
+	former int
+	name   int32
+}
+
+func (p *People) heldAt(number int32, l *Link, instant int64) held {
+	switch {
+	case l.At > instant && l.Renamed: // of one event, the number that it replaced
+		return held{1, l.At, 0, number}
+	case l.At > instant:
+		return held{1, l.At, 1, number}
+	case l.Renamed:
+		return held{2, -l.At, 0, number}
+	}
+	return held{0, -l.At, 0, number}
+}
+
+// better returns the better of two numbers, if the second and its hub belong to
+// the owner.
+func (p *People) better(best, next held, owner, hub int32, instant int64) held {
+	if !p.isBetter(next, best) || p.Owner(next.name, instant) != owner || p.Owner(hub, instant) != owner {
+		return best
+	}
+	return next
+}
+
+func (p *People) isBetter(next, best held) bool {
+	return best.name < 0 || cmp.Or(cmp.Compare(next.class, best.class), cmp.Compare(next.from, best.from), cmp.Compare(next.former, best.former),
+		Compare(p.names[next.name], p.names[best.name])) < 0
+}
+
+// bsuidAt returns the BSUID that a person had at an instant: the new one of the
+// latest change not after it, else the old one of the first change.
+func (p *People) bsuidAt(owner int32, instant int64) int32 {
+	best := held{name: -1}
+	for _, l := range p.changes {
+		next := held{0, -l.At, 0, l.Hub}
+		if l.At > instant {
+			next = held{1, l.At, 0, l.Name}
 		}
-	default:
-		here.linked, here.from, here.former = 1, link.At, 1
-		if link.Renamed {
-			here.former = 0
+		if p.root[l.Name] == owner && p.isBetter(next, best) {
+			best = next
 		}
 	}
-	return here
+	if best.name < 0 {
+		return owner
+	}
+	return best.name
 }
 
 // OtherSpelling returns the other spelling of a phone number in digits: in Brazil

@@ -80,9 +80,17 @@ func (c *compaction) subject(s *subject) {
 	c.keep(f)
 }
 
-// keepLinks keeps all links among names that hang together.
+// keepLinks keeps those links among names that hang together which no kept fact
+// gives. A kept message gives its links itself, and may give others when more is
+// known of it.
 func (c *compaction) keepLinks(names *crowd) {
-	for _, l := range names.links {
+	all := names.links[:names.given]
+	for _, r := range names.runs {
+		if r.last < c.end-settledFor {
+			all = names.appendLinks(all, r)
+		}
+	}
+	for _, l := range all {
 		at := stamp{l.At, RankObserved}
 		if l.Told {
 			at.rank = RankTold
@@ -99,11 +107,12 @@ func (c *compaction) keepNameless(thread uint32, room *Thread) {
 		if !c.index.lentTo[i] && f.At >= c.end-settledFor {
 			room.reset()
 			c.merge(room, &f, 0)
+			who := c.next.sets.of(c.sets.names(f.who, nil))
 			for k := range room.inbounds {
-				c.next.noteInbound(thread, &room.inbounds[k])
+				c.next.noteInbound(who, &room.inbounds[k])
 			}
 			for k := range room.messages {
-				c.next.noteMessage(thread, &room.messages[k])
+				c.next.noteMessage(who, &room.messages[k])
 			}
 		}
 		i = f.prev
@@ -129,6 +138,7 @@ func (f *Fold) markBilled(whole *Fold) {
 func (c *compaction) keep(f *Fold) {
 	thread, kept := f.Pair.Thread, c.end-settledFor
 	last := max(f.subject.lastIn, *c.next.lastIn.at(thread))
+	inbounds := map[string]marks{} // of a group
 	for i := range f.facts.inbounds {
 		in := &f.facts.inbounds[i]
 		if in.at.nanos < c.end {
@@ -138,19 +148,24 @@ func (c *compaction) keep(f *Fold) {
 				in.marks |= markSpent
 			}
 		}
-		if in.at.nanos >= kept {
+		switch {
+		case in.at.nanos < kept:
+		case f.subject.group && len(in.id) > 0:
+			inbounds[string(in.id)] = in.marks
+		default:
 			c.next.noteInbound(c.next.sets.of(f.facts.namesOf(in.names, thread)), in)
 		}
 	}
 	*c.next.lastIn.at(thread) = last
+	if f.subject.group {
+		c.keepGroup(f, inbounds, kept)
+		return
+	}
 	for i := range f.facts.messages {
 		m := &f.facts.messages[i]
 		if m.delivered.rank != RankUnknown && m.delivered.nanos < c.end {
-			settled := message{id: m.id, delivered: m.delivered, marks: m.marks | markSettled, names: m.names}
-			if f.subject.group { // other members of the group may still get the message
-				settled.sent, settled.category = m.sent, m.category
-			}
-			*m = settled
+			// The instants stay, since they are those of the message's links.
+			*m = message{id: m.id, sent: m.sent, delivered: m.delivered, refused: m.refused, marks: m.marks | markSettled, names: m.names}
 		}
 		if m.lastKnown() >= kept {
 			c.next.noteMessage(c.next.sets.of(f.facts.namesOf(m.names, thread)), m)

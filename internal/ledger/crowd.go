@@ -128,7 +128,8 @@ type crowd struct {
 	local   map[uint32]int32
 	names   []identity.Name
 	present []bool          // whether anything is known of a name
-	links   []identity.Link // without those of spellings
+	links   []identity.Link // without those of spellings; the first are given, the others those of runs
+	given   int
 	people  *identity.People
 	facts   []Fact
 	runs    []run
@@ -140,6 +141,8 @@ type run struct {
 	from, to int
 	names    []int32 // of all its facts, the one that stands for the others first
 	at       int64   // when it went to its owner
+	last     int64   // its latest instant
+	stamp            // the earliest instant
 }
 
 // crowdOf reads the names that hang together with a thread.
@@ -171,10 +174,14 @@ func (e *Engine) crowdOf(thread uint32) *crowd {
 		c.addRun(from, to)
 		from = to
 	}
-	for i, name := range c.threads {
+	for i, name := range c.threads { // before the links of the messages
 		e.links.of(name, func(l *link) {
 			c.links = append(c.links, identity.Link{Name: int32(i), Hub: c.local[l.hub], Stamp: identity.Stamp{At: l.at, Told: l.rank == RankTold}, Renamed: l.renamed})
 		})
+	}
+	c.given = len(c.links)
+	for _, r := range c.runs {
+		c.links = c.appendLinks(c.links, r)
 	}
 	c.findPresent()
 	all := slices.Clone(c.links)
@@ -208,40 +215,58 @@ func (c *crowd) findPresent() {
 func (c *crowd) addRun(from, to int) {
 	r := run{from: from, to: to}
 	var room [4]uint32
-	var sent, delivered, refused, all stamp
 	for i := from; i < to; i++ {
 		f := &c.facts[i]
-		at := stamp{f.At, f.Rank}
-		all = all.merge(at)
-		switch f.Kind {
-		case Inbound, Sent:
-			sent = sent.merge(at)
-		case Delivered:
-			delivered = delivered.merge(at)
-		default:
-			refused = refused.merge(at)
-		}
+		r.stamp = r.stamp.merge(stamp{f.At, f.Rank})
 		if i > from && f.who == c.facts[i-1].who {
 			continue
 		}
+		if c.nameless[c.sets.threadOf(f.who)] { // its member, if it names one, is of no group
+			continue
+		}
 		for _, thread := range c.sets.names(f.who, room[:0]) {
-			if name, ok := c.local[thread]; ok && !slices.Contains(r.names, name) { // a fact may have no name
+			if name := c.local[thread]; !slices.Contains(r.names, name) {
 				r.names = append(r.names, name)
 			}
 		}
 	}
-	for _, at := range [...]stamp{refused, delivered, sent} {
-		if at.rank != RankUnknown {
-			r.at = at.nanos
-		}
-	}
+	r.at, r.last = ownedAt(c.facts[from:to]), lastKnown(c.facts[from:to])
 	slices.SortFunc(r.names, func(a, b int32) int { return identity.Compare(c.names[a], c.names[b]) })
+	c.runs = append(c.runs, r)
+}
+
+// appendLinks appends the links of the names of one message.
+func (c *crowd) appendLinks(all []identity.Link, r run) []identity.Link {
 	for i := 1; i < len(r.names); i++ {
 		if c.names[r.names[i]].Kind != identity.BSUID {
-			c.links = append(c.links, identity.Link{Name: r.names[i], Hub: r.names[0], Stamp: identity.Stamp{At: all.nanos, Told: all.rank == RankTold}})
+			all = append(all, identity.Link{Name: r.names[i], Hub: r.names[0], Stamp: identity.Stamp{At: r.nanos, Told: r.rank == RankTold}})
 		}
 	}
-	c.runs = append(c.runs, r)
+	return all
+}
+
+// lastKnown returns the latest instant of a message. Of a customer's message, the
+// instant of a closed month stays.
+func lastKnown(facts []Fact) int64 {
+	var in, settled, delivered stamp
+	for i := range facts {
+		f := &facts[i]
+		at := stamp{f.At, f.Rank}
+		switch {
+		case f.Kind == Inbound && f.marks&markSettled != 0:
+			settled = settled.merge(at)
+		case f.Kind == Inbound:
+			in = in.merge(at)
+		case f.Kind == Delivered:
+			delivered = delivered.merge(at)
+		}
+	}
+	for _, at := range [...]stamp{settled, in, delivered} {
+		if at.rank != RankUnknown {
+			return at.nanos
+		}
+	}
+	return ownedAt(facts)
 }
 
 // read gives every message to its owner.

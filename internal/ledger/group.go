@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"cmp"
 	"slices"
-
-	"github.com/chatapi-go/chatapi/internal/identity"
 )
 
 // groupOf returns the subject of a group. The window is the group's, and each
@@ -28,7 +26,7 @@ func (e *Engine) groupOf(thread uint32, room *Thread) *subject {
 		for to < len(room.facts) && bytes.Equal(e.texts.text(room.facts[to].id), e.texts.text(room.facts[from].id)) {
 			to++
 		}
-		e.readGroupMessage(thread, room, from, to)
+		e.readGroupMessage(room, from, to)
 		from = to
 	}
 	e.sortMembers(room)
@@ -37,54 +35,56 @@ func (e *Engine) groupOf(thread uint32, room *Thread) *subject {
 
 // readGroupMessage merges the facts of one message to a group: those without a
 // member, and those of each member.
-func (e *Engine) readGroupMessage(thread uint32, room *Thread, from, to int) {
-	var sent stamp
-	for i := from; i < to; i++ {
-		if f := &room.facts[i]; f.Kind == Sent {
-			sent = sent.merge(stamp{f.At, f.Rank})
-		}
-	}
-	first := len(room.messages)
+func (e *Engine) readGroupMessage(room *Thread, from, to int) {
+	at, first := ownedAt(room.facts[from:to]), len(room.messages)
 	for i := from; i < to; i++ {
 		f := &room.facts[i]
-		member, names := int32(0), []uint32(nil)
-		if f.who&setBit != 0 {
-			names = e.sets.names(f.who, nil)
-			at := sent.nanos
-			if sent.rank == RankUnknown {
-				at = f.At
-			}
-			owner := e.ownerOf(names[1], at, room)
-			if member = int32(slices.Index(room.members, owner)) + 1; member == 0 {
-				room.members = append(room.members, owner)
-				member = int32(len(room.members))
-			}
-		}
+		member := e.memberOf(room, f, at)
 		k := slices.IndexFunc(room.messages[first:], func(m message) bool { return m.member == member })
 		if k < 0 {
 			k = len(room.messages) - first
 			room.messages = append(room.messages, message{id: e.texts.text(f.id), member: member})
 		}
-		m := &room.messages[first+k]
-		e.mergeFact(m, f)
-		if names != nil {
-			room.addNames(m, names)
-		}
+		e.mergeFact(&room.messages[first+k], f)
 	}
 }
 
-// addNames adds names to those that the facts of a message give.
-func (t *Thread) addNames(m *message, names []uint32) {
-	if m.names == 0 {
-		t.names = append(t.names, nil)
-		m.names = int32(len(t.names))
+// memberOf returns the member of a group that a fact names, by the owner of the name
+// at an instant; 0 if it names none.
+func (e *Engine) memberOf(room *Thread, f *Fact, instant int64) int32 {
+	if f.who&setBit == 0 {
+		return 0
 	}
-	known := &t.names[m.names-1]
-	for _, name := range names {
-		if !slices.Contains(*known, name) {
-			*known = append(*known, name)
+	owner := e.ownerOf(e.sets.names(f.who, nil)[1], instant, room)
+	member := int32(slices.Index(room.members, owner)) + 1
+	if member == 0 {
+		room.members = append(room.members, owner)
+		member = int32(len(room.members))
+	}
+	return member
+}
+
+// ownedAt returns the instant at which a message goes to its owner: of its sending,
+// or of its delivery or failure if no sending is known.
+func ownedAt(facts []Fact) int64 {
+	var sent, delivered, refused stamp
+	for i := range facts {
+		at := stamp{facts[i].At, facts[i].Rank}
+		switch facts[i].Kind {
+		case Inbound, Sent:
+			sent = sent.merge(at)
+		case Delivered:
+			delivered = delivered.merge(at)
+		default:
+			refused = refused.merge(at)
 		}
 	}
+	for _, at := range [...]stamp{sent, delivered} {
+		if at.rank != RankUnknown {
+			return at.nanos
+		}
+	}
+	return refused.nanos
 }
 
 // sortMembers numbers the members by their names, and sorts the messages by id and
@@ -98,9 +98,6 @@ func (e *Engine) sortMembers(room *Thread) {
 		}
 	}
 	room.members = append(room.members[:0], sorted...)
-	for _, names := range room.names {
-		slices.SortFunc(names[1:], func(a, b uint32) int { return identity.Compare(e.nameOf(a), e.nameOf(b)) })
-	}
 	slices.SortStableFunc(room.messages, func(a, b message) int { return cmp.Or(bytes.Compare(a.id, b.id), cmp.Compare(a.member, b.member)) })
 }
 
@@ -123,7 +120,7 @@ func (t *Thread) combine() []message {
 		for ; from < to; from++ {
 			m := t.messages[from]
 			m.sent, m.category = m.sent.merge(base.sent), mergeCategory(m.category, base.category)
-			m.marks |= base.marks &^ markSettled
+			m.marks |= base.marks
 			if m.report == nil {
 				m.report = base.report
 			}

@@ -96,7 +96,7 @@ func (e *Engine) Index() {
 	}
 	for room := []uint32(nil); x.sets < e.sets.starts.n; x.sets++ {
 		room = e.sets.names(setBit|uint32(x.sets), room[:0])
-		if e.isGroup(room[0]) {
+		if e.hasMember(room[0]) {
 			room = room[1:]
 			for _, name := range room {
 				x.members[name] = true
@@ -114,7 +114,8 @@ func (e *Engine) Index() {
 // indexFact enters a fact into the index.
 func (e *Engine) indexFact(i uint32) {
 	f := e.journal.at(i)
-	if f.who&setBit != 0 && e.isGroup(e.sets.threadOf(f.who)) {
+	here := e.sets.threadOf(f.who)
+	if f.who&setBit != 0 && e.hasMember(here) {
 		e.linkMembers(f)
 	}
 	if f.id == 0 {
@@ -122,13 +123,13 @@ func (e *Engine) indexFact(i uint32) {
 	}
 	first := e.slotOf(f, i)
 	if first.fact == i+1 { // the first fact of its message
-		if e.nameless[f.who] {
+		if e.nameless[here] {
 			e.index.waiting[i+1] = []uint32{i + 1}
 		}
 		return
 	}
 	known := e.journal.at(first.fact - 1)
-	switch here, there := e.sets.threadOf(f.who), e.sets.threadOf(known.who); {
+	switch there := e.sets.threadOf(known.who); {
 	case e.nameless[here] && e.nameless[there]:
 		e.index.waiting[first.fact] = append(e.index.waiting[first.fact], i+1)
 	case e.nameless[here]:
@@ -141,6 +142,10 @@ func (e *Engine) indexFact(i uint32) {
 		e.rings.join(here, there)
 	}
 }
+
+// hasMember reports whether the further names of a set that begins with a thread are
+// those of a group's member.
+func (e *Engine) hasMember(thread uint32) bool { return e.nameless[thread] || e.isGroup(thread) }
 
 // lend gives facts without names to a thread.
 func (e *Engine) lend(thread uint32, facts ...uint32) {

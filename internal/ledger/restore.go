@@ -209,7 +209,7 @@ func (r *Decoder) names() (names []string) {
 	}
 	for ; n > 0 && r.err == nil; n-- {
 		name := r.Text()
-		if slices.Contains(names, name) || len(names) > 0 && (!isPerson(name) || names[0] == "") {
+		if slices.Contains(names, name) || len(names) > 0 && !isPerson(name) {
 			r.Fail("a fact has a wrong name")
 		}
 		names = append(names, name)
