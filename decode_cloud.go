@@ -16,25 +16,26 @@ func (p *parser) cloudEntry(v wire.Value) error {
 	defer func() { p.scope, p.level = outer, inRoot }()
 	p.entryIndex, p.level, p.scope = p.index, inEntry, scope{}
 	var f scalarReader
-	var changes wire.Value
+	var at, changes wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
 			p.waba = f.text(&m)
 		case "time":
-			p.entryTime = f.time("time", m.Value)
+			at = m.Value
 		case "changes":
 			changes = m.Value
 		}
 	}
+	p.entryTime = f.time("time", at)
 	if changes.IsNull() && v.Get("value").IsObject() { // a change without its entry
-		return cmp.Or(p.cloudChange(v), f.err)
+		return cmp.Or(p.cloudChange(v), f.err())
 	}
 	if changes.IsNull() { // an entry of Messenger or Instagram, which has "messaging" instead
 		return p.addUnread("entry", "", v, &f)
 	}
 	p.list("changes", changes, (*parser).cloudChange)
-	return f.err
+	return f.err()
 }
 
 // cloudChange reads one element of "changes". The value of some fields is one
@@ -63,7 +64,7 @@ func (p *parser) cloudChange(v wire.Value) error {
 		p.addUnknown("field", p.field, v)
 		aboutAccount(p.events[len(p.events)-1], value)
 	}
-	return f.err
+	return f.err()
 }
 
 // readField reads the value of a change. The field decides what the value is; the

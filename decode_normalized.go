@@ -57,7 +57,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 			in.body = m.Value
 			in.normalized = in.normalized || m.Value.IsString()
 		case "caption":
-			in.caption = in.text(&m)
+			in.caption = in.whole("", "caption", m.Value)
 		case "chatId":
 			in.chat, in.normalized = in.text(&m), true
 		case "author":
@@ -122,7 +122,7 @@ func (p *parser) message(v wire.Value) error {
 	var content *Content
 	switch ours, readable := in.outgoing(); {
 	case !readable: // a bot must not answer it, and it must not be lost
-		in.note("fromMe", "want true or false")
+		in.note("fromMe", in.fromMe, "want true or false")
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
 		e := &EchoEvent{To: contactOf(in.chat), From: in.from()}
@@ -174,7 +174,7 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	case err == nil:
 		body = text
 	case kind != TypeContacts && kind != TypeLocation && kind != TypeOther:
-		in.misread("body", in.body)
+		in.misread("body", in.body, err)
 	}
 	switch kind {
 	case TypeImage, TypeVideo, TypeAudio, TypeVoice, TypeDocument, TypeSticker:

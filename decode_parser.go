@@ -76,10 +76,12 @@ type member struct {
 
 const (
 	// eventMemory is what an event takes at most, without the lists and texts in
-	// it. otherMemory is the same for an event that is not a message, and for an
-	// ElementError with its path.
+	// it. otherMemory is the same for an event that is neither a message nor a call.
 	eventMemory = 1 << 10
-	otherMemory = 512
+	otherMemory = 768
+
+	// errorMemory is what an ElementError takes at most, with its path.
+	errorMemory = 512
 
 	// memberMemory is what a member takes that is kept until its object was walked.
 	memberMemory = 256
@@ -153,7 +155,7 @@ func elementPath(list string, index int) string { return list + "[" + strconv.It
 func (p *parser) add(e Event) {
 	memory := otherMemory
 	switch e.(type) {
-	case *MessageEvent, *EchoEvent:
+	case *MessageEvent, *EchoEvent, *CallEvent:
 		memory = eventMemory
 	}
 	p.document.Use(memory)
@@ -172,7 +174,7 @@ func (p *parser) addError(path string, err error, raw []byte) {
 		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entryIndex, p.changeIndex, path)
 	}
 	path = p.within + strings.TrimPrefix(path, p.missing)
-	p.document.Use(otherMemory)
+	p.document.Use(errorMemory)
 	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
 }
 
@@ -214,30 +216,6 @@ func errNotObject(v wire.Value) error { return errors.New("want an object, got "
 func memberText(v wire.Value, name string) string {
 	text, _ := v.Get(name).Text()
 	return text
-}
-
-// scalarReader reads scalar members of an element and keeps what is wrong with
-// them.
-type scalarReader struct {
-	problems []string // for EventInfo.Problems
-	err      error    // of the members that are objects or arrays, or longer than any id or name
-}
-
-func (f *scalarReader) text(m *wire.Object) string {
-	text, err := m.Value.Label()
-	if err != nil {
-		f.misread(string(m.Name), m.Value)
-	}
-	return text
-}
-
-// scalar returns the current member for reading it later. Like text, it keeps
-// an error if the member is not a scalar.
-func (f *scalarReader) scalar(m *wire.Object) wire.Value {
-	if m.Value.IsObject() || m.Value.IsArray() {
-		f.text(m)
-	}
-	return m.Value
 }
 
 // ParseError lists the elements of a webhook's body that could not be read, or not
@@ -317,7 +295,7 @@ func (s *people) read(v wire.Value) error {
 			s.add(&c)
 		}
 	}
-	return f.err
+	return f.err()
 }
 
 // add puts a person into the list, or completes the person who is there already.

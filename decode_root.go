@@ -119,8 +119,8 @@ func (p *parser) ownNumber(object string, v wire.Value) {
 			p.numberID = cmp.Or(f.text(&m), p.numberID)
 		}
 	}
-	if f.err != nil {
-		p.addError(object, f.err, v.Raw())
+	if err := f.err(); err != nil {
+		p.addError(object, err, v.Raw())
 	}
 }
 

@@ -299,15 +299,19 @@ func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok
 			f.inner(path, &m)
 			oldCode, _ = m.Value.Int()
 		case "title":
-			e.Title = f.inner(path, &m)
+			e.Title = f.words(path, &m)
 		case "message":
-			e.Message = f.inner(path, &m)
+			e.Message = f.words(path, &m)
 		case "href":
 			e.Href = f.inner(path, &m)
 		case "details":
-			e.Details = f.inner(path, &m)
+			e.Details = f.words(path, &m)
 		case "error_data":
-			data = f.member(within(path, "error_data"), m.Value, "details")
+			for inner := m.Value.Object(); inner.Next(); {
+				if string(inner.Name) == "details" {
+					data = f.words(within(path, "error_data"), &inner)
+				}
+			}
 		}
 	}
 	e.Code, e.Details = int(cmp.Or(code, oldCode)), cmp.Or(data, e.Details)

@@ -55,6 +55,13 @@ func (b *budget) spend(elements, memory int) bool {
 // it, nothing more can be spent.
 func (b *budget) Use(memory int) { b.memory -= memory }
 
+// Use takes memory from the budget of v's document; see Document.Use.
+func (v Value) Use(memory int) {
+	if v.doc != nil {
+		v.doc.Use(memory)
+	}
+}
+
 // Spent reports whether a part of the document was not read, because the budget
 // did not allow it.
 func (b *budget) Spent() bool { return b.spent }
