@@ -42,7 +42,10 @@ func (p *parser) cloudEntry(v wire.Value) error {
 // event; that of the others holds arrays, whose names say enough where a
 // forwarder dropped the field's name.
 func (p *parser) cloudChange(v wire.Value) error {
-	defer func() { p.level = inEntry }()
+	defer func() {
+		p.level = inEntry
+		p.dropContacts()
+	}()
 	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime}
 	var f scalarReader
 	var value wire.Value
@@ -127,17 +130,25 @@ func elementReader(name string) func(*parser, wire.Value) error {
 	return nil
 }
 
+// valueMember is a member of a change's value. read reads its elements; it is nil if
+// the member is no known array.
+type valueMember struct {
+	name  string
+	value wire.Value
+	read  func(*parser, wire.Value) error
+}
+
 // cloudValue reads the arrays of a change's value. It returns false if it knows
 // none of them.
 func (p *parser) cloudValue(v wire.Value) (recognized bool) { return p.cloudLists(v, "") }
 
 // cloudLists reads the arrays of a change's value, or of the object at path in it.
 func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
-	var space [8]member // enough for usual values, and not on the heap
+	var space [8]valueMember // enough for usual values, and not on the heap
 	members := space[:0]
 	var standby wire.Value
 	for m := v.Object(); m.Next(); {
-		switch name := m.Key(); name {
+		switch string(m.Name) {
 		case "metadata":
 			p.ownNumber(path+"metadata", m.Value)
 		case "contacts":
@@ -146,18 +157,20 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 		case "standby":
 			standby = m.Value
 		default:
-			if (elementReader(name) != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot)) && m.Value.Spend(eventMemory) {
-				members = append(members, member{name, m.Value})
+			name := m.Key()
+			read := elementReader(name)
+			if (read != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot)) && m.Value.Spend(eventMemory) {
+				members = append(members, valueMember{name, m.Value, read})
 			}
 		}
 	}
 	first := len(p.events)
 	for _, m := range members {
-		if read := elementReader(m.name); read != nil {
+		if m.read != nil {
 			if p.level == inRoot && m.name == "messages" {
-				read = (*parser).message // a message of the service's own format may stand here
+				m.read = (*parser).message // a message of the service's own format may stand here
 			}
-			p.list(path+m.name, m.value, read)
+			p.list(path+m.name, m.value, m.read)
 			recognized = true
 		} else if m.name == "conversation_context" && m.value.IsObject() {
 			p.summary(m.value)
@@ -172,7 +185,7 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 		return false // the whole change is unknown
 	}
 	for _, m := range members {
-		if elementReader(m.name) == nil && m.name != "conversation_context" {
+		if m.read == nil && m.name != "conversation_context" {
 			p.addUnknown("value", m.name, m.value)
 		}
 	}

@@ -217,7 +217,7 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	default:
 		c.Text = body
 	}
-	if c.Referral = referralOf(in.referral); c.Referral == nil {
+	if c.Referral = referralOf(in.referral); c.Referral == nil && !in.meta.IsAbsent() {
 		c.Referral = referralOf(in.meta.Get("referral"))
 	}
 }
@@ -245,7 +245,9 @@ func (in *normalizedMessage) readAround(c *Content) {
 	if c.ChatName = in.sender; !bytes.Equal(in.chatName.Raw(), in.senderName.Raw()) { // equal ones share their bytes
 		c.ChatName, _ = in.chatName.Text()
 	}
-	c.QuotedText, _ = in.quotedBody.Text()
+	if !in.quotedBody.IsNull() {
+		c.QuotedText, _ = in.quotedBody.Text()
+	}
 	if kind, _ := in.quotedType.Text(); kind != "" {
 		if c.QuotedType = ContentType(kind); normalizedKinds[kind].kind != "" {
 			c.QuotedType = normalizedKinds[kind].kind
@@ -256,9 +258,12 @@ func (in *normalizedMessage) readAround(c *Content) {
 			c.Origin = OriginAPI
 		}
 	}
-	link := LinkPreview{memberText(in.meta, "linkUrl"), memberText(in.meta, "linkTitle"), memberText(in.meta, "linkDescription")}
-	if link != (LinkPreview{}) {
-		c.Link = &link
+	if in.meta.IsAbsent() {
+		return
+	}
+	c.Link = &LinkPreview{memberText(in.meta, "linkUrl"), memberText(in.meta, "linkTitle"), memberText(in.meta, "linkDescription")}
+	if *c.Link == (LinkPreview{}) {
+		c.Link = nil
 	}
 }
 

@@ -3,6 +3,7 @@ package chatapi
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +45,9 @@ type parser struct {
 	cuts     int  // lists that the budget did not allow to read to their end
 	events   []Event
 	bad      []ElementError
+
+	// spare is the memory of a list of people that no part of the body uses now.
+	spare []Contact
 }
 
 // scope holds the values that the elements of one part of a body share: of the
@@ -286,6 +290,26 @@ const (
 	nobody = -1
 )
 
+// readContacts reads the people of a part of the body.
+func (p *parser) readContacts(path string, v wire.Value) {
+	if p.contacts.list == nil {
+		p.contacts.list, p.spare = p.spare, nil
+	}
+	if err := p.contacts.read(v); err != nil {
+		p.addError(path+"contacts", err, v.Raw())
+	}
+}
+
+// dropContacts forgets the people of a part of the body, and keeps the memory of a
+// short list for the next part or body.
+func (p *parser) dropContacts() {
+	if list := p.contacts.list; list != nil && cap(list) <= fewPeople {
+		clear(list)
+		p.spare = list[:0]
+	}
+	p.contacts = people{}
+}
+
 // read adds the people of a list. The error names the members that are no scalars.
 func (s *people) read(v wire.Value) error {
 	var f scalarReader
@@ -300,9 +324,11 @@ func (s *people) read(v wire.Value) error {
 
 // add puts a person into the list, or completes the person who is there already.
 func (s *people) add(c *Contact) {
-	at := s.withBSUID(c.BSUID)
-	if at == nobody {
-		at = s.withPhone(c.Phone)
+	at := nobody
+	if len(s.list) > 0 {
+		if at = s.withBSUID(c.BSUID); at == nobody {
+			at = s.withPhone(c.Phone)
+		}
 	}
 	if at == nobody || c.BSUID != "" && s.list[at].BSUID != "" && c.BSUID != s.list[at].BSUID {
 		s.shared = s.shared || c.Phone != "" && s.mayHave(c.Phone)
@@ -341,10 +367,9 @@ func (s *people) index(at int) {
 
 // idBit returns the bit of people.seen for an id.
 func idBit(id string) (word int, bit uint64) {
-	var hash uint64
-	for _, c := range []byte(id[max(0, len(id)-8):]) {
-		hash = hash<<7 ^ uint64(c)
-	}
+	var end [8]byte // the last bytes, since ids differ there
+	copy(end[:], id[max(0, len(id)-len(end)):])
+	hash := binary.LittleEndian.Uint64(end[:])
 	const golden = 0x9e3779b97f4a7c15 // multiplying by it spreads similar numbers
 	hash *= golden
 	return int(hash >> 61), 1 << (hash >> 55 & 63)
@@ -478,6 +503,10 @@ func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
 // written.
 func phoneDigits(v wire.Value) string {
 	text, _ := v.Text()
+	return digitsIn(text)
+}
+
+func digitsIn(text string) string {
 	if isDigits(text) {
 		return text
 	}

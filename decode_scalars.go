@@ -167,8 +167,11 @@ func (f *scalarReader) flag(object string, m *wire.Object) bool {
 
 // time returns an instant; zero if v is empty or unreadable.
 func (f *scalarReader) time(name string, v wire.Value) time.Time {
+	if v.IsNull() {
+		return time.Time{}
+	}
 	at := v.Time()
-	if !at.IsZero() || v.IsNull() {
+	if !at.IsZero() {
 		return at
 	}
 	if _, err := wire.ParseTime(f.plain(name, v)); err != nil {
@@ -201,7 +204,9 @@ func (f *scalarReader) checkField(v wire.Value) {
 // addPartial adds an event with the problems of its element. It returns the error
 // of the element, for the ParseError.
 func (p *parser) addPartial(e Event, f *scalarReader) error {
-	e.Info().Problems = f.problems
+	if f.problems != nil {
+		e.Info().Problems = f.problems
+	}
 	p.add(e)
 	return f.err()
 }

@@ -265,6 +265,9 @@ func statusErrors(v wire.Value) []StatusError {
 
 // reasons reads what statusErrors reads, from the member with that path.
 func (f *scalarReader) reasons(path string, v wire.Value) (all []StatusError) {
+	if v.IsNull() { // nearly always
+		return nil
+	}
 	for elements := v.Array(); elements.Next(); {
 		if e, ok := f.statusError(path, elements.Value); ok {
 			all = append(all, e)
