@@ -158,7 +158,7 @@ func (p *parser) metaMessage(v wire.Value) error {
 	if e.Chat = in.group; e.Chat == "" {
 		e.Chat = e.From.Chat
 	}
-	e.EventInfo = p.info(messageWire(in.kind), v)
+	p.describe(&e.EventInfo, messageWire(in.kind), v)
 	in.stamp(&e.EventInfo)
 	return p.addPartial(e, &in.scalarReader)
 }

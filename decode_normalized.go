@@ -125,15 +125,17 @@ func (p *parser) message(v wire.Value) error {
 		in.note("fromMe", in.fromMe, "want true or false")
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
-		e := &EchoEvent{To: contactOf(in.chat), From: in.from()}
+		e := &EchoEvent{To: contactOf(in.chat)}
+		in.readFrom(&e.From)
 		event, content = e, &e.Content
 	default:
-		e := &MessageEvent{From: in.from()}
+		e := &MessageEvent{}
+		in.readFrom(&e.From)
 		event, content = e, &e.Content
 	}
 	in.readContent(content, known.kind)
 	info := event.Info()
-	*info = p.info(known.wire, v)
+	p.describe(info, known.wire, v)
 	info.Time, info.Number = in.time("time", in.at), in.number
 	return p.addPartial(event, &in.scalarReader)
 }
@@ -151,17 +153,16 @@ func (in *normalizedMessage) outgoing() (ours, readable bool) {
 	return strings.HasPrefix(in.id, "true_"), true
 }
 
-// from returns the sender. In a group the chat does not name the sender.
-func (in *normalizedMessage) from() Contact {
+// readFrom fills c with the sender. In a group the chat does not name the sender.
+func (in *normalizedMessage) readFrom(c *Contact) {
 	id := in.author
 	if id == "" && !strings.HasSuffix(in.chat, suffixGroup) {
 		id = in.chat
 	}
-	c := contactOf(id)
+	readChatID(c, id)
 	c.BSUID = cmp.Or(in.bsuid, c.BSUID)
 	c.Username = in.username
 	c.Name = in.sender
-	return c
 }
 
 // readContent fills c. The body must be a scalar, except for types whose form the
@@ -249,9 +250,7 @@ func (in *normalizedMessage) readAround(c *Content) {
 		c.QuotedText, _ = in.quotedBody.Text()
 	}
 	if kind, _ := in.quotedType.Text(); kind != "" {
-		if c.QuotedType = ContentType(kind); normalizedKinds[kind].kind != "" {
-			c.QuotedType = normalizedKinds[kind].kind
-		}
+		c.QuotedType = cmp.Or(normalizedKinds[kind].kind, ContentType(kind))
 	}
 	if self, set := in.self.Bool(); set {
 		if c.Origin = OriginApp; self {
@@ -356,7 +355,7 @@ func (p *parser) ack(v wire.Value) error {
 	}
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
-	e.EventInfo = p.info(ackWire(e.Status), v)
+	p.describe(&e.EventInfo, ackWire(e.Status), v)
 	e.Number = number
 	if e.Time = f.time("time", at); e.Time.IsZero() {
 		e.Time = f.time("timestamp", stamp)

@@ -46,8 +46,8 @@ type parser struct {
 	events   []Event
 	bad      []ElementError
 
-	// spare is the memory of a list of people that no part of the body uses now.
-	spare []Contact
+	// spare is an empty list of people, whose memory the next part or body uses.
+	spare *people
 }
 
 // scope holds the values that the elements of one part of a body share: of the
@@ -58,7 +58,7 @@ type scope struct {
 	numberID  string
 	waba      string
 	entryTime time.Time
-	contacts  people
+	contacts  *people // nil if the part names none
 }
 
 // bodyLevel says how deep in WhatsApp's envelope the parser is. Bodies of the other
@@ -189,9 +189,17 @@ func (p *parser) addUnknown(member, kind string, v wire.Value) {
 }
 
 // info returns the EventInfo of the event that is read from v.
-func (p *parser) info(wireName string, v wire.Value) EventInfo {
-	return EventInfo{Channel: p.channel, Time: p.entryTime, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.waba, OwnPhone: p.ownPhone,
-		Raw: v.Raw(), Lenient: p.lenient && !wire.Strict(v.Raw())}
+func (p *parser) info(wireName string, v wire.Value) (i EventInfo) {
+	p.describe(&i, wireName, v)
+	return i
+}
+
+// describe fills the EventInfo of the event that is read from v. It fills the
+// members in place, since a copy of the whole takes longer.
+func (p *parser) describe(i *EventInfo, wireName string, v wire.Value) {
+	i.Channel, i.Time, i.Wire, i.Raw = p.channel, p.entryTime, wireName, v.Raw()
+	i.PhoneNumberID, i.WABA, i.OwnPhone = p.numberID, p.waba, p.ownPhone
+	i.Lenient = p.lenient && !wire.Strict(i.Raw)
 }
 
 // joinWire returns an EventInfo.Wire, such as "message.chat".
@@ -292,8 +300,11 @@ const (
 
 // readContacts reads the people of a part of the body.
 func (p *parser) readContacts(path string, v wire.Value) {
-	if p.contacts.list == nil {
-		p.contacts.list, p.spare = p.spare, nil
+	if p.contacts == nil {
+		p.contacts, p.spare = p.spare, nil
+	}
+	if p.contacts == nil {
+		p.contacts = &people{}
 	}
 	if err := p.contacts.read(v); err != nil {
 		p.addError(path+"contacts", err, v.Raw())
@@ -303,11 +314,16 @@ func (p *parser) readContacts(path string, v wire.Value) {
 // dropContacts forgets the people of a part of the body, and keeps the memory of a
 // short list for the next part or body.
 func (p *parser) dropContacts() {
-	if list := p.contacts.list; list != nil && cap(list) <= fewPeople {
-		clear(list)
-		p.spare = list[:0]
+	s := p.contacts
+	if s == nil {
+		return
 	}
-	p.contacts = people{}
+	p.contacts = nil
+	if cap(s.list) <= fewPeople {
+		clear(s.list)
+		*s = people{list: s.list[:0]}
+		p.spare = s
+	}
 }
 
 // read adds the people of a list. The error names the members that are no scalars.
@@ -434,7 +450,7 @@ func (s *people) withPhone(phone string) int {
 // complete fills the empty fields of c from the list. If the list gives the
 // number of c to another BSUID, it means another person, and c stays as it is.
 func (s *people) complete(c *Contact) {
-	if len(s.list) == 0 {
+	if s == nil || len(s.list) == 0 {
 		return
 	}
 	at := s.withBSUID(c.BSUID)

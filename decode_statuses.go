@@ -113,7 +113,7 @@ func (p *parser) metaStatus(v wire.Value) error {
 	if e.Pricing != nil {
 		e.Category = e.Pricing.Category
 	}
-	e.EventInfo = p.info(statusWire(e.Status), v)
+	p.describe(&e.EventInfo, statusWire(e.Status), v)
 	e.Time = in.time("timestamp", in.at)
 	if e.Status == statusViewed {
 		e.Status = StatusRead

@@ -66,14 +66,6 @@ func (v Value) Use(memory int) {
 // did not allow it.
 func (b *budget) Spent() bool { return b.spent }
 
-// Left returns how many elements of that much memory the budget allows.
-func (b *budget) left(memory int) int {
-	if memory > 0 {
-		return max(0, min(b.elements, b.memory/memory))
-	}
-	return max(0, b.elements)
-}
-
 // Spend takes memory from the budget of v's document; false means that v is not to
 // be read. The elements of lists spend it by themselves. Spend is for whatever else
 // is appended to a slice.

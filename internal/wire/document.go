@@ -357,7 +357,7 @@ func (c *container) repeats(d *Document, last *node) bool {
 // has reports whether a name stands before the last node in the object.
 func (c *container) has(d *Document, name []byte) bool {
 	for at := c.node + 1; int(at) < len(d.nodes)-1; at = d.nodes[at+1].next {
-		if bytes.Equal(d.data[d.nodes[at].start:d.nodes[at].end], name) {
+		if n := &d.nodes[at]; int(n.end-n.start) == len(name) && bytes.Equal(d.data[n.start:n.end], name) {
 			return true
 		}
 	}
