@@ -146,7 +146,8 @@ func (p *parser) metaMessage(v wire.Value) error {
 	case old:
 		return p.oldLoneMessage(&in, v)
 	}
-	e := &MessageEvent{From: in.from}
+	e := p.newMessage()
+	e.From = in.from
 	in.readContent(&e.Content, 0)
 	if e.System != nil {
 		p.contacts.complete(&e.System.New)

@@ -19,7 +19,8 @@ import (
 func historyEvents(channel ChannelID, document *wire.Document, rows wire.Value) []Event {
 	p := parser{channel: channel, lenient: document.Lenient(), document: document}
 	p.events = make([]Event, 0, rows.Len())
-	for list := rows.Array(); list.Next(); {
+	p.ahead = rows.Len()
+	for list := rows.Array(); list.Next(); p.ahead-- {
 		row := list.Value
 		if row.IsObject() {
 			_ = p.message(row) // the event has the problems
@@ -129,7 +130,7 @@ func (p *parser) message(v wire.Value) error {
 		in.readFrom(&e.From)
 		event, content = e, &e.Content
 	default:
-		e := &MessageEvent{}
+		e := p.newMessage()
 		in.readFrom(&e.From)
 		event, content = e, &e.Content
 	}
@@ -315,7 +316,7 @@ func (p *parser) ack(v wire.Value) error {
 	var f scalarReader
 	var at, stamp, reason, reasons wire.Value
 	var number int64
-	e := &StatusEvent{}
+	e := p.newStatus()
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":

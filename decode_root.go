@@ -99,7 +99,7 @@ func (p *parser) single(path string, v wire.Value, read func(*parser, wire.Value
 		p.addCut(path, "it was not read", v.Raw())
 		return
 	}
-	p.index = 0
+	p.index, p.ahead = 0, 1
 	before := len(p.events)
 	if err := read(p, v); err != nil {
 		p.addError(path, err, v.Raw())

@@ -108,8 +108,9 @@ func (p *parser) metaStatus(v wire.Value) error {
 	case in.kind == "payment" || in.kind == "" && in.payment.IsObject() && !in.payment.IsBlank():
 		return p.payment(&in, v)
 	}
-	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData, TemplateID: in.template,
-		Conversation: in.readConversation(in.conversation), Pricing: in.price(), Errors: in.reasons("errors", in.errors)}
+	e := p.newStatus()
+	e.MessageID, e.Status, e.To, e.Group, e.CallbackData, e.TemplateID = in.id, Status(in.status), in.to, group, in.callbackData, in.template
+	e.Conversation, e.Pricing, e.Errors = in.readConversation(in.conversation), in.price(), in.reasons("errors", in.errors)
 	if e.Pricing != nil {
 		e.Category = e.Pricing.Category
 	}
