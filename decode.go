@@ -86,7 +86,8 @@ func readWebhook(ctx context.Context, body []byte) parsedBody {
 			Reason:   "was not read to its end: the sender did not wait for the answer",
 			Sentence: "The sender of a webhook request hung up."}}
 	}
-	*p = parser{}
+	p.dropContacts()
+	*p = parser{spare: p.spare}
 	parsers.Put(p)
 	return parsed
 }

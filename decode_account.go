@@ -211,7 +211,7 @@ func (p *parser) conversion(v wire.Value) error {
 // summary adds the event of a "conversation_context", which stands beside messages.
 func (p *parser) summary(v wire.Value) {
 	e := &SummaryEvent{Kind: memberText(v, "type"), Text: memberText(v.Get("summary"), "text")}
-	if len(p.contacts.list) == 1 {
+	if p.contacts != nil && len(p.contacts.list) == 1 {
 		e.From = p.contacts.list[0]
 		e.From.Chat = personChat(e.From)
 	}

@@ -17,33 +17,34 @@ func (p *parser) cloudEntry(v wire.Value) error {
 	defer func() { p.scope, p.level = outer, inRoot }()
 	p.entryIndex, p.level, p.scope = p.index, inEntry, scope{}
 	var f scalarReader
-	var changes wire.Value
+	var at, changes wire.Value
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
 			p.waba = f.text(&m)
 		case "time":
-			before := len(f.problems)
-			p.entryTime = f.time("time", m.Value)
-			p.badTime = len(f.problems) > before
+			at = m.Value
 		case "changes":
 			changes = m.Value
 		}
 	}
+	before := len(f.problems)
+	p.entryTime = f.time("time", at)
+	p.badTime = len(f.problems) > before
 	if changes.IsNull() && v.Get("value").IsObject() { // a change without its entry
-		return cmp.Or(p.cloudChange(v), f.err)
+		return cmp.Or(p.cloudChange(v), f.err())
 	}
 	if changes.IsNull() && isBareValue(v) { // a value without its change
 		p.field = fieldName(memberText(v, "field"))
 		if p.readField(v, v) {
-			return f.err
+			return f.err()
 		}
 	}
 	if changes.IsBlank() && saysMore(v) { // an entry of Messenger or Instagram, which has "messaging" instead
 		return p.addUnread("entry", "", v, &f)
 	}
 	p.list("changes", changes, (*parser).cloudChange)
-	return f.err
+	return f.err()
 }
 
 // saysMore reports whether an entry without changes holds something else.
@@ -68,7 +69,10 @@ func fieldName(text string) string { return strings.ToLower(strings.TrimSpace(te
 // event; that of the others holds arrays, whose names say enough where a
 // forwarder dropped the field's name.
 func (p *parser) cloudChange(v wire.Value) error {
-	defer func() { p.level = inEntry }()
+	defer func() {
+		p.level = inEntry
+		p.dropContacts()
+	}()
 	p.changeIndex, p.scope = p.index, scope{waba: p.waba, entryTime: p.entryTime, badTime: p.badTime}
 	var f scalarReader
 	var value wire.Value
@@ -92,10 +96,10 @@ func (p *parser) cloudChange(v wire.Value) error {
 				p.changeValue(v, list.Value)
 			}
 		}
-		return f.err
+		return f.err()
 	}
 	p.changeValue(v, value)
-	return f.err
+	return f.err()
 }
 
 // changeValue reads the value of a change. What is no object is an error, and the
@@ -139,7 +143,7 @@ func (p *parser) readField(change, value wire.Value) bool {
 	e := read(value, p.info("field."+p.field, change))
 	aboutAccount(e, value)
 	if p.badTime && e.Info().Time.IsZero() {
-		f.note("entry.time", wire.ErrTime.Error())
+		f.note("entry.time", value, wire.ErrTime.Error())
 	}
 	if err := p.addPartial(e, &f); err != nil {
 		p.level = inChange
@@ -181,17 +185,25 @@ func elementReader(name string) func(*parser, wire.Value) error {
 	return nil
 }
 
+// valueMember is a member of a change's value. read reads its elements; it is nil if
+// the member is no known array.
+type valueMember struct {
+	name  string
+	value wire.Value
+	read  func(*parser, wire.Value) error
+}
+
 // cloudValue reads the arrays of a change's value. It returns false if it knows
 // none of them.
 func (p *parser) cloudValue(v wire.Value) (recognized bool) { return p.cloudLists(v, "") }
 
 // cloudLists reads the arrays of a change's value, or of the object at path in it.
 func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
-	var space [8]member // enough for usual values, and not on the heap
+	var space [8]valueMember // enough for usual values, and not on the heap
 	members := space[:0]
 	var standby wire.Value
 	for m := v.Object(); m.Next(); {
-		switch name := m.Key(); name {
+		switch string(m.Name) {
 		case "metadata":
 			p.ownNumber(path+"metadata", m.Value)
 		case "contacts":
@@ -200,18 +212,20 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 		case "standby":
 			standby = m.Value
 		default:
-			if (elementReader(name) != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot)) && m.Value.Spend(eventMemory) {
-				members = append(members, member{name, m.Value})
+			name := m.Key()
+			read := elementReader(name)
+			if (read != nil || m.Value.IsNested() && (name != "ack" || p.level != inRoot)) && m.Value.Spend(eventMemory) {
+				members = append(members, valueMember{name, m.Value, read})
 			}
 		}
 	}
 	first := len(p.events)
 	for _, m := range members {
-		if read := elementReader(m.name); read != nil {
+		if m.read != nil {
 			if p.level == inRoot && m.name == "messages" {
-				read = (*parser).message // a message of the service's own format may stand here
+				m.read = (*parser).message // a message of the service's own format may stand here
 			}
-			p.list(path+m.name, m.value, read)
+			p.list(path+m.name, m.value, m.read)
 			recognized = true
 		} else if m.name == "conversation_context" {
 			for list := m.value.List(); list.Next(); {
@@ -237,7 +251,7 @@ func (p *parser) cloudLists(v wire.Value, path string) (recognized bool) {
 		return false // the whole change is unknown
 	}
 	for _, m := range members {
-		if elementReader(m.name) == nil && m.name != "conversation_context" {
+		if m.read == nil && m.name != "conversation_context" {
 			p.addUnknown("value", m.name, m.value)
 		}
 	}

@@ -31,7 +31,7 @@ func (p *parser) oldThread(v wire.Value, f *scalarReader) HistoryThread {
 		}
 		in := readMeta(list.Value)
 		old.Messages = append(old.Messages, p.oldMessage(&in, old.Contact))
-		f.merge("threads.messages", &in.scalarReader)
+		f.merge("threads.messages", list.Value, &in.scalarReader)
 	}
 	return old
 }

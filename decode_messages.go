@@ -175,7 +175,8 @@ func (p *parser) metaMessage(v wire.Value) error {
 	if in.from.isGroup() {
 		in.group, in.from.Chat = cmp.Or(in.group, in.from.Chat), ""
 	}
-	e := &MessageEvent{From: in.from}
+	e := p.newMessage()
+	e.From = in.from
 	in.readContent(&e.Content, 0)
 	if e.System != nil {
 		p.contacts.complete(&e.System.New)
@@ -187,7 +188,7 @@ func (p *parser) metaMessage(v wire.Value) error {
 	if e.Chat = in.group; e.Chat == "" {
 		e.Chat = e.From.Chat
 	}
-	e.EventInfo = p.info(messageWire(in.kind), v)
+	p.describe(&e.EventInfo, messageWire(in.kind), v)
 	in.stamp(&e.EventInfo)
 	return p.addPartial(e, &in.scalarReader)
 }
@@ -204,7 +205,7 @@ func (p *parser) metaEcho(v wire.Value) error {
 		in = readMeta(outer.sent)
 		in.id, in.at, in.context = outer.id, outer.at, cmp.Or(in.context, outer.context)
 		in.to = cmp.Or(outer.to, in.to)
-		in.merge("message", &outer.scalarReader)
+		in.merge("message", v, &outer.scalarReader)
 	}
 	if p.isOld(&in) && !in.isEmpty() {
 		return p.oldLoneMessage(&in, v)
@@ -299,9 +300,9 @@ func (in *metaElement) readContent(c *Content, depth int) {
 // write without the object around it.
 func (in *metaElement) body(object string, v wire.Value) string {
 	if v.IsObject() {
-		return in.member(object, v, "body")
+		return in.whole(object, "body", v.Get("body"))
 	}
-	return in.plain(object, v)
+	return in.whole("", object, v)
 }
 
 func (in *metaElement) reaction(v wire.Value) *ReceivedReaction {
@@ -329,7 +330,7 @@ func (in *metaElement) readEdit(c *Content, depth int) {
 		inner := readMeta(edited)
 		c.Edit = &Content{}
 		inner.readContent(c.Edit, depth+1)
-		in.merge("edit.message", &inner.scalarReader)
+		in.merge("edit.message", edited, &inner.scalarReader)
 		c.Text = c.Edit.Text
 	}
 }
@@ -364,7 +365,7 @@ func (in *metaElement) readContext(c *Content) {
 				in.group = groupChat(id)
 			}
 		case "mentions":
-			for list := m.Value.ArrayOf(otherMemory); list.Next(); {
+			for list := m.Value.ArrayOf(errorMemory); list.Next(); {
 				if id, _ := list.Value.Text(); id != "" {
 					c.Mentions = append(c.Mentions, id)
 				}
@@ -413,7 +414,7 @@ func (in *metaElement) readMedia(c *Content) {
 		case "filename":
 			c.Media.Name = in.inner(in.kind, &m)
 		case "caption":
-			c.Text = in.inner(in.kind, &m)
+			c.Text = in.whole(in.kind, "caption", m.Value)
 		case "animated":
 			c.Media.Animated = in.flag(in.kind, &m)
 		case "metadata":
@@ -450,7 +451,7 @@ func (in *metaElement) answer() (name string, v wire.Value) {
 // readInteractive reads a customer's choice or filled-in form.
 func (in *metaElement) readInteractive(c *Content) {
 	if !in.content.IsObject() {
-		c.Text = in.plain("interactive", in.content)
+		c.Text = in.whole("", "interactive", in.content)
 		return
 	}
 	name, v := in.answer()
@@ -467,7 +468,7 @@ func (in *metaElement) readInteractive(c *Content) {
 		switch name {
 		case "nfm_reply":
 			c.Flow = readFlowReply(v)
-			c.Text = in.member(object, v, "body")
+			c.Text = in.whole(object, "body", v.Get("body"))
 			in.check(object, v, "name")
 		case "call_permission_reply":
 			c.Type, c.Permission = TypeCallPermission, readPermission(v)

@@ -19,7 +19,8 @@ import (
 func historyEvents(channel ChannelID, document *wire.Document, rows wire.Value) []Event {
 	p := parser{channel: channel, lenient: document.Lenient(), document: document}
 	p.events = make([]Event, 0, rows.Len())
-	for list := rows.Array(); list.Next(); {
+	p.ahead = rows.Len()
+	for list := rows.Array(); list.Next(); p.ahead-- {
 		row := list.Value
 		if row.IsObject() {
 			_ = p.message(row) // the event has the problems
@@ -59,7 +60,7 @@ func readNormalized(v wire.Value) (in normalizedMessage) {
 		case "text": // in a forwarder's bodies, instead of "body"
 			in.words = m.Value
 		case "caption":
-			in.caption = in.text(&m)
+			in.caption = in.whole("", "caption", m.Value)
 		case "chatId":
 			in.chat, in.normalized = in.text(&m), true
 		case "author":
@@ -129,18 +130,20 @@ func (p *parser) message(v wire.Value) error {
 	var content *Content
 	switch ours, readable := in.outgoing(); {
 	case !readable: // a bot must not answer it, and it must not be lost
-		in.note("fromMe", "want true or false")
+		in.note("fromMe", in.fromMe, "want true or false")
 		event, content = &UnknownEvent{}, &Content{}
 	case ours:
-		e := &EchoEvent{To: contactOf(in.chat), From: in.from()}
+		e := &EchoEvent{To: contactOf(in.chat)}
+		in.readFrom(&e.From)
 		event, content = e, &e.Content
 	default:
-		e := &MessageEvent{From: in.from()}
+		e := p.newMessage()
+		in.readFrom(&e.From)
 		event, content = e, &e.Content
 	}
 	in.readContent(content, known.kind)
 	info := event.Info()
-	*info = p.info(known.wire, v)
+	p.describe(info, known.wire, v)
 	info.Time, info.Number = in.time("time", in.at), in.number
 	return p.addPartial(event, &in.scalarReader)
 }
@@ -164,17 +167,16 @@ func (in *normalizedMessage) isReadable() bool {
 	return readable
 }
 
-// from returns the sender. In a group the chat does not name the sender.
-func (in *normalizedMessage) from() Contact {
+// readFrom fills c with the sender. In a group the chat does not name the sender.
+func (in *normalizedMessage) readFrom(c *Contact) {
 	id := in.author
 	if id == "" && !strings.HasSuffix(in.chat, suffixGroup) {
 		id = in.chat
 	}
-	c := contactOf(id)
+	readChatID(c, id)
 	c.BSUID = cmp.Or(in.bsuid, c.BSUID)
 	c.Username = in.username
 	c.Name = in.sender
-	return c
 }
 
 // readContent fills c. The body must be a scalar, except for types whose form the
@@ -187,7 +189,7 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	case err == nil:
 		body = text
 	case kind != TypeContacts && kind != TypeLocation && kind != TypeOther:
-		in.misread("body", in.body)
+		in.misread("body", in.body, err)
 	}
 	switch kind {
 	case TypeImage, TypeVideo, TypeAudio, TypeVoice, TypeDocument, TypeSticker:
@@ -233,7 +235,7 @@ func (in *normalizedMessage) readContent(c *Content, kind ContentType) {
 	default:
 		c.Text = body
 	}
-	if c.Referral = referralOf(in.referral); c.Referral == nil {
+	if c.Referral = referralOf(in.referral); c.Referral == nil && !in.meta.IsAbsent() {
 		c.Referral = referralOf(in.meta.Get("referral"))
 	}
 }
@@ -265,22 +267,25 @@ func (in *normalizedMessage) readAround(c *Content) {
 		c.ChatName, _ = in.chatName.Text()
 	}
 	if in.quotedBody.IsNested() || in.quotedType.IsNested() {
-		in.note("quotedMsgBody, quotedMsgType", "want texts")
+		in.note("quotedMsgBody, quotedMsgType", in.quotedBody, "want texts")
 	}
-	c.QuotedText, _ = in.quotedBody.Text()
+	if !in.quotedBody.IsNull() {
+		c.QuotedText, _ = in.quotedBody.Text()
+	}
 	if kind, _ := in.quotedType.Text(); kind != "" {
-		if c.QuotedType = ContentType(kind); normalizedKinds[kind].kind != "" {
-			c.QuotedType = normalizedKinds[kind].kind
-		}
+		c.QuotedType = cmp.Or(normalizedKinds[kind].kind, ContentType(kind))
 	}
 	if self, set := in.self.Bool(); set {
 		if c.Origin = OriginApp; self {
 			c.Origin = OriginAPI
 		}
 	}
-	link := LinkPreview{memberText(in.meta, "linkUrl"), memberText(in.meta, "linkTitle"), memberText(in.meta, "linkDescription")}
-	if link != (LinkPreview{}) {
-		c.Link = &link
+	if in.meta.IsAbsent() {
+		return
+	}
+	c.Link = &LinkPreview{memberText(in.meta, "linkUrl"), memberText(in.meta, "linkTitle"), memberText(in.meta, "linkDescription")}
+	if *c.Link == (LinkPreview{}) {
+		c.Link = nil
 	}
 }
 
@@ -355,7 +360,7 @@ func (p *parser) ack(v wire.Value) error {
 	var at, stamp, reason, reasons wire.Value
 	var number int64
 	priced := false // it has members of WhatsApp's own form
-	e := &StatusEvent{}
+	e := p.newStatus()
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "id":
@@ -400,7 +405,7 @@ func (p *parser) ack(v wire.Value) error {
 	}
 	fromChat := contactOf(e.To.Chat)
 	e.To.Phone, e.To.BSUID = cmp.Or(e.To.Phone, fromChat.Phone), cmp.Or(e.To.BSUID, fromChat.BSUID)
-	e.EventInfo = p.info(ackWire(e.Status), v)
+	p.describe(&e.EventInfo, ackWire(e.Status), v)
 	e.Number = number
 	if e.Time = f.time("time", at); e.Time.IsZero() {
 		e.Time = f.time("timestamp", stamp)

@@ -1,8 +1,8 @@
 package chatapi
 
 import (
-	"cmp"
 	"context"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -44,6 +44,15 @@ type parser struct {
 	cuts     int  // lists that the budget did not allow to read to their end
 	events   []Event
 	bad      []ElementError
+
+	// ahead is how many elements of the innermost list are not read yet. As many
+	// messages and statuses are allocated at once, up to a limit.
+	ahead    int
+	messages slab[MessageEvent]
+	statuses slab[StatusEvent]
+
+	// spare is an empty list of people, whose memory the next part or body uses.
+	spare *people
 }
 
 // scope holds the values that the elements of one part of a body share: of the
@@ -54,8 +63,8 @@ type scope struct {
 	numberID  string
 	waba      string
 	entryTime time.Time
-	badTime   bool // the entry's time was not readable
-	contacts  people
+	badTime   bool    // the entry's time was not readable
+	contacts  *people // nil if the part names none
 }
 
 // bodyLevel says how deep in WhatsApp's envelope the parser is. Bodies of the other
@@ -77,10 +86,12 @@ type member struct {
 
 const (
 	// eventMemory is what an event takes at most, without the lists and texts in
-	// it. otherMemory is the same for an event that is not a message, and for an
-	// ElementError with its path.
+	// it. otherMemory is the same for an event that is neither a message nor a call.
 	eventMemory = 1 << 10
-	otherMemory = 512
+	otherMemory = 768
+
+	// errorMemory is what an ElementError takes at most, with its path.
+	errorMemory = 512
 
 	// memberMemory is what a member takes that is kept until its object was walked.
 	memberMemory = 256
@@ -92,6 +103,27 @@ const (
 	// somebody still waits for the events.
 	listenEvery = 1 << 10
 )
+
+// slab holds events of one type that were allocated together, which takes less time
+// than one by one. The events of a body share memory all the same: that of its bytes.
+type slab[T any] []T
+
+// next returns a new event. It allocates for as many as follow, up to most.
+func (s *slab[T]) next(ahead, most int) *T {
+	if len(*s) == 0 {
+		if ahead <= 1 {
+			return new(T)
+		}
+		*s = make([]T, min(ahead, most))
+	}
+	e := &(*s)[0]
+	*s = (*s)[1:]
+	return e
+}
+
+// A slab is as large as 8 KiB, which is a size of the allocator.
+func (p *parser) newMessage() *MessageEvent { return p.messages.next(p.ahead, 11) }
+func (p *parser) newStatus() *StatusEvent   { return p.statuses.next(p.ahead, 17) }
 
 // list calls read for each object of an array. A bad element becomes an
 // ElementError and does not keep its siblings from being read. The budget of the
@@ -109,12 +141,12 @@ func (p *parser) list(path string, v wire.Value, read func(*parser, wire.Value) 
 		p.addError(path, errors.New("want an array, got "+v.Kind()), v.Raw())
 		return
 	}
-	elements, i := v.ArrayOf(0), 0 // add takes the memory of each event
+	elements, i, count := v.ArrayOf(0), 0, v.Len() // add takes the memory of each event
 	for ; elements.Next(); i++ {
 		if i == 0 {
-			p.events = slices.Grow(p.events, v.Len())
+			p.events = slices.Grow(p.events, count)
 		}
-		p.index = i
+		p.index, p.ahead = i, count-i
 		var err error
 		before := len(p.events)
 		if elements.Value.IsObject() {
@@ -154,7 +186,7 @@ func elementPath(list string, index int) string { return list + "[" + strconv.It
 func (p *parser) add(e Event) {
 	memory := otherMemory
 	switch e.(type) {
-	case *MessageEvent, *EchoEvent:
+	case *MessageEvent, *EchoEvent, *CallEvent:
 		memory = eventMemory
 	}
 	p.document.Use(memory)
@@ -173,7 +205,7 @@ func (p *parser) addError(path string, err error, raw []byte) {
 		path = fmt.Sprintf("entry[%d].changes[%d].value.%s", p.entryIndex, p.changeIndex, path)
 	}
 	path = p.within + strings.TrimPrefix(path, p.missing)
-	p.document.Use(otherMemory)
+	p.document.Use(errorMemory)
 	p.bad = append(p.bad, ElementError{Path: path, Err: err, Raw: raw})
 }
 
@@ -184,9 +216,17 @@ func (p *parser) addUnknown(member, kind string, v wire.Value) {
 }
 
 // info returns the EventInfo of the event that is read from v.
-func (p *parser) info(wireName string, v wire.Value) EventInfo {
-	return EventInfo{Channel: p.channel, Time: p.entryTime, Wire: wireName, PhoneNumberID: p.numberID, WABA: p.waba, OwnPhone: p.ownPhone,
-		Raw: v.Raw(), Lenient: p.lenient && !wire.Strict(v.Raw())}
+func (p *parser) info(wireName string, v wire.Value) (i EventInfo) {
+	p.describe(&i, wireName, v)
+	return i
+}
+
+// describe fills the EventInfo of the event that is read from v. It fills the
+// members in place, since a copy of the whole takes longer.
+func (p *parser) describe(i *EventInfo, wireName string, v wire.Value) {
+	i.Channel, i.Time, i.Wire, i.Raw = p.channel, p.entryTime, wireName, v.Raw()
+	i.PhoneNumberID, i.WABA, i.OwnPhone = p.numberID, p.waba, p.ownPhone
+	i.Lenient = p.lenient && !wire.Strict(i.Raw)
 }
 
 // joinWire returns an EventInfo.Wire, such as "message.chat".
@@ -207,30 +247,6 @@ func errNotObject(v wire.Value) error { return errors.New("want an object, got "
 func memberText(v wire.Value, name string) string {
 	text, _ := v.Get(name).Text()
 	return text
-}
-
-// scalarReader reads scalar members of an element and keeps what is wrong with
-// them.
-type scalarReader struct {
-	problems []string // for EventInfo.Problems
-	err      error    // of the members that are objects or arrays, or longer than any id or name
-}
-
-func (f *scalarReader) text(m *wire.Object) string {
-	text, err := m.Value.Label()
-	if err != nil {
-		f.misread(string(m.Name), m.Value)
-	}
-	return text
-}
-
-// scalar returns the current member for reading it later. Like text, it keeps
-// an error if the member is not a scalar.
-func (f *scalarReader) scalar(m *wire.Object) wire.Value {
-	if m.Value.IsObject() || m.Value.IsArray() {
-		f.text(m)
-	}
-	return m.Value
 }
 
 // ParseError lists the elements of a webhook's body that could not be read, or not
@@ -301,6 +317,34 @@ const (
 	nobody = -1
 )
 
+// readContacts reads the people of a part of the body.
+func (p *parser) readContacts(path string, v wire.Value) {
+	if p.contacts == nil {
+		p.contacts, p.spare = p.spare, nil
+	}
+	if p.contacts == nil {
+		p.contacts = &people{}
+	}
+	if err := p.contacts.read(v); err != nil {
+		p.addError(path+"contacts", err, v.Raw())
+	}
+}
+
+// dropContacts forgets the people of a part of the body, and keeps the memory of a
+// short list for the next part or body.
+func (p *parser) dropContacts() {
+	s := p.contacts
+	if s == nil {
+		return
+	}
+	p.contacts = nil
+	if cap(s.list) <= fewPeople {
+		clear(s.list)
+		*s = people{list: s.list[:0]}
+		p.spare = s
+	}
+}
+
 // read adds the people of a list. The error names the members that are no scalars.
 func (s *people) read(v wire.Value) error {
 	var f scalarReader
@@ -310,14 +354,16 @@ func (s *people) read(v wire.Value) error {
 			s.add(&c)
 		}
 	}
-	return f.err
+	return f.err()
 }
 
 // add puts a person into the list, or completes the person who is there already.
 func (s *people) add(c *Contact) {
-	at := s.withBSUID(c.BSUID)
-	if at == nobody {
-		at = s.withPhone(c.Phone)
+	at := nobody
+	if len(s.list) > 0 {
+		if at = s.withBSUID(c.BSUID); at == nobody {
+			at = s.withPhone(c.Phone)
+		}
 	}
 	if at == nobody || c.BSUID != "" && s.list[at].BSUID != "" && c.BSUID != s.list[at].BSUID {
 		s.shared = s.shared || c.Phone != "" && s.mayHave(c.Phone)
@@ -356,10 +402,9 @@ func (s *people) index(at int) {
 
 // idBit returns the bit of people.seen for an id.
 func idBit(id string) (word int, bit uint64) {
-	var hash uint64
-	for _, c := range []byte(id[max(0, len(id)-8):]) {
-		hash = hash<<7 ^ uint64(c)
-	}
+	var end [8]byte // the last bytes, since ids differ there
+	copy(end[:], id[max(0, len(id)-len(end)):])
+	hash := binary.LittleEndian.Uint64(end[:])
 	const golden = 0x9e3779b97f4a7c15 // multiplying by it spreads similar numbers
 	hash *= golden
 	return int(hash >> 61), 1 << (hash >> 55 & 63)
@@ -424,7 +469,7 @@ func (s *people) withPhone(phone string) int {
 // complete fills the empty fields of c from the list. If the list gives the
 // number of c to another BSUID, it means another person, and c stays as it is.
 func (s *people) complete(c *Contact) {
-	if len(s.list) == 0 {
+	if s == nil || len(s.list) == 0 {
 		return
 	}
 	at := s.withBSUID(c.BSUID)
@@ -440,69 +485,4 @@ func (s *people) complete(c *Contact) {
 	if known := &s.list[at]; known.BSUID == "" || c.BSUID == "" || known.BSUID == c.BSUID {
 		fillContact(c, known)
 	}
-}
-
-// fillContact fills the empty fields of c, all but the chat, from what is known of
-// the same person.
-func fillContact(c, known *Contact) {
-	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
-	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
-	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)
-	c.CountryCode, c.IdentityHash = cmp.Or(c.CountryCode, known.CountryCode), cmp.Or(c.IdentityHash, known.IdentityHash)
-}
-
-// readPerson reads one element of "contacts", or a member of a group.
-func readPerson(v wire.Value) Contact {
-	var f scalarReader
-	return f.person("", v)
-}
-
-// person reads what readPerson reads, from the object with that name.
-func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
-	for m := v.Object(); m.Next(); {
-		switch string(m.Name) {
-		case "wa_id":
-			setPhone(&c, strings.TrimSpace(f.inner(object, &m)))
-		case "user_id":
-			c.BSUID = cmp.Or(f.inner(object, &m), c.BSUID)
-		case "parent_user_id":
-			c.ParentBSUID = f.inner(object, &m)
-		case "username":
-			c.Username = cmp.Or(usernameOf(f.inner(object, &m)), c.Username)
-		case "profile":
-			if m.Value.IsString() { // a forwarder may write the name alone
-				c.Name = f.inner(object, &m)
-			}
-			for profile := m.Value.Object(); profile.Next(); {
-				switch string(profile.Name) {
-				case "name":
-					c.Name = f.inner("profile", &profile)
-				case "username":
-					c.Username = cmp.Or(c.Username, usernameOf(f.inner("profile", &profile)))
-				case "country_code":
-					c.CountryCode = f.inner("profile", &profile)
-				}
-			}
-		case "country_code":
-			c.CountryCode = f.inner(object, &m)
-		case "identity_key_hash":
-			c.IdentityHash = f.inner(object, &m)
-		}
-	}
-	return c
-}
-
-// phoneDigits returns the digits of a phone number in whatever form it is
-// written.
-func phoneDigits(v wire.Value) string {
-	text, _ := v.Text()
-	if isDigits(text) {
-		return text
-	}
-	return strings.Map(func(r rune) rune {
-		if r < '0' || r > '9' {
-			return -1
-		}
-		return r
-	}, text)
 }

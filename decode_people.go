@@ -1,11 +1,14 @@
 package chatapi
 
 import (
+	"cmp"
 	"slices"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
-// This file compares people who are written in different ways.
+// This file reads people, and compares those who are written in different ways.
 
 // samePhone reports whether a and b are spellings of one number; see
 // [PhoneVariants]. An empty number is no number.
@@ -39,4 +42,73 @@ func (s *people) withVariant(phone string) int {
 // usernameOf returns a username without the @ that some bodies write before it.
 func usernameOf(text string) string {
 	return strings.TrimLeft(strings.TrimSpace(text), "@\u200e\u200f")
+}
+
+// readPerson reads one element of "contacts", or a member of a group.
+func readPerson(v wire.Value) Contact {
+	var f scalarReader
+	return f.person("", v)
+}
+
+// person reads what readPerson reads, from the object with that name.
+func (f *scalarReader) person(object string, v wire.Value) (c Contact) {
+	for m := v.Object(); m.Next(); {
+		switch string(m.Name) {
+		case "wa_id":
+			setPhone(&c, strings.TrimSpace(f.inner(object, &m)))
+		case "user_id":
+			c.BSUID = cmp.Or(f.inner(object, &m), c.BSUID)
+		case "parent_user_id":
+			c.ParentBSUID = f.inner(object, &m)
+		case "username":
+			c.Username = cmp.Or(usernameOf(f.inner(object, &m)), c.Username)
+		case "profile":
+			if m.Value.IsString() { // a forwarder may write the name alone
+				c.Name = f.inner(object, &m)
+			}
+			for profile := m.Value.Object(); profile.Next(); {
+				switch string(profile.Name) {
+				case "name":
+					c.Name = f.inner("profile", &profile)
+				case "username":
+					c.Username = cmp.Or(c.Username, usernameOf(f.inner("profile", &profile)))
+				case "country_code":
+					c.CountryCode = f.inner("profile", &profile)
+				}
+			}
+		case "country_code":
+			c.CountryCode = f.inner(object, &m)
+		case "identity_key_hash":
+			c.IdentityHash = f.inner(object, &m)
+		}
+	}
+	return c
+}
+
+// phoneDigits returns the digits of a phone number in whatever form it is
+// written.
+func phoneDigits(v wire.Value) string {
+	text, _ := v.Text()
+	return digitsIn(text)
+}
+
+func digitsIn(text string) string {
+	if isDigits(text) {
+		return text
+	}
+	return strings.Map(func(r rune) rune {
+		if r < '0' || r > '9' {
+			return -1
+		}
+		return r
+	}, text)
+}
+
+// fillContact fills the empty fields of c, all but the chat, from what is known of
+// the same person.
+func fillContact(c, known *Contact) {
+	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
+	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
+	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)
+	c.CountryCode, c.IdentityHash = cmp.Or(c.CountryCode, known.CountryCode), cmp.Or(c.IdentityHash, known.IdentityHash)
 }

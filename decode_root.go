@@ -111,7 +111,7 @@ func (p *parser) single(path string, v wire.Value, read func(*parser, wire.Value
 		p.addCut(path, "it was not read", v.Raw())
 		return
 	}
-	p.index = 0
+	p.index, p.ahead = 0, 1
 	before := len(p.events)
 	if err := read(p, v); err != nil {
 		p.addError(path, err, v.Raw())
@@ -125,20 +125,12 @@ func (p *parser) ownNumber(object string, v wire.Value) {
 	for m := v.Object(); m.Next(); {
 		switch string(m.Name) {
 		case "display_phone_number":
-			f.text(&m)
-			p.ownPhone = phoneDigits(m.Value)
+			p.ownPhone = digitsIn(f.text(&m))
 		case "phone_number_id":
 			p.numberID = cmp.Or(f.text(&m), p.numberID)
 		}
 	}
-	if f.err != nil {
-		p.addError(object, f.err, v.Raw())
-	}
-}
-
-// readContacts reads the people of a part of the body.
-func (p *parser) readContacts(path string, v wire.Value) {
-	if err := p.contacts.read(v); err != nil {
-		p.addError(path+"contacts", err, v.Raw())
+	if err := f.err(); err != nil {
+		p.addError(object, err, v.Raw())
 	}
 }

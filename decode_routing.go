@@ -65,7 +65,7 @@ func (p *parser) handover(change, value wire.Value) {
 	}
 	e.read(value.Get(e.Kind), &f)
 	if e.Summary == "" {
-		e.Summary = f.member("conversation_context.summary", value.Get("conversation_context").Get("summary"), "text")
+		e.Summary = f.whole("conversation_context.summary", "text", value.Get("conversation_context").Get("summary").Get("text"))
 	}
 	e.EventInfo = p.info(joinWire("handover", e.Kind), change)
 	if own := f.time("timestamp", at); !own.IsZero() {
@@ -95,9 +95,9 @@ func (e *HandoverEvent) read(v wire.Value, f *scalarReader) {
 		case "new_owner_app_id":
 			e.NewApp = f.inner(object, &m)
 		case "metadata":
-			e.Note = f.inner(object, &m)
+			e.Note = f.whole(object, "metadata", m.Value)
 		case "conversation_context":
-			e.Summary = f.member(object+".summary", m.Value.Get("summary"), "text")
+			e.Summary = f.whole(object+".summary", "text", m.Value.Get("summary").Get("text"))
 		}
 	}
 	e.OldRole = cmp.Or(e.OldRole, appRole)

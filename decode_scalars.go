@@ -3,6 +3,7 @@ package chatapi
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/wire"
@@ -11,28 +12,49 @@ import (
 // This file reads the scalars of an element and keeps what is wrong with them. An
 // object where a scalar belongs costs the event that field, and nothing else.
 
-// maxProblems limits EventInfo.Problems of one event.
-const maxProblems = 16
+const (
+	// maxProblems limits EventInfo.Problems of one event.
+	maxProblems = 16
 
-// note keeps a problem of the member with that name.
-func (f *scalarReader) note(name, problem string) {
+	// problemMemory is what a problem takes at most, with its part of an error.
+	problemMemory = 512
+)
+
+// scalarReader reads scalar members of an element and keeps what is wrong with
+// them.
+type scalarReader struct {
+	problems []string // for EventInfo.Problems
+	serious  uint16   // a bit for each problem of a member that is an object or array, or longer than any id or name
+}
+
+// err returns the error of the element for the ParseError; nil if there is none.
+func (f *scalarReader) err() error {
+	if f.serious == 0 {
+		return nil
+	}
+	var texts []string
+	for i, problem := range f.problems {
+		if f.serious&(1<<i) != 0 {
+			texts = append(texts, problem)
+		}
+	}
+	return errors.New(strings.Join(texts, "; "))
+}
+
+// note keeps a problem of the member v with that name.
+func (f *scalarReader) note(name string, v wire.Value, problem string) {
 	if len(f.problems) < maxProblems {
+		v.Use(problemMemory)
 		f.problems = append(f.problems, name+": "+problem)
 	}
 }
 
-// misread keeps the error of an object or array that stands where a scalar
-// belongs.
-func (f *scalarReader) misread(name string, v wire.Value) {
-	if len(f.problems) >= maxProblems {
-		return
+// misread keeps a problem that is an error of the element.
+func (f *scalarReader) misread(name string, v wire.Value, err error) {
+	if len(f.problems) < maxProblems {
+		f.serious |= 1 << len(f.problems)
+		f.note(name, v, err.Error())
 	}
-	f.note(name, "want a text, got "+v.Kind())
-	text := f.problems[len(f.problems)-1]
-	if f.err != nil {
-		text = f.err.Error() + "; " + text
-	}
-	f.err = errors.New(text)
 }
 
 // isObject reports whether v is an object, and keeps an error if it is not. path is
@@ -42,33 +64,68 @@ func (f *scalarReader) isObject(path string, v wire.Value) bool {
 		return true
 	}
 	if len(f.problems) < maxProblems {
-		f.note(path, errNotObject(v).Error())
-		if f.err == nil {
-			f.err = errors.New(f.problems[len(f.problems)-1])
-		}
+		f.misread(path, v, errNotObject(v))
 	}
 	return false
 }
 
-// merge takes over the problems of an element inside the member with that name.
-func (f *scalarReader) merge(name string, inner *scalarReader) {
-	for _, problem := range inner.problems {
-		if len(f.problems) < maxProblems {
-			f.problems = append(f.problems, name+"."+problem)
+// merge takes over the problems of v, an element inside the member with that name.
+func (f *scalarReader) merge(name string, v wire.Value, inner *scalarReader) {
+	for i, problem := range inner.problems {
+		if len(f.problems) == maxProblems {
+			return
 		}
+		if inner.serious&(1<<i) != 0 {
+			f.serious |= 1 << len(f.problems)
+		}
+		v.Use(problemMemory)
+		f.problems = append(f.problems, name+"."+problem)
 	}
-	if inner.err != nil && f.err == nil {
-		f.err = errors.New(name + "." + inner.err.Error())
+}
+
+func (f *scalarReader) text(m *wire.Object) string {
+	text, err := m.Value.Label()
+	if err != nil {
+		f.misread(string(m.Name), m.Value, err)
 	}
+	return text
+}
+
+// scalar returns the current member for reading it later. Like text, it keeps
+// an error if the member is not a scalar.
+func (f *scalarReader) scalar(m *wire.Object) wire.Value {
+	if m.Value.IsNested() {
+		f.text(m)
+	}
+	return m.Value
 }
 
 // plain returns a scalar's text. name is the value's path within the element.
 func (f *scalarReader) plain(name string, v wire.Value) string {
-	text, err := v.Text()
+	text, err := v.Label()
 	if err != nil {
-		f.misread(name, v)
+		f.misread(name, v, err)
 	}
 	return text
+}
+
+// whole returns the text of v, the member of that name of an object. A person wrote
+// it, so it may have any length.
+func (f *scalarReader) whole(object, name string, v wire.Value) string {
+	text, err := v.Text()
+	if err != nil {
+		f.misread(within(object, name), v, err)
+	}
+	return text
+}
+
+// words returns the current member of the object with that name, which is a text of
+// an error.
+func (f *scalarReader) words(object string, m *wire.Object) string {
+	if m.Value.IsNested() {
+		f.inner(object, m)
+	}
+	return errorWords(m.Value)
 }
 
 // within returns the path of a member of the object with that name. Without a
@@ -82,18 +139,18 @@ func within(object, name string) string {
 
 // inner returns the text of the current member of the object with that name.
 func (f *scalarReader) inner(object string, m *wire.Object) string {
-	text, err := m.Value.Text()
+	text, err := m.Value.Label()
 	if err != nil {
-		f.misread(within(object, string(m.Name)), m.Value)
+		f.misread(within(object, string(m.Name)), m.Value, err)
 	}
 	return text
 }
 
 // member returns the text of a member of v, which is the object with that name.
 func (f *scalarReader) member(object string, v wire.Value, name string) string {
-	text, err := v.Get(name).Text()
+	text, err := v.Get(name).Label()
 	if err != nil {
-		f.misread(within(object, name), v.Get(name))
+		f.misread(within(object, name), v, err)
 	}
 	return text
 }
@@ -102,7 +159,7 @@ func (f *scalarReader) member(object string, v wire.Value, name string) string {
 // is no boolean is false.
 func (f *scalarReader) flag(object string, m *wire.Object) bool {
 	if m.Value.IsNested() {
-		f.misread(within(object, string(m.Name)), m.Value)
+		f.inner(object, m)
 	}
 	value, _ := m.Value.Bool()
 	return value
@@ -110,13 +167,15 @@ func (f *scalarReader) flag(object string, m *wire.Object) bool {
 
 // time returns an instant; zero if v is empty or unreadable.
 func (f *scalarReader) time(name string, v wire.Value) time.Time {
+	if v.IsNull() {
+		return time.Time{}
+	}
 	at := v.Time()
 	if !at.IsZero() {
 		return at
 	}
-	text := f.plain(name, v)
-	if _, err := wire.ParseTime(text); err != nil {
-		f.note(name, wire.ErrTime.Error())
+	if _, err := wire.ParseTime(f.plain(name, v)); err != nil {
+		f.note(name, v, wire.ErrTime.Error())
 	}
 	return at
 }
@@ -153,9 +212,11 @@ func (f *scalarReader) checkField(v wire.Value) {
 // addPartial adds an event with the problems of its element. It returns the error
 // of the element, for the ParseError.
 func (p *parser) addPartial(e Event, f *scalarReader) error {
-	e.Info().Problems = f.problems
+	if f.problems != nil {
+		e.Info().Problems = f.problems
+	}
 	p.add(e)
-	return f.err
+	return f.err()
 }
 
 // addUnread adds an UnknownEvent with the problems of its element.

@@ -122,12 +122,13 @@ func (p *parser) metaStatus(v wire.Value) error {
 	case in.kind == "payment" || in.kind == "" && in.payment.IsObject() && !in.payment.IsBlank():
 		return p.payment(&in, v)
 	}
-	e := &StatusEvent{MessageID: in.id, Status: Status(in.status), To: in.to, Group: group, CallbackData: in.callbackData, TemplateID: in.template,
-		Conversation: in.readConversation(in.conversation), Pricing: in.price(), Errors: in.reasons("errors", in.errors)}
+	e := p.newStatus()
+	e.MessageID, e.Status, e.To, e.Group, e.CallbackData, e.TemplateID = in.id, Status(in.status), in.to, group, in.callbackData, in.template
+	e.Conversation, e.Pricing, e.Errors = in.readConversation(in.conversation), in.price(), in.reasons("errors", in.errors)
 	if e.Category = in.category; e.Pricing != nil {
 		e.Category = cmp.Or(e.Pricing.Category, e.Category)
 	}
-	e.EventInfo = p.info(statusWire(e.Status), v)
+	p.describe(&e.EventInfo, statusWire(e.Status), v)
 	e.Time = in.time("timestamp", in.at)
 	e.Status = e.Status.plain()
 	return p.addPartial(e, &in.scalarReader)
@@ -290,6 +291,9 @@ func statusErrors(v wire.Value) []StatusError {
 
 // reasons reads what statusErrors reads, from the member with that path.
 func (f *scalarReader) reasons(path string, v wire.Value) (all []StatusError) {
+	if v.IsNull() { // nearly always
+		return nil
+	}
 	for elements := v.Array(); elements.Next(); {
 		if e, ok := f.statusError(path, elements.Value); ok {
 			all = append(all, e)
@@ -324,15 +328,19 @@ func (f *scalarReader) statusError(path string, v wire.Value) (e StatusError, ok
 			f.inner(path, &m)
 			oldCode, _ = m.Value.Int()
 		case "title":
-			e.Title = f.inner(path, &m)
+			e.Title = f.words(path, &m)
 		case "message":
-			e.Message = f.inner(path, &m)
+			e.Message = f.words(path, &m)
 		case "href":
 			e.Href = f.inner(path, &m)
 		case "details":
-			e.Details = f.inner(path, &m)
+			e.Details = f.words(path, &m)
 		case "error_data":
-			data = f.member(within(path, "error_data"), m.Value, "details")
+			for inner := m.Value.Object(); inner.Next(); {
+				if string(inner.Name) == "details" {
+					data = f.words(within(path, "error_data"), &inner)
+				}
+			}
 		}
 	}
 	e.Code, e.Details = int(cmp.Or(code, oldCode)), cmp.Or(data, e.Details)

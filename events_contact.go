@@ -137,8 +137,14 @@ func groupChat(id string) string {
 
 // contactOf returns the contact with a chat id, and with the number or the BSUID
 // in it.
-func contactOf(chat string) Contact {
-	c := Contact{Chat: chat}
+func contactOf(chat string) (c Contact) {
+	readChatID(&c, chat)
+	return c
+}
+
+// readChatID fills c with the chat and what its id says about the person.
+func readChatID(c *Contact, chat string) {
+	c.Chat = chat
 	if digits, ok := strings.CutSuffix(chat, suffixPerson); ok && isDigits(digits) {
 		c.Phone = digits
 	} else if digits := devicePhone(chat); digits != "" {
@@ -146,5 +152,4 @@ func contactOf(chat string) Contact {
 	} else if user, ok := strings.CutSuffix(chat, suffixHidden); ok && isBSUID(user) {
 		c.BSUID = user
 	}
-	return c
 }

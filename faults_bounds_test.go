@@ -71,7 +71,7 @@ func TestFaultE2OneBudgetForABody(t *testing.T) {
 		shapeIn(cloudPath+"history[].threads[]", `{}`),
 		shapeIn("ack[]", `{}`),
 		{"restrictions", `{"entry":[{"changes":[{"field":"account_update","value":{"restriction_info":[`, `{}`, `]}}]}]}`},
-		{"errors of an ack", `{"ack":[{"status":"sent",`, `"error":1`, `}]}`},
+		{"errors of an ack", `{"ack":[{"status":"sent","errors":[`, `1`, `]}]}`},
 	} {
 		t.Run(s.name, func(t *testing.T) {
 			body := s.sized(size)

@@ -46,8 +46,11 @@ func TestFaultE6TextsOfEventsAreBounded(t *testing.T) {
 		assert.Len(t, e.Errors[0].Title, 64<<10)
 	})
 	t.Run("a name", func(t *testing.T) {
-		e := one[*chatapi.MessageEvent](t, cloud("messages", `{"contacts":[{"wa_id":"12025550143","profile":{"name":"`+long+`"}}],
-			"messages":[{"id":"a","from":"12025550143","type":"text","text":{"body":"`+long+`"}}]}`))
+		events, err := chatapi.ParseWebhook([]byte(cloud("messages", `{"contacts":[{"wa_id":"12025550143","profile":{"name":"`+long+`"}}],
+			"messages":[{"id":"a","from":"12025550143","type":"text","text":{"body":"`+long+`"}}]}`)))
+		assert.ErrorContains(t, err, "value.contacts: profile.name: want a text of at most 65536 bytes, got a longer one")
+		require.Len(t, events, 1)
+		e := events[0].(*chatapi.MessageEvent)
 		assert.Empty(t, e.From.Name)
 		assert.Equal(t, long, e.Text, "what the customer wrote")
 	})

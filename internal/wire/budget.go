@@ -55,17 +55,16 @@ func (b *budget) spend(elements, memory int) bool {
 // it, nothing more can be spent.
 func (b *budget) Use(memory int) { b.memory -= memory }
 
+// Use takes memory from the budget of v's document; see Document.Use.
+func (v Value) Use(memory int) {
+	if v.doc != nil {
+		v.doc.Use(memory)
+	}
+}
+
 // Spent reports whether a part of the document was not read, because the budget
 // did not allow it.
 func (b *budget) Spent() bool { return b.spent }
-
-// Left returns how many elements of that much memory the budget allows.
-func (b *budget) left(memory int) int {
-	if memory > 0 {
-		return max(0, min(b.elements, b.memory/memory))
-	}
-	return max(0, b.elements)
-}
 
 // Spend takes memory from the budget of v's document; false means that v is not to
 // be read. The elements of lists spend it by themselves. Spend is for whatever else

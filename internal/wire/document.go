@@ -274,10 +274,11 @@ func (d *Document) scanName(i int) int {
 	if i = d.scanString(i); i < 0 {
 		return i
 	}
-	if !d.lenient && d.open[len(d.open)-1].repeats(d.data, d.nodes) {
+	last := &d.nodes[len(d.nodes)-1]
+	if !d.lenient && d.open[len(d.open)-1].repeats(d, last) {
 		d.lenient = true
 	}
-	if last := &d.nodes[len(d.nodes)-1]; !last.plain {
+	if !last.plain {
 		last.next = uint32(d.escaped.add(d.data[last.start:last.end]))
 	}
 	if i = skipSpace(d.data, i); d.at(i) != ':' {
@@ -338,20 +339,25 @@ func (d *Document) scanWord(i int) int {
 // repeats reports whether the last node is a name that the object already has. If
 // a name has escapes, or there are many names, it leaves the check for the end of
 // the object.
-func (c *container) repeats(data []byte, nodes []node) bool {
-	last := nodes[len(nodes)-1]
-	name := data[last.start:last.end]
+func (c *container) repeats(d *Document, last *node) bool {
 	c.names++
-	if c.check = c.check || c.names > fewNames || !last.plain; c.check {
+	if c.check || c.names > fewNames || !last.plain {
+		c.check = true
 		return false
 	}
+	name := d.data[last.start:last.end]
 	bit := uint64(1) << ((uint(name[1])*5 + uint(name[len(name)-2])*3 + uint(len(name))) % 64)
 	if c.seen&bit == 0 {
 		c.seen |= bit
 		return false
 	}
-	for at := c.node + 1; int(at) < len(nodes)-1; at = nodes[at+1].next {
-		if bytes.Equal(data[nodes[at].start:nodes[at].end], name) {
+	return c.has(d, name)
+}
+
+// has reports whether a name stands before the last node in the object.
+func (c *container) has(d *Document, name []byte) bool {
+	for at := c.node + 1; int(at) < len(d.nodes)-1; at = d.nodes[at+1].next {
+		if n := &d.nodes[at]; int(n.end-n.start) == len(name) && bytes.Equal(d.data[n.start:n.end], name) {
 			return true
 		}
 	}

@@ -25,8 +25,8 @@ func (v Value) IsBlank() bool {
 		}
 		return true
 	case '[':
-		for elements := v.Array(); elements.Next(); {
-			if !elements.Value.IsBlank() {
+		for at, end := v.node+1, v.doc.nodes[v.node].next; at < end; at = v.doc.nodes[at].next {
+			if !(Value{v.doc, at}).IsBlank() {
 				return false
 			}
 		}

@@ -58,10 +58,10 @@ func stringEnd(data []byte, i int) (end int, form stringForm) {
 			}
 		}
 		switch c := data[i]; {
-		case literal[c]:
-			i++
 		case c == '"':
 			return i + 1, form
+		case literal[c]:
+			i++
 		case c == '\\':
 			n, lone := scanEscape(data[i:])
 			if n == 0 {

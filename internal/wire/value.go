@@ -233,7 +233,8 @@ func (v Value) Len() int {
 	if !v.IsArray() {
 		return 0
 	}
-	return v.lenUpTo(v.doc.left(elementMemory))
+	n := v.lenUpTo(v.doc.elements)
+	return max(0, min(n, v.doc.memory/elementMemory))
 }
 
 // lenUpTo returns the number of v's elements, or limit if there are more.
