@@ -64,6 +64,15 @@ var nameCases = []ruleCase{
 			read 11-03T10:02 1@g.us m1 member=US.1`,
 		rows: `m1 +12025550143 marketing 0.41
 			m1 US.1 marketing 0.41`},
+	{rule: 4, title: "the facts of one message are one activity",
+		facts: `failed 11-03T10:00 +12025550143,@ana m1
+			outbound 11-02T10:00 US.1 m1
+			inbound 11-03T12:00 US.1 m2
+			inbound 11-04T10:00 US.5,+12025550143 m3`,
+		open: `US.1 11-03T12:00
+			@ana 11-03T12:00
+			US.5 11-04T10:00
+			+12025550143 11-04T10:00`},
 	{rule: 5, title: "a number passes on, and before its first link it is the first one's",
 		facts: `inbound 10-31T10:00 +12025550143 m1
 			inbound 11-01T10:00 US.1,+12025550143 m2
@@ -213,6 +222,29 @@ var messageCases = []ruleCase{
 			m2 US.2 marketing 0.41
 			m3 @ana marketing 0.00
 			m4 US.2 marketing 0.41`},
+	{rule: 12, title: "a number that was given up is not shown, even if a later fact gives it",
+		facts: `identity 11-02T10:00 US.2,+5511987654321 former=US.1,+12025550143
+			delivered 11-01T10:00 US.1 m1 cat=marketing
+			inbound 11-03T10:00 US.2,+12025550143 m2
+			delivered 11-04T10:00 US.2 m3 cat=marketing`,
+		rows: `m1 +12025550143 marketing 0.41
+			m3 +5511987654321 marketing 1.41`,
+		open: `US.1 11-03T10:00
+			US.2 11-03T10:00
+			+12025550143 11-03T10:00
+			+5511987654321 11-03T10:00
+			+551187654321 11-03T10:00`},
+	{rule: 12, title: "the BSUID of the instant is shown",
+		facts: `identity 11-05T10:00 BR.2 former=US.1
+			delivered 11-04T10:00 BR.2 m1 cat=marketing
+			delivered 11-06T10:00 US.1 m2 cat=marketing`,
+		rows: `m1 US.1 marketing 0.41
+			m2 BR.2 marketing 1.41`},
+	{rule: 15, title: "a status may name the member alone",
+		facts: `delivered 11-03T10:01 - m1 member=+5511987654321
+			outbound 11-03T10:00 1@g.us m1 cat=marketing
+			delivered 11-03T10:02 - m2 member=+12025550143`,
+		rows: `m1 +5511987654321 marketing 1.41`},
 	{rule: 15, title: "each member is a unit at the price of the member",
 		facts: `outbound 11-03T10:00 1@g.us m1 cat=group_marketing
 			delivered 11-03T10:01 1@g.us m1 member=+5511987654321
@@ -274,6 +306,43 @@ var closeCases = []ruleCase{
 			outbound 10-15T10:00 US.1 m1 cat=marketing`,
 		open: `US.1 10-15T10:00`,
 		late: `delivered m1 US.1`},
+	{rule: 4, title: "a close between the facts of a message changes none of its links",
+		facts: `delivered 10-20T11:00 +12025550143,@ana m1
+			close
+			outbound 10-19T10:00 US.1 m1
+			inbound 11-02T10:00 US.1 m2
+			inbound 11-03T10:00 US.5,+12025550143 m3`,
+		rows: `m1 +12025550143 service 0.44`,
+		open: `US.1 11-02T10:00
+			@ana 11-02T10:00
+			US.5 11-03T10:00
+			+12025550143 11-03T10:00`},
+	{rule: 15, title: "a closed unit without a market stays when a member is named",
+		facts: `outbound 10-15T10:00 1@g.us m1 cat=utility
+			delivered 10-15T10:01 1@g.us m1
+			delivered 10-15T10:02 - m2 member=US.3
+			close
+			read 11-03T10:00 1@g.us m1 member=US.1
+			outbound 10-15T10:00 1@g.us m2 cat=utility`,
+		rows: `m1 1@g.us utility 0.00`,
+		late: `delivered m2 US.3`},
+	{rule: 15, title: "a close makes no links between the names of a member",
+		facts: `outbound 10-31T10:00 1@g.us m1 cat=utility
+			delivered 10-31T10:01 1@g.us m1 member=US.1
+			inbound 10-01T10:00 US.1,+12025550143 m2
+			read 10-31T10:02 1@g.us m1 member=+12025550143,@ana
+			close
+			inbound 11-03T10:00 US.2,+12025550143 m3`,
+		rows: `m1 +12025550143 utility 0.42`,
+		open: `US.1 10-01T10:00
+			US.2 11-03T10:00
+			+12025550143 11-03T10:00
+			@ana 11-03T10:00`},
+	{rule: 16, title: "a closed month settles a message of the phone app",
+		facts: `outbound 10-15T10:00 US.1 m1 app
+			delivered 10-15T10:01 US.1 m1
+			close
+			read 11-03T10:00 US.1 m1 says=regular`},
 	{rule: 13, title: "a link learned after the close changes nothing in the month",
 		facts: `delivered 10-15T10:00 US.1 m1 cat=marketing
 			delivered 10-16T10:00 +5511987654321 m2 cat=marketing

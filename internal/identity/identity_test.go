@@ -74,14 +74,18 @@ func TestShown(t *testing.T) {
 		owner int32
 		at    map[int64]int32
 	}{
-		"the number":                    {[]identity.Link{link(p, a, 10)}, a, map[int64]int32{0: p, 10: p}},
-		"the latest of several":         {[]identity.Link{link(p, a, 10), link(q, a, 20)}, a, map[int64]int32{0: p, 15: p, 20: q}},
-		"the BSUID once it passed":      {[]identity.Link{link(p, a, 10), link(p, b, 20)}, a, map[int64]int32{15: p, 20: a}},
-		"the new number after a change": {[]identity.Link{link(p, a, 5), renamed(p, b, 20), renamed(a, b, 20), link(q, b, 20)}, b, map[int64]int32{10: p, 20: q}},
-		"the new number, without BSUID": {[]identity.Link{renamed(q, p, 20)}, p, map[int64]int32{0: q, 19: q, 20: p}},
-		"a username alone":              {nil, u, map[int64]int32{0: u}},
-		"the number of a username":      {[]identity.Link{link(u, p, 10)}, p, map[int64]int32{0: p}},
-		"no username beside a BSUID":    {[]identity.Link{link(u, a, 10)}, a, map[int64]int32{10: a}},
+		"the number":                              {[]identity.Link{link(p, a, 10)}, a, map[int64]int32{0: p, 10: p}},
+		"the latest of several":                   {[]identity.Link{link(p, a, 10), link(q, a, 20)}, a, map[int64]int32{0: p, 15: p, 20: q}},
+		"the BSUID once it passed":                {[]identity.Link{link(p, a, 10), link(p, b, 20)}, a, map[int64]int32{15: p, 20: a}},
+		"the new number after a change":           {[]identity.Link{link(p, a, 5), renamed(p, b, 20), renamed(a, b, 20), link(q, b, 20)}, b, map[int64]int32{10: p, 20: q}},
+		"the new number, without BSUID":           {[]identity.Link{renamed(q, p, 20)}, p, map[int64]int32{0: q, 19: q, 20: p}},
+		"a number given up, though told again":    {[]identity.Link{renamed(q, b, 20), link(p, b, 20), link(q, b, 30)}, b, map[int64]int32{10: q, 20: p, 40: p}},
+		"a number given up, if no other is known": {[]identity.Link{renamed(p, a, 20)}, a, map[int64]int32{10: p, 40: p}},
+		"a new number that is linked later":       {[]identity.Link{renamed(p, q, 20), link(q, a, 40)}, a, map[int64]int32{10: p, 30: q, 50: q}},
+		"the BSUID of then":                       {[]identity.Link{renamed(b, a, 20), renamed(a, c, 30)}, c, map[int64]int32{10: b, 20: a, 30: c}},
+		"a username alone":                        {nil, u, map[int64]int32{0: u}},
+		"the number of a username":                {[]identity.Link{link(u, p, 10)}, p, map[int64]int32{0: p}},
+		"no username beside a BSUID":              {[]identity.Link{link(u, a, 10)}, a, map[int64]int32{10: a}},
 	} {
 		people := identity.New(names, x.links)
 		for at, want := range x.at {

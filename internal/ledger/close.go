@@ -138,7 +138,10 @@ func (f *Fold) markBilled(whole *Fold) {
 func (c *compaction) keep(f *Fold) {
 	thread, kept := f.Pair.Thread, c.end-settledFor
 	last := max(f.subject.lastIn, *c.next.lastIn.at(thread))
-	inbounds := map[string]marks{} // of a group
+	var inbounds map[string]marks // of a group
+	if f.subject.group {
+		inbounds = map[string]marks{}
+	}
 	for i := range f.facts.inbounds {
 		in := &f.facts.inbounds[i]
 		if in.at.nanos < c.end {

@@ -61,7 +61,7 @@ func (c *compaction) keepGroupMessage(t *Thread, thread uint32, facts []Fact, me
 		member := c.memberOf(t, &facts[i], at)
 		k := slices.IndexFunc(messages, func(m message) bool { return m.member == member })
 		counts := member != 0 || len(messages) == 1 // without a member, it counts if no status names one
-		if m := &messages[k]; counts && m.delivered.rank != RankUnknown && m.delivered.nanos < c.end {
+		if m := &messages[k]; counts && facts[i].Kind == Delivered && m.delivered.rank != RankUnknown && m.delivered.nanos < c.end {
 			facts[i].marks |= markSettled
 		}
 	}
