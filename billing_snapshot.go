@@ -191,12 +191,13 @@ func unreadSnapshot(cause error, bytes uint64) *Error {
 func noSnapshot(start string) *Error {
 	e := badSnapshot("was not written by a ledger", nil)
 	e.Reason += ": it begins with " + quote(start)
+	e.Sentence = "The file is not a snapshot of a ledger."
 	e.Advice = "check the name of the file; RestoreLedger reads what Ledger.Snapshot wrote"
 	switch {
 	case strings.HasPrefix(start, "\x1f\x8b"), strings.HasPrefix(start, "\x28\xb5\x2f\xfd"), strings.HasPrefix(start, "PK\x03\x04"):
 		e.Advice = "it is compressed: give RestoreLedger the unpacked bytes"
 	case strings.HasPrefix(start, "{"), strings.HasPrefix(start, "["):
-		e.Advice = "it looks like JSON: activities are read by ReadActivities and Ledger.Load, and a bill is no snapshot"
+		e.Advice = "it looks like JSON: activities are read by ReadActivities and Ledger.Load, and bills cannot be restored"
 	}
 	return e
 }

@@ -125,7 +125,7 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, "Total    0.0034  USD")
 	assert.Contains(t, log, "skipped: chatapi: ReadActivities: activities are unreadable: line 1: ")
-	assert.Contains(t, log, "skipped: event 8: ", "an activity without an instant")
+	assert.Contains(t, log, "has neither At nor Observed, in line 9; ", "an activity without an instant")
 	assert.Contains(t, log, "skipped: 32 lines in all")
 }
 
@@ -135,8 +135,8 @@ func TestNoEvents(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "b.html")
 	out, _, err := billing(t, "", "-month", "2026-10", "-html", name, "-")
 	require.NoError(t, err)
-	assert.Contains(t, out, "Nothing to charge.")
-	assert.Contains(t, read(t, name), "Nothing to charge.")
+	assert.Contains(t, out, "Nothing recorded yet.")
+	assert.Contains(t, read(t, name), "Nothing recorded yet.")
 	wellFormed(t, read(t, name))
 }
 
