@@ -40,6 +40,7 @@ type report struct {
 	Gaps     []chatapi.Gap
 	Volumes  []volume
 	Charges  []chatapi.Charge
+	Note     string // why there are no charges
 	LeftOut  string
 	Closed   bool
 	Late     []chatapi.Late
@@ -107,10 +108,13 @@ type reason struct {
 
 func writeReport(w io.Writer, result result) error {
 	bill := result.Bill
-	r := report{Month: bill.Month.String(), Totals: bill.Totals, Gaps: bill.Gaps, Closed: bill.Closed, Forecast: result.Forecast,
+	r := report{Month: bill.Month.String(), Note: "Nothing to charge", Totals: bill.Totals, Gaps: bill.Gaps, Closed: bill.Closed, Forecast: result.Forecast,
 		Units: count(len(bill.Charges)), Charges: bill.Charges[:min(len(bill.Charges), reportRows)], Late: bill.Late[:min(len(bill.Late), reportRows)]}
 	if n := len(bill.Late) - len(r.Late); n > 0 {
 		r.LateMore = count(n)
+	}
+	if bill.Note != "" {
+		r.Note = strings.ToUpper(bill.Note[:1]) + bill.Note[1:]
 	}
 	if f := result.Forecast; f != nil {
 		for i, total := range f.Totals {
