@@ -159,34 +159,28 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 	owner, number := l.payer(a.Channel)
 	switch {
 	case a.Channel == "":
-		return invalid("Activity.Channel", "is missing")
+		return noChannel()
 	case owner == nil:
 		return foreign(a.Channel, fmt.Sprintf("%q belongs to no account of the ledger", clip(string(a.Channel), 64)))
 	}
 	e.Number, e.Account, e.ID = number, owner.index, a.MessageID
-	switch a.Kind {
-	case ActivityInbound:
-		e.Kind, e.Word = ledger.Inbound, string(a.EntryPoint)
-	case ActivityOutbound:
-		e.Kind = ledger.Sent
-	case ActivityDelivered, ActivityRead:
-		e.Kind = ledger.Delivered
-	case ActivityFailed:
-		e.Kind = ledger.Failed
-	case ActivityIdentity:
-		e.Kind = ledger.Identity
-	default:
-		return invalid("Activity.Kind", fmt.Sprintf("%q is none of inbound, outbound, delivered, read, failed, identity", clip(string(a.Kind), 32)))
+	var known bool
+	if e.Kind, known = activityKinds(a.Kind); !known {
+		return unknownKind(a.Kind)
+	}
+	if e.Kind == ledger.Inbound {
+		e.Word = string(a.EntryPoint)
 	}
 	if err := a.nameInto(e); err != nil {
 		return err
 	}
-	if err := a.placeInTime(e); err != nil {
+	var err error
+	if e.At, e.Rank, err = a.placeInTime(); err != nil {
 		return err
 	}
 	if e.Kind != ledger.Inbound && e.Kind != ledger.Identity {
 		if a.MessageID == "" {
-			return invalid("Activity.MessageID", "is missing; it joins a message with its statuses")
+			return invalid("Activity.MessageID", "is missing, but it joins a message with its statuses; set it to the id that the service gave the message")
 		}
 		e.Word = billedCategory(a.Category)
 		if a.FromApp {
@@ -227,7 +221,7 @@ func (a *Activity) nameInto(e *ledger.Entry) error {
 	switch {
 	case len(names) > 0:
 	case a.MessageID == "" || e.Kind == ledger.Identity:
-		return invalid("Activity.Contact", "names nobody")
+		return invalid("Activity.Contact", "names nobody; set a phone number, a BSUID or a chat")
 	default: // until a fact of the same message names the customer, or the group of the member
 		names = append([]Recipient{{}}, a.Member.personNames()...)
 	}
@@ -294,7 +288,7 @@ func (a *Activity) checkLengths(e *ledger.Entry) error {
 }
 
 func tooLong(field string, limit int) *Error {
-	return invalid(field, fmt.Sprintf("is longer than %d bytes", limit))
+	return invalid(field, fmt.Sprintf("is longer than %d bytes; check what was put there", limit))
 }
 
 // foreign is the error of a channel that belongs to no account.
@@ -330,23 +324,44 @@ func (a *Activity) instant() (at time.Time, told bool) {
 	return a.At, true
 }
 
-// placeInTime gives the entry the activity's instant and its rank.
-func (a *Activity) placeInTime(e *ledger.Entry) error {
+// activityKinds returns the engine's kind of fact; false for an unknown kind.
+func activityKinds(kind ActivityKind) (ledger.Kind, bool) {
+	switch kind {
+	case ActivityInbound:
+		return ledger.Inbound, true
+	case ActivityOutbound:
+		return ledger.Sent, true
+	case ActivityDelivered, ActivityRead:
+		return ledger.Delivered, true
+	case ActivityFailed:
+		return ledger.Failed, true
+	case ActivityIdentity:
+		return ledger.Identity, true
+	}
+	return 0, false
+}
+
+// placeInTime returns the activity's instant and its rank.
+func (a *Activity) placeInTime() (int64, ledger.Rank, error) {
 	at, told := a.instant()
 	if at.IsZero() {
-		return &Error{Channel: a.Channel, Kind: ErrNoTime, Retry: RetryFix,
-			Reason:   fmt.Sprintf("the %s activity of message %q has neither At nor Observed", a.Kind, clip(a.MessageID, 128)),
+		what := "the " + string(a.Kind) + " activity"
+		if a.MessageID != "" {
+			what += fmt.Sprintf(" of message %q", clip(a.MessageID, 128))
+		}
+		return 0, 0, &Error{Channel: a.Channel, Kind: ErrNoTime, Retry: RetryFix, Reason: what + " has neither At nor Observed",
 			Sentence: "A billing activity carries no instant.",
 			Advice:   "set Observed to the time of receipt where the wire has no time"}
 	}
 	if second := at.Unix(); second < firstSecond || second >= afterLast {
-		return invalid("Activity.At", fmt.Sprintf("or Observed is not within the years %d to %d", ledger.MinYear, ledger.MaxYear))
+		e := invalid("Activity.At", fmt.Sprintf("or Observed is not within the years %d to %d; check whether seconds and milliseconds were mixed up", ledger.MinYear, ledger.MaxYear))
+		e.Sentence = "The instant of a billing activity is in a year that cannot be right."
+		return 0, 0, e
 	}
-	e.At, e.Rank = at.UnixNano(), ledger.RankTold
 	if !told {
-		e.Rank = ledger.RankObserved
+		return at.UnixNano(), ledger.RankObserved, nil
 	}
-	return nil
+	return at.UnixNano(), ledger.RankTold, nil
 }
 
 // ledgerName returns the engine's form of a name; see [personName].

@@ -73,7 +73,8 @@ type PriorUsage struct {
 	Market   string
 	Category string
 
-	// Units is the number of conversations or messages.
+	// Units is the number of conversations or messages, at most 1,000,000,000 over
+	// all entries of one kind.
 	Units int
 }
 
@@ -107,7 +108,7 @@ func NewLedger(first Account, more ...Account) *Ledger {
 		}
 		if err != nil {
 			err.Op, err.Field = opNewLedger, fmt.Sprintf("Account[%d].%s", i, err.Field)
-			err.Sentence = "The " + err.Field + " " + err.Reason + "."
+			err.Sentence = fmt.Sprintf("Account %d: %s", i+1, err.Sentence)
 			l.err = err
 			break
 		}
@@ -144,7 +145,7 @@ func (l *Ledger) Record(a Activity) error {
 const loadBatch = 4096
 
 // Load records activities until the first error, which is the sequence's own or
-// one of [Ledger.Record]. When Load returns, all activities before the error are
+// one of [Ledger.Record] with the number of the activity, counted from 1. When Load returns, all activities before the error are
 // recorded. It reads the next activities while it enters the last ones, so it
 // keeps two processors busy.
 func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
@@ -153,7 +154,7 @@ func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 		return ledgerError(op, err)
 	}
 	if activities == nil {
-		return ledgerError(op, invalid("activities", "are nil"))
+		return ledgerError(op, invalid("activities", "are nil; give those of ReadActivities, or a sequence of your own"))
 	}
 	full, spare := make(chan []ledger.Entry, 2), make(chan []ledger.Entry, 3)
 	for range cap(spare) {
@@ -185,13 +186,14 @@ func (l *Ledger) Load(activities iter.Seq2[Activity, error]) error {
 // in full batches. It stops early when there are no more spare batches.
 func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []ledger.Entry, spare <-chan []ledger.Entry) error {
 	defer close(full)
-	batch := <-spare
+	batch, n := <-spare, 0
 	for activity, err := range activities {
+		n++
 		last := len(batch)
 		batch = slices.Grow(batch, 1)[:last+1]
 		if err == nil {
 			if wrong := l.check(&activity, &batch[last]); wrong != nil {
-				err = ledgerError("Ledger.Load", wrong)
+				err = inActivity(wrong, n)
 			}
 		}
 		if err != nil {
@@ -331,7 +333,7 @@ func newAccount(given Account, index int32) (*account, *Error) {
 		a.zone = time.UTC
 	}
 	if a.anchor != AnchorFirstInbound && a.anchor != AnchorFirstDelivered {
-		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered", clip(string(given.Anchor), 32)))
+		return nil, invalid("Anchor", fmt.Sprintf("%q is neither first_inbound nor first_delivered; use AnchorFirstInbound or AnchorFirstDelivered", clip(string(given.Anchor), 32)))
 	}
 	all := given.Rules
 	if len(all) == 0 {
@@ -362,57 +364,42 @@ func (l *Ledger) addAccount(a *account) *Error {
 		l.volumes[a.Portfolio] = a.volume
 	}
 	for i, used := range a.Used {
+		fits := true
 		if name, problem := used.check(); problem != "" {
 			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
 		}
 		if used.Market != "" {
-			a.volume.used[volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}] += used.Units
+			key := volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}
+			a.volume.used[key], fits = addUsed(a.volume.used[key], used.Units)
 		} else {
-			a.used[tierKey{used.Month, channelKey(used.Number)}] += used.Units
+			key := tierKey{used.Month, channelKey(used.Number)}
+			a.used[key], fits = addUsed(a.used[key], used.Units)
+		}
+		if !fits {
+			return invalid(fmt.Sprintf("Used[%d].Units", i), "makes more than "+grouped(mostUsed)+" with the entries of the same kind; check the number")
 		}
 	}
 	if len(a.Numbers) == 0 {
 		if l.rest != nil {
-			return invalid("Numbers", "are missing; only one account may leave them out")
+			return invalid("Numbers", "are missing, as in another account; name the channels of each account but one")
 		}
 		l.rest = a
 	}
 	for i, number := range a.Numbers {
 		field := fmt.Sprintf("Numbers[%d]", i)
 		if number == "" {
-			return invalid(field, "is empty")
+			return invalid(field, "is empty; give the id of the channel, such as ABC100000001")
 		}
 		if len(number) > ledger.LongestName {
 			return tooLong(field, ledger.LongestName)
 		}
 		if l.named[channelKey(number)] != "" {
-			return invalid(field, fmt.Sprintf("%q is named twice", clip(string(number), 64)))
+			return invalid(field, fmt.Sprintf("%q is named twice; a channel belongs to one account", clip(string(number), 64)))
 		}
 		l.byChannel[number], l.named[channelKey(number)] = a, number
 	}
 	l.accounts = append(l.accounts, a)
 	return nil
-}
-
-// check returns the first field that is wrong, and its problem.
-func (u PriorUsage) check() (field, problem string) {
-	switch {
-	case u.Month.check() != nil:
-		return "Month", "is no month"
-	case u.Units < 0:
-		return "Units", "is negative"
-	case u.Market == "" && u.Category == "":
-		return "", ""
-	case u.Number != "":
-		return "Number", "is given together with a market; volume is not counted by number"
-	case u.Market == "":
-		return "Market", "is missing beside the category"
-	case u.Category == "":
-		return "Category", "is missing beside the market"
-	case !ratecard.IsMarket(u.Market):
-		return "Market", fmt.Sprintf("%q is no market of the rate cards, such as \"North America\"", clip(u.Market, 64))
-	}
-	return "", ""
 }
 
 // owner returns the account that has the number; nil if no account has it.
@@ -451,11 +438,18 @@ const opNewLedger = "NewLedger"
 func (l *Ledger) usable() error {
 	switch {
 	case l == nil || l.byChannel == nil:
-		return invalid("Ledger", "was not made with NewLedger")
+		return noLedger()
 	case l.err != nil:
 		return l.err
 	}
 	return nil
+}
+
+// noLedger returns the error of a nil or zero Ledger.
+func noLedger() *Error {
+	e := invalid("Ledger", "is nil or was not made with NewLedger; make it with NewLedger or RestoreLedger, and check their error")
+	e.Sentence = "The program has no ledger for its bills."
+	return e
 }
 
 // ledgerError sets the operation of an error, and turns an error of the engine
@@ -463,7 +457,7 @@ func (l *Ledger) usable() error {
 // since the caller has to correct that call.
 func ledgerError(op string, err error) error {
 	if errors.Is(err, ledger.ErrFull) {
-		err = invalid("Ledger", "is full: close months that are over")
+		err = invalid("Ledger", "is full; close the months that are over")
 	}
 	e, ok := err.(*Error) // an *Error below another error is not the ledger's
 	if !ok || e.Op == opNewLedger {

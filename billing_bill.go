@@ -124,10 +124,14 @@ func (l *Ledger) usableFor(month YearMonth) error {
 
 func (m YearMonth) check() error {
 	switch {
+	case m == YearMonth{}:
+		return invalid("month", "is empty; give one such as Month(2026, time.October)")
+	case m.Year >= 1 && m.Year <= 12 && m.Month >= ledger.MinYear && m.Month <= ledger.MaxYear:
+		return invalid("month", fmt.Sprintf("has its year and its month in the wrong order; write Month(%d, %d)", int(m.Month), m.Year))
 	case m.Month < time.January || m.Month > time.December:
-		return invalid("month", fmt.Sprintf("has no month %d", int(m.Month)))
+		return invalid("month", fmt.Sprintf("has no month %d; months go from 1 to 12, as in Month(2026, time.October)", int(m.Month)))
 	case m.Year < ledger.MinYear || m.Year > ledger.MaxYear:
-		return invalid("month", fmt.Sprintf("is in the year %d", m.Year))
+		return invalid("month", fmt.Sprintf("is in the year %d; write all four digits, as in Month(2026, time.October)", m.Year))
 	}
 	return nil
 }

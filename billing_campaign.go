@@ -54,8 +54,8 @@ type Cost struct {
 //
 // Errors are those of [Ledger.Quote]. QuoteAll stops at the first message that it
 // refuses; the error's Field has its place, as "messages[3].Category". If prices
-// are missing, the error is [ErrNoPrice] together with the campaign, whose Gaps
-// list them.
+// are missing, as those of messages to groups always are, the error is [ErrNoPrice]
+// together with the campaign, whose Gaps list them.
 func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[Recipient, Message]) (*Campaign, error) {
 	const op = "Ledger.QuoteAll"
 	q, err := l.newQuoteRun(now, channel)
@@ -63,7 +63,7 @@ func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[R
 		return nil, ledgerError(op, err)
 	}
 	if messages == nil {
-		return nil, ledgerError(op, invalid("messages", "are nil"))
+		return nil, ledgerError(op, invalid("messages", "are nil; give a map of messages by recipient as maps.All(m)"))
 	}
 	var all []ledger.Planned
 	for to, m := range messages {
@@ -85,7 +85,7 @@ func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[R
 		return nil, ledgerError(op, err)
 	}
 	c := &Campaign{Messages: len(all), Totals: q.growth.totals.sorted(), Costs: q.growth.costs.sorted(), Gaps: q.missing(), Undelivered: q.undelivered}
-	return c, ledgerError(op, gapError(c.Gaps))
+	return c, ledgerError(op, q.gapError())
 }
 
 // tally adds up charges, in total and by cost.

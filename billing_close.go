@@ -97,9 +97,9 @@ func (l *Ledger) closable(month YearMonth) error {
 	}
 	switch {
 	case last == YearMonth{}:
-		return invalid("month", "cannot be closed: "+nothingYet)
+		return invalid("month", "cannot be closed: "+nothingYet+"; record the events of the month before, with Ledger.Load or Ledger.RecordEvent")
 	case month.Year*12+int(month.Month) > last.Year*12+int(last.Month)+1:
-		return invalid("month", fmt.Sprintf("is %s, but nothing is recorded or closed after %s, so %s is the last month that can be closed",
+		return invalid("month", fmt.Sprintf("is %s, but nothing is recorded or closed after %s, so %s is the last month that can be closed; check the year, and close a month some days after its end",
 			month, last, YearMonth{last.Year + int(last.Month)/12, last.Month%12 + 1}))
 	}
 	return nil
@@ -224,7 +224,7 @@ func (a *account) lateOf(f *ledger.Fold) (all []Late) {
 			late.Kind = ActivityInbound
 		}
 		if fact.Opened != "" {
-			late.Why = "its " + fact.Opened + " conversation opened in the closed month, but was answered after it"
+			late.Why = "its " + visible(fact.Opened) + " conversation opened in the closed month, but was answered after it"
 		}
 		all = append(all, late)
 	}

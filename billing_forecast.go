@@ -2,6 +2,7 @@ package chatapi
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"math/bits"
 	"slices"
@@ -53,6 +54,9 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	if err := l.usableFor(month); err != nil {
 		return nil, ledgerError(op, err)
 	}
+	if err := checkNow(now); err != nil {
+		return nil, ledgerError(op, err)
+	}
 	l.lock()
 	defer l.mu.Unlock()
 	p := &projection{ledger: l, now: now.UnixNano(), meter: l.newMeter(month), sums: tally{costs{}, totals{}},
@@ -66,7 +70,7 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 	}
 	switch {
 	case !begun:
-		return nil, ledgerError(op, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by"))
+		return nil, ledgerError(op, invalid("now", "is before "+month.String()+" has begun, so there is nothing to go by; ask for the month of now, or add QuoteAll for a campaign"))
 	case over && l.closed[month] != nil:
 		bill, err := l.bill(month)
 		return &Forecast{month, now, bill.Totals, bill.Totals, bill.Totals, bill.Totals, nil, bill.Gaps}, ledgerError(op, err)
@@ -90,6 +94,17 @@ func (l *Ledger) Forecast(month YearMonth, now time.Time) (*Forecast, error) {
 		*run.totals, result.Costs, result.Gaps = end.sums.totals.sorted(), end.sums.costs.sorted(), end.missing()
 	}
 	return result, ledgerError(op, gapError(result.Gaps))
+}
+
+// checkNow refuses an instant that no ledger can know.
+func checkNow(now time.Time) error {
+	switch {
+	case now.IsZero():
+		return invalid("now", "is the zero time; give an instant, such as time.Now()")
+	case now.Year() < ledger.MinYear || now.Year() > ledger.MaxYear:
+		return invalid("now", fmt.Sprintf("is in the year %d; check whether seconds and milliseconds were mixed up", now.Year()))
+	}
+	return nil
 }
 
 // projection is a month until now, or extended to its end.

@@ -20,7 +20,9 @@ import (
 // A template needs its Category, though it is not sent; without it the error is
 // [ErrInvalid], except under the model of 2022, which bills all templates alike.
 // Other errors are those of the message, [ErrInvalid] for an instant in a closed
-// month, and [ErrNoPrice], a [*Gap] by errors.As, together with the charge.
+// month, and [ErrNoPrice], a [*Gap] by errors.As, together with the charge. A message
+// to a group is always [ErrNoPrice], because its price depends on the members to
+// whom it is delivered.
 //
 // A quote looks at this one contact. If a free tier decides, it looks at further
 // contacts until it sees that the tier is used up. If a volume tier decides, it
@@ -41,7 +43,7 @@ func (l *Ledger) Quote(now time.Time, channel ChannelID, to Recipient, m Message
 	if err := q.compare([]ledger.Planned{planned}); err != nil {
 		return Charge{}, ledgerError(op, err)
 	}
-	return q.only(planned.Category), ledgerError(op, gapError(q.missing()))
+	return q.only(planned.Category), ledgerError(op, q.gapError())
 }
 
 // quoteRun computes how much the bills grow with messages that are not recorded.
@@ -55,6 +57,7 @@ type quoteRun struct {
 	gaps   map[Gap]*Gap // gaps that come with the messages; keys have neither day nor units
 
 	undelivered int // the messages that WhatsApp does not deliver
+	toGroups    int // the messages to groups, which have no price
 
 	// These fields are of the last contact: its fold with the messages and, if
 	// the last message is a unit of its own, that unit with its charge.
@@ -73,11 +76,14 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 	owner, number := l.payer(channel)
 	switch {
 	case channel == "":
-		return nil, invalid("channel", "is missing")
+		return nil, invalid("channel", "is missing; give the id of the channel, such as ABC100000001")
+	case owner == nil && len(channel) >= 10 && isDigits(strings.TrimPrefix(string(channel), "+")):
+		return nil, invalid("channel", fmt.Sprintf("%q looks like a phone number; give the id of the channel, such as ABC100000001", clip(string(channel), 64)))
 	case owner == nil:
-		return nil, invalid("channel", fmt.Sprintf("%q belongs to no account of the ledger", clip(string(channel), 64)))
-	case now.Year() < ledger.MinYear || now.Year() > ledger.MaxYear:
-		return nil, invalid("now", fmt.Sprintf("is in the year %d", now.Year()))
+		return nil, invalid("channel", fmt.Sprintf("%q belongs to no account of the ledger; check its spelling, or name it in Account.Numbers", clip(string(channel), 64)))
+	}
+	if err := checkNow(now); err != nil {
+		return nil, err
 	}
 	currency := owner.Rates.Currency()
 	return &quoteRun{ledger: l, account: owner, channel: ChannelID(number), now: now.UnixNano(),
@@ -87,7 +93,7 @@ func (l *Ledger) newQuoteRun(now time.Time, channel ChannelID) (*quoteRun, error
 // plan checks one message and returns it for the engine.
 func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	if to.IsZero() {
-		return ledger.Planned{}, invalid("Recipient", "names nobody")
+		return ledger.Planned{}, invalid("Recipient", "names nobody; give a phone number, a BSUID or a chat")
 	}
 	category, err := messageCategory(m)
 	if err != nil {
@@ -108,7 +114,7 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 // It reads the months in which a unit differs.
 func (q *quoteRun) compare(all []ledger.Planned) error {
 	if q.now < q.account.terms.ClosedUntil {
-		return invalid("now", "is in a month that is closed")
+		return invalid("now", "is in a month that is closed; give an instant after it, such as time.Now()")
 	}
 	q.channel = ChannelID(q.ledger.engine.NumberText(string(q.channel)))
 	for i := range all { // several names may be one person
@@ -128,6 +134,13 @@ func (q *quoteRun) compare(all []ledger.Planned) error {
 			if undelivered(m.Category, recipientOf(plan.With.Pair.Contact), dayOf(q.account.time(q.now))) {
 				q.undelivered++
 			}
+		}
+		if recipientOf(plan.With.Pair.Contact).IsGroup() {
+			if err := q.addToGroup(all[:n]); err != nil {
+				return err
+			}
+			all = all[n:]
+			continue
 		}
 		if err := q.addJoining(plan, n); err != nil {
 			return err
@@ -161,6 +174,69 @@ func (q *quoteRun) compare(all []ledger.Planned) error {
 		}
 	}
 	return nil
+}
+
+// addToGroup adds messages to a group. Their price depends on the members to whom
+// they are delivered, whom no quote can know.
+func (q *quoteRun) addToGroup(messages []ledger.Planned) error {
+	for _, m := range messages {
+		c := Cost{Account: q.account.ID, Category: q.groupCategory(m.Category), Missing: true, Amount: Money{Currency: q.account.Rates.Currency()}}
+		gap := q.gapOf(Gap{Account: c.Account, Category: c.Category, Currency: c.Amount.Currency})
+		gap.Units++
+		if err := q.growth.add(c, 1); err != nil {
+			return err
+		}
+	}
+	q.toGroups += len(messages)
+	return nil
+}
+
+// groupCategory returns the category of a message to a group.
+func (q *quoteRun) groupCategory(category string) string {
+	switch {
+	case category != "":
+		return category
+	case q.account.rulesAt(q.now).Model == ModelNBP:
+		return CategorySession
+	}
+	return CategoryService
+}
+
+// gapOf returns the gap with those words.
+func (q *quoteRun) gapOf(key Gap) *Gap {
+	if q.gaps[key] == nil {
+		gap := key
+		q.gaps[key] = &gap
+	}
+	return q.gaps[key]
+}
+
+const groupPrice = "the price of a message to a group depends on the members to whom it is delivered"
+
+// gapError returns [ErrNoPrice] for the gaps that come with the messages, which
+// says why messages to groups have no price.
+func (q *quoteRun) gapError() error {
+	err := gapError(q.missing())
+	e, ok := err.(*Error)
+	if !ok || q.toGroups == 0 {
+		return err
+	}
+	e.Reason += ": " + groupPrice
+	e.Sentence = strings.ToUpper(groupPrice[:1]) + groupPrice[1:] + "."
+	e.Advice = "see the bill once the statuses have come in, or quote a message to each member"
+	if q.toGroups < q.missingUnits() {
+		e.Sentence += " The rate cards lack other prices too."
+		e.Advice += "; for the other prices, give the account Rates that have them"
+	}
+	return e
+}
+
+// missingUnits returns the number of messages without a price.
+func (q *quoteRun) missingUnits() (n int) {
+	for _, gap := range q.missing() {
+		n += gap.Units
+	}
+	return n
 }
 
 // addJoining adds those of n messages to one contact that join a conversation.
@@ -260,11 +336,7 @@ func (q *quoteRun) count(m *meter, units []*ledger.Unit, sign int) error {
 		}
 		if c.Missing {
 			key := Gap{Account: c.Account, Market: c.Market, Category: c.Category, Currency: c.Amount.Currency}
-			if q.gaps[key] == nil {
-				gap := key
-				q.gaps[key] = &gap
-			}
-			gap, day := q.gaps[key], dayOf(c.At).String()
+			gap, day := q.gapOf(key), dayOf(c.At).String()
 			gap.Units += sign
 			if u.Planned && (gap.Day == "" || day < gap.Day) {
 				gap.Day = day
@@ -292,6 +364,8 @@ func (q *quoteRun) missing() (all []Gap) {
 func (q *quoteRun) only(category string) Charge {
 	c := q.charge
 	switch u := q.unit; {
+	case q.toGroups > 0:
+		c = q.toGroup(category)
 	case u != nil:
 		c.MessageID = ""
 		c.Why = q.why(u, c)
@@ -311,6 +385,12 @@ func (q *quoteRun) only(category string) Charge {
 		c.Why += "; the service window is closed, so WhatsApp refuses it"
 	}
 	return c
+}
+
+// toGroup returns the charge of a message to a group.
+func (q *quoteRun) toGroup(category string) Charge {
+	return Charge{Account: q.account.ID, Channel: q.channel, Contact: recipientOf(q.fold.Pair.Contact), Category: q.groupCategory(category),
+		Model: q.account.rulesAt(q.now).Model, At: q.account.time(q.now), Amount: Money{Currency: q.account.Rates.Currency()}, Missing: true, Why: groupPrice}
 }
 
 // joining returns the charge of a message that joins a conversation.

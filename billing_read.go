@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"iter"
+	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/jsonl"
 )
@@ -94,13 +96,14 @@ const opReadActivities = "ReadActivities"
 // ReadActivities reads activities as JSON lines, for [Ledger.Load]: one
 // [Activity] a line; empty lines are skipped. An unreadable line is yielded as an
 // [ErrInvalid] error with its number, and if the loop goes on, so does the
-// reading. A line over 1 MiB, or an error of r, ends the sequence. Lines are
+// reading. So is an activity without a channel or with an unknown kind; one without
+// an instant is [ErrNoTime]. A line over 1 MiB, or an error of r, ends the sequence. Lines are
 // decoded on all processors, in order, with a few megabytes in memory for an
 // input of any length. The sequence reads r once.
 func ReadActivities(r io.Reader) iter.Seq2[Activity, error] {
 	return func(yield func(Activity, error) bool) {
 		if r == nil {
-			yield(Activity{}, invalid("activities", "are missing").in(opReadActivities, ""))
+			yield(Activity{}, invalid("activities", "are missing; give a file, or another reader of JSON lines").in(opReadActivities, ""))
 			return
 		}
 		for a, err := range jsonl.Decode(r, newActivityDecoder) {
@@ -121,9 +124,50 @@ func activityError(err error) error {
 	if !ok {
 		return err
 	}
+	if wrong, ok := line.Err.(*Error); ok && wrong.Op == "" { // the line was read
+		return wrong.inPlace("line", line.Line).in(opReadActivities, wrong.Channel)
+	}
 	e := invalid("activities", "are unreadable: "+line.Error())
+	e.Advice, e.Sentence = "write each Activity as one JSON object on a line of its own", fmt.Sprintf("Line %d cannot be read.", line.Line)
 	e.cause = line.Err
 	return e.in(opReadActivities, "")
+}
+
+// inPlace returns the error with the line, or the number of the activity, that is
+// wrong.
+func (e *Error) inPlace(place string, n int) *Error {
+	at := *e
+	at.Reason += fmt.Sprintf(", in %s %d", place, n)
+	at.Sentence = fmt.Sprintf("%s%s %s: %s", strings.ToUpper(place[:1]), place[1:], grouped(n), e.Sentence)
+	return &at
+}
+
+// inActivity returns the error of the nth activity of [Ledger.Load].
+func inActivity(err error, n int) error {
+	if e, ok := err.(*Error); ok {
+		err = e.inPlace("activity", n)
+	}
+	return ledgerError("Ledger.Load", err)
+}
+
+// checkAlone checks what an activity must have in every ledger.
+func (a *Activity) checkAlone() error {
+	if a.Channel == "" {
+		return noChannel()
+	}
+	if _, known := activityKinds(a.Kind); !known {
+		return unknownKind(a.Kind)
+	}
+	_, _, err := a.placeInTime()
+	return err
+}
+
+func noChannel() *Error {
+	return invalid("Activity.Channel", "is missing; set it to the id of the channel, such as ABC100000001")
+}
+
+func unknownKind(kind ActivityKind) *Error {
+	return invalid("Activity.Kind", fmt.Sprintf("%q is unknown; use inbound, outbound, delivered, read, failed or identity", clip(string(kind), 32)))
 }
 
 // activityDecoder decodes lines. It keeps the texts that repeat.
@@ -135,11 +179,13 @@ const decodedTexts = 1 << 15
 func newActivityDecoder() func(line []byte, a *Activity) error { return new(activityDecoder).decode }
 
 func (d *activityDecoder) decode(line []byte, a *Activity) error {
-	if d.fast(line, a) {
-		return nil
+	if !d.fast(line, a) {
+		*a = Activity{}
+		if err := json.Unmarshal(line, a); err != nil {
+			return err
+		}
 	}
-	*a = Activity{}
-	return json.Unmarshal(line, a)
+	return a.checkAlone()
 }
 
 // fast reads a flat object of plain strings without white space, as MarshalJSON

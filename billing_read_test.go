@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -80,10 +81,10 @@ func TestActivitiesThatCannotBeReadAreNamed(t *testing.T) {
 
 	_, faults := readActivities(nil)
 	require.Len(t, faults, 1)
-	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are missing")
+	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are missing; give a file, or another reader of JSON lines")
 	_, faults = readActivities(strings.NewReader("{"))
 	require.Len(t, faults, 1)
-	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are unreadable: line 1: unexpected end of JSON input")
+	assert.EqualError(t, faults[0], "chatapi: ReadActivities: activities are unreadable: line 1: unexpected end of JSON input; write each Activity as one JSON object on a line of its own")
 	_, faults = readActivities(io.MultiReader(strings.NewReader(good), iotest.ErrReader(io.ErrUnexpectedEOF)))
 	assert.Equal(t, []error{io.ErrUnexpectedEOF}, faults, "a reader that breaks off is not at its end")
 	got, faults := readActivities(strings.NewReader(""))
@@ -153,9 +154,19 @@ func FuzzReadActivities(f *testing.F) {
 		var want chatapi.Activity
 		err := json.Unmarshal([]byte(line), &want)
 		got, faults := readActivities(strings.NewReader(line + "\n" + line))
-		if err != nil {
+		known := []chatapi.ActivityKind{chatapi.ActivityInbound, chatapi.ActivityOutbound, chatapi.ActivityDelivered, chatapi.ActivityRead, chatapi.ActivityFailed, chatapi.ActivityIdentity}
+		at := want.At
+		if at.IsZero() || !want.Observed.IsZero() && at.Sub(want.Observed) > time.Hour {
+			at = want.Observed
+		}
+		switch {
+		case err != nil, want.Channel == "", !slices.Contains(known, want.Kind), !at.IsZero() && (at.UTC().Year() < 1679 || at.UTC().Year() > 2261):
 			require.Len(t, faults, 2)
 			require.ErrorIs(t, faults[0], chatapi.ErrInvalid)
+			return
+		case at.IsZero():
+			require.Len(t, faults, 2)
+			require.ErrorIs(t, faults[0], chatapi.ErrNoTime)
 			return
 		}
 		require.Empty(t, faults)

@@ -34,7 +34,7 @@ func (l *Ledger) Reconcile(month YearMonth) ([]Difference, error) {
 	var all []Difference
 	for _, a := range l.accounts {
 		if a.terms.ClosedUntil >= a.monthEnd(month) {
-			return nil, ledgerError(op, invalid("month", "is closed; reconcile it before"))
+			return nil, ledgerError(op, invalid("month", "is closed, so nothing is left to compare; reconcile a month before Ledger.Close"))
 		}
 	}
 	units := slices.DeleteFunc(l.units(month, nil), func(u *ledger.Unit) bool { return u.Kind == ledger.UnitWindow }) // a window has no charge of its own

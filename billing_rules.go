@@ -150,7 +150,7 @@ func (r *rules) reason(category string) FreeReason {
 // rules of that model.
 func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 	if _, known := modelEras[forced]; !known && forced != "" {
-		return nil, invalid("Model", fmt.Sprintf("%q is no known model, such as cbp-2022", clip(string(forced), 32)))
+		return nil, invalid("Model", fmt.Sprintf("%q is unknown; write one such as cbp-2022, or leave it empty for the model of each date", clip(string(forced), 32)))
 	}
 	var list []rules
 	var last ratecard.Day
@@ -163,7 +163,7 @@ func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 				return nil, invalid(field("Since"), err.Error())
 			}
 			if day <= last {
-				return nil, invalid(field("Since"), "is not after that of the rule before")
+				return nil, invalid(field("Since"), "is not after that of the rule before; put the rules in order of time")
 			}
 		}
 		last = day
@@ -186,7 +186,7 @@ func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 		list = append(list, rules{r, start, modelEras[r.Model]})
 	}
 	if len(list) == 0 {
-		return nil, invalid("Model", fmt.Sprintf("is %s, which none of the Rules has", forced))
+		return nil, invalid("Model", fmt.Sprintf("is %s, which none of the rules has; add such a rule, or leave the model empty", forced))
 	}
 	return list, nil
 }
@@ -212,23 +212,23 @@ func (r *Rule) check() (field, problem string) {
 	_, known := modelEras[r.Model]
 	switch {
 	case !known:
-		return "Model", fmt.Sprintf("%q is no known model, such as pmp-2026", clip(string(r.Model), 32))
+		return "Model", fmt.Sprintf("%q is unknown; write one such as pmp-2026", clip(string(r.Model), 32))
 	case r.EntryPointLength < 0 || r.EntryPointLength > 365*day24:
-		return "EntryPointLength", "is not between 0 and a year"
+		return "EntryPointLength", "is not between 0 and a year; write it as hours, such as 72*time.Hour"
 	case r.EntryPointLength == 0 && len(r.EntryPoints) > 0:
-		return "EntryPointLength", "is missing, but there are EntryPoints"
+		return "EntryPointLength", "is missing, but there are entry points; set both, or neither"
 	case r.EntryPointLength > 0 && len(r.EntryPoints) == 0:
-		return "EntryPoints", "are missing, but there is an EntryPointLength"
+		return "EntryPoints", "are missing, but there is a length; set both, or neither"
 	case r.EntryPointLength > 0 && r.Model == ModelNBP:
-		return "EntryPointLength", "is not 0, but nbp knows no free entry point"
+		return "EntryPointLength", "is not 0, but nbp knows no free entry point; leave it out"
 	case slices.Contains(r.EntryPoints, ""):
-		return "EntryPoints", "has an empty one"
+		return "EntryPoints", "has an empty one; leave it out"
 	case r.Free < 0:
-		return "Free", "is negative"
+		return "Free", "is negative; write 0 for no free tier"
 	case r.Scope != "" && r.Scope != ScopeAccount && r.Scope != ScopeNumber:
-		return "Scope", fmt.Sprintf("%q is neither account nor number", clip(string(r.Scope), 32))
+		return "Scope", fmt.Sprintf("%q is neither account nor number; use ScopeAccount or ScopeNumber", clip(string(r.Scope), 32))
 	case slices.Contains(r.Categories, ""):
-		return "Categories", "has an empty one"
+		return "Categories", "has an empty one; leave it out"
 	}
 	return "", ""
 }

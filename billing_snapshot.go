@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/ledger"
@@ -29,7 +30,7 @@ func (l *Ledger) Snapshot(w io.Writer) error {
 		return ledgerError(op, err)
 	}
 	if w == nil {
-		return ledgerError(op, invalid("writer", "is nil"))
+		return ledgerError(op, invalid("writer", "is nil; give a file or a buffer"))
 	}
 	l.lock()
 	defer l.mu.Unlock()
@@ -105,11 +106,12 @@ func (a *account) settledBy() string {
 // [Ledger.Snapshot] wrote. Give it the accounts that the snapshot was made with;
 // open months are billed by their rules and rates of now.
 //
-// The error is [ErrSnapshot] for a snapshot that is damaged, cut off, followed by
-// more bytes or written by a newer version, and the events must then be recorded
-// again. It is also [ErrSnapshot] if the snapshot has a number that no account has,
+// The error is [ErrSnapshot] for a snapshot that is empty, damaged, cut off, followed
+// by more bytes, not a ledger's or written by a newer version, and the events must
+// then be recorded again. It is also [ErrSnapshot] if the snapshot has a number that no account has,
 // or if the rules of closed months differ. Accounts that [NewLedger] finds wrong
-// are [ErrInvalid].
+// are [ErrInvalid]. Reading takes at most 60 bytes of memory for each byte of the
+// snapshot, or 64 MiB, also for a snapshot that somebody made to take more.
 func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error) {
 	const op = "RestoreLedger"
 	l := NewLedger(first, more...)
@@ -118,12 +120,12 @@ func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error)
 		return nil, l.err
 	}
 	if r == nil {
-		return nil, ledgerError(op, invalid("reader", "is nil"))
+		return nil, ledgerError(op, invalid("reader", "is nil; give what Ledger.Snapshot wrote, or make a new ledger with NewLedger"))
 	}
 	dec := ledger.NewDecoder(r)
 	if err := l.restore(dec); err != nil {
 		if _, ok := err.(*Error); !ok || dec.Err() != nil { // the reader may return an *Error too
-			err = badSnapshot("is damaged", err)
+			err = unreadSnapshot(err, dec.Read())
 		}
 		return nil, ledgerError(op, err)
 	}
@@ -133,11 +135,13 @@ func RestoreLedger(r io.Reader, first Account, more ...Account) (*Ledger, error)
 // restore reads a snapshot. Its error says that the snapshot belongs to another
 // ledger, or what is damaged.
 func (l *Ledger) restore(r *ledger.Decoder) error {
-	switch version, ok := r.Header(); {
-	case !ok:
-		return badSnapshot("is no ledger snapshot", nil)
+	switch version, other := r.Header(); {
+	case other != "":
+		return noSnapshot(other)
 	case r.Err() == nil && (version == 0 || version > ledger.SnapshotVersion):
-		return badSnapshot(fmt.Sprintf("has version %d, but only versions up to %d can be read here", version, ledger.SnapshotVersion), nil)
+		e := badSnapshot(fmt.Sprintf("has version %d, but only versions up to %d can be read here", version, ledger.SnapshotVersion), nil)
+		e.Advice = "run the version of the package that wrote it, or a later one"
+		return e
 	}
 	if err := l.readAccounts(r); err != nil {
 		return err
@@ -162,22 +166,58 @@ func badSnapshot(problem string, cause error) *Error {
 	return e
 }
 
+// foreignSnapshot is the error of a snapshot that was made with other accounts, or
+// with other rules.
+func foreignSnapshot(problem string) *Error {
+	e := badSnapshot(problem, nil)
+	e.Advice = "give the accounts with which the snapshot was made, in the same order, or restore another snapshot"
+	return e
+}
+
+// unreadSnapshot is the error of a snapshot whose reading failed.
+func unreadSnapshot(cause error, bytes uint64) *Error {
+	switch {
+	case cause == io.EOF && bytes == 0:
+		e := badSnapshot("is empty", cause)
+		e.Reason, e.Advice = "the snapshot is empty", "make the ledger of a first start with NewLedger, or restore an older snapshot and check where this one was written"
+		return e
+	case cause == io.EOF, cause == io.ErrUnexpectedEOF:
+		return badSnapshot("is damaged: its end is missing", cause)
+	}
+	return badSnapshot("is damaged", cause)
+}
+
+// noSnapshot is the error of bytes that no ledger wrote.
+func noSnapshot(start string) *Error {
+	e := badSnapshot("was not written by a ledger", nil)
+	e.Reason += ": it begins with " + quote(start)
+	e.Sentence = "The file is not a snapshot of a ledger."
+	e.Advice = "check the name of the file; RestoreLedger reads what Ledger.Snapshot wrote"
+	switch {
+	case strings.HasPrefix(start, "\x1f\x8b"), strings.HasPrefix(start, "\x28\xb5\x2f\xfd"), strings.HasPrefix(start, "PK\x03\x04"):
+		e.Advice = "it is compressed: give RestoreLedger the unpacked bytes"
+	case strings.HasPrefix(start, "{"), strings.HasPrefix(start, "["):
+		e.Advice = "it looks like JSON: activities are read by ReadActivities and Ledger.Load, and bills cannot be restored"
+	}
+	return e
+}
+
 // readAccounts reads the closed time of each account, and checks that the
 // accounts are those of the ledger.
 func (l *Ledger) readAccounts(r *ledger.Decoder) error {
 	i := 0
 	var differs error
-	r.Each(func() {
+	r.Each(0, func() {
 		id, until, settledBy := r.Text(), r.Int(), r.Text()
 		switch {
 		case i < len(l.accounts) && l.accounts[i].ID == id:
 			a := l.accounts[i]
 			a.terms.ClosedUntil = until
 			if a.settledBy() != settledBy && differs == nil {
-				differs = badSnapshot(fmt.Sprintf("was made with other rules for account %q (Rules, Model, Anchor or Timezone), under which months were closed", clip(id, 64)), nil)
+				differs = foreignSnapshot(fmt.Sprintf("was made with other rules for account %q (rules, model, anchor or time zone), under which months were closed", clip(id, 64)))
 			}
 		case differs == nil:
-			differs = badSnapshot(fmt.Sprintf("was made with account %q as number %d, which is not among those given", clip(id, 64), i+1), nil)
+			differs = foreignSnapshot(fmt.Sprintf("was made with account %q as number %d, which is not among those given", clip(id, 64), i+1))
 		}
 		i++
 	})
@@ -185,7 +225,7 @@ func (l *Ledger) readAccounts(r *ledger.Decoder) error {
 	case r.Err() != nil:
 		return r.Err()
 	case differs == nil && i < len(l.accounts):
-		return badSnapshot(fmt.Sprintf("was made with %d accounts, but %d are given", i, len(l.accounts)), nil)
+		return foreignSnapshot(fmt.Sprintf("was made with %d accounts, but %d are given", i, len(l.accounts)))
 	}
 	return differs
 }
@@ -194,18 +234,18 @@ func (l *Ledger) readAccounts(r *ledger.Decoder) error {
 func (l *Ledger) readClosed(r *ledger.Decoder) error {
 	for r.Uint() == 1 && r.Err() == nil {
 		bill := &Bill{Month: YearMonth{int(r.Int()), time.Month(r.Int())}, Closed: true}
-		r.Each(func() { bill.Totals = append(bill.Totals, Money{Currency: r.Text(), Micros: r.Int()}) })
-		r.Each(func() {
-			bill.Gaps = append(bill.Gaps, Gap{r.Text(), r.Text(), r.Text(), r.Text(), r.Text(), int(r.Int())})
+		bill.Totals = ledger.ListOf(r, func() Money { return Money{Currency: r.Text(), Micros: r.Int()} })
+		bill.Gaps = ledger.ListOf(r, func() Gap {
+			return Gap{r.Text(), r.Text(), r.Text(), r.Text(), r.Text(), int(r.Int())}
 		})
-		r.Each(func() {
+		bill.Late = ledger.ListOf(r, func() Late {
 			late := Late{Account: r.Text(), Channel: ChannelID(r.Text()), Contact: recipientOf(r.Text()), MessageID: r.Text(),
 				Kind: ActivityKind(r.Text()), Why: r.Text()}
 			late.At = time.Unix(0, r.Instant()).UTC()
 			if owner := l.owner(late.Channel); owner != nil {
 				late.At = late.At.In(owner.zone)
 			}
-			bill.Late = append(bill.Late, late)
+			return late
 		})
 		if bill.Month.check() != nil || l.closed[bill.Month] != nil {
 			r.Fail("a closed month is wrong")
@@ -223,7 +263,7 @@ func (l *Ledger) ownerOf(number, contact string) (int32, error) {
 	}
 	owner := l.owner(ChannelID(number))
 	if owner == nil {
-		return 0, badSnapshot(fmt.Sprintf("has number %q, which belongs to none of the accounts", clip(number, 64)), nil)
+		return 0, foreignSnapshot(fmt.Sprintf("has number %q, which belongs to none of the accounts", clip(number, 64)))
 	}
 	return owner.index, nil
 }

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -30,7 +31,9 @@ var freeWords = map[FreeReason]string{
 
 // String returns the bill as aligned text for people: one line for each
 // conversation or message with its cost and the reason, then the sums. It holds
-// phone numbers.
+// phone numbers. Names and ids come from outside: what is not printable, such as a
+// line break, an escape or a change of the direction of writing, is written as in
+// Go source, and a text of more than 200 characters is cut.
 func (b *Bill) String() string {
 	if b == nil {
 		return ""
@@ -43,7 +46,7 @@ func (b *Bill) String() string {
 // WriteText writes the same as [Bill.String].
 func (b *Bill) WriteText(w io.Writer) error {
 	if b == nil || w == nil {
-		return invalid("Bill", "or its writer is nil")
+		return noBill("Bill.WriteText")
 	}
 	text := bufio.NewWriter(w) // keeps the first error, for Flush
 	fmt.Fprintf(text, "Bill for %s", b.Month)
@@ -58,7 +61,8 @@ func (b *Bill) WriteText(w io.Writer) error {
 	case b.Closed:
 		fmt.Fprint(text, "\nThe conversations and messages are on the bill that Close returned.\n")
 	case b.Note != "":
-		fmt.Fprintf(text, "\n%s%s.\n", strings.ToUpper(b.Note[:1]), b.Note[1:])
+		note := cell(b.Note)
+		fmt.Fprintf(text, "\n%s%s.\n", strings.ToUpper(note[:1]), note[1:])
 	default:
 		fmt.Fprint(text, "\nNothing to charge.\n")
 	}
@@ -228,11 +232,12 @@ var billColumns = []string{"opened", "account", "channel", "contact", "message",
 // as [Recipient.MarshalText] has it. amount is exact, with a decimal point, and
 // empty where missing is true: a price that no card has is not zero. Sum amount
 // only within one currency. What came in late follows, with late true and the
-// kind of activity as category, but no amount: it is not on the bill. A cell that a
-// spreadsheet could take for a formula begins with an apostrophe.
+// kind of activity as category, but no amount: it is not on the bill. Where a
+// spreadsheet could take a cell, or a part after a semicolon, for a formula, an
+// apostrophe stands before it. What is not printable is written as in Go source.
 func (b *Bill) WriteCSV(w io.Writer) error {
 	if b == nil || w == nil {
-		return invalid("Bill", "or its writer is nil")
+		return noBill("Bill.WriteCSV")
 	}
 	out := csv.NewWriter(w)
 	_ = out.Write(billColumns) // out keeps the error
@@ -261,18 +266,31 @@ func (b *Bill) WriteCSV(w io.Writer) error {
 
 func writeHarmless(out *csv.Writer, row []string) {
 	for i, cell := range row {
-		row[i] = harmless(cell)
+		row[i] = harmless(visible(cell))
 	}
 	_ = out.Write(row)
 }
 
-// harmless keeps a spreadsheet from running a cell as a formula (OWASP, CSV
-// injection).
+// formulaSigns begin a formula in some spreadsheet.
+const formulaSigns = "=+-@＝＋－＠"
+
+// harmless keeps a spreadsheet from running a cell, or a part of it, as a formula
+// (OWASP, CSV injection). Where lists are written with semicolons or bars, a
+// spreadsheet takes these for the ends of cells.
 func harmless(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
-		return "'" + cell
+	if !strings.ContainsAny(cell, formulaSigns) {
+		return cell
 	}
-	return cell
+	var safe strings.Builder
+	begins := true // a cell, with nothing but spaces and quotation marks so far
+	for _, r := range cell {
+		if begins && strings.ContainsRune(formulaSigns, r) {
+			safe.WriteByte('\'')
+		}
+		safe.WriteRune(r)
+		begins = strings.ContainsRune(";|,", r) || begins && strings.ContainsRune(" \"'", r)
+	}
+	return safe.String()
 }
 
 // WriteJSON writes the bill as one JSON object on a line, which json.Unmarshal
@@ -282,11 +300,16 @@ func harmless(cell string) string {
 // "phone:12025550143".
 func (b *Bill) WriteJSON(w io.Writer) error {
 	if b == nil || w == nil {
-		return invalid("Bill", "or its writer is nil")
+		return noBill("Bill.WriteJSON")
 	}
 	out := json.NewEncoder(w)
 	out.SetEscapeHTML(false)
 	return out.Encode(b)
+}
+
+// noBill is the error of a nil bill or a nil writer.
+func noBill(op string) *Error {
+	return invalid("Bill", "or its writer is nil; Ledger.Bill returns a nil bill with an error other than ErrNoPrice").in(op, "")
 }
 
 // MarshalText returns the month as "2026-10"; empty for the zero YearMonth.
@@ -305,14 +328,42 @@ func (m *YearMonth) UnmarshalText(text []byte) error {
 	}
 	t, err := time.Parse("2006-01", string(text))
 	if err != nil {
-		return invalid("month", quote(string(text))+" is not of the form 2026-10")
+		return invalid("month", quote(string(text))+" is not of the form 2026-10; write the year and the month in digits")
 	}
 	*m = Month(t.Year(), t.Month())
 	return nil
 }
 
 // words turns a category into words.
-func words(category string) string { return strings.ReplaceAll(category, "_", " ") }
+func words(category string) string { return visible(strings.ReplaceAll(category, "_", " ")) }
+
+// visible returns a text with what is not printable written as in Go source: line
+// breaks, escapes of terminals, and signs that change the direction of writing.
+func visible(text string) string {
+	printable := true
+	for i := range len(text) {
+		printable = printable && ' ' <= text[i] && text[i] <= '~'
+	}
+	if printable || utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return strings.ReplaceAll(quoted[1:len(quoted)-1], `\"`, `"`)
+}
+
+// longestCell is the longest text of a cell, in characters: a table is as wide as
+// its widest cells.
+const longestCell = 200
+
+// cell returns a text for a line or a table: visible, without the two spaces that
+// stand between columns, and not too long.
+func cell(text string) string {
+	text = visible(text)
+	if strings.Contains(text, "  ") {
+		text = strings.Join(strings.FieldsFunc(text, func(r rune) bool { return r == ' ' }), " ")
+	}
+	return clip(text, longestCell)
+}
 
 // grouped writes a count with separated thousands: 1,000.
 func grouped(n int) string {
@@ -347,24 +398,25 @@ func (t *table) all(yield func([]string) bool) {
 func (t *table) write(w io.Writer) {
 	var widths []int
 	for row := range t.all {
-		for i, cell := range row {
+		for i, text := range row {
 			if i == len(widths) {
 				widths = append(widths, 0)
 			}
-			widths[i] = max(widths[i], utf8.RuneCountInString(cell))
+			widths[i] = max(widths[i], utf8.RuneCountInString(cell(text)))
 		}
 	}
 	for row := range t.all {
 		var line strings.Builder
-		for i, cell := range row {
-			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(cell))
+		for i, text := range row {
+			text = cell(text)
+			pad := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(text))
 			if i > 0 {
 				line.WriteString("  ")
 			}
 			if t.right[i] {
-				line.WriteString(pad + cell)
+				line.WriteString(pad + text)
 			} else {
-				line.WriteString(cell + pad)
+				line.WriteString(text + pad)
 			}
 		}
 		_, _ = io.WriteString(w, strings.TrimRight(line.String(), " ")+"\n")

@@ -56,7 +56,7 @@ func TestMistakes(t *testing.T) {
 		{"Prepared messages and attempts", preparedMistakes},
 		{"Webhooks", webhookMistakes}, {"The rest of the service", serviceMistakes},
 		{"What the service refuses", refusalMistakes}, {"Templates that the service refuses", templateRefusalMistakes},
-		{"Things that the service does not have", missingMistakes},
+		{"Things that the service does not have", missingMistakes}, {"Activities, rates and bills", billingMistakes}, {"Quotes, forecasts and snapshots", quoteMistakes},
 	} {
 		fmt.Fprintf(&m.out, "## %s\n\n", part.title)
 		part.make(m)

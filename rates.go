@@ -57,6 +57,9 @@ func EmbeddedRates(currency string) (*Rates, error) {
 	if list, ok := lists[currency]; ok {
 		return &Rates{list}, nil
 	}
+	if upper := strings.ToUpper(strings.TrimSpace(currency)); lists[upper] != nil {
+		return nil, invalid("currency", fmt.Sprintf("%q is not in capitals; write %s", clip(currency, 16), upper)).in("EmbeddedRates", "")
+	}
 	have := strings.Join(slices.Sorted(maps.Keys(lists)), ", ")
 	e := invalid("currency", fmt.Sprintf("%q has no embedded cards, only %s have; give ReadRates your own", clip(currency, 16), have))
 	return nil, e.in("EmbeddedRates", "")
@@ -81,12 +84,15 @@ func EmbeddedRates(currency string) (*Rates, error) {
 func ReadRates(cards io.Reader, more ...io.Reader) (*Rates, error) {
 	refuse := func(problem string, cause error) (*Rates, error) {
 		e := invalid("cards", problem)
+		if e.Advice == "" {
+			e.Advice = "a file has a first line with market, category, currency, price and effective_from, and a price on each other line"
+		}
 		e.cause = cause
 		return nil, e.in("ReadRates", "")
 	}
 	files := append([]io.Reader{cards}, more...)
 	if slices.Contains(files, nil) {
-		return refuse("are missing", nil)
+		return refuse("are missing; give a CSV file, or another reader", nil)
 	}
 	byCurrency, err := ratecard.Read(files...)
 	if err != nil {
@@ -113,12 +119,21 @@ func (r *Rates) Currency() string {
 // 2025-07-01, when the billing unit or the categories changed, nor to another
 // market. Without a price the error is [ErrNoPrice], a [*Gap] by errors.As.
 func (r *Rates) Price(market, category string, t time.Time) (Price, error) {
-	day := dayOf(t)
+	day, given := dayOf(t), category
 	category = ratecard.Category(category)
 	if price, ok := r.find(market, category, ratecard.EraOf(day), day, 1); ok {
 		return price, nil
 	}
-	return Price{}, noPrice("Price", []*Gap{{Market: market, Category: category, Currency: r.Currency(), Day: day.String()}})
+	e := noPrice("Rates.Price", []*Gap{{Market: market, Category: category, Currency: r.Currency(), Day: day.String()}})
+	switch {
+	case r == nil || r.list == nil:
+		e.Advice = "get the rates from EmbeddedRates or ReadRates, and check their error"
+	case t.IsZero():
+		e.Advice = "the time is the zero time: give the day of the message, such as time.Now()"
+	case ratecard.IsMarket(given) && !ratecard.IsMarket(market):
+		e.Advice = "market and category have changed places: write the market first"
+	}
+	return Price{}, e
 }
 
 // Tier is the price of some of a month's messages: each message pays that of
@@ -140,7 +155,7 @@ type Tier struct {
 // 2026-04-01 in USD.
 func (r *Rates) Tiers(market, category string, t time.Time) ([]Tier, error) {
 	if _, err := r.Price(market, category, t); err != nil {
-		return nil, err
+		return nil, ledgerError("Rates.Tiers", err)
 	}
 	day := dayOf(t)
 	p, _ := r.list.Find(market, ratecard.Category(category), ratecard.EraOf(day), day)
@@ -198,7 +213,7 @@ func (g *Gap) Error() string {
 	if market == "" {
 		market = "an unknown market"
 	}
-	return fmt.Sprintf("no %s price for %s in %s on %s", g.Currency, g.Category, market, g.Day)
+	return fmt.Sprintf("no %s price for %s in %s on %s", visible(g.Currency), visible(g.Category), visible(market), visible(g.Day))
 }
 
 // Is reports whether target is [ErrNoPrice].

@@ -114,7 +114,7 @@ func TestReadRatesRefuses(t *testing.T) {
 	const tiers = "market,category,currency,price,effective_from,from_message,to_message\n"
 	for text, problem := range map[string]string{
 		"":              "empty",
-		"x":             "line 1: there is no column market",
+		"x":             "line 1: the column market is missing",
 		head:            "0 currencies",
 		"price," + head: "column price is there twice",
 		head + "Brazil,utility,USD,0.1,2025-07-01\nBrazil,utility,EUR,0.1,2025-07-01":              "2 currencies",
@@ -143,9 +143,9 @@ func TestReadRatesRefuses(t *testing.T) {
 		assert.ErrorContains(t, err, problem, text)
 	}
 	_, err := chatapi.ReadRates(nil)
-	assert.EqualError(t, err, "chatapi: ReadRates: cards are missing")
+	assert.EqualError(t, err, "chatapi: ReadRates: cards are missing; give a CSV file, or another reader")
 	_, err = chatapi.ReadRates(strings.NewReader("x"))
-	assert.EqualError(t, err, "chatapi: ReadRates: cards are unreadable: line 1: there is no column market")
+	assert.EqualError(t, err, "chatapi: ReadRates: cards are unreadable: line 1: the column market is missing; name the columns market, category, currency, price, effective_from")
 	_, err = chatapi.ReadRates(failingReader{})
 	assert.ErrorIs(t, err, errCardFile)
 	_, err = chatapi.ReadRates(strings.NewReader(head+"Brazil,utility,USD,0.1,2025-07-01\n"), strings.NewReader("x"))

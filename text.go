@@ -269,6 +269,8 @@ func spokenName(name string) string {
 		return "context"
 	case "who":
 		return "person"
+	case "now":
+		return "instant"
 	case "apiURL":
 		return "API URL"
 	case "ReplyTo":

@@ -282,10 +282,9 @@ const badLines = 20
 
 // all loads activities up to the first that is wrong.
 func (l *loader) all(activities iter.Seq2[chatapi.Activity, error], ledger *chatapi.Ledger) error {
-	var unread error
-	err := ledger.Load(func(yield func(chatapi.Activity, error) bool) {
+	return ledger.Load(func(yield func(chatapi.Activity, error) bool) {
 		for activity, err := range activities {
-			if unread = err; err == nil {
+			if err == nil {
 				l.events++
 				l.see(activity)
 			}
@@ -294,10 +293,6 @@ func (l *loader) all(activities iter.Seq2[chatapi.Activity, error], ledger *chat
 			}
 		}
 	})
-	if err != nil && unread == nil {
-		return fmt.Errorf("event %d: %w", l.events, err)
-	}
-	return err
 }
 
 // each records activities one by one.
@@ -370,10 +365,10 @@ func (o *options) write(r result, stdout io.Writer) error {
 func writeTiers(w io.Writer, bill *chatapi.Bill) error {
 	var text strings.Builder
 	for _, g := range gauges(bill) {
-		fmt.Fprintf(&text, "Free tier of %s: %s of %s\n", g.Name, g.Used, g.Of)
+		fmt.Fprintf(&text, "Free tier of %s: %s of %s\n", plain(g.Name), g.Used, g.Of)
 	}
 	for _, v := range volumes(bill) {
-		fmt.Fprintf(&text, "Volume tier of %s in %s from message %s on: %s, %s\n", v.Category, v.Market, v.From, v.Messages, v.Cost)
+		fmt.Fprintf(&text, "Volume tier of %s in %s from message %s on: %s, %s\n", plain(v.Category), plain(v.Market), v.From, v.Messages, v.Cost)
 	}
 	if text.Len() == 0 {
 		return nil

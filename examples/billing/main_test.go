@@ -9,6 +9,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -125,7 +126,7 @@ func TestLinesThatCannotBeRead(t *testing.T) {
 	require.NoError(t, err)
 	assert.Contains(t, out, "Total    0.0034  USD")
 	assert.Contains(t, log, "skipped: chatapi: ReadActivities: activities are unreadable: line 1: ")
-	assert.Contains(t, log, "skipped: event 8: ", "an activity without an instant")
+	assert.Contains(t, log, "has neither At nor Observed, in line 9; ", "an activity without an instant")
 	assert.Contains(t, log, "skipped: 32 lines in all")
 }
 
@@ -135,8 +136,8 @@ func TestNoEvents(t *testing.T) {
 	name := filepath.Join(t.TempDir(), "b.html")
 	out, _, err := billing(t, "", "-month", "2026-10", "-html", name, "-")
 	require.NoError(t, err)
-	assert.Contains(t, out, "Nothing to charge.")
-	assert.Contains(t, read(t, name), "Nothing to charge.")
+	assert.Contains(t, out, "Nothing recorded yet.")
+	assert.Contains(t, read(t, name), "Nothing recorded yet.")
 	wellFormed(t, read(t, name))
 }
 
@@ -278,4 +279,36 @@ func BenchmarkReplay(b *testing.B) {
 	}
 	slices.Sort(seconds)
 	b.ReportMetric(seconds[len(seconds)/2], "x-replay-seconds")
+}
+
+// Ids that come from outside forge no line, cell or tag in any form.
+func TestHostileIDsInEveryForm(t *testing.T) {
+	dir := t.TempDir()
+	name := func(file string) string { return filepath.Join(dir, file) }
+	hostile := `a\nTotal 0.00;=1+1\u202e\u001b[31m<b>`
+	file := `{"kind":"outbound","at":"2026-10-12T10:00:00Z","channel":"` + hostile + `","contact":"phone:12025550143","message":"` + hostile + `","category":"` + hostile + `"}` + "\n" +
+		`{"kind":"delivered","at":"2026-10-12T10:00:02Z","channel":"` + hostile + `","contact":"phone:12025550143","message":"` + hostile + `"}` + "\n"
+	out, _, err := billing(t, file, "-html", name("b.html"), "-csv", name("b.csv"), "-")
+	require.ErrorIs(t, err, chatapi.ErrNoPrice)
+	page := read(t, name("b.html"))
+	wellFormed(t, page)
+	for form, text := range map[string]string{"text": out, "csv": read(t, name("b.csv")), "html": page} {
+		assert.NotContains(t, text, "\nTotal 0.00;", form)
+		assert.NotContains(t, text, "\u202e", form)
+		assert.NotContains(t, text, "\x1b", form)
+	}
+	assert.NotContains(t, page, "[31m<b>")
+	rows, err := csv.NewReader(strings.NewReader(read(t, name("b.csv")))).ReadAll()
+	require.NoError(t, err)
+	require.Len(t, rows, 2)
+	for _, cell := range rows[1] {
+		assert.NotContains(t, cell, ";=")
+	}
+}
+
+// The chart of the largest amounts has an end.
+func TestTheChartOfTheLargestAmounts(t *testing.T) {
+	for _, micros := range []int64{1, 400, 401, 1e18, 4e18, 8e18 + 1, math.MaxInt64 - 1, math.MaxInt64} {
+		assert.GreaterOrEqual(t, niceTop(micros), micros)
+	}
 }

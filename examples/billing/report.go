@@ -7,9 +7,13 @@ import (
 	"html/template"
 	"io"
 	"maps"
+	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/chatapi-go/chatapi"
 )
@@ -17,7 +21,7 @@ import (
 //go:embed report.html
 var page string
 
-var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"words": words, "reason": reasonText}).Parse(page))
+var pageTemplate = template.Must(template.New("report").Funcs(template.FuncMap{"words": words, "reason": reasonText, "plain": plain}).Parse(page))
 
 // reportRows limits the charges listed on the page. The CSV has all of them.
 const reportRows = 500
@@ -36,6 +40,7 @@ type report struct {
 	Gaps     []chatapi.Gap
 	Volumes  []volume
 	Charges  []chatapi.Charge
+	Note     string // why there are no charges
 	LeftOut  string
 	Closed   bool
 	Late     []chatapi.Late
@@ -103,10 +108,13 @@ type reason struct {
 
 func writeReport(w io.Writer, result result) error {
 	bill := result.Bill
-	r := report{Month: bill.Month.String(), Totals: bill.Totals, Gaps: bill.Gaps, Closed: bill.Closed, Forecast: result.Forecast,
+	r := report{Month: bill.Month.String(), Note: "Nothing to charge", Totals: bill.Totals, Gaps: bill.Gaps, Closed: bill.Closed, Forecast: result.Forecast,
 		Units: count(len(bill.Charges)), Charges: bill.Charges[:min(len(bill.Charges), reportRows)], Late: bill.Late[:min(len(bill.Late), reportRows)]}
 	if n := len(bill.Late) - len(r.Late); n > 0 {
 		r.LateMore = count(n)
+	}
+	if bill.Note != "" {
+		r.Note = strings.ToUpper(bill.Note[:1]) + bill.Note[1:]
 	}
 	if f := result.Forecast; f != nil {
 		for i, total := range f.Totals {
@@ -208,6 +216,9 @@ func costs(bill *chatapi.Bill, currency string) costChart {
 func niceTop(micros int64) int64 {
 	for unit := int64(100); ; unit *= 10 {
 		for _, n := range []int64{4, 5, 6, 8, 10, 12, 16, 20, 24, 28, 32, 36} {
+			if n > math.MaxInt64/unit {
+				return math.MaxInt64
+			}
 			if n*unit >= micros {
 				return n * unit
 			}
@@ -310,7 +321,18 @@ func reasons(bill *chatapi.Bill, free int) []reason {
 	return all
 }
 
-func words(category string) string { return strings.ReplaceAll(category, "_", " ") }
+func words(category string) string { return plain(strings.ReplaceAll(category, "_", " ")) }
+
+// plain returns a text with what is not printable, such as a change of the direction
+// of writing, as in Go source. Ids and names come from outside.
+func plain(value any) string {
+	text := fmt.Sprint(value)
+	if utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
+		return text
+	}
+	quoted := strconv.Quote(text)
+	return quoted[1 : len(quoted)-1]
+}
 
 // count formats a number with commas between thousands.
 func count(n int) string {

@@ -7,8 +7,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash"
 	"io"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -17,25 +19,49 @@ import (
 // Decoder reads a snapshot. It keeps the first error; from then on it reads
 // nothing but zeros.
 type Decoder struct {
-	in      *bufio.Reader
-	sum     hash.Hash
-	version uint64
-	err     error
+	in       *bufio.Reader
+	sum      hash.Hash
+	unhashed []byte // what was read since the last write to sum
+	room     []byte // for texts
+	version  uint64
+	err      error
+
+	read uint64 // bytes of the snapshot
+	took uint64 // bytes of memory for what was read, other than texts
 }
+
+// A snapshot may take memoryPerByte bytes of memory for each of its bytes, or
+// memoryAtLeast. What an [Encoder] writes takes far less.
+const (
+	memoryPerByte = 60
+	memoryAtLeast = 64 << 20
+)
 
 // NewDecoder returns a decoder. Read its header first.
-func NewDecoder(r io.Reader) *Decoder { return &Decoder{in: bufio.NewReader(r), sum: sha256.New()} }
-
-// Header reads the header. It returns the version, and false if the input is not
-// a snapshot.
-func (r *Decoder) Header() (version uint64, ok bool) {
-	magic := make([]byte, len(snapshotMagic))
-	if r.full(magic); r.err == nil && string(magic) != snapshotMagic {
-		return 0, false
-	}
-	r.version = r.Uint()
-	return r.version, true
+func NewDecoder(r io.Reader) *Decoder {
+	return &Decoder{in: bufio.NewReader(r), sum: sha256.New(), unhashed: make([]byte, 0, 1024)}
 }
+
+// Header reads the header. It returns the version, or the beginning of an input that
+// is not a snapshot.
+func (r *Decoder) Header() (version uint64, other string) {
+	start, err := r.in.Peek(len(snapshotMagic))
+	switch {
+	case !strings.HasPrefix(snapshotMagic, string(start)):
+		return 0, string(start)
+	case err == io.EOF && len(start) > 0:
+		err = io.ErrUnexpectedEOF
+	}
+	if r.err = err; err != nil {
+		return 0, ""
+	}
+	r.full(make([]byte, len(snapshotMagic)))
+	r.version = r.Uint()
+	return r.version, ""
+}
+
+// Read returns the number of bytes that were read.
+func (r *Decoder) Read() uint64 { return r.read }
 
 // Err returns the first error.
 func (r *Decoder) Err() error { return r.err }
@@ -49,6 +75,7 @@ func (r *Decoder) Fail(problem string) {
 
 // Close checks that the snapshot ends here with the right checksum.
 func (r *Decoder) Close() error {
+	r.hash()
 	want, got := r.sum.Sum(nil), make([]byte, sha256.Size)
 	if r.full(got); r.err != nil || !bytes.Equal(want, got) {
 		return errors.Join(errors.New("wrong checksum"), r.err)
@@ -62,10 +89,21 @@ func (r *Decoder) Close() error {
 // ReadByte makes a Decoder an io.ByteReader, for varints.
 func (r *Decoder) ReadByte() (byte, error) {
 	b, err := r.in.ReadByte()
-	if err == nil {
-		r.sum.Write([]byte{b})
+	if err != nil {
+		return b, err
 	}
-	return b, err
+	if len(r.unhashed) == cap(r.unhashed) {
+		r.hash()
+	}
+	r.unhashed = append(r.unhashed, b)
+	r.read++
+	return b, nil
+}
+
+// hash writes what was read to the checksum.
+func (r *Decoder) hash() {
+	r.sum.Write(r.unhashed)
+	r.unhashed = r.unhashed[:0]
 }
 
 func (r *Decoder) full(b []byte) {
@@ -76,7 +114,15 @@ func (r *Decoder) full(b []byte) {
 		r.err = err
 		return
 	}
-	r.sum.Write(b)
+	r.read += uint64(len(b))
+	if len(r.unhashed)+len(b) > cap(r.unhashed) {
+		r.hash()
+	}
+	if len(b) > cap(r.unhashed) {
+		r.sum.Write(b)
+		return
+	}
+	r.unhashed = append(r.unhashed, b...)
 }
 
 // Uint reads a count.
@@ -104,8 +150,13 @@ func (r *Decoder) Text() string {
 	if r.err != nil {
 		return ""
 	}
-	b := make([]byte, n)
-	r.full(b)
+	if uint64(cap(r.room)) < n {
+		r.room = make([]byte, n)
+	}
+	b := r.room[:n]
+	if r.full(b); r.err != nil {
+		return ""
+	}
 	return string(b)
 }
 
@@ -118,11 +169,37 @@ func (r *Decoder) Instant() int64 {
 	return nanos
 }
 
-// Each reads a count and calls read that many times. A list should grow with the
-// calls, so that a wrong count costs no memory.
-func (r *Decoder) Each(read func()) {
+// Each reads a count and calls read that many times. It fails if the elements, of
+// that size in memory, take more than a snapshot may.
+func (r *Decoder) Each(size uintptr, read func()) {
 	for n := r.Uint(); n > 0 && r.err == nil; n-- {
+		r.spend(uint64(size))
 		read()
+	}
+}
+
+// ListOf reads a count and returns what read returns, that many times. The list
+// grows with the calls, so that a wrong count costs no memory, and it doubles, so
+// that the former lists are no more than the last.
+func ListOf[T any](r *Decoder, read func() T) (list []T) {
+	size := reflect.TypeFor[T]().Size()
+	r.Each(0, func() {
+		if len(list) == cap(list) {
+			more := max(1, 2*len(list))
+			if r.spend(uint64(more) * uint64(size)); r.err != nil {
+				return
+			}
+			list = append(make([]T, 0, more), list...)
+		}
+		list = append(list, read())
+	})
+	return list
+}
+
+// spend counts memory that was taken for what was read.
+func (r *Decoder) spend(bytes uint64) {
+	if r.took += bytes; r.took > max(memoryAtLeast, memoryPerByte*r.read) {
+		r.Fail(fmt.Sprintf("it takes more than %d bytes of memory for each of its bytes", memoryPerByte))
 	}
 }
 
@@ -234,8 +311,9 @@ func (e *Engine) decodePart(r *Decoder, number string, account int32, names []st
 	} else if last != Never {
 		r.Fail("a window has several names")
 	}
+	factSize := reflect.TypeFor[Fact]().Size()
 	last := &inbound{at: stamp{nanos: Never}}
-	r.Each(func() {
+	r.Each(reflect.TypeFor[inbound]().Size()+factSize, func() {
 		in := &inbound{id: []byte(r.Text()), at: r.stamp(), entry: r.Text(), marks: r.marks()}
 		if in.at.rank == RankUnknown || compareInbound(last, in) >= 0 {
 			r.Fail("messages out of order")
@@ -245,7 +323,7 @@ func (e *Engine) decodePart(r *Decoder, number string, account int32, names []st
 		last = in
 	})
 	lastID := ""
-	r.Each(func() {
+	r.Each(reflect.TypeFor[message]().Size()+3*factSize, func() {
 		id := r.Text()
 		m := &message{id: []byte(id), sent: r.stamp(), delivered: r.stamp(), refused: r.stamp(), category: r.Text(), reported: r.Text(),
 			marks: r.marks(), report: r.report()}
@@ -272,7 +350,7 @@ func (e *Engine) decodeLinks(r *Decoder, owner func(number, contact string) (acc
 	}
 	var refused error
 	last := keyedLink{}
-	r.Each(func() {
+	r.Each(reflect.TypeFor[link]().Size(), func() {
 		l := keyedLink{number: r.Text(), name: r.Text(), hub: r.Text(), at: r.stamp(), renamed: r.flags(1)[0]}
 		if l.at.rank == RankUnknown || last.compare(&l) >= 0 || l.name == l.hub || !isPerson(l.name) || !isPerson(l.hub) {
 			r.Fail("links out of order")
@@ -313,16 +391,16 @@ func (r *Decoder) carry(terms *Terms) *carry {
 		return nil
 	}
 	c := &carry{covered: r.Int()}
-	r.Each(func() {
+	c.windows = ListOf(r, func() anchored {
 		a := anchored{start: r.Instant()}
 		set := r.flags(3)
 		a.answered, a.void, a.billed = set[0], set[1], set[2]
-		c.windows = append(c.windows, a)
+		return a
 	})
-	r.Each(func() {
+	c.units = ListOf(r, func() Unit {
 		u := Unit{Carried: true, Category: r.Text(), Kind: UnitKind(r.Uint() & 3), Free: r.Text(), Opened: r.Instant(), Expires: r.Instant(), Closed: r.Int()}
 		u.Era = terms.At(u.Opened)
-		c.units = append(c.units, u)
+		return u
 	})
 	return c
 }

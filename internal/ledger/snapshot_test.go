@@ -29,7 +29,7 @@ func snapshotOf(t *testing.T, e *ledger.Engine, part string) []byte {
 func restore(snapshot []byte, model string, owner func(number, contact string) (int32, error)) (part string, e *ledger.Engine, err error) {
 	e, _ = newEngine(model)
 	dec := ledger.NewDecoder(bytes.NewReader(snapshot))
-	if version, ok := dec.Header(); !ok || version != ledger.SnapshotVersion {
+	if version, other := dec.Header(); other != "" || version != ledger.SnapshotVersion {
 		return "", e, errors.Join(errors.New("wrong header"), dec.Err())
 	}
 	part = dec.Text()
@@ -95,11 +95,14 @@ func TestTheCallerRefusesAContact(t *testing.T) {
 }
 
 func TestOtherInputIsNoSnapshot(t *testing.T) {
-	_, ok := ledger.NewDecoder(strings.NewReader("something else altogether")).Header()
-	assert.False(t, ok)
+	for _, input := range []string{"something else altogether", "{}", "chatapi Ledger\n"} {
+		_, other := ledger.NewDecoder(strings.NewReader(input)).Header()
+		assert.NotEmpty(t, other, input)
+		assert.True(t, strings.HasPrefix(input, other), other)
+	}
 	dec := ledger.NewDecoder(strings.NewReader("chatapi"))
-	_, ok = dec.Header()
-	assert.True(t, ok, "a snapshot that is cut off is still a snapshot")
+	_, other := dec.Header()
+	assert.Empty(t, other, "a snapshot that is cut off is still a snapshot")
 	require.ErrorIs(t, dec.Err(), io.ErrUnexpectedEOF)
 }
 

@@ -17,6 +17,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 //go:embed markets.csv
@@ -26,24 +27,28 @@ var marketsCSV string
 // no day.
 type Day int32
 
-// ParseDay reads "2006-01-02". It checks the form and the ranges of month and
-// day, but accepts February 30.
+// ParseDay reads "2006-01-02". The day has to be in the calendar.
 func ParseDay(text string) (Day, error) {
 	if len(text) != 10 || text[4] != '-' || text[7] != '-' {
-		return 0, fmt.Errorf("%q is no day of the form 2006-01-02", text)
+		return 0, fmt.Errorf("%q is not of the form 2006-01-02; write year, month and day with hyphens", clip(text, 32))
 	}
 	var parts [3]int
 	for i, part := range strings.Split(text, "-") {
 		n, err := strconv.ParseUint(part, 10, 16)
 		if err != nil || i > 2 {
-			return 0, fmt.Errorf("%q is no day of the form 2006-01-02", text)
+			return 0, fmt.Errorf("%q is not of the form 2006-01-02; write year, month and day with hyphens", clip(text, 32))
 		}
 		parts[i] = int(n)
 	}
-	if parts[0] == 0 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > 31 {
-		return 0, fmt.Errorf("%q is no day of the calendar", text)
+	if parts[0] == 0 || parts[1] < 1 || parts[1] > 12 || parts[2] < 1 || parts[2] > daysOf(parts[0], parts[1]) {
+		return 0, fmt.Errorf("%q is not in the calendar; write a day of that month", text)
 	}
 	return DayOf(parts[0], parts[1], parts[2]), nil
+}
+
+// daysOf returns the number of days of a month.
+func daysOf(year, month int) int {
+	return time.Date(year, time.Month(month)+1, 0, 0, 0, 0, 0, time.UTC).Day()
 }
 
 // DayOf returns the day with that date.

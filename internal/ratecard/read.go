@@ -95,7 +95,7 @@ func (r *reader) file(file io.Reader) error {
 	}
 	for _, name := range columns[:5] {
 		if _, ok := column[name]; !ok {
-			return fmt.Errorf("line 1: there is no column %s", name)
+			return fmt.Errorf("line 1: the column %s is missing; name the columns %s", name, strings.Join(columns[:5], ", "))
 		}
 	}
 	for {
@@ -231,7 +231,7 @@ func ordinal(text string) (int, error) {
 	if text == "" {
 		return 0, nil
 	}
-	n, err := strconv.ParseUint(text, 10, 48)
+	n, err := strconv.ParseUint(text, 10, min(48, strconv.IntSize-1))
 	if err != nil {
 		return 0, fmt.Errorf("%q is no count of messages in plain digits", clip(text, 32))
 	}
