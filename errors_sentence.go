@@ -1,9 +1,12 @@
 package chatapi
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/transport"
 )
 
 // explainSend makes the error of a refused send name what was sent.
@@ -105,4 +108,59 @@ func speaksOfOperation(text string) bool {
 		}
 	}
 	return false
+}
+
+// sentence returns one sentence for an operator that says what happened.
+func (c *Client) sentence(e *Error) string {
+	if sentence := codeSentence(e.Code); sentence != "" && e.Kind != ErrOutcomeUnknown {
+		return sentence
+	}
+	switch e.Kind {
+	case ErrUnauthorized:
+		return fmt.Sprintf("The token of channel %s is wrong or has expired.", c.channel)
+	case ErrWrongChannel:
+		return fmt.Sprintf("The token does not belong to channel %s.", c.channel)
+	case ErrBlocked:
+		return fmt.Sprintf("Channel %s is blocked or restricted: %s", c.channel, ended(clip(cmp.Or(e.Reason, "no reason given"), 160)))
+	case ErrNotFound:
+		if e.HTTPStatus == http.StatusNotFound || e.HTTPStatus >= 300 && e.HTTPStatus < 400 {
+			return fmt.Sprintf("There is no Chat API channel at %s.", transport.RedactURL(c.base))
+		}
+	}
+	if text := kindSentence(e.Kind); text != "" {
+		return text
+	}
+	if e.Reason != "" {
+		return "The service refused: " + ended(clip(e.Reason, 160))
+	}
+	return "The service refused without giving a reason."
+}
+
+// kindSentence returns the sentence of a kind that says enough by itself, else "".
+func kindSentence(kind ErrorKind) string {
+	switch kind {
+	case ErrUnsupported:
+		return "The service or this channel does not support this."
+	case ErrWindowClosed:
+		return "The customer has not written in the last 24 hours, so only a template can be sent."
+	case ErrRecipient:
+		return "This recipient cannot be reached on WhatsApp."
+	case ErrMarketingLimit:
+		return "WhatsApp holds back marketing messages to this person."
+	case ErrOptedOut:
+		return "This person does not want marketing messages."
+	case ErrRateLimited:
+		return "Too many messages or requests in too short a time."
+	case ErrTemplate:
+		return "The template is missing, not usable, or does not fit its values."
+	case ErrMedia:
+		return "The file could not be fetched, or WhatsApp does not take its type."
+	case ErrTooLarge:
+		return "The request is too large for the service."
+	case ErrUnavailable:
+		return "The service failed for now."
+	case ErrOutcomeUnknown:
+		return "It is not known whether the message went out."
+	}
+	return ""
 }
