@@ -364,7 +364,7 @@ func (l *Ledger) addAccount(a *account) *Error {
 		l.volumes[a.Portfolio] = a.volume
 	}
 	for i, used := range a.Used {
-		fits := true
+		var fits bool
 		if name, problem := used.check(); problem != "" {
 			return invalid(fmt.Sprintf("Used[%d].%s", i, name), problem)
 		}

@@ -177,11 +177,11 @@ func foreignSnapshot(problem string) *Error {
 // unreadSnapshot is the error of a snapshot whose reading failed.
 func unreadSnapshot(cause error, bytes uint64) *Error {
 	switch {
-	case cause == io.EOF && bytes == 0:
+	case errors.Is(cause, io.EOF) && bytes == 0:
 		e := badSnapshot("is empty", cause)
 		e.Reason, e.Advice = "the snapshot is empty", "make the ledger of a first start with NewLedger, or restore an older snapshot and check where this one was written"
 		return e
-	case cause == io.EOF, cause == io.ErrUnexpectedEOF:
+	case errors.Is(cause, io.EOF), errors.Is(cause, io.ErrUnexpectedEOF):
 		return badSnapshot("is damaged: its end is missing", cause)
 	}
 	return badSnapshot("is damaged", cause)

@@ -65,7 +65,7 @@ func TestFaultE2OneBudgetForABody(t *testing.T) {
 		shapeIn(cloudPath+"statuses[].errors[]", `1`),
 		shapeIn(cloudPath+"groups[].added_participants[]", `{}`),
 		shapeIn("entry[].changes[].value", `"errors":[],"":[]`),
-		// not on the page
+
 		shapeIn(cloudPath+"messages[].order.product_items[]", `{}`),
 		shapeIn(cloudPath+"messages[].contacts[].phones[]", `{}`),
 		shapeIn(cloudPath+"history[].threads[]", `{}`),

@@ -194,7 +194,7 @@ func TestFaultA6BlankContentOfTheType(t *testing.T) {
 	account := one[*chatapi.AccountEvent](t, cloud("account_update", `{"event":"X","volume_tier_info":{"tier":""},"disconnection_info":{"reason":""},"auth_international_rate_eligibility":{"exception_countries":[]}}`))
 	assert.Equal(t, chatapi.AccountDetails{}, account.AccountDetails)
 	for _, list := range []string{"calls", "groups", "history", "errors", "statuses"} {
-		assert.Equal(t, "", one[*chatapi.UnknownEvent](t, cloud("messages", `{"`+list+`":[{"id":"","errors":[],"timestamp":0}]}`)).Info().OwnPhone, list)
+		assert.Empty(t, one[*chatapi.UnknownEvent](t, cloud("messages", `{"`+list+`":[{"id":"","errors":[],"timestamp":0}]}`)).Info().OwnPhone, list)
 	}
 	summary := one[*chatapi.SummaryEvent](t, cloud("messages", `{"conversation_context":[{"type":"summary","summary":{"text":"S"}}]}`))
 	assert.Equal(t, "S", summary.Text)

@@ -54,7 +54,7 @@ func TestFaultF2FakeKnowsTheMembersOfTheDocument(t *testing.T) {
 		}
 		assert.True(t, found, "the document lacks %s of %s, or Members does not find it", c.path, c.operation)
 	}
-	assert.Contains(t, answerTo(t, api, "POST", "/groups/17", `{"descripton":"x"}`), "is not a known field", "a misspelt member is still refused")
+	assert.Contains(t, answerTo(t, api, "POST", "/groups/17", `{"describe":"x"}`), "is not a known field", "a misspelt member is still refused")
 	assert.Contains(t, answerTo(t, api, "POST", "/sendContact", `{"contacts":[{"phones":[{"waid":"x"}]}]}`), "is not a known field")
 }
 

@@ -180,7 +180,7 @@ func TestSendsWithoutProofGoOutOnce(t *testing.T) {
 				return roundTripper(func(r *http.Request) (*http.Response, error) {
 					socket(r)
 					go func() {
-						_, _ = next.RoundTrip(r.Clone(context.WithoutCancel(r.Context()))) //nolint:bodyclose // fails
+						_, _ = next.RoundTrip(r.Clone(context.WithoutCancel(r.Context())))
 					}()
 					return nil, refused
 				})

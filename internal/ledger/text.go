@@ -12,15 +12,13 @@ import (
 // textRef is the place of a text in the arena: chunk, offset and length.
 type textRef uint64
 
-const (
-	arenaBits = 20 // a chunk is 1 MiB
+const arenaBits = 20 // a chunk is 1 MiB
 
-	// LongestText is the longest message id that can be entered, in bytes, and
-	// LongestName the longest name of a contact or number. LongestWord is the
-	// longest category, entry point or word of a report.
-	LongestText = 1 << 16
-	LongestName = 1 << 15
-	LongestWord = 1 << 10
+// These are the longest texts that can be entered, in bytes.
+const (
+	LongestText = 1 << 16 // a message id
+	LongestName = 1 << 15 // a name of a contact or number
+	LongestWord = 1 << 10 // a category, an entry point, or a word of a report
 )
 
 // arena holds the bytes of contacts and message ids.

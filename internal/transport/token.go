@@ -76,7 +76,7 @@ func (l *tokenLayer) carry(req *http.Request) (resp *http.Response, err error) {
 				caught = recover() // nil after runtime.Goexit, which goes on
 			}
 		}()
-		resp, err = l.next.RoundTrip(req)
+		resp, err = l.next.RoundTrip(req) //nolint:bodyclose // the caller of RoundTrip closes it
 		returned = true
 	}()
 	switch value := caught.(type) {
