@@ -23,7 +23,7 @@ const onceMemory = 100_000
 //
 // Once knows an event by its channel and [Event.Key]. WhatsApp's own form names no
 // channel, so a handler that gets both forms of an event, as with
-// [Settings.RawHooks], needs [WebhookChannel] or [WebhookSecrets]. Once keeps the latest 100,000
+// [SettingsInfo.RawHooks], needs [WebhookChannel] or [WebhookSecrets]. Once keeps the latest 100,000
 // to 200,000 events in memory, so it forgets at a restart, and other processes do
 // not know of it. It cannot tell which part of handle was done: if handle sends
 // two messages and fails after the first, the next run sends the first again.

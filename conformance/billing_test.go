@@ -103,8 +103,12 @@ func (p past) months() (all []chatapi.YearMonth) {
 	return all
 }
 
+// ledger returns a ledger with the activities. A message of somebody else is in the
+// first month, since an empty ledger closes nothing.
 func (p past) ledger(t *rapid.T, activities []chatapi.Activity) *chatapi.Ledger {
 	l := chatapi.NewLedger(p.account, p.more...)
+	record(t, l, []chatapi.Activity{{Kind: chatapi.ActivityInbound, At: p.boundary.Add(-time.Second), Channel: "A",
+		Contact: chatapi.Contact{Phone: "12025550199"}, MessageID: "somebody else's"}})
 	record(t, l, activities)
 	return l
 }
