@@ -273,9 +273,10 @@ func (drops) Read(p []byte) (int, error) {
 
 // networks returns network ends that stop at every point and heed no context.
 func networks(n *never) map[string]http.RoundTripper {
-	answer := func(status int, body io.ReadCloser) roundTripper {
+	// Each reply has a body of its own, since a body that hangs is left alone.
+	answer := func(status int, body func() io.ReadCloser) roundTripper {
 		return func(r *http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: status, Header: http.Header{}, Body: body, ContentLength: -1, Request: r}, nil
+			return &http.Response{StatusCode: status, Header: http.Header{}, Body: body(), ContentLength: -1, Request: r}, nil
 		}
 	}
 	dial := func(conn func() net.Conn) *http.Transport {
@@ -297,15 +298,17 @@ func networks(n *never) map[string]http.RoundTripper {
 			n.stop()
 			return nil, io.EOF
 		}),
-		"in the reply's body":    answer(200, &stuck{read: n.stop}),
-		"after a part of it":     answer(200, &stuck{content: io.MultiReader(half(`{"sent":`), &stuck{read: n.stop})}),
-		"in Close":               answer(200, &stuck{content: half(`{}`), close: n.stop}),
-		"in Close of a cut body": answer(200, &stuck{content: io.MultiReader(half(`{"a":`), errReader{}), close: n.stop}),
-		"after 101":              answer(101, &stuck{read: n.stop}),
-		"in Close after 101":     answer(101, &stuck{read: n.stop, close: n.stop}),
-		"in a redirect":          answer(302, &stuck{read: n.stop, close: n.stop}),
-		"never, without content": answer(200, io.NopCloser(idle{})),
-		"never, by drops":        answer(200, io.NopCloser(drops{})),
+		"in the reply's body": answer(200, func() io.ReadCloser { return &stuck{read: n.stop} }),
+		"after a part of it":  answer(200, func() io.ReadCloser { return &stuck{content: io.MultiReader(half(`{"sent":`), &stuck{read: n.stop})} }),
+		"in Close":            answer(200, func() io.ReadCloser { return &stuck{content: half(`{}`), close: n.stop} }),
+		"in Close of a cut body": answer(200, func() io.ReadCloser {
+			return &stuck{content: io.MultiReader(half(`{"a":`), errReader{}), close: n.stop}
+		}),
+		"after 101":              answer(101, func() io.ReadCloser { return &stuck{read: n.stop} }),
+		"in Close after 101":     answer(101, func() io.ReadCloser { return &stuck{read: n.stop, close: n.stop} }),
+		"in a redirect":          answer(302, func() io.ReadCloser { return &stuck{read: n.stop, close: n.stop} }),
+		"never, without content": answer(200, func() io.ReadCloser { return io.NopCloser(idle{}) }),
+		"never, by drops":        answer(200, func() io.ReadCloser { return io.NopCloser(drops{}) }),
 		"in the proxy's choice":  &http.Transport{Proxy: func(*http.Request) (*url.URL, error) { n.stop(); return nil, io.EOF }},
 		"in the dial":            dial(func() net.Conn { n.stop(); return nil }),
 		"in the write":           dial(func() net.Conn { return &stuck{Conn: pipe(), write: n.stop} }),
