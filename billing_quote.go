@@ -154,6 +154,12 @@ func (q *quoteRun) compare(all []ledger.Planned) error {
 	if m := q.meterAhead(with, without); m != nil {
 		return q.count(m, inOrderOfOpening(with), 1)
 	}
+	return q.countMonths(with, without, same)
+}
+
+// countMonths adds the cost of the months in which a unit differs, with the messages
+// and without them. same has the number of unchanged units by thread.
+func (q *quoteRun) countMonths(with, without []opening, same map[uint32]int) error {
 	months := map[YearMonth]bool{}
 	for _, o := range slices.Concat(with, without) {
 		months[q.account.month(o.at)] = true

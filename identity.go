@@ -281,7 +281,7 @@ func personName(r Recipient) (Recipient, bool) {
 		if r = Chat(r.value); r.kind != RecipientChat {
 			break
 		}
-		for _, suffix := range [...]string{suffixPerson, suffixServer} {
+		for _, suffix := range [...]string{suffixPerson, suffixDevice} {
 			if digits, ok := strings.CutSuffix(r.value, suffix); ok && isPhone(digits) {
 				return Recipient{RecipientPhone, digits}, true
 			}
@@ -289,9 +289,6 @@ func personName(r Recipient) (Recipient, bool) {
 	}
 	return r, r.value != "" && !r.IsGroup()
 }
-
-// suffixServer ends the id of a person's chat in some programs.
-const suffixServer = "@s.whatsapp.net"
 
 // identityName returns a name of personName for the rules.
 func identityName(r Recipient) identity.Name {

@@ -93,14 +93,9 @@ type memoryTransport struct{ api *API }
 func (*memoryTransport) HeedsContext(until.Mark) {}
 
 func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
-	var body []byte
-	if r.Body != nil {
-		var err error
-		body, err = io.ReadAll(r.Body)
-		r.Body.Close()
-		if err != nil {
-			return nil, err
-		}
+	body, err := readAndClose(r.Body)
+	if err != nil {
+		return nil, err
 	}
 	ctx := r.Context()
 	if err := ctx.Err(); err != nil {
@@ -152,6 +147,15 @@ func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	trace.GotFirstResponseByte()
 	return got.response(r), nil
+}
+
+// readAndClose reads the body of a request, which may be nil.
+func readAndClose(body io.ReadCloser) ([]byte, error) {
+	if body == nil {
+		return nil, nil
+	}
+	defer body.Close()
+	return io.ReadAll(body)
 }
 
 // traceOf returns the context's trace with an empty function for each step that it
