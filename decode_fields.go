@@ -78,14 +78,8 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 				if e.Effective.IsZero() {
 					e.Effective = m.Value.Get("disable_date").Time()
 				}
-			case "message_template_title":
-				e.Header = text
-			case "message_template_element":
-				e.Body = text
-			case "message_template_footer":
-				e.Footer = text
-			case "message_template_buttons":
-				e.Buttons = templateEventButtons(m.Value)
+			default:
+				e.readPart(&m, text)
 			}
 		}
 		e.Reason, e.Advice = cmp.Or(reason, words), cmp.Or(recommendation, description)
@@ -102,7 +96,21 @@ func templateEvent(kind string) func(wire.Value, EventInfo) Event {
 	}
 }
 
-// someReason returns a reason; empty for the words that mean that there is none.
+// readPart reads a part of the template, which only an event about its parts has.
+func (e *TemplateEvent) readPart(m *wire.Object, text string) {
+	switch string(m.Name) {
+	case "message_template_title":
+		e.Header = text
+	case "message_template_element":
+		e.Body = text
+	case "message_template_footer":
+		e.Footer = text
+	case "message_template_buttons":
+		e.Buttons = templateEventButtons(m.Value)
+	}
+}
+
+// someReason returns a reason, and nothing for words such as "NONE".
 func someReason(text string) string {
 	switch strings.ToUpper(strings.TrimSpace(text)) {
 	case "NONE", "NULL", "N/A":

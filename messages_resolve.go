@@ -70,16 +70,8 @@ const (
 func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, error) {
 	const op = "Resolve"
 	unknown := func(why string) Resolution { return Resolution{Outcome: OutcomeUnknown, Why: why} }
-	switch {
-	case c == nil || c.transport == nil:
-		return unknown("there is no client"), c.local(op, noClient())
-	case attempt.Started.IsZero():
-		return unknown("the attempt has no time"), c.local(op, invalid("attempt", "has no time; keep the one from Error.Attempt or Prepared.Attempt"))
-	case attempt.Channel != c.channel:
-		e := c.local(op, &Error{Kind: ErrWrongChannel, Field: "attempt", Retry: RetryFix,
-			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel.",
-			Advice: "ask that channel's client"})
-		return unknown("it was another channel's"), e
+	if why, e := c.refuseAttempt(&attempt); e != nil {
+		return unknown(why), c.local(op, e)
 	}
 	chat := attempt.To.chat()
 	if chat == "" {
@@ -128,6 +120,22 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		return unknown("the history does not have it yet, and the attempt is less than a minute old"), nil
 	}
 	return Resolution{Outcome: OutcomeNotFound, Why: "the history has no such message to this chat"}, nil
+}
+
+// refuseAttempt returns why the client cannot look for the attempt, for the Resolution
+// and as an error; nil if it can.
+func (c *Client) refuseAttempt(attempt *Attempt) (why string, e *Error) {
+	switch {
+	case c == nil || c.transport == nil:
+		return "there is no client", noClient()
+	case attempt.Started.IsZero():
+		return "the attempt has no time", invalid("attempt", "has no time; keep the one from Error.Attempt or Prepared.Attempt")
+	case attempt.Channel != c.channel:
+		return "it was another channel's", &Error{Kind: ErrWrongChannel, Field: "attempt", Retry: RetryFix,
+			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel.",
+			Advice: "ask that channel's client"}
+	}
+	return "", nil
 }
 
 // resembles reports whether a message of the history has the text of the attempt,
