@@ -2,6 +2,8 @@ package chatapi_test
 
 import (
 	"bytes"
+	"runtime"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"testing"
@@ -149,10 +151,8 @@ func hostileFields() (bodies []shape) {
 // the budget of a document, run allocates no more than the limit, and four times
 // the size takes less than eight times as long.
 //
-// It compares the best of five rounds, each of at least 20 ms, and tries twice,
-// because other programs may disturb a round. From the second round on it reads the
-// small document four times as often, since a busy machine interrupts whatever takes
-// long.
+// It compares the processor time of the best of five rounds, each of at least 20 ms, and
+// tries twice, because other programs fill the processor's caches.
 func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	t.Helper()
 	if raceDetector { // looks for races only
@@ -169,9 +169,8 @@ func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	var ratio float64
 	for range 2 {
 		short, long := time.Hour, time.Hour
-		for round := range rounds {
-			often := min(1+3*round, 4)
-			short, long = min(short, timeTaken(run, small, often*times)/time.Duration(often)), min(long, timeTaken(run, large, times))
+		for range rounds {
+			short, long = min(short, timeTaken(run, small, times)), min(long, timeTaken(run, large, times))
 			if ratio = float64(long) / float64(short); ratio < 8 {
 				return
 			}
@@ -180,12 +179,17 @@ func assertGrowth(t *testing.T, s shape, run func([]byte), longest int) {
 	assert.Less(t, ratio, 8.0, "%s: %d bytes take that many times as long as %d", s.name, len(large), len(small))
 }
 
+// timeTaken returns the processor time of so many runs. The collector is off while they
+// take less than 2 GB, since its turns come in some rounds and not in others.
 func timeTaken(run func([]byte), document []byte, times int) time.Duration {
-	start := time.Now()
+	runtime.GC()
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(2 << 30))
+	defer debug.SetGCPercent(debug.SetGCPercent(-1))
+	start := processorTime()
 	for range times {
 		run(document)
 	}
-	return time.Since(start)
+	return processorTime() - start
 }
 
 // smallDocument returns a document that takes 20 ms when it is read so many times,

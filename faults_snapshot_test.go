@@ -111,7 +111,7 @@ func TestASnapshotOfAnyShapeIsBounded(t *testing.T) {
 			assert.LessOrEqual(t, took, uint64(max(60*len(snapshot), 64<<20)), "%s: the bytes that %d bytes take", s.name, len(snapshot))
 		}
 		short, long := time.Hour, time.Hour
-		for round := 0; round < 10 && (round == 0 || long >= 8*short); round++ { // a busy machine interrupts whatever takes long
+		for round := 0; round < 10 && (round == 0 || long >= 8*short); round++ {
 			short, long = min(short, timeTaken(restore, small, 4)/4), min(long, timeTaken(restore, large, 1))
 		}
 		assert.Less(t, long, 8*short, "%s: four times the size takes eight times as long", s.name)
