@@ -27,9 +27,9 @@ type Activity struct {
 	// is refused with [ErrNoTime].
 	At time.Time `json:"at,omitzero"`
 
-	// Observed is when the fact arrived here. It stands in for a missing At, and
-	// for an At that is more than an hour after it, since no clock runs ahead that
-	// far. Otherwise it has no effect.
+	// Observed is when the fact arrived here. It stands in for a missing At, for an
+	// At that is more than an hour after it, since no clock runs ahead that far, and
+	// for an At before 2009, when there was no WhatsApp. Otherwise it has no effect.
 	Observed time.Time `json:"observed_at,omitzero"`
 
 	// Channel is the business number, in any spelling of its id.
@@ -72,8 +72,9 @@ type Activity struct {
 	FromApp bool `json:"from_app,omitzero"`
 }
 
-// Reported is the part of Meta's status about billing. It keeps unknown words. A
-// status names no amount.
+// Reported is the part of Meta's status about billing. It keeps unknown words. The
+// ledger reads Origin, Billable, Category and Type in any letter case, and keeps them
+// in small letters. A status names no amount.
 type Reported struct {
 	// Conversation is the conversation's id. Origin is the kind of conversation,
 	// such as "user_initiated", "utility" or "referral_conversion". ExpiresAt is
@@ -116,7 +117,7 @@ const (
 	ActivityIdentity ActivityKind = "identity"
 )
 
-// EntryPoint is how a customer came to the chat. The set is open.
+// EntryPoint is how a customer came to the chat, in any letter case. The set is open.
 type EntryPoint string
 
 // The entry points. Only an ad makes a conversation free everywhere; Meta
@@ -169,7 +170,7 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 		return unknownKind(a.Kind)
 	}
 	if e.Kind == ledger.Inbound {
-		e.Word = string(a.EntryPoint)
+		e.Word = ratecard.Category(string(a.EntryPoint))
 	}
 	if err := a.nameInto(e); err != nil {
 		return err
@@ -189,6 +190,9 @@ func (l *Ledger) check(a *Activity, e *ledger.Entry) error {
 		if a.Reported != (Reported{}) {
 			report := ledger.Report(a.Reported)
 			report.ExpiresAt = report.ExpiresAt.UTC()
+			for _, word := range [...]*string{&report.Origin, &report.Billable, &report.Category, &report.Type} {
+				*word = ratecard.Category(*word)
+			}
 			e.Report = &report
 		}
 	}
@@ -315,10 +319,19 @@ var (
 	afterLast   = time.Date(ledger.MaxYear+1, 1, 1, 0, 0, 0, 0, time.UTC).Unix()
 )
 
-// instant returns the instant that counts, and whether the wire told it. An
-// instant more than an hour after its observation is not believed.
+// beforeWhatsApp reports whether an instant is before 2009, as the instants of clocks
+// without a battery are.
+func beforeWhatsApp(at time.Time) bool {
+	const of2009 = 1230768000
+	return at.Unix() < of2009
+}
+
+// instant returns the instant that counts, and whether the wire told it. An instant
+// more than an hour after its observation, or before WhatsApp, is not believed.
 func (a *Activity) instant() (at time.Time, told bool) {
-	if a.At.IsZero() || !a.Observed.IsZero() && a.At.Sub(a.Observed) > time.Hour {
+	switch {
+	case a.At.IsZero(), !a.Observed.IsZero() && a.At.Sub(a.Observed) > time.Hour,
+		beforeWhatsApp(a.At) && !beforeWhatsApp(a.Observed):
 		return a.Observed, false
 	}
 	return a.At, true

@@ -6,6 +6,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/ledger"
+	"github.com/chatapi-go/chatapi/internal/ratecard"
 )
 
 // This file makes activities of events.
@@ -24,6 +27,19 @@ func activitiesOf(event Event) ([]Activity, error) {
 		return nil, nil
 	}
 	return []Activity{a}, nil
+}
+
+// ActivitiesOf returns the activities that [Ledger.RecordEvent] records for an event,
+// for a program that stores facts first and makes its ledger of them later, with
+// [Ledger.Load]. It is nil for an event without effect on windows and bills, for one
+// that nothing can place, and for a nil event. Most events have at most one; a
+// [*StandbyEvent] has one for each message of the customer. It calls nothing.
+func ActivitiesOf(e Event) []Activity {
+	all, err := activitiesOf(e)
+	if err != nil {
+		return nil
+	}
+	return slices.DeleteFunc(all, func(a Activity) bool { return a.unplaceable() })
 }
 
 // inboundOf returns the customers' messages in a chat that another agent holds. They
@@ -53,6 +69,27 @@ func inboundOf(standby *StandbyEvent) (all []Activity) {
 	return all
 }
 
+// ofEvent returns the error of an activity in the words of the event that it was
+// made of: the caller of [Ledger.RecordEvent] sees no activity.
+func ofEvent(err error) error {
+	e, ok := err.(*Error)
+	if !ok || e.Kind != ErrNoTime {
+		return err
+	}
+	told := *e
+	told.Reason = strings.Replace(e.Reason, "neither At nor Observed", "neither Time nor Received", 1)
+	told.Advice = "set Received of the event's Info to the time at which its request arrived, such as Delivery.Received; ParseWebhook cannot know it"
+	return &told
+}
+
+// noEventChannel returns the error of an event without a channel.
+func noEventChannel() error {
+	e := foreign("", "is missing: neither the body nor the address of the event names a channel")
+	e.Sentence = "A billing event names no channel of the business."
+	e.Advice = "give the handler WebhookChannel or WebhookSecrets, or set Channel of the event's Info to that of the Delivery"
+	return e
+}
+
 // unplaceable reports whether nothing can ever place the activity: an activity of
 // the business without a message id, and a customer's without an id and a name.
 func (a *Activity) unplaceable() bool {
@@ -63,7 +100,26 @@ func (a *Activity) unplaceable() bool {
 	case ActivityInbound:
 		return nameless && a.MessageID == ""
 	}
-	return a.MessageID == ""
+	return a.MessageID == "" || len(a.MessageID) > ledger.LongestText
+}
+
+// fit makes the texts of an event's activity short enough for a ledger, since to
+// refuse the event again and again helps nobody. A word that long is not known, so its
+// beginning says as little; a name that long is nobody's, so it is dropped.
+func (a *Activity) fit() {
+	r := &a.Reported
+	for _, word := range [...]*string{&a.Category, (*string)(&a.EntryPoint), &r.Conversation, &r.Origin, &r.Model, &r.Billable, &r.Category, &r.Type} {
+		if len(*word) > ledger.LongestWord {
+			*word = strings.ToValidUTF8((*word)[:ledger.LongestWord], "")
+		}
+	}
+	for _, c := range [...]*Contact{&a.Contact, &a.Member, &a.Former} {
+		for _, name := range [...]*string{&c.Phone, &c.Chat, &c.BSUID, &c.Username} {
+			if len(*name) > ledger.LongestName/2 {
+				*name = ""
+			}
+		}
+	}
 }
 
 // activityOf returns the activity of an event. Its Kind is empty for an event
@@ -92,13 +148,19 @@ func activityOf(event Event) Activity {
 	case *EchoEvent:
 		a.Kind, a.MessageID, a.FromApp = ActivityOutbound, e.ID, e.FromApp
 		a.with(e.To, e.Chat)
-		if e.Type == "template" || strings.HasSuffix(e.Wire, ".template") {
+		if isTemplateType(string(e.Type)) || isTemplateType(e.Wire[strings.LastIndexByte(e.Wire, '.')+1:]) {
 			a.Category = CategoryTemplate
 		}
 	case *StatusEvent:
 		a.ofStatus(e)
 	}
 	return a
+}
+
+// isTemplateType reports whether the type of an echo is that of a template: "hsm" in
+// WhatsApp's own server software until 2020 (low).
+func isTemplateType(kind string) bool {
+	return strings.EqualFold(kind, "template") || strings.EqualFold(kind, "hsm")
 }
 
 // renamed makes a an activity of new names, if there are any.
@@ -130,13 +192,16 @@ func (a *Activity) ofStatus(e *StatusEvent) {
 
 // isCustomers reports whether the customer began the call. Such a call opens the
 // service window as a message does (Meta; medium: the first day of the rule was
-// not found). Without a direction, the caller decides.
+// not found). Without a direction, or by one that is not known, the caller decides.
 func (e *CallEvent) isCustomers() bool {
 	if !strings.EqualFold(e.Event, "connect") {
 		return false
 	}
-	if e.Direction != "" {
-		return strings.EqualFold(e.Direction, "USER_INITIATED")
+	switch ratecard.Category(e.Direction) {
+	case "user_initiated":
+		return true
+	case "business_initiated":
+		return false
 	}
 	from := e.From.personNames()
 	if e.OwnPhone == "" {

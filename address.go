@@ -233,7 +233,7 @@ func isTokenText(text string) bool {
 // foreignToken returns the error of a token that names another channel than the
 // given one. It returns nil if the channels agree, or the token names none.
 func foreignToken(channel, claimed ChannelID) *Error {
-	if claimed == "" || strings.EqualFold(string(claimed), string(channel)) {
+	if claimed == "" || sameChannel(claimed, channel) {
 		return nil
 	}
 	return &Error{Kind: ErrWrongChannel, Field: "token", Retry: RetryFix,

@@ -85,10 +85,10 @@ type PriorUsage struct {
 type Ledger struct {
 	err       *Error // of a wrong account; nil for valid accounts
 	accounts  []*account
-	volumes   map[string]*volume     // by portfolio
-	byChannel map[ChannelID]*account // by the spellings that accounts name
-	named     map[string]ChannelID   // these spellings by their channelKey
-	rest      *account               // gets the channels that no account names
+	volumes   map[string]*volume      // by portfolio
+	byChannel map[ChannelID]*account  // by the spellings that accounts name
+	named     map[ChannelID]ChannelID // these spellings by their Canonical
+	rest      *account                // gets the channels that no account names
 
 	mu     sync.Mutex // guards the fields below, and the terms of the accounts
 	engine ledger.Engine
@@ -99,7 +99,7 @@ type Ledger struct {
 // unknown model, a number that two accounts claim) makes every method that
 // returns an error return [ErrInvalid].
 func NewLedger(first Account, more ...Account) *Ledger {
-	l := &Ledger{byChannel: map[ChannelID]*account{}, named: map[string]ChannelID{}, volumes: map[string]*volume{}, closed: map[YearMonth]*Bill{}}
+	l := &Ledger{byChannel: map[ChannelID]*account{}, named: map[ChannelID]ChannelID{}, volumes: map[string]*volume{}, closed: map[YearMonth]*Bill{}}
 	var terms []*ledger.Terms
 	for i, a := range append([]Account{first}, more...) {
 		checked, err := newAccount(a, int32(i))
@@ -216,8 +216,14 @@ func (l *Ledger) checkAll(activities iter.Seq2[Activity, error], full chan<- []l
 // windows and bills: a customer's message or call, an echo of the business's own
 // message, a status, or a customer's new number or BSUID. It ignores other events,
 // imported history too, and passes over an event that nothing can ever place, such
-// as a status without a message id. Errors are those of [Ledger.Record]; a handler
+// as a status without a message id. It cuts words that are too long to be known, and
+// drops such names. Errors are those of [Ledger.Record]; a handler
 // need not repeat an event that is [ErrForeignChannel].
+//
+// An event that [ParseWebhook] read from a stored body has no time of receipt, and
+// in WhatsApp's own format no channel: set Received and Channel of its
+// [EventInfo] before you record it. Without them it is [ErrNoTime], if the wire
+// told no time either, or [ErrForeignChannel].
 func (l *Ledger) RecordEvent(event Event) error {
 	const op = "Ledger.RecordEvent"
 	if err := l.usable(); err != nil {
@@ -229,14 +235,17 @@ func (l *Ledger) RecordEvent(event Event) error {
 	}
 	for i := range activities {
 		a := &activities[i]
+		a.fit()
 		switch owner := l.owner(a.Channel); {
 		case a.Channel == "":
-			return ledgerError(op, foreign("", "is missing: neither the body nor the address of the event names a channel"))
+			return ledgerError(op, noEventChannel())
+		case len(a.Channel) > ledger.LongestName:
+			return ledgerError(op, foreign("", "is far too long for the id of a channel"))
 		case owner != nil && a.unplaceable():
 			continue
 		}
 		if err := l.Record(*a); err != nil {
-			return ledgerError(op, err)
+			return ledgerError(op, ofEvent(err))
 		}
 	}
 	return nil
@@ -250,7 +259,7 @@ func (l *Ledger) RecordEvent(event Event) error {
 func (l *Ledger) RecordSend(receipt *Receipt, m Message, at time.Time) error {
 	const op = "Ledger.RecordSend"
 	if receipt == nil {
-		return ledgerError(op, invalid("Receipt", "is nil"))
+		return ledgerError(op, invalid("Receipt", "is nil; give the one that Send returned, and record no send that failed"))
 	}
 	if receipt.ID == "" {
 		return ledgerError(op, invalid("Receipt.ID", "is empty, so no status can be joined with the send"))
@@ -282,7 +291,7 @@ type account struct {
 // numbers share the tier.
 type tierKey struct {
 	month  YearMonth
-	number string // its channelKey
+	number ChannelID // its Canonical
 }
 
 // usedBefore returns how much of a free tier was used before the ledger began.
@@ -290,7 +299,7 @@ func (a *account) usedBefore(month YearMonth, number ChannelID) int {
 	if len(a.used) == 0 {
 		return 0
 	}
-	return a.used[tierKey{month, channelKey(number)}]
+	return a.used[tierKey{month, number.Canonical()}]
 }
 
 // volume is how many charged messages a portfolio had before the ledger began.
@@ -372,7 +381,7 @@ func (l *Ledger) addAccount(a *account) *Error {
 			key := volumeKey{used.Month, priceKey{used.Market, ratecard.Category(used.Category)}}
 			a.volume.used[key], fits = addUsed(a.volume.used[key], used.Units)
 		} else {
-			key := tierKey{used.Month, channelKey(used.Number)}
+			key := tierKey{used.Month, used.Number.Canonical()}
 			a.used[key], fits = addUsed(a.used[key], used.Units)
 		}
 		if !fits {
@@ -393,10 +402,10 @@ func (l *Ledger) addAccount(a *account) *Error {
 		if len(number) > ledger.LongestName {
 			return tooLong(field, ledger.LongestName)
 		}
-		if l.named[channelKey(number)] != "" {
+		if l.named[number.Canonical()] != "" {
 			return invalid(field, fmt.Sprintf("%q is named twice; a channel belongs to one account", clip(string(number), 64)))
 		}
-		l.byChannel[number], l.named[channelKey(number)] = a, number
+		l.byChannel[number], l.named[number.Canonical()] = a, number
 	}
 	l.accounts = append(l.accounts, a)
 	return nil
@@ -420,7 +429,7 @@ func (l *Ledger) payer(channel ChannelID) (*account, string) {
 	if owner := l.byChannel[channel]; owner != nil {
 		return owner, string(channel)
 	}
-	if named, ok := l.named[channelKey(channel)]; ok {
+	if named, ok := l.named[channel.Canonical()]; ok {
 		return l.byChannel[named], string(named)
 	}
 	return l.rest, string(channel)

@@ -53,7 +53,9 @@ type Cost struct {
 // bill, and some hundred bytes of memory for each message.
 //
 // Errors are those of [Ledger.Quote]. QuoteAll stops at the first message that it
-// refuses; the error's Field has its place, as "messages[3].Category". If prices
+// refuses; the error's Field has its place, as "messages[3].Category". A map has
+// another order each time, so check the numbers of a list with [ParseRecipient]
+// before they are in one, and keep those that it refuses for a person. If prices
 // are missing, as those of messages to groups always are, the error is [ErrNoPrice]
 // together with the campaign, whose Gaps list them.
 func (l *Ledger) QuoteAll(now time.Time, channel ChannelID, messages iter.Seq2[Recipient, Message]) (*Campaign, error) {

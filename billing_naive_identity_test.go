@@ -21,9 +21,10 @@ type naiveStamp struct {
 }
 
 // naiveStampOf returns the instant of a fact. An instant more than an hour after its
-// observation is not believed (rule 19).
+// observation, or before 2009, is not believed (rule 19).
 func naiveStampOf(a *chatapi.Activity) naiveStamp {
-	if a.At.IsZero() || !a.Observed.IsZero() && a.At.After(a.Observed.Add(time.Hour)) {
+	old := a.At.Year() < 2009 && a.Observed.Year() >= 2009
+	if a.At.IsZero() || old || !a.Observed.IsZero() && a.At.After(a.Observed.Add(time.Hour)) {
 		return naiveStamp{at: a.Observed}
 	}
 	return naiveStamp{a.At, true}

@@ -19,10 +19,11 @@ import (
 //
 // A template needs its Category, though it is not sent; without it the error is
 // [ErrInvalid], except under the model of 2022, which bills all templates alike.
-// Other errors are those of the message, [ErrInvalid] for an instant in a closed
-// month, and [ErrNoPrice], a [*Gap] by errors.As, together with the charge. A message
-// to a group is always [ErrNoPrice], because its price depends on the members to
-// whom it is delivered.
+// Other errors are those of the message, [ErrInvalid] for a recipient to whom Send
+// would send nothing, such as a number with a leading 0, and for an instant in a
+// closed month, and [ErrNoPrice], a [*Gap] by errors.As, together with the charge. A
+// message to a group is always [ErrNoPrice], because its price depends on the
+// members to whom it is delivered.
 //
 // A quote looks at this one contact. If a free tier decides, it looks at further
 // contacts until it sees that the tier is used up. If a volume tier decides, it
@@ -95,6 +96,9 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 	if to.IsZero() {
 		return ledger.Planned{}, invalid("Recipient", "names nobody; give a phone number, a BSUID or a chat")
 	}
+	if err := to.check(); err != nil { // else a number that no send takes would get the price of the market Other
+		return ledger.Planned{}, quotedRecipient(err)
+	}
 	category, err := messageCategory(m)
 	if err != nil {
 		return ledger.Planned{}, err
@@ -108,6 +112,14 @@ func (q *quoteRun) plan(to Recipient, m Message) (ledger.Planned, error) {
 		to = name
 	}
 	return ledger.Planned{Contact: to.Key(), Category: category}, nil
+}
+
+// quotedRecipient returns the error of a recipient with the field of a quote.
+func quotedRecipient(err error) error {
+	if e, ok := err.(*Error); ok {
+		e.Field = "Recipient"
+	}
+	return err
 }
 
 // compare adds the cost with the messages, and subtracts the cost without them.

@@ -177,6 +177,9 @@ func newRules(all []Rule, forced Model, zone *time.Location) ([]rules, *Error) {
 		for k, category := range r.Categories {
 			r.Categories[k] = ratecard.Category(category)
 		}
+		for k, point := range r.EntryPoints {
+			r.EntryPoints[k] = EntryPoint(ratecard.Category(string(point)))
+		}
 		slices.Sort(r.EntryPoints)
 		slices.Sort(r.Categories)
 		start := int64(ledger.Never)

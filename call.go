@@ -31,6 +31,13 @@ type request struct {
 	// the recipient.
 	message   bool
 	recipient string
+
+	replied func(*transport.Reply) // is called with the reply; may be nil
+
+	// before and oneWrite are rules for each write; see transport.Request.
+	before   func(context.Context) error
+	oneWrite bool
+	waits    func(reason string, d time.Duration)
 }
 
 // call carries out a request that is not a send, and fills out, if not nil, from
@@ -138,9 +145,12 @@ func (c *Client) exchange(ctx context.Context, r request) (transport.Reply, *Err
 		}
 	}
 	reply, err := c.transport.Do(ctx, transport.Request{Op: r.op, Method: r.method, URL: address, Body: body, Once: r.once,
-		Message: r.message, Recipient: r.recipient})
+		Message: r.message, Recipient: r.recipient, Before: r.before, OneWrite: r.oneWrite, Wait: r.waits})
 	if err != nil {
 		return transport.Reply{}, c.unanswered(r, err)
+	}
+	if r.replied != nil {
+		r.replied(&reply)
 	}
 	return reply, nil
 }
@@ -160,6 +170,9 @@ func (c *Client) unanswered(r request, err error) *Error {
 	failure, ok := errors.AsType[*transport.Failure](err)
 	if !ok {
 		return c.local(r.op, &Error{Kind: ErrUnreachable, Reason: err.Error(), cause: err})
+	}
+	if e := refusedWrite(failure); e != nil {
+		return c.local(r.op, c.scrubbed(e))
 	}
 	if source, ok := errors.AsType[*transport.SourceError](failure.Err); ok {
 		return c.noToken(r.op, source, failure)

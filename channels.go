@@ -64,7 +64,7 @@ type Channels struct {
 	changed func(ChannelID, Health)
 
 	mu   sync.RWMutex
-	byID map[string]*registered
+	byID map[ChannelID]*registered // by their Canonical
 }
 
 // registered is one channel of a registry.
@@ -120,6 +120,14 @@ func NewChannels(opts ...ChannelsOption) *Channels {
 // for the health. A channel that needed a new token is healthy again; any other
 // state lasts until a call of the new client shows a better one. Webhook
 // secrets stay.
+//
+// The new client goes on with the pace of the old one, and both share it, so that a new
+// token forgets nothing: with the same [Pace.PerSecond] and [Pace.Burst] the new client
+// gets no new burst, and keeps the lower rate that a 429 led to. With another rate or
+// burst it begins without a burst and, after a 429, at no more than the lowered rate. The
+// pauses and debts of recipients are shared also if [Pace.Pair] or [Pace.PairBurst]
+// differ. A client without such a limit keeps nothing for the client after it, and Remove
+// forgets all.
 func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	if s == nil {
 		return nil, invalid("registry", "is nil; make it with NewChannels").in("Channels.Put", "")
@@ -128,19 +136,22 @@ func (s *Channels) Put(apiURL, token string, opts ...Option) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	key := channelKey(client.channel)
+	key := client.channel.Canonical()
 	s.mu.Lock()
 	m, known := s.byID[key]
 	if !known {
 		m = &registered{id: client.channel, changed: s.changed, secrets: func() []string { return nil },
 			health: Health{State: HealthHealthy, Since: time.Now()}}
 		if s.byID == nil {
-			s.byID = map[string]*registered{}
+			s.byID = map[ChannelID]*registered{}
 		}
 		s.byID[key] = m
 	}
 	client.observe = func(result callResult) { m.observe(client, result) }
 	m.mu.Lock()
+	if m.client != nil {
+		client.pacer.Continue(m.client.pacer)
+	}
 	m.client, m.failed = client, 0
 	if m.health.State == HealthNeedsToken {
 		m.setState(HealthHealthy, "", 0)
@@ -160,11 +171,11 @@ func (s *Channels) Remove(id ChannelID) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	m, known := s.byID[channelKey(id)]
+	m, known := s.byID[id.Canonical()]
 	if !known {
 		return false
 	}
-	delete(s.byID, channelKey(id))
+	delete(s.byID, id.Canonical())
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.removed, m.queue = true, nil
@@ -299,7 +310,7 @@ func (s *Channels) find(id ChannelID) (*registered, bool) {
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	m, known := s.byID[channelKey(id)]
+	m, known := s.byID[id.Canonical()]
 	return m, known
 }
 

@@ -17,8 +17,14 @@ type ConnectOptions struct {
 
 	// AskWebhook makes Connect post one delivery without events to WebhookURL, to
 	// see that a [WebhookHandler] answers there. Serve the handler before Connect.
+	// The request goes through http.DefaultTransport, as no option of the client
+	// concerns the address, so a fake that is not on a real port does not see it.
 	// A program that cannot reach its own public address leaves this off.
 	AskWebhook bool
+
+	// Step, if it is not nil, is called after each step, so that a page can show how far
+	// the connection has come. It runs in the goroutine of Connect and delays it.
+	Step func(Step)
 }
 
 // Connection is the result of [Client.Connect]. Print it for an operator.
@@ -105,6 +111,9 @@ func (c *Client) Connect(ctx context.Context, opts ConnectOptions) (*Connection,
 			sentence = operatorSentence(err)
 		}
 		connection.Steps = append(connection.Steps, Step{step.name, sentence, err})
+		if opts.Step != nil {
+			opts.Step(connection.Steps[len(connection.Steps)-1])
+		}
 		if err != nil {
 			return connection, err
 		}

@@ -67,8 +67,11 @@ func TestConnect(t *testing.T) {
 	service := &channel{webhooks: []string{"https://vendor.example/inbox"}}
 	client := connecting(t, service)
 	for range 2 { // a second Connect changes nothing
-		conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/hooks/ABC1/s3cret"})
+		var told []chatapi.Step
+		conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/hooks/ABC1/s3cret",
+			Step: func(s chatapi.Step) { told = append(told, s) }})
 		require.NoError(t, err)
+		assert.Equal(t, conn.Steps, told, "each step is told when it is over")
 		assert.Equal(t, "Connection successfully established: channel ABC1, +1 202 555 0100, 2 templates, 2 webhooks", conn.String())
 		assert.Equal(t, []string{"https://vendor.example/inbox", "https://desk.example/hooks/ABC1/s3cret"}, conn.Webhooks)
 		assert.Equal(t, 1, conn.Approved)
@@ -123,9 +126,12 @@ func TestConnectSaysWhatIsWrong(t *testing.T) {
 				client, err = chatapi.New("http://127.0.0.1:1/ABC1", opaqueToken, chatapi.WithRetry(chatapi.RetryPolicy{Attempts: 1}))
 				require.NoError(t, err)
 			}
-			conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/s3cret"})
+			var last chatapi.Step
+			conn, err := client.Connect(t.Context(), chatapi.ConnectOptions{WebhookURL: "https://desk.example/s3cret",
+				Step: func(s chatapi.Step) { last = s }})
 			assert.ErrorIs(t, err, tc.kind)
 			require.Len(t, conn.Steps, tc.steps)
+			assert.Equal(t, conn.Steps[tc.steps-1], last, "the failed step is told too")
 			assert.Equal(t, err, conn.Steps[tc.steps-1].Err)
 			assert.Equal(t, tc.says, conn.String())
 			assert.Empty(t, sentences[conn.String()], "another problem has the same sentence")

@@ -12,7 +12,9 @@ import (
 
 // ParseWebhook returns the events in the body of a webhook request, in the
 // order in which the body holds them. It is pure: no clock, no network, and
-// safe for concurrent use. [WebhookHandler] calls it for you.
+// safe for concurrent use. [WebhookHandler] calls it for you, and adds the time of
+// receipt and the channel of the address; a program that reads stored bodies sets
+// both in [EventInfo] if it gives the events to a [Ledger].
 //
 // Nothing is lost. Scalars are read loosely: a number may be a text, a flag 0
 // or 1, a time empty. A message, status or body of a kind that this version

@@ -29,7 +29,8 @@ func (p *parser) oldThread(v wire.Value, f *scalarReader) HistoryThread {
 		if !f.isObject("threads.messages", list.Value) {
 			continue
 		}
-		in := readMeta(list.Value)
+		var in metaElement
+		in.read(list.Value)
 		old.Messages = append(old.Messages, p.oldMessage(&in, old.Contact))
 		f.merge("threads.messages", list.Value, &in.scalarReader)
 	}

@@ -25,8 +25,8 @@ type metaElement struct {
 	toGroup, ours     bool       // ours: it says that the business sent it
 }
 
-// readMeta collects the members, in whatever order they come.
-func readMeta(v wire.Value) (in metaElement) {
+// read collects the members, in whatever order they come.
+func (in *metaElement) read(v wire.Value) {
 	var fromUser, fromBSUID, recipient string
 	var body wire.Value
 	for m := v.Object(); m.Next(); {
@@ -83,7 +83,6 @@ func readMeta(v wire.Value) (in metaElement) {
 	in.from.BSUID = cmp.Or(fromUser, fromBSUID, in.from.BSUID)
 	in.complete(recipient, body)
 	in.findContent(v)
-	return in
 }
 
 // complete reads the members that hold only if the usual ones are missing.
@@ -93,6 +92,9 @@ func (in *metaElement) complete(recipient string, body wire.Value) {
 	}
 	if recipient != "" && in.to == (Contact{}) {
 		setPhone(&in.to, recipient)
+	}
+	if in.kind == "text" { // the usual kind
+		return
 	}
 	if plain := fieldName(in.kind); plain == "text" || isContent(plain) {
 		in.kind = plain
@@ -159,7 +161,8 @@ func (in *metaElement) isEmpty() bool {
 
 // metaMessage reads one element of "messages".
 func (p *parser) metaMessage(v wire.Value) error {
-	in := readMeta(v)
+	var in metaElement
+	in.read(v)
 	// A message that the business sent must not wake a bot, even if it stands in
 	// "messages": under a field of echoes, or with the business's own number.
 	switch old := p.isOld(&in); {
@@ -199,10 +202,12 @@ func (in *metaElement) stamp(info *EventInfo) { info.Time = in.time("timestamp",
 
 // metaEcho reads one element of "message_echoes".
 func (p *parser) metaEcho(v wire.Value) error {
-	in := readMeta(v)
+	var in metaElement
+	in.read(v)
 	if in.sent.IsObject() && in.kind == "" { // an echo of another agent's message
 		outer := in
-		in = readMeta(outer.sent)
+		in = metaElement{}
+		in.read(outer.sent)
 		in.id, in.at, in.context = outer.id, outer.at, cmp.Or(in.context, outer.context)
 		in.to = cmp.Or(outer.to, in.to)
 		in.merge("message", v, &outer.scalarReader)
@@ -327,7 +332,8 @@ func (in *metaElement) choice(object string, v wire.Value) *Reply {
 func (in *metaElement) readEdit(c *Content, depth int) {
 	c.OriginalID = in.member("edit", in.content, "original_message_id")
 	if edited := in.content.Get("message"); edited.IsObject() && depth < maxEdits {
-		inner := readMeta(edited)
+		var inner metaElement
+		inner.read(edited)
 		c.Edit = &Content{}
 		inner.readContent(c.Edit, depth+1)
 		in.merge("edit.message", edited, &inner.scalarReader)

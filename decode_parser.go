@@ -2,7 +2,6 @@ package chatapi
 
 import (
 	"context"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -303,7 +302,7 @@ func (e *ParseError) Is(target error) bool { return target == ErrInvalid }
 type people struct {
 	list   []Contact
 	next   int              // the index to look at first: usually the order is that of the messages
-	seen   [8]uint64        // a bit for each number and BSUID, by a hash
+	seen   [32]uint64       // a bit for each number and BSUID, by a hash
 	byID   map[string]int32 // the index by number and by BSUID, or nobody; only for long lists
 	shared bool             // a number belongs to several BSUIDs
 }
@@ -402,12 +401,13 @@ func (s *people) index(at int) {
 
 // idBit returns the bit of people.seen for an id.
 func idBit(id string) (word int, bit uint64) {
-	var end [8]byte // the last bytes, since ids differ there
-	copy(end[:], id[max(0, len(id)-len(end)):])
-	hash := binary.LittleEndian.Uint64(end[:])
+	var hash uint64
+	for _, c := range []byte(id[max(0, len(id)-8):]) { // the last bytes, since ids differ there
+		hash = hash<<8 | uint64(c)
+	}
 	const golden = 0x9e3779b97f4a7c15 // multiplying by it spreads similar numbers
 	hash *= golden
-	return int(hash >> 61), 1 << (hash >> 55 & 63)
+	return int(hash >> 59), 1 << (hash >> 53 & 63)
 }
 
 // mayHave reports whether the list may have the id; false means that it has not.
@@ -418,6 +418,10 @@ func (s *people) mayHave(id string) bool {
 
 // withBSUID returns the index of the person with that BSUID.
 func (s *people) withBSUID(bsuid string) int {
+	if s.next < len(s.list) && bsuid != "" && s.list[s.next].BSUID == bsuid {
+		s.next++
+		return s.next - 1
+	}
 	if !s.mayHave(bsuid) {
 		return nobody
 	}

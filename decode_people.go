@@ -107,8 +107,19 @@ func digitsIn(text string) string {
 // fillContact fills the empty fields of c, all but the chat, from what is known of
 // the same person.
 func fillContact(c, known *Contact) {
-	c.Phone, c.BSUID = cmp.Or(c.Phone, known.Phone), cmp.Or(c.BSUID, known.BSUID)
-	c.ParentBSUID = cmp.Or(c.ParentBSUID, known.ParentBSUID)
-	c.Username, c.Name = cmp.Or(c.Username, known.Username), cmp.Or(c.Name, known.Name)
-	c.CountryCode, c.IdentityHash = cmp.Or(c.CountryCode, known.CountryCode), cmp.Or(c.IdentityHash, known.IdentityHash)
+	fill(&c.Phone, known.Phone)
+	fill(&c.BSUID, known.BSUID)
+	fill(&c.ParentBSUID, known.ParentBSUID)
+	fill(&c.Username, known.Username)
+	fill(&c.Name, known.Name)
+	fill(&c.CountryCode, known.CountryCode)
+	fill(&c.IdentityHash, known.IdentityHash)
+}
+
+// fill writes only where it changes something, since a write of a pointer costs more
+// than the look.
+func fill(field *string, known string) {
+	if *field == "" && known != "" {
+		*field = known
+	}
 }

@@ -49,8 +49,9 @@ const (
 	// restricted. Sending stops until an admin has acted.
 	ErrBlocked ErrorKind = "channel_blocked"
 	// ErrCanceled: the caller ended the call. Its context was canceled, or the
-	// context's time ran out or would have run out in a wait for [Pace]. errors.Is
-	// finds the error of the context too. Error.Sent says whether anything was
+	// context's time ran out or would have run out in a wait for [Pace], or
+	// [BeforeWrite] refused. errors.Is finds the error of the context, or that of
+	// BeforeWrite, too. Error.Sent says whether anything was
 	// sent. If it was and must not be repeated, such as a send, the kind is
 	// ErrOutcomeUnknown instead, unless the service had refused it.
 	ErrCanceled ErrorKind = "canceled"
@@ -403,4 +404,9 @@ type Attempt struct {
 	// have the same fingerprint.
 	Fingerprint string    `json:"fingerprint"`
 	Started     time.Time `json:"started"`
+
+	// Queued is set in the Attempt of a [Receipt] that is Queued, and of an
+	// [ErrOutcomeUnknown] whose reply speaks of the queue: the service may send the
+	// message at any time, so that Resolve never says [OutcomeNotFound].
+	Queued bool `json:"queued,omitempty"`
 }

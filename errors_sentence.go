@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/chatapi-go/chatapi/internal/transport"
@@ -15,7 +16,8 @@ func (c *Client) explainSend(e *Error, p *Prepared) {
 	case e.Kind == ErrOutcomeUnknown: // the service did something, so it knows the operation
 	case e.Kind == ErrTemplate:
 		e.namesTemplate(p.Body)
-	case e.HTTPStatus >= http.StatusBadRequest && e.HTTPStatus < http.StatusInternalServerError && !isKnownSend(p.Operation) &&
+	case speaksOfChannel(e.Reason):
+	case e.HTTPStatus < http.StatusInternalServerError && !isKnownSend(p.Operation) &&
 		(e.HTTPStatus == http.StatusNotFound || e.HTTPStatus == http.StatusMethodNotAllowed || speaksOfOperation(e.Reason)),
 		e.HTTPStatus == http.StatusNotFound && speaksOfOperation(e.Reason) && !isInEveryChannel(p.Operation):
 		e.Kind, e.Retry = ErrNotFound, RetryFix
@@ -30,6 +32,7 @@ func (c *Client) explain(e *Error, path string) *Error {
 	missing := e.Kind == ErrNotFound && e.HTTPStatus == http.StatusNotFound
 	family, _, named := strings.Cut(path, "/")
 	switch {
+	case missing && speaksOfChannel(e.Reason):
 	case missing && speaksOfOperation(e.Reason) && !isInEveryChannel(path):
 		e.Sentence = fmt.Sprintf("%s does not offer this operation.", c.base.Host)
 		e.Advice = "check whether the channel has the feature; the service may have switched it off"
@@ -100,14 +103,40 @@ func isInEveryChannel(operation string) bool {
 // the operation. "unknown method" was observed; the others are those of common
 // servers (low).
 func speaksOfOperation(text string) bool {
+	return holdsAny(text, "cannot post /", "cannot get /", "no route", "method not allowed") || speaksOfMissing(text, "method", "operation", "action", "endpoint", "route")
+}
+
+// speaksOfChannel reports whether a service's text says that it does not know the
+// channel (low: not observed).
+func speaksOfChannel(text string) bool { return speaksOfMissing(text, "channel", "instance") }
+
+// speaksOfMissing reports whether a text says that one of the things does not exist:
+// "unknown method", "Method sendMesage does not exist".
+func speaksOfMissing(text string, things ...string) bool {
 	text = strings.ToLower(text)
-	for _, part := range [...]string{"unknown method", "method not found", "no such method", "unknown operation", "operation not found",
-		"cannot post /", "cannot get /", "unknown endpoint", "route not found", "no route", "method not allowed"} {
-		if strings.Contains(text, part) {
+	for _, thing := range things {
+		if holdsAny(text, "unknown "+thing, "no such "+thing) {
 			return true
+		}
+		before, after, ok := strings.Cut(text, thing+" ")
+		words := strings.Fields(after)
+		if !ok || strings.HasSuffix(before, "payment ") || len(words) == 0 {
+			continue
+		}
+		rest := strings.Join(words, " ")
+		for _, end := range [...]string{"not found", "does not exist", "doesn't exist", "is not found", "is unknown", "was not found"} {
+			if strings.HasPrefix(rest, end) || strings.HasPrefix(strings.TrimPrefix(rest, words[0]+" "), end) {
+				return true
+			}
 		}
 	}
 	return false
+}
+
+// holdsAny reports whether a text has one of the parts, in any letter case.
+func holdsAny(text string, parts ...string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(parts, func(part string) bool { return strings.Contains(text, part) })
 }
 
 // sentence returns one sentence for an operator that says what happened.

@@ -169,6 +169,52 @@ func ExamplePublishedRules() {
 	// Output: came from an ad, free until 2026-11-09 10:00
 }
 
+// A bill from stored webhook bodies. A body has neither the time of its receipt, which
+// the statuses of the service need, nor the channel of its address, so both are
+// stored with it. Ann hides her number in the middle of the month, and stays one
+// customer.
+func ExampleLedger_RecordEvent() {
+	type row struct {
+		Channel  chatapi.ChannelID
+		Received time.Time
+		Body     []byte
+	}
+	at := time.Date(2026, time.October, 5, 9, 0, 0, 0, time.UTC)
+	stored := []row{ // as a function of NewDeliveryHandler got them: d.Channel, d.Received, d.Body
+		{"ABC1", at, []byte(`{"instanceId":"ABC1","messages":[{"id":"m1","type":"chat","body":"Open?","fromMe":false,"time":1791190800,"author":"12025550143@c.us","authorBsuid":"US.1000000000000001","chatId":"12025550143@c.us"}]}`)},
+		{"ABC1", at.Add(time.Minute), []byte(`{"instanceId":"ABC1","ack":[{"id":"m2","phone":"12025550143","bsuid":"US.1000000000000001","status":"delivered","category":"service"}]}`)},
+		{"ABC1", at.Add(72 * time.Hour), []byte(`{"instanceId":"ABC1","ack":[{"id":"m3","bsuid":"US.1000000000000001","status":"delivered","category":"utility"}]}`)},
+	}
+	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})
+	for _, r := range stored {
+		events, err := chatapi.ParseWebhook(r.Body)
+		if err != nil {
+			log.Print(err) // names the elements that could not be read; the others are in events
+		}
+		for _, event := range events {
+			event.Info().Channel, event.Info().Received = r.Channel, r.Received
+			if err := ledger.RecordEvent(event); err != nil {
+				log.Fatal(err)
+			}
+		}
+	}
+	bill, err := ledger.Bill(chatapi.Month(2026, time.October))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Print(bill)
+	// Output:
+	// Bill for October 2026
+	//
+	// Opened            Number  Customer      Kind           Cost  Why
+	// 2026-10-05 09:01  ABC1    +12025550143  service        free  number 1 of 1,000 free this month
+	// 2026-10-08 09:00  ABC1    +12025550143  utility  0.0034 USD  North America, price since 2026-10-01 (copy)
+	//
+	// Free          1  customer service 1
+	// Charged       1
+	// Total    0.0034  USD
+}
+
 // Before a send: what would it cost, and why? Nothing is recorded.
 func ExampleLedger_Quote() {
 	ledger := chatapi.NewLedger(chatapi.Account{ID: "waba1"})

@@ -91,6 +91,20 @@ func ExampleChannels_Connect() {
 	// Output: Connection successfully established: channel ABC100000001, +1 202 555 0100, 1 template, 1 webhook
 }
 
+// A table of channels has one row for each channel, however an address or a webhook
+// spells its id.
+func ExampleChannelID_Canonical() {
+	rows := map[chatapi.ChannelID]string{}
+	rows[chatapi.ChannelID("ABC100000001").Canonical()] = "the shop"
+	for _, spelled := range []chatapi.ChannelID{"abc100000001", "instanceABC100000001", " ABC100000001\n"} {
+		fmt.Println(spelled.Canonical(), "is", rows[spelled.Canonical()])
+	}
+	// Output:
+	// ABC100000001 is the shop
+	// ABC100000001 is the shop
+	// ABC100000001 is the shop
+}
+
 // One address for the webhooks of all channels, each with a secret of its own.
 func ExampleChannels_WebhookSecrets() {
 	channels := chatapi.NewChannels()

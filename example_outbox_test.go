@@ -3,6 +3,7 @@ package chatapi_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log"
 	"net/http"
@@ -14,13 +15,74 @@ import (
 
 // outboxRow is a message in an outbox. A database would hold it as JSON.
 type outboxRow struct {
+	State   string            `json:"state,omitempty"` // planned, reserved, sent, unknown or failed
 	Message *chatapi.Prepared `json:"message"`
 	Attempt *chatapi.Attempt  `json:"attempt,omitempty"` // set before the send
 	ID      string            `json:"id,omitempty"`      // set after it
 }
 
-// An outbox stores an attempt before it sends. So a program that is killed in
-// between neither forgets the message nor sends it twice.
+// An outbox stores the attempt directly before the request leaves, and plans the
+// repetitions itself. A row that is planned was not written, even if the program is
+// killed while it waits for the pace or a token: it is simply sent. Only a row that is
+// reserved is looked up after a crash.
+func ExampleBeforeWrite() {
+	api, _ := sample()
+	defer api.Close()
+	client := api.Client(chatapi.WithPace(chatapi.Pace{Pair: time.Minute, PairBurst: 1}))
+	api.Customer("12025550143").Says("Is it ready?")
+	var stored []byte
+	save := func(row outboxRow) (err error) {
+		stored, err = json.Marshal(row)
+		return err
+	}
+
+	// The sender has claimed the row: no other process takes it now.
+	send := func(ctx context.Context, row outboxRow) error {
+		receipt, err := client.SendPrepared(ctx, row.Message, chatapi.OneWrite(),
+			chatapi.BeforeWrite(func(_ context.Context, attempt chatapi.Attempt) error {
+				row.State, row.Attempt = "reserved", &attempt
+				return save(row) // an error refuses the write
+			}))
+		var failed *chatapi.Error
+		switch {
+		case err == nil:
+			row.State, row.ID = "sent", receipt.ID
+		case errors.Is(err, chatapi.ErrOutcomeUnknown):
+			row.State = "unknown" // ask client.Resolve about row.Attempt
+		case errors.As(err, &failed) && (!failed.Sent || failed.Retry == chatapi.RetryBackoff):
+			row.State, row.Attempt = "planned", nil // for later, see failed.RetryAfter
+		default:
+			row.State = "failed"
+		}
+		return save(row)
+	}
+
+	prepared, err := client.Prepare(chatapi.Phone("12025550143"), chatapi.Text{Body: "It is!"})
+	if err != nil {
+		log.Fatal(err) // the message itself is wrong
+	}
+	for range 2 { // the second one waits a minute for its turn, and the program ends
+		row := outboxRow{State: "planned", Message: prepared}
+		if err := save(row); err != nil {
+			log.Fatal(err)
+		}
+		ctx, stop := context.WithTimeout(context.Background(), 10*time.Second)
+		if err := send(ctx, row); err != nil {
+			log.Fatal(err)
+		}
+		stop()
+		if err := json.Unmarshal(stored, &row); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println(row.State, row.Attempt != nil)
+	}
+	// Output:
+	// sent true
+	// planned false
+}
+
+// An outbox looks up the message of an attempt that it stored before the send. So a
+// program that is killed in between neither forgets the message nor sends it twice.
 func ExampleUnderAttempt() {
 	api, client := sample()
 	defer api.Close()

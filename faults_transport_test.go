@@ -267,6 +267,16 @@ func TestFaultE12ProofOfNothingSent(t *testing.T) {
 	failedAs(t, err, chatapi.ErrOutcomeUnknown)
 	assert.EqualValues(t, 1, posts.Load())
 
+	registered := &http.Transport{DialContext: closed.DialContext} // a protocol that sends, and then leaves the request to net/http
+	registered.RegisterProtocol("http", roundTripper(func(r *http.Request) (*http.Response, error) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		posts.Add(1)
+		return nil, http.ErrSkipAltProtocol
+	}))
+	_, err = over(t, registered).SendPrepared(t.Context(), prepared("ABC1"))
+	failedAs(t, err, chatapi.ErrOutcomeUnknown)
+	assert.EqualValues(t, 2, posts.Load())
+
 	_, err = over(t, closed).SendPrepared(t.Context(), prepared("ABC1"))
 	assert.False(t, failedAs(t, err, chatapi.ErrUnreachable).Sent, "net/http's own transport proves it")
 

@@ -37,7 +37,7 @@ func (c *Client) Send(ctx context.Context, to Recipient, m Message, opts ...Send
 	if err != nil {
 		return nil, err
 	}
-	return c.send(ctx, op, &p, text, nil)
+	return c.send(ctx, op, &p, text, preparedOptions{})
 }
 
 // Prepare returns a message checked and encoded, but not sent. It does not use
@@ -80,6 +80,9 @@ type SendOption func(*SendOptions)
 type SendOptions struct {
 	// QuotedID is the message to reply to.
 	QuotedID string
+
+	// Key names the message for an outbox; see [SendKey].
+	Key string
 }
 
 // ReplyTo makes the message a reply that quotes the message with that id. An
@@ -88,6 +91,15 @@ type SendOptions struct {
 // [ErrInvalid].
 func ReplyTo(messageID string) SendOption {
 	return func(o *SendOptions) { o.QuotedID = messageID }
+}
+
+// SendKey gives the message a key of the program's own, such as that of the event
+// that it answers, under which an outbox plans a message once. Only a [Sender] with
+// a store reads it. A [Client] ignores it: it never deduplicates, since it knows no
+// earlier send and the service has no such key, so two sends with one key send
+// twice. The key is no part of a [Prepared].
+func SendKey(key string) SendOption {
+	return func(o *SendOptions) { o.Key = key }
 }
 
 // Sender is the part of a [Client] that a bot needs. In tests, a fake with this
@@ -228,37 +240,69 @@ func (e encoded) requestBody(to Recipient, options SendOptions) (json.RawMessage
 	return append(joined, '}'), nil
 }
 
-// send sends a checked message and turns the reply into a receipt or an error. The
-// attempt is a new one unless stored is given.
-func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText string, stored *Attempt) (receipt *Receipt, err error) {
+// send sends a checked message and turns the reply into a receipt or an error.
+func (c *Client) send(ctx context.Context, op string, p *Prepared, historyText string, options preparedOptions) (*Receipt, error) {
 	if c.transport == nil {
 		return nil, c.local(op, noClient())
 	}
 	var attempt Attempt
-	if stored != nil {
-		attempt = *stored
+	if options.attempt != nil {
+		attempt = *options.attempt
 	} else {
 		attempt = p.attempt(c.transport.NewID(), time.Now(), historyText)
 	}
-	done := c.watch(true)
-	defer func() { done(err) }()
-	r := request{op: op, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key()}
-	reply, failed := c.exchange(ctx, r)
+	r := request{op: op, method: http.MethodPost, path: p.Operation, raw: p.Body, once: true, message: true, recipient: p.To.Key(), oneWrite: options.oneWrite}
+	var hook *writeHook
+	if options.before != nil {
+		hook = &writeHook{before: options.before, stored: options.attempt != nil, last: attempt}
+		r.before = hook.ask
+	}
+	if waits := options.waits; waits != nil {
+		r.waits = func(reason string, d time.Duration) {
+			waits(WaitInfo{Channel: c.channel, Op: op, Reason: WaitReason(reason), Duration: d})
+		}
+	}
+	receipt, failed := c.sendOnce(ctx, r, p)
+	if hook != nil {
+		attempt = hook.lastWrite()
+	}
 	if failed != nil {
 		tried := attempt // a copy, so that a success allocates none
+		tried.Queued = failed.Attempt != nil && failed.Attempt.Queued
 		failed.Attempt = &tried
 		return nil, failed
 	}
-	receipt, refused := c.sendReply(op, &reply)
-	if refused != nil {
-		tried := attempt
-		refused.Attempt = &tried
-		c.explainSend(refused, p)
-		if reply.Status != http.StatusTooManyRequests { // learnt from already
-			c.pacer.Learn(&transport.Request{Message: true, Recipient: r.recipient}, refused.meaning())
-		}
-		return nil, refused
-	}
 	receipt.Attempt = attempt
+	receipt.Attempt.Queued = receipt.Queued
 	return receipt, nil
+}
+
+// sendOnce carries out the request of a send. The error has no Attempt, or one that
+// only says whether the reply speaks of a queue.
+func (c *Client) sendOnce(ctx context.Context, r request, p *Prepared) (*Receipt, *Error) {
+	done := c.watch(true)
+	reply, failed := c.exchange(ctx, r)
+	if failed != nil {
+		done(failed)
+		return nil, failed
+	}
+	receipt, refused := c.sendReply(r.op, &reply)
+	if refused == nil {
+		done(nil)
+		return receipt, nil
+	}
+	if refused.Kind == ErrOutcomeUnknown && speaksOfQueue(reply.Body) {
+		refused.Attempt = &Attempt{Queued: true}
+	}
+	c.explainSend(refused, p)
+	if reply.Renewed { // no sign of the channel's health: the channel needs no other token
+		refused.Retry, refused.Advice = RetryBackoff, "send it again: the program has a new token now"
+		refused.Sentence = "The service refused the token, and the program has got another one since."
+	} else {
+		done(refused)
+	}
+	if reply.Status != http.StatusTooManyRequests { // learnt from already
+		c.pacer.Learn(&transport.Request{Message: true, Recipient: r.recipient}, refused.meaning())
+	}
+	return nil, refused
 }

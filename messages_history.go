@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -50,15 +51,16 @@ const pageRows = 100
 // A channel without history storage is [ErrHistoryOff]. If the service repeats
 // rows instead of sending new ones, the loop ends. Reads are retried.
 func (s MessagesService) All(ctx context.Context, filter HistoryFilter) iter.Seq2[Event, error] {
-	return s.all(ctx, "Messages.All", filter)
+	return s.all(ctx, "Messages.All", filter, nil)
 }
 
-// all is All; errors and hooks name the operation op.
-func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilter) iter.Seq2[Event, error] {
+// all is All; errors and hooks name the operation op. replied, if not nil, is called with
+// the reply of each page before the events of the page come.
+func (s MessagesService) all(ctx context.Context, op string, filter HistoryFilter, replied func(*transport.Reply)) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
 		cursor := filter.After
 		for first := true; ; first = false {
-			page, err := s.page(ctx, op, filter, cursor, first)
+			page, err := s.page(ctx, op, filter, cursor, first, replied)
 			if err != nil {
 				yield(nil, err)
 				return
@@ -94,7 +96,7 @@ func (f HistoryFilter) inTimeRange(ev Event) bool {
 }
 
 // page returns the rows whose number is above the cursor, in ascending order.
-func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilter, cursor int64, first bool) ([]Event, error) {
+func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilter, cursor int64, first bool, replied func(*transport.Reply)) ([]Event, error) {
 	if filter.Chat != "" {
 		if problem := chatProblem(filter.Chat); problem != "" && !strings.HasSuffix(filter.Chat, suffixHidden) {
 			problem, _ = splitProblem(problem)
@@ -113,7 +115,7 @@ func (s MessagesService) page(ctx context.Context, op string, filter HistoryFilt
 		query.Set("max_time", strconv.FormatInt(filter.To.Unix(), 10))
 	}
 	var raw json.RawMessage
-	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query}, &raw); err != nil {
+	if err := s.call(ctx, request{op: op, method: http.MethodGet, path: "messages", query: query, replied: replied}, &raw); err != nil {
 		return nil, err
 	}
 	document, err := wire.Parse(raw)
@@ -265,7 +267,7 @@ type poller struct {
 // readNew reads the messages above the cursor and calls the handler with each.
 func (p *poller) readNew(ctx context.Context) error {
 	done := map[string]bool{}
-	for ev, err := range p.messages.all(ctx, pollOp, HistoryFilter{After: p.cursor}) {
+	for ev, err := range p.messages.all(ctx, pollOp, HistoryFilter{After: p.cursor}, nil) {
 		if err != nil {
 			return err
 		}

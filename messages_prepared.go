@@ -39,8 +39,8 @@ const preparedVersion = 1
 // client must be one for the channel that the message was prepared for, else
 // the error is [ErrWrongChannel]. Each call is a new attempt that goes out at
 // most once: calling SendPrepared twice sends twice, also under one attempt. An
-// outbox stores the attempt before the call, see [UnderAttempt]. Errors and
-// concurrency are those of [Client.Send].
+// outbox stores the attempt before the request leaves: see [BeforeWrite] and
+// [OneWrite], or [UnderAttempt]. Errors and concurrency are those of [Client.Send].
 func (c *Client) SendPrepared(ctx context.Context, p *Prepared, opts ...PreparedOption) (*Receipt, error) {
 	const op = "SendPrepared"
 	if bad := c.checkPrepared(p); bad != nil {
@@ -58,7 +58,7 @@ func (c *Client) SendPrepared(ctx context.Context, p *Prepared, opts ...Prepared
 			return nil, c.local(op, invalid("attempt", problem))
 		}
 	}
-	return c.send(ctx, op, p, historyText, options.attempt)
+	return c.send(ctx, op, p, historyText, options)
 }
 
 // checkPrepared returns the error of a message that cannot be sent as it is stored.
@@ -75,7 +75,7 @@ func (c *Client) checkPrepared(p *Prepared) *Error {
 			Advice:   "update this process, then send it"}
 	case p.Channel == "":
 		return invalid("prepared message", "names no channel; make it with Prepare")
-	case p.Channel != c.channel:
+	case !sameChannel(p.Channel, c.channel):
 		return &Error{Kind: ErrWrongChannel, Field: "prepared message", Retry: RetryFix,
 			Reason:   "was made for channel " + clip(string(p.Channel), 64),
 			Sentence: "The message was prepared for another channel.",
@@ -92,7 +92,10 @@ func (c *Client) checkPrepared(p *Prepared) *Error {
 type PreparedOption func(*preparedOptions)
 
 type preparedOptions struct {
-	attempt *Attempt
+	attempt  *Attempt
+	before   func(context.Context, Attempt) error
+	oneWrite bool
+	waits    func(WaitInfo)
 }
 
 // UnderAttempt sends a prepared message under an attempt that was stored before:
@@ -101,6 +104,7 @@ type preparedOptions struct {
 // to come from [Prepared.Attempt] of the same message, also by way of JSON; another
 // one is [ErrInvalid] with the Field "attempt". Use an attempt for one call only, and
 // make it shortly before the call, because Resolve looks at the ten minutes after it.
+// Where a call may wait for [Pace] or a token, use [BeforeWrite] instead.
 func UnderAttempt(attempt Attempt) PreparedOption {
 	return func(o *preparedOptions) { o.attempt = &attempt }
 }
@@ -131,7 +135,7 @@ func (p *Prepared) foreignAttempt(a *Attempt, historyText string) string {
 		return "has no id" + advice
 	case a.Started.IsZero():
 		return "has no time" + advice
-	case a.Channel != p.Channel:
+	case !sameChannel(a.Channel, p.Channel):
 		return "is one of channel " + clip(string(a.Channel), 64) + ", not of " + clip(string(p.Channel), 64) + advice
 	case a.To != p.To || a.Operation != p.Operation || a.Fingerprint != fingerprint(p.Operation, p.Body, historyText):
 		return "is one at another message" + advice

@@ -4,9 +4,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
+	"github.com/chatapi-go/chatapi/internal/transport"
 	"github.com/chatapi-go/chatapi/internal/wire"
 )
 
@@ -48,6 +51,10 @@ const (
 	// resolveSpan is the time after the attempt in which a message of the
 	// history can still belong to it.
 	resolveSpan = 10 * time.Minute
+
+	// resolveApart is the largest difference between the clocks, by the Date headers of
+	// the look-up, with which the times of the history still tell something.
+	resolveApart = time.Minute
 )
 
 // Resolve returns the outcome of an attempt whose outcome was unknown
@@ -60,7 +67,15 @@ const (
 // outcome is also unknown if several messages match, if a message with the text has
 // no time or is up to two minutes older than the attempt, or if none matches and an
 // entry of the history cannot be read. A message that is missing is
-// [OutcomeNotFound] only when a minute has passed since the attempt.
+// [OutcomeNotFound] only when a minute has passed since the attempt, and never if the
+// service had put the message into its queue (Attempt.Queued).
+//
+// Resolve compares Attempt.Started with the times that the service gave the messages, so
+// the clock that Started comes from has to be right. The Date headers of the history's
+// replies tell the difference between the service's clock and that of this process:
+// beyond a minute the outcome is unknown, whatever the history has, and up to a minute a
+// message that may be older than the attempt by the service's clock counts as older.
+// Without a Date header Resolve takes the clocks for equal.
 //
 // Resolve needs history storage ([ErrHistoryOff] otherwise). It changes nothing
 // and is retried. If reading fails, it returns the error and [OutcomeUnknown]. A
@@ -80,8 +95,9 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 	wanted := textHash(attempt.Fingerprint)
 	var matches []string
 	var early, others, undated int
+	var clock clockDifference
 	filter := HistoryFilter{Chat: chat, From: attempt.Started.Add(-resolveSkew), To: attempt.Started.Add(resolveSpan)}
-	for ev, err := range c.Messages.all(ctx, op, filter) {
+	for ev, err := range c.Messages.all(ctx, op, filter, clock.note) {
 		if err != nil {
 			return unknown("the history could not be read"), err
 		}
@@ -98,7 +114,7 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 			case string(appendTextHash(nil, ev.Text)) != wanted:
 			case !attempt.resembles(ev, wanted):
 				others++ // the same text, but on a file instead of a message, or the reverse
-			case ev.Time.Before(attempt.Started.Truncate(time.Second)):
+			case ev.Time.Before(attempt.Started.Add(clock.ahead).Truncate(time.Second)):
 				early++
 			default:
 				matches = append(matches, ev.ID)
@@ -106,6 +122,8 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		}
 	}
 	switch {
+	case max(clock.ahead, clock.behind) > resolveApart:
+		return unknown(clock.why()), nil
 	case early > 0 || len(matches) > 1:
 		return unknown(severalWhy(early, len(matches))), nil
 	case undated > 0:
@@ -116,10 +134,37 @@ func (c *Client) Resolve(ctx context.Context, attempt Attempt) (Resolution, erro
 		return unknown("the history has the message, but without an id"), nil
 	case others > 0:
 		return unknown("the history shows messages to this chat at that time, and nothing in them tells which attempt they were"), nil
+	case attempt.Queued:
+		return unknown("the history does not have it, but the service had put it into its queue and may still send it"), nil
 	case time.Since(attempt.Started) < resolveSettled:
 		return unknown("the history does not have it yet, and the attempt is less than a minute old"), nil
 	}
 	return Resolution{Outcome: OutcomeNotFound, Why: "the history has no such message to this chat"}, nil
+}
+
+// clockDifference is how far the service's clock is ahead of ours and behind ours, by the
+// replies of one look-up: the largest values, neither below 0.
+type clockDifference struct{ ahead, behind time.Duration }
+
+// note compares the Date of a reply, which has whole seconds, with our clock. The time
+// that the reply took makes the service's clock seem behind, never ahead.
+func (d *clockDifference) note(reply *transport.Reply) {
+	date, err := http.ParseTime(reply.Header.Get("Date"))
+	if err != nil {
+		return
+	}
+	ahead := time.Until(date)
+	d.ahead, d.behind = max(d.ahead, ahead), max(d.behind, -ahead)
+}
+
+// why says why a difference settles nothing.
+func (d *clockDifference) why() string {
+	by, direction := d.ahead, "ahead of"
+	if d.behind > d.ahead {
+		by, direction = d.behind, "behind"
+	}
+	return fmt.Sprintf("the service's clock is %s %s ours, so the times in the history do not tell which message belongs to the attempt",
+		by.Round(time.Second), direction)
 }
 
 // refuseAttempt returns why the client cannot look for the attempt, for the Resolution
@@ -130,7 +175,7 @@ func (c *Client) refuseAttempt(attempt *Attempt) (why string, e *Error) {
 		return "there is no client", noClient()
 	case attempt.Started.IsZero():
 		return "the attempt has no time", invalid("attempt", "has no time; keep the one from Error.Attempt or Prepared.Attempt")
-	case attempt.Channel != c.channel:
+	case !sameChannel(attempt.Channel, c.channel):
 		return "it was another channel's", &Error{Kind: ErrWrongChannel, Field: "attempt", Retry: RetryFix,
 			Reason: "was made on channel " + clip(string(attempt.Channel), 64), Sentence: "The attempt was made on another channel.",
 			Advice: "ask that channel's client"}

@@ -2,6 +2,7 @@ package chatapi_test
 
 import (
 	"bytes"
+	"maps"
 	"strings"
 	"time"
 
@@ -50,6 +51,9 @@ func billingMistakes(m *mistakes) {
 	m.fails(ledger.Load(chatapi.ReadActivities(lines(`"at":"2026-11-10T12:00:00Z",`, ""))))
 	m.fails(ledger.Load(chatapi.ReadActivities(lines("ABC1", ""))))
 	m.fails(ledger.Load(chatapi.ReadActivities(lines("ABC1", "ABC9"))))
+	m.fails(ledger.RecordEvent(&chatapi.StatusEvent{EventInfo: chatapi.EventInfo{Channel: "ABC1"}, MessageID: "m1", Status: chatapi.StatusSent}))
+	m.fails(ledger.RecordEvent(&chatapi.StatusEvent{MessageID: "m1", Status: chatapi.StatusSent}))
+	m.fails(ledger.RecordSend(nil, greeting, noon))
 	m.try(ledger.Bill(chatapi.YearMonth{}))
 	m.try(ledger.Bill(chatapi.Month(10, 2026)))
 	m.try(ledger.Bill(chatapi.Month(2026, 13)))
@@ -98,6 +102,8 @@ func quoteMistakes(m *mistakes) {
 	m.try(ledger.Quote(noon, "ABC9", ann, offer))
 	m.try(ledger.Quote(noon, "12025550143", ann, offer))
 	m.try(ledger.Quote(noon, "ABC1", chatapi.Recipient{}, offer))
+	m.try(ledger.Quote(noon, "ABC1", chatapi.Phone("001 202 555 0143"), offer))
+	m.try(ledger.QuoteAll(noon, "ABC1", maps.All(map[chatapi.Recipient]chatapi.Message{chatapi.Phone("n/a"): offer})))
 	m.try(ledger.Quote(noon, "ABC1", ann, chatapi.Template{Name: "offer", Language: "en"}))
 	m.try(ledger.Quote(noon, "ABC1", chatapi.Chat("120363000000000001@g.us"), offer))
 	m.try(closed.Quote(noon, "ABC1", ann, offer))

@@ -186,10 +186,15 @@ type Pace struct {
 	PairBurst int
 }
 
-// WithPace makes every message wait for its turn, and repeated attempts too. A
-// send whose context ends while it waits, or would end before its turn, is
-// [ErrCanceled] and matches the context's error; nothing was sent. The limits are those of this Client, so
-// give each channel one Client. A negative value is [ErrInvalid].
+// WithPace makes every message wait for its turn, and repeated attempts too. It has
+// no limits of its own; those that WhatsApp publishes are
+//
+//	chatapi.WithPace(chatapi.Pace{PerSecond: 80, Pair: 6 * time.Second})
+//
+// A send whose context ends while it waits, or would end before its turn, is
+// [ErrCanceled] and matches the context's error; nothing was sent. The limits are
+// those of this Client, so give each channel one Client; in [Channels] the next client of
+// a channel goes on with them. A negative value is [ErrInvalid].
 func WithPace(p Pace) Option {
 	return func(c *config) error {
 		if p.PerSecond < 0 || p.Burst < 0 || p.Pair < 0 || p.PairBurst < 0 || p.PerSecond != p.PerSecond {

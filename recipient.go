@@ -13,6 +13,17 @@ import (
 // "100001" for an old channel. The service calls it instanceId.
 type ChannelID string
 
+// Canonical returns the one spelling of a channel under which a program stores and
+// compares it: "abc1", " ABC1" and "instanceABC1" are all "ABC1". It drops the space
+// around the id and the "instance" that the oldest addresses put before it, and writes
+// the letters a to z as capitals. Two ids are one channel exactly if their Canonical is
+// equal; [Channels], the webhook handler, [Client.Resolve] and [Client.SendPrepared]
+// compare ids so. An id of nothing but space becomes empty, which is no channel. An id
+// in that spelling is returned as it is. Canonical calls nothing.
+func (id ChannelID) Canonical() ChannelID {
+	return ChannelID(identity.Channel(string(id)))
+}
+
 // RecipientKind is the kind of address in a [Recipient].
 type RecipientKind string
 
@@ -177,9 +188,9 @@ func parseRecipient(text string) (r Recipient, err error) {
 		r = Chat(text)
 	case isBSUID(text) && strings.ContainsAny(text[:1], letters):
 		r = BSUID(text)
-	case strings.ContainsAny(text, letters) && linkedNumber(text) == text:
+	case strings.ContainsAny(text, letters) && linkedNumber(text) == text && text[0] != '+' && !isRounded(text):
 		return Recipient{}, invalid("recipient", quote(text)+" is not a phone number, chat id or BSUID; "+
-			"write a phone number with its country code, or an @ before a username")
+			"write a phone number alone, with its country code, or an @ before a username")
 	default:
 		r = Phone(text) // its check says what is wrong with the number
 	}
@@ -375,8 +386,17 @@ func phoneProblem(text string) string {
 		return quote(text) + " is a BSUID, not a phone number; use BSUID"
 	case strings.Contains(text, "@"):
 		return quote(text) + " is a chat id or a username, not a phone number; use Chat or Username"
+	case isRounded(text):
+		return quote(text) + " is a number that a spreadsheet has rounded; format its column as text, enter the number again and export the sheet anew"
 	}
-	return quote(text) + " is not a phone number; " + example
+	return quote(text) + " is not a phone number; write one number alone, with the country code, such as +1 202 555 0143"
+}
+
+// isRounded reports whether a spreadsheet wrote the number as a power of ten, such
+// as "1.20256E+10". Its last digits are lost.
+func isRounded(text string) bool {
+	number, exponent, ok := strings.Cut(strings.ToUpper(text), "E+")
+	return ok && isDigits(exponent) && isDigits(strings.NewReplacer(".", "", ",", "").Replace(number))
 }
 
 // chatProblem says why a text is not a chat id; empty if it is one.
@@ -432,18 +452,8 @@ func (r Recipient) chat() string {
 	return ""
 }
 
-// sameChannel reports whether a and b are spellings of one channel id. An id of
-// the oldest channels may have "instance" before the digits.
-func sameChannel(a, b ChannelID) bool {
-	trim := func(id ChannelID) string { return strings.TrimPrefix(string(id), "instance") }
-	return strings.EqualFold(trim(a), trim(b))
-}
-
-// channelKey returns a text that is the same for all spellings of an id; see
-// sameChannel.
-func channelKey(id ChannelID) string {
-	return strings.ToLower(strings.TrimPrefix(string(id), "instance"))
-}
+// sameChannel reports whether a and b are spellings of one channel id.
+func sameChannel(a, b ChannelID) bool { return a == b || a.Canonical() == b.Canonical() }
 
 // phoneOf returns the phone number of a recipient, in digits. A recipient without
 // one is an ErrInvalid with that field.

@@ -54,9 +54,7 @@ func (c *Client) sendReply(op string, reply *transport.Reply) (*Receipt, *Error)
 	case body.JobID != "":
 		return &Receipt{Queued: true, JobID: body.JobID, Raw: reply.Body}, nil
 	case body.Sent.Yes:
-		// The web product of 2021 said so while the phone was not logged in.
-		waits := bytes.Contains(bytes.ToLower(body.Message), []byte("will be sent after"))
-		return &Receipt{ID: body.ID, Queued: waits, Raw: reply.Body}, nil
+		return &Receipt{ID: body.ID, Queued: waitsForPhone(body.Message), Raw: reply.Body}, nil
 	}
 	found.add(body.Message)
 	found.add(body.Code)
@@ -95,6 +93,18 @@ func (c *Client) refusedSend(op string, reply *transport.Reply, found complaint)
 // a wrong type, may say that a message was taken.
 func mentionsSend(body []byte) bool {
 	return bytes.Contains(body, []byte(`"sent"`)) || bytes.Contains(body, []byte(`"jobId"`))
+}
+
+// speaksOfQueue reports whether a body may say that the service has put the message into
+// its queue.
+func speaksOfQueue(body []byte) bool {
+	return bytes.Contains(body, []byte("jobId")) || waitsForPhone(body)
+}
+
+// waitsForPhone reports whether a text says that the message is sent later. The web
+// product of 2021 said so while the phone was not logged in.
+func waitsForPhone(text []byte) bool {
+	return containsFold(text, []byte("will be sent after"))
 }
 
 // deepestYes is how many objects and lists may stand around a yes.
@@ -192,4 +202,14 @@ func (e *Error) meaning() transport.Meaning {
 		}
 	}
 	return m
+}
+
+// containsFold reports whether data has the words in any case. It needs no memory.
+func containsFold(data, words []byte) bool {
+	for ; len(data) >= len(words); data = data[1:] {
+		if bytes.EqualFold(data[:len(words)], words) {
+			return true
+		}
+	}
+	return false
 }

@@ -47,8 +47,10 @@ func (s TemplatesService) Get(ctx context.Context, name, language string) (*Temp
 // service's reply leaves out are those of the draft, and the status is
 // [TemplatePending]. [TemplatesService.WaitApproved] waits for the decision.
 // Category and types may be in any letter case. A draft that WhatsApp would refuse
-// is [ErrInvalid] with the Field. The draft is submitted at most once: after [ErrOutcomeUnknown], look for the template with
-// [TemplatesService.Get].
+// is [ErrInvalid] with the Field. A template that exists already in that language is
+// [ErrInvalid] without a Field, with code 100: a program that creates its templates
+// at each start asks [TemplatesService.Get] first. The draft is submitted at most
+// once: after [ErrOutcomeUnknown], look for the template with Get.
 func (s TemplatesService) Create(ctx context.Context, draft TemplateDraft) (*TemplateInfo, error) {
 	const op = "Templates.Create"
 	draft = draft.folded()

@@ -78,7 +78,8 @@ type Delivery struct {
 	Events []Event
 	Err    error
 
-	// Received is the time at which the request arrived.
+	// Received is the time at which the request arrived. Store it with the body, and
+	// the Channel too: a later ParseWebhook knows neither, and a [Ledger] needs both.
 	Received time.Time
 }
 
@@ -284,6 +285,9 @@ func (e *retryLater) Error() string {
 }
 
 func (e *retryLater) Unwrap() error { return e.cause }
+
+// RetryAfter returns the pause, for other packages that handle events again later.
+func (e *retryLater) RetryAfter() time.Duration { return e.after }
 
 // ServeHTTP answers one webhook request; see [WebhookHandler] for the answers.
 func (h *WebhookHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {

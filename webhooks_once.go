@@ -21,7 +21,7 @@ const onceMemory = 100_000
 // nil if the event is done, or runs handle itself if it failed. It waits no
 // longer than its context, and then returns the context's error.
 //
-// Once knows an event by its channel and [Event.Key]. WhatsApp's own form names no
+// Once knows an event by its channel, in any spelling, and [Event.Key]. WhatsApp's own form names no
 // channel, so a handler that gets both forms of an event, as with
 // [SettingsInfo.RawHooks], needs [WebhookChannel] or [WebhookSecrets]. Once keeps the latest 100,000
 // to 200,000 events in memory, so it forgets at a restart, and other processes do
@@ -36,7 +36,7 @@ func Once(handle EventHandler) EventHandler {
 	}
 	memory := &onceEvents{running: map[onceKey]chan struct{}{}, done: map[onceKey]struct{}{}}
 	return func(ctx context.Context, event Event) error {
-		key := onceKey{event.Info().Channel, event.Key()}
+		key := onceKey{event.Info().Channel.Canonical(), event.Key()}
 		finish, err := memory.begin(ctx, key)
 		if finish == nil {
 			return err
@@ -50,7 +50,7 @@ func Once(handle EventHandler) EventHandler {
 }
 
 type onceKey struct {
-	channel ChannelID
+	channel ChannelID // canonical
 	event   string
 }
 

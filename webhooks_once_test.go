@@ -143,3 +143,16 @@ func TestOnceWithoutAFunction(t *testing.T) {
 	handler := chatapi.NewWebhookHandler(chatapi.Once(nil), chatapi.WebhookSecret("s3cret"))
 	assert.ErrorIs(t, handler.Err(), chatapi.ErrInvalid)
 }
+
+// Two spellings of a channel's id do not make two events of one.
+func TestFaultD2OnceKnowsEverySpellingOfAChannel(t *testing.T) {
+	for first, second := range map[chatapi.ChannelID]chatapi.ChannelID{"ABC1": "abc1", "100001": "instance100001", "Instance100002": " 100002"} {
+		runs := 0
+		handle := chatapi.Once(func(context.Context, chatapi.Event) error { runs++; return nil })
+		for _, channel := range []chatapi.ChannelID{first, second, "ABC9"} {
+			status := &chatapi.StatusEvent{EventInfo: chatapi.EventInfo{Channel: channel}, MessageID: "m1", Status: chatapi.StatusRead}
+			require.NoError(t, handle(t.Context(), status))
+		}
+		assert.Equal(t, 2, runs, "%q and %q are one channel", first, second)
+	}
+}

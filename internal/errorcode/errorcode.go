@@ -99,8 +99,8 @@ func LookupNumber(code int) (Row, bool) {
 	return Row{Code: strconv.Itoa(code), Class: class, Retry: "unknown"}, true
 }
 
-// MatchText returns the row for a text: that of a known code in brackets, else
-// that of the longest pattern in the text.
+// MatchText returns the row for a text: that of a known code in brackets, or after a
+// sign or a word for it, else that of the longest pattern in the text.
 func MatchText(text string) (Row, bool) {
 	if text == "" {
 		return Row{}, false
@@ -115,11 +115,39 @@ func MatchText(text string) (Row, bool) {
 			return row, true
 		}
 	}
+	if row, ok := c.marked(text); ok {
+		return row, true
+	}
 	folded := fold(text)
 	for _, p := range c.patterns {
 		if strings.Contains(folded, p.text) {
 			row, ok := c.rows[p.target]
 			return row, ok
+		}
+	}
+	return Row{}, false
+}
+
+// marked returns the row of the first known code of six or seven digits that stands
+// at the beginning of a text, or after "code", "error", "#" or "[".
+func (c catalogue) marked(text string) (Row, bool) {
+	isDigit := func(r rune) bool { return '0' <= r && r <= '9' }
+	for at := 0; at < len(text); {
+		start := strings.IndexFunc(text[at:], isDigit)
+		if start < 0 {
+			break
+		}
+		start += at
+		at = start + len(text[start:]) - len(strings.TrimLeft(text[start:], "0123456789"))
+		if at-start < 6 || at-start > 7 {
+			continue
+		}
+		before := text[:start]
+		mark := strings.ToLower(strings.TrimRight(before, " :=\"'\\\t"))
+		if mark == "" || strings.HasSuffix(before, "#") || strings.HasSuffix(before, "[") || strings.HasSuffix(mark, "code") || strings.HasSuffix(mark, "error") {
+			if row, ok := c.rows[text[start:at]]; ok {
+				return row, true
+			}
 		}
 	}
 	return Row{}, false

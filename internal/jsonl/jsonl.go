@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	chunkSize = 256 << 10 // the approximate size of a worker's text
+	chunkSize = 64 << 10 // the approximate size of a worker's text
 	maxLine   = 1 << 20
 )
 

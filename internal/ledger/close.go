@@ -142,6 +142,7 @@ func (c *compaction) keep(f *Fold) {
 	if f.subject.group {
 		inbounds = map[string]marks{}
 	}
+	twins := f.facts.sortedTwins()
 	for i := range f.facts.inbounds {
 		in := &f.facts.inbounds[i]
 		if in.at.nanos < c.end {
@@ -157,6 +158,7 @@ func (c *compaction) keep(f *Fold) {
 			inbounds[string(in.id)] = in.marks
 		default:
 			c.next.noteInbound(c.next.sets.of(f.facts.namesOf(in.names, thread)), in)
+			c.keepTwins(f.facts, thread, in, twins)
 		}
 	}
 	*c.next.lastIn.at(thread) = last
@@ -173,6 +175,19 @@ func (c *compaction) keep(f *Fold) {
 		if m.lastKnown() >= kept {
 			c.next.noteMessage(c.next.sets.of(f.facts.namesOf(m.names, thread)), m)
 		}
+	}
+}
+
+// keepTwins enters the twins of a message, since their links would be lost otherwise.
+// The twins are sorted.
+func (c *compaction) keepTwins(t *Thread, thread uint32, in *inbound, twins []inbound) {
+	from, _ := slices.BinarySearchFunc(twins, in, func(twin inbound, in *inbound) int { return compareInbound(&twin, in) })
+	for i := from; i < len(twins) && compareInbound(&twins[i], in) == 0; i++ {
+		twin := twins[i]
+		if len(in.id) == 0 {
+			twin.marks = in.marks // one fact with in, by other names
+		}
+		c.next.noteInbound(c.next.sets.of(t.namesOf(twin.names, thread)), &twin)
 	}
 }
 

@@ -219,6 +219,7 @@ type Thread struct {
 	acting   []*message // delivered and not settled, in order of delivery
 
 	names    [][]uint32 // sets of names that facts of one message give together
+	twins    []inbound  // facts of inbounds that have names or an instant for a link which were lost in the merge
 	members  []uint32   // the members of a group, by the names that stand for them
 	combined []message  // the messages of a group, one for each member
 	crowds   map[uint32]*crowd
@@ -235,6 +236,33 @@ func (t *Thread) namesOf(set int32, thread uint32) []uint32 {
 
 func (t *Thread) reset() {
 	t.facts, t.inbounds, t.messages, t.names, t.members = t.facts[:0], t.inbounds[:0], t.messages[:0], t.names[:0], t.members[:0]
+	t.twins = t.twins[:0]
+}
+
+// keepTwin keeps one of two facts of a message that are about to be merged, if a link
+// would be lost with it: it gives other names, or it is not settled and its instant
+// outranks that of the settled one.
+func (t *Thread) keepTwin(a, b inbound) {
+	settled, loser := a, b
+	if b.marks&markSettled > a.marks&markSettled {
+		settled, loser = b, a
+	}
+	outranked := settled.marks&markSettled > loser.marks&markSettled && settled.at.merge(loser.at) != settled.at
+	if !outranked && (len(a.id) > 0 || slices.Equal(t.namesOf(a.names, 0), t.namesOf(b.names, 0))) {
+		return
+	}
+	if n := len(t.twins); n > 0 && compareInbound(&t.twins[n-1], &loser) == 0 && t.twins[n-1].names == loser.names &&
+		t.twins[n-1].marks&markSettled == loser.marks&markSettled {
+		t.twins[n-1].merge(loser)
+		return
+	}
+	t.twins = append(t.twins, loser)
+}
+
+// sortedTwins returns the twins in the order of inbounds.
+func (t *Thread) sortedTwins() []inbound {
+	slices.SortStableFunc(t.twins, func(a, b inbound) int { return compareInbound(&a, &b) })
+	return t.twins
 }
 
 // collect appends the facts of a thread's chain.
@@ -278,6 +306,7 @@ func (s *store) merge(t *Thread, f *Fact, names int32) {
 	if f.Kind == Inbound {
 		in := inbound{id, stamp{f.At, f.Rank}, s.words.word(f.word), f.marks, names}
 		if n := len(t.inbounds); n > 0 && compareInbound(&t.inbounds[n-1], &in) == 0 {
+			t.keepTwin(t.inbounds[n-1], in)
 			t.inbounds[n-1].merge(in)
 		} else {
 			t.inbounds = append(t.inbounds, in)

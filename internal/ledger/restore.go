@@ -315,7 +315,9 @@ func (e *Engine) decodePart(r *Decoder, number string, account int32, names []st
 	last := &inbound{at: stamp{nanos: Never}}
 	r.Each(reflect.TypeFor[inbound]().Size()+factSize, func() {
 		in := &inbound{id: []byte(r.Text()), at: r.stamp(), entry: r.Text(), marks: r.marks()}
-		if in.at.rank == RankUnknown || compareInbound(last, in) >= 0 {
+		// A message that was settled may have a second row, for its link.
+		order := cmp.Or(compareInbound(last, in), int(in.marks&markSettled)-int(last.marks&markSettled))
+		if in.at.rank == RankUnknown || order >= 0 {
 			r.Fail("messages out of order")
 		}
 		e.latest = max(e.latest, in.at.nanos)

@@ -185,6 +185,10 @@ func (e *Engine) gatherPart(who uint32, t *Thread) {
 	for i := range t.facts {
 		e.merge(t, &t.facts[i], 0)
 	}
+	t.inbounds = append(t.inbounds, t.twins...)
+	slices.SortStableFunc(t.inbounds, func(a, b inbound) int {
+		return cmp.Or(compareInbound(&a, &b), int(b.marks&markSettled)-int(a.marks&markSettled))
+	})
 }
 
 // keyedLink is a link with the keys of its names.

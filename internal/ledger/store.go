@@ -5,6 +5,8 @@ import (
 	"math/bits"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/chatapi-go/chatapi/internal/identity"
 )
 
 // Threads are interned: a uint32 stands for a name of a contact of a number. The journal of
@@ -83,10 +85,6 @@ type number struct {
 	account int32
 }
 
-// NumberKey returns a text that is the same for all spellings of a number. The
-// oldest numbers may have "instance" before the digits.
-func NumberKey(id string) string { return strings.ToLower(strings.TrimPrefix(id, "instance")) }
-
 // numberOf returns the index of a number, and makes a new one for a new number.
 func (s *store) numberOf(id string, account int32) uint32 {
 	n, ok := s.index[id]
@@ -94,7 +92,7 @@ func (s *store) numberOf(id string, account int32) uint32 {
 		return n
 	}
 	id = strings.Clone(id)
-	key := NumberKey(id)
+	key := identity.Channel(id)
 	if n, ok = s.byKey[key]; !ok {
 		n = uint32(len(s.numbers))
 		s.byKey[key], s.numbers = n, append(s.numbers, number{id, account})
@@ -108,7 +106,7 @@ func (s *store) numberOf(id string, account int32) uint32 {
 func (s *store) find(id string) (uint32, bool) {
 	n, ok := s.index[id]
 	if !ok {
-		n, ok = s.byKey[NumberKey(id)]
+		n, ok = s.byKey[identity.Channel(id)]
 	}
 	return n, ok
 }

@@ -314,7 +314,12 @@ func Category(text string) string {
 	case "", "marketing", "utility", "authentication", "service": // nearly every text is one of these
 		return text
 	}
-	return strings.ReplaceAll(strings.ToLower(strings.TrimSpace(text)), "-", "_")
+	return strings.Map(func(r rune) rune {
+		if r == '-' || r == ' ' {
+			return '_'
+		}
+		return r
+	}, strings.ToLower(strings.TrimSpace(text)))
 }
 
 // clip shortens a text for an error.

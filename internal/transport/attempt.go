@@ -10,7 +10,6 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"github.com/chatapi-go/chatapi/internal/until"
@@ -24,7 +23,7 @@ type attemptLayer struct {
 	endless bool // a layer below may not return when the context ends
 	config  *Config
 	scrub   *Scrubber
-	strays  *atomic.Bool
+	strays  *strays
 }
 
 func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err error) {
@@ -60,11 +59,21 @@ func (l *attemptLayer) RoundTrip(req *http.Request) (resp *http.Response, err er
 		made.http.Header = maps.Clone(made.http.Header)
 	}
 	resp, err = l.exchange(made)
-	unsent := made.evidence.close() && !l.strays.Load()
+	if errors.Is(err, ErrStray) && made.arrive() == nil {
+		made.turnBack()
+	}
+	refused := state.refusal.Load()
+	unsent := made.evidence.close(refused != nil) && (state.request.guarded() || !l.strays.came.Load())
 	if err != nil {
 		resp = nil
+		if refused != nil {
+			err = refused // whatever a middleware made of it
+		}
 		if limited.Err() != nil && state.Err() == nil {
 			err = &timeoutError{after: l.config.Timeout}
+			if refused != nil {
+				err = fmt.Errorf("%w: %w", refused, err)
+			}
 		}
 		err = &attemptError{err: l.scrub.Error(err), unsent: unsent}
 	}

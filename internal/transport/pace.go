@@ -43,6 +43,22 @@ func NewPacer(perSecond float64, burst int, every time.Duration, pairBurst int) 
 	return p
 }
 
+// Continue makes p go on where old is, another Pacer of the same channel. Both then share
+// the buckets and pauses of the recipients and, if rate and burst are equal, the bucket
+// of the channel. A limit that one of the two does not have begins anew. Call Continue
+// before any other method of p; old may be in use.
+func (p *Pacer) Continue(old *Pacer) {
+	if p == nil || old == nil {
+		return
+	}
+	if p.channel != nil && old.channel != nil {
+		p.channel = p.channel.after(old.channel, time.Now())
+	}
+	if p.pairs != nil && old.pairs != nil {
+		p.pairs.recipients = old.pairs.recipients
+	}
+}
+
 // wait waits for the turn of a message. The recipient's turn comes first, so
 // that a message that waits for its recipient holds no turn of the channel.
 func (p *Pacer) wait(c *call) error {
@@ -112,6 +128,9 @@ func sleep(ctx *call, d time.Duration, reason string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
+		if wait := ctx.request.Wait; wait != nil {
+			wait(reason, d)
+		}
 		return fmt.Errorf("waiting %s for the %s limit: %w", d.Round(time.Millisecond), reason, context.DeadlineExceeded)
 	}
 	ctx.reportWait(reason, d)
@@ -140,6 +159,23 @@ type adaptive struct {
 
 func newAdaptive(perSecond float64, burst int) *adaptive {
 	return &adaptive{full: rate.Limit(perSecond), limiter: rate.NewLimiter(rate.Limit(perSecond), max(burst, 1))}
+}
+
+// after returns the bucket that follows old: old itself, if rate and burst are equal. Else
+// a, without a burst, and if the service has complained, at the rate that old has now.
+func (a *adaptive) after(old *adaptive, now time.Time) *adaptive {
+	if a.full == old.full && a.limiter.Burst() == old.limiter.Burst() {
+		return old
+	}
+	a.limiter.AllowN(now, a.limiter.Burst())
+	old.regain(now)
+	old.mu.Lock()
+	defer old.mu.Unlock()
+	if borne := old.limiter.Limit(); !old.lowered.IsZero() && borne < a.full {
+		a.low, a.lowered = max(borne, a.full/32), now
+		a.limiter.SetLimit(a.low)
+	}
+	return a
 }
 
 // allow takes a turn if one is free now.
@@ -189,7 +225,12 @@ func (a *adaptive) regain(now time.Time) {
 type pairs struct {
 	every time.Duration
 	burst time.Duration // how far ahead of now a bucket may be
-	seed  maphash.Seed
+	*recipients
+}
+
+// recipients is the state of all buckets. Pacers with other limits may share it.
+type recipients struct {
+	seed maphash.Seed
 
 	mu       sync.Mutex
 	full     map[uint64]int64 // by recipient, in Unix nanoseconds
@@ -197,17 +238,18 @@ type pairs struct {
 	refusals map[uint64]refusals
 }
 
-// refusals counts the complaints about one recipient.
+// refusals counts the complaints about one recipient, until an instant.
 type refusals struct {
-	count int
-	until int64
+	count  int
+	until  int64
+	paused int64 // the end of the pause; the bucket is then empty
 }
 
 // newPairs returns no buckets yet, which means that all are full. A burst below
 // 1 counts as 1.
 func newPairs(every time.Duration, burst int) *pairs {
-	return &pairs{every: every, burst: time.Duration(max(burst, 1)-1) * every, seed: maphash.MakeSeed(),
-		full: map[uint64]int64{}, sweepAt: 1024, refusals: map[uint64]refusals{}}
+	return &pairs{every: every, burst: time.Duration(max(burst, 1)-1) * every, recipients: &recipients{
+		seed: maphash.MakeSeed(), full: map[uint64]int64{}, sweepAt: 1024, refusals: map[uint64]refusals{}}}
 }
 
 // turn is a place in the queue of a recipient.
@@ -224,6 +266,9 @@ func (p *pairs) reserve(recipient string, now time.Time) turn {
 	defer p.mu.Unlock()
 	at := now.UnixNano()
 	before := max(p.full[key], at)
+	if past, refused := p.refusals[key]; refused {
+		before = max(before, past.paused+int64(p.burst))
+	}
 	after := before + int64(p.every)
 	if len(p.full) >= p.sweepAt {
 		p.sweep(at)
@@ -256,9 +301,8 @@ func (p *pairs) refused(recipient string, now time.Time) {
 	}
 	past.count = min(past.count+1, 6)
 	past.until = at + int64(2*time.Hour) // outlasts the longest pause
+	past.paused = max(past.paused, at+int64(time.Second)<<(2*past.count))
 	p.refusals[key] = past
-	pause := int64(time.Second) << (2 * past.count)
-	p.full[key] = max(p.full[key], at+pause+int64(p.burst))
 	if len(p.refusals) > 1024 {
 		for k, r := range p.refusals {
 			if r.until < at {

@@ -73,13 +73,17 @@ func newSearch(tokens []string) *search {
 	slices.Sort(wanted)
 	wanted = slices.Compact(wanted)
 	var first [256]bool // the first characters of the tokens
-	for _, token := range wanted {
-		first[token[0]] = true
+	spelled := make([][]byte, len(wanted))
+	for i, token := range wanted {
+		first[token[0]], spelled[i] = true, []byte(token)
 	}
 	return &search{
 		text: func(text string) string {
-			plain := func(token string) bool { return strings.Contains(text, token) }
-			if len(wanted) == 0 || !strings.ContainsAny(text, `\%&`) && !slices.ContainsFunc(wanted, plain) {
+			plain := len(wanted) == 0 || !strings.ContainsAny(text, `\%&`)
+			for i := 0; plain && i < len(wanted); i++ { // without a closure, which would cost memory for each reply
+				plain = !strings.Contains(text, wanted[i])
+			}
+			if plain {
 				return text
 			}
 			if clean := replaced(text, wanted, &first); clean != nil {
@@ -88,8 +92,11 @@ func newSearch(tokens []string) *search {
 			return text
 		},
 		data: func(data []byte) []byte {
-			plain := func(token string) bool { return bytes.Contains(data, []byte(token)) }
-			if len(wanted) == 0 || !bytes.ContainsAny(data, `\%&`) && !slices.ContainsFunc(wanted, plain) {
+			plain := len(wanted) == 0 || !bytes.ContainsAny(data, `\%&`)
+			for i := 0; plain && i < len(spelled); i++ {
+				plain = !bytes.Contains(data, spelled[i])
+			}
+			if plain {
 				return data
 			}
 			if clean := replaced(data, wanted, &first); clean != nil {

@@ -15,6 +15,8 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+
+	"github.com/chatapi-go/chatapi/internal/until"
 )
 
 // tokenLayer puts the token on a copy of the request and removes it from
@@ -24,16 +26,22 @@ type tokenLayer struct {
 	token  func() *issued // a closure, so that no verb of fmt prints it
 	bearer bool
 	scrub  *Scrubber
-	strays *atomic.Bool // set when a request comes whose attempt is not known
-	proves bool         // next reports each connection that it uses, as net/http does
+	strays *strays
+	proves bool // next reports each connection that it uses, as net/http does
 }
 
 func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	ctx := req.Context()
 	made, _ := ctx.Value(attemptKey{}).(*attempt)
 	if made == nil { // a middleware has replaced the context
-		l.strays.Store(true)
+		if l.strays.refused.Load() {
+			return nil, ErrStray
+		}
+		l.strays.came.Store(true)
 		made = &attempt{call: &call{}}
+	}
+	if err := made.admit(ctx); err != nil {
+		return nil, err
 	}
 	network := made.start()
 	if network == nil {
@@ -45,10 +53,15 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	if l.proves {
 		ctx = httptrace.WithClientTrace(ctx, network.follow())
 	}
+	unsent := made.body.Len()
 	sent := &authorized{*req.WithContext(ctx), *req.URL}
 	made.call.generation.Store(int64(sent.add(l.token(), l.bearer)))
 	resp, err := l.carry(&sent.Request)
-	made.evidence.end(network, err, l.proves)
+	// A protocol that a user registered with net/http may have sent the request
+	// before net/http asked for a connection. It had to read the body for that.
+	// The fake reads it for its list of calls.
+	unread := !network.got.Load() && (made.body.Len() == unsent || until.Marked(l.next))
+	made.evidence.end(network, err, l.proves && unread)
 	if err == nil && resp == nil {
 		err = &neitherError{"network end"}
 	}
@@ -158,8 +171,9 @@ func (l *tokenLayer) scrubReply(resp *http.Response) {
 // have been written.
 type evidence struct {
 	mu      sync.Mutex
-	started int
-	open    int // calls that have not ended
+	started int // requests that came to the token layer
+	waiting int // requests of them that are neither turned back nor on the network yet
+	open    int // network calls that have not ended
 	dirty   bool
 	over    bool // no call may start any more
 }
@@ -189,16 +203,16 @@ func (a *attempt) Value(key any) any {
 func (*attempt) String() string               { return "chatapi.attempt" }
 func (a *attempt) Format(f fmt.State, _ rune) { fmt.Fprint(f, a.String()) }
 
-// start begins a network call and returns its observer. It returns nil if the
-// attempt is over.
+// start begins a network call of a request that was admitted, and returns its
+// observer. It returns nil if the attempt is over.
 func (a *attempt) start() *watched {
 	e := &a.evidence
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.waiting--
 	if e.over {
 		return nil
 	}
-	e.started++
 	e.open++
 	if e.started > 1 {
 		return &watched{}
@@ -219,14 +233,15 @@ func (e *evidence) end(w *watched, err error, proves bool) {
 }
 
 // close ends the attempt and reports whether it is proven that nothing was
-// written. An attempt that never reached the network layer proves nothing: a
+// written. An attempt that never reached the token layer proves nothing: a
 // middleware may have sent the request another way. Neither does one with a
-// network call that has not ended.
-func (e *evidence) close() (unsent bool) {
+// network call that has not ended. The same holds for a request that still waits:
+// no failure of it was seen. Only a refusal of Before stands for such a request.
+func (e *evidence) close(refused bool) (unsent bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.over = true
-	return e.started > 0 && e.open == 0 && !e.dirty
+	return e.started > 0 && e.open == 0 && !e.dirty && (e.waiting == 0 || refused)
 }
 
 // watched observes one network call through the trace of net/http, which

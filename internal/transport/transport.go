@@ -115,6 +115,19 @@ type Request struct {
 	// the recipient.
 	Message   bool
 	Recipient string
+
+	// Before, if not nil, is called directly before each request is given to the
+	// network end. Its error is a *RefusedError and ends the call. The context is
+	// that of the attempt.
+	Before func(context.Context) error
+
+	// OneWrite is set if the call gives at most one request to the network end. A
+	// refused token is still renewed, for the next call.
+	OneWrite bool
+
+	// Wait, if not nil, is called before each pause of the call, and for one of the pace
+	// that the deadline of the context does not allow.
+	Wait func(reason string, d time.Duration)
 }
 
 // Reply is a reply of the service without the token.
@@ -122,6 +135,10 @@ type Reply struct {
 	Status int
 	Header http.Header
 	Body   []byte
+
+	// Renewed is set if the service refused the token and the next call has
+	// another one.
+	Renewed bool
 }
 
 // Failure says why there is no reply.
@@ -150,6 +167,7 @@ type Transport struct {
 	client *http.Client
 	scrub  *Scrubber
 	tokens *tokens
+	strays *strays
 
 	check    retryablehttp.CheckRetry // checkRetry, made once
 	chanceMu sync.Mutex
@@ -158,10 +176,10 @@ type Transport struct {
 
 // New returns a Transport for a complete Config.
 func New(c Config) *Transport {
-	scrub, strays := NewScrubber(c.Token), &atomic.Bool{}
+	scrub, strays := NewScrubber(c.Token), &strays{}
 	held := newTokens(c, scrub)
 	c.Token = "" // held.current has it, which fmt does not print
-	t := &Transport{config: c, scrub: scrub, tokens: held}
+	t := &Transport{config: c, scrub: scrub, tokens: held, strays: strays}
 	t.check = t.checkRetry
 	seed, stream := c.Seed, uint64(0x5eed)
 	if seed == 0 {
@@ -187,6 +205,10 @@ func New(c Config) *Transport {
 // Do carries out the call. The error is always a *Failure.
 func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 	state := &call{Context: ctx, transport: t, request: r}
+	if r.guarded() {
+		t.strays.refused.Store(true)
+		state.asking = make(chan struct{}, 1)
+	}
 	if ctx.Err() != nil {
 		return Reply{}, state.failed(context.Cause(ctx), false)
 	}
@@ -201,12 +223,17 @@ func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 		}
 	}
 	resp, err := state.repeat() //nolint:bodyclose // it is in memory
+	fresh := false
 	if err == nil && resp.StatusCode == http.StatusUnauthorized && !(r.Once && state.opens(resp)) {
 		// A refused token proves that nothing was done, so even a send may be
 		// repeated with another one.
-		if renewed, sourceErr := t.tokens.renew(ctx, int(state.generation.Load())); sourceErr != nil {
+		renewed, sourceErr := t.tokens.renew(ctx, int(state.generation.Load()))
+		switch {
+		case state.final() && (sourceErr == nil || ctx.Err() != nil):
+			fresh = renewed
+		case sourceErr != nil:
 			return Reply{}, state.failed(sourceErr, false)
-		} else if renewed {
+		case renewed:
 			resp, err = state.repeat() //nolint:bodyclose // it is in memory
 		}
 	}
@@ -220,7 +247,7 @@ func (t *Transport) Do(ctx context.Context, r Request) (Reply, error) {
 	if !ok { // cannot happen: the attempt layer buffers every body
 		return Reply{}, state.failed(errors.New("the reply has no body"), true)
 	}
-	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body}, nil
+	return Reply{Status: resp.StatusCode, Header: resp.Header, Body: body, Renewed: fresh}, nil
 }
 
 // failed returns the failure of the call.
@@ -277,6 +304,11 @@ type call struct {
 	sent    bool
 	failure error
 	open    bool
+
+	// refusal is the error of request.Before, if it refused a write. asking is a
+	// mutex that a context can give up, held while Before runs.
+	refusal atomic.Pointer[RefusedError]
+	asking  chan struct{}
 
 	http     http.Request
 	repeater retryablehttp.Client
@@ -339,6 +371,9 @@ func (c *call) pause(least, most time.Duration, attempt int, resp *http.Response
 }
 
 func (c *call) reportWait(reason string, d time.Duration) {
+	if wait := c.request.Wait; wait != nil && d > 0 {
+		wait(reason, d)
+	}
 	if wait := c.transport.config.Wait; wait != nil && d > 0 {
 		wait(c, c.request.Op, reason, d)
 	}
@@ -358,10 +393,15 @@ func (t *Transport) checkRetry(ctx context.Context, resp *http.Response, err err
 				return false, nil
 			}
 		}
+		if state.final() {
+			return false, nil
+		}
 		return ctx.Err() == nil && !permanent(err), nil
 	}
 	state.failure = nil
 	switch {
+	case state.final():
+		return false, nil
 	case t.config.repeats(resp.StatusCode):
 		if once && state.open {
 			return false, nil
@@ -439,7 +479,7 @@ func permanent(err error) bool {
 	if errors.As(err, &dns) && dns.IsNotFound {
 		return true
 	}
-	return errors.Is(err, errTooLarge) || untrusted(err)
+	return errors.Is(err, errTooLarge) || errors.Is(err, ErrStray) || untrusted(err)
 }
 
 // bare removes the *url.Error that http.Client puts around every error. It
