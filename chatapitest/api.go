@@ -38,10 +38,11 @@ type API struct {
 	world    *world
 	channel  string
 	phone    string
-	quirks   map[Quirk]bool
+	quirks   quirkSet
 	tries    int
 	pause    time.Duration
 	approve  time.Duration
+	lag      time.Duration
 	lenient  bool // AllowUndelivered
 	stopping context.Context
 	stop     context.CancelFunc
@@ -60,6 +61,15 @@ type API struct {
 	calls  Calls
 	faults []*Fault
 
+	// era ends when Reset or Close calls endEra; it holds the webhooks of before.
+	era    context.Context
+	endEra context.CancelFunc
+
+	// unhealed ends when Heal or Close calls heal; it holds what a Fault keeps waiting.
+	unhealed      context.Context
+	heal          context.CancelFunc
+	misdeliveries []*Misdelivery
+
 	state     string // of the channel, such as "connected"
 	profile   object
 	settings  map[string]bool
@@ -74,11 +84,10 @@ type API struct {
 	messages  map[string]*message // the history by id
 	family    families
 
-	hooks       []*hookAddress
-	receivers   map[string]http.Handler
-	outbox      outbox
-	delivered   []Delivery
-	undelivered []Delivery
+	hooks      []*hookAddress
+	receivers  map[string]*receiver
+	outbox     outbox
+	deliveries []ended
 }
 
 // Option configures a fake in [New] and [Start].
@@ -93,6 +102,7 @@ type options struct {
 	token   string
 	quirks  []Quirk
 	approve time.Duration
+	lag     time.Duration
 	tries   int
 	pause   time.Duration
 	lenient bool
@@ -102,9 +112,11 @@ type options struct {
 // package time. By default the clock is package time, which begins on 2000-01-01
 // inside a synctest bubble: before the first published price.
 //
-// Code that compares the service's time with the client's, such as
-// [chatapi.Client.Resolve], needs both clocks to agree. To test such code, sleep
-// inside a bubble instead of using At and [API.Advance].
+// Every reply of the API has the fake's time in its header Date. Code that compares the
+// service's time with the client's, such as [chatapi.Client.Resolve], needs both clocks
+// to agree. To test such code, sleep inside a bubble instead of using [API.Advance]. To
+// test it with a service whose clock is wrong, give At an instant before or after
+// time.Now().
 func At(instant time.Time) Option { return func(o *options) { o.at = instant } }
 
 // Seed sets the seed from which, together with the test's name, the fake derives its
@@ -133,6 +145,11 @@ func Quirks(quirks ...Quirk) Option {
 // before it is approved. With the default 0 it is approved by the next request.
 // With a negative duration only [API.Approve] and [API.Reject] decide.
 func ApproveAfter(d time.Duration) Option { return func(o *options) { o.approve = d } }
+
+// HistoryLag sets how long a new message is missing from GET /messages, by the fake's
+// clock, in either direction. By default, and with a negative duration, the next request
+// shows it. A message of an imported chat has its own, earlier time.
+func HistoryLag(d time.Duration) Option { return func(o *options) { o.lag = d } }
 
 // Redeliver sets how many times the fake tries a webhook in all, until it is
 // answered with 200, and the pause between two tries. By default there is no
@@ -172,6 +189,7 @@ func New(tb testing.TB, opts ...Option) *API {
 	}
 	a.world.tb = tb
 	tb.Cleanup(a.Close)
+	tb.Cleanup(func() { a.logTranscript(tb) }) // before Close
 	return a
 }
 
@@ -189,28 +207,26 @@ func start(name string, opts []Option) (*API, error) {
 	}
 	problem := o.mend()
 	w, host := newWorld(newOrigin(name, o.seed, o.seeded))
-	if !o.at.IsZero() {
-		w.offset.Store(int64(time.Until(o.at)))
-	}
+	w.at = o.at
+	w.rewind()
 	return w.add(o, "https://"+host), problem
 }
 
 // newAPI returns the nth channel of a world, without an address.
 func newAPI(w *world, o options, nth int) *API {
 	a := &API{
-		world: w, channel: o.channel, phone: o.phone, approve: o.approve, tries: o.tries, pause: o.pause, lenient: o.lenient,
-		quirks: map[Quirk]bool{}, random: w.random(nth), tokens: map[string]string{}, told: map[string]bool{}, state: "connected",
-		profile: object{"about": "", "address": "", "description": "", "email": "", "phone": o.phone,
-			"vertical": "", "photo": "", "websites": []any{}},
-		settings: map[string]bool{"guaranteedHooks": true, "ackNotificationsOn": true},
-		media:    map[string]*media{}, people: map[chatapi.Recipient]*Customer{}, groups: map[string]*thread{}, messages: map[string]*message{},
-		receivers: map[string]http.Handler{}, family: newFamilies(),
+		world: w, channel: o.channel, phone: o.phone, approve: o.approve, lag: max(o.lag, 0), tries: o.tries, pause: o.pause, lenient: o.lenient,
+		random: w.random(nth), tokens: map[string]string{}, told: map[string]bool{}, receivers: map[string]*receiver{},
 	}
+	a.empty(o.phone)
 	for _, q := range o.quirks {
-		a.quirks[q] = true
+		a.quirks.set(q, true)
 	}
+	a.quirks.first = a.quirks.on.Load()
 	a.Token = cmp.Or(o.token, w.token(a.random))
 	a.stopping, a.stop = context.WithCancel(context.Background())
+	a.unhealed, a.heal = context.WithCancel(a.stopping)
+	a.era, a.endEra = context.WithCancel(a.stopping)
 	a.Transport = &memoryTransport{a}
 	return a
 }
@@ -243,38 +259,7 @@ func (a *API) Client(opts ...chatapi.Option) *chatapi.Client {
 // The port answers only requests whose Host is 127.0.0.1 or localhost and its port
 // number. It refuses what a browser sends for a page of another site (the header
 // Sec-Fetch-Site or Origin says so) with 403.
-func (a *API) Listen() (apiURL string, err error) {
-	if a.world.bubble != "" {
-		return "", errors.New("chatapitest: Listen: a port does not work inside a testing/synctest bubble; use Transport")
-	}
-	listener, err := (&net.ListenConfig{}).Listen(a.stopping, "tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", fmt.Errorf("chatapitest: %w", err)
-	}
-	address := listener.Addr().String()
-	_, port, _ := net.SplitHostPort(address)
-	server := &http.Server{Handler: a.guard(port), ReadHeaderTimeout: 10 * time.Second}
-	a.mu.Lock()
-	if a.closed {
-		a.mu.Unlock()
-		listener.Close()
-		return "", errClosed
-	}
-	a.servers = append(a.servers, server)
-	a.workers.Add(1)
-	a.mu.Unlock()
-	a.world.mu.Lock()
-	a.world.hosts[address] = true
-	a.world.files = "http://" + address + "/media/"
-	a.world.mu.Unlock()
-	go func() {
-		defer a.workers.Done()
-		_ = server.Serve(listener) // returns an error in any case, when Close is called
-	}()
-	return "http://" + address + "/" + a.channel, nil
-}
-
-var errClosed = errors.New("chatapitest: the fake is closed; use it before the test ends and before Close, or make a new one")
+func (a *API) Listen() (apiURL string, err error) { return a.listen("Listen", "127.0.0.1:0", nil) }
 
 // Close ends the fake with all its channels: it answers no more requests and delivers
 // no more webhooks. Close returns when the fake's goroutines have ended; called by a
@@ -329,13 +314,18 @@ func (a *API) now() time.Time { return time.Now().Add(time.Duration(a.world.offs
 // Advance moves the fake's clock forward by d: windows close and templates are
 // approved as if the time had passed. It does not move package time and so does
 // not shorten a client's pauses; a synctest bubble does. A negative d fails the
-// test. All channels of the fake share the clock.
-func (a *API) Advance(d time.Duration) {
+// test. All channels of the fake share the clock. The delivery of late webhooks, whose
+// time has come, begins; see [Misdelivery].
+func (a *API) Advance(d time.Duration) { a.ok(a.advance(d)) }
+
+func (a *API) advance(d time.Duration) error {
 	if d < 0 {
-		a.report("Advance: time does not go back (%s)", d)
-		return
+		return fmt.Errorf("Advance: time does not go back (%s); make a new fake with At for an earlier time", d)
 	}
 	a.world.offset.Add(int64(d))
+	a.changed()
+	a.releaseAll()
+	return nil
 }
 
 // Block blocks the channel's subscription: every request is answered with 403 and
@@ -348,6 +338,7 @@ func (a *API) Block(text string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.blocked = text
+	a.note(entry{actor: ActorService, act: "blocks channel", args: []string{text}})
 }
 
 // Unblock ends the blocking that Block began.
@@ -355,6 +346,7 @@ func (a *API) Unblock() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.blocked = ""
+	a.note(entry{actor: ActorService, act: "unblocks channel"})
 }
 
 // ExpireToken makes Token invalid: every request with it is answered with 401
@@ -368,6 +360,7 @@ func (a *API) setExpired(expired bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.expired = expired
+	a.note(entry{actor: ActorService, act: map[bool]string{true: "expires token", false: "renews token"}[expired]})
 }
 
 // OtherChannel returns a token that belongs to another channel. A request with it
@@ -387,6 +380,7 @@ func (a *API) SetStatus(state string) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.state = state
+	a.note(entry{actor: ActorService, act: "sets status", args: []string{state}})
 }
 
 // id generates an id with that prefix; the caller holds mu.

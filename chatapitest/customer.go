@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/chatapi-go/chatapi"
 )
@@ -18,8 +19,10 @@ import (
 type Customer struct {
 	api    *API
 	thread *thread
+	place  int // among the customers of the channel, from 0
 
 	// API.mu guards the rest.
+	firstNumber string // the first phone, for transcripts
 	phone       string // in digits; empty if the fake does not know it
 	hidden      bool   // webhooks do not name the number
 	bsuid       string
@@ -28,10 +31,12 @@ type Customer struct {
 	username    string
 	former      []string // the BSUIDs of before
 	received    []*Received
+	compared    int // how many of them Gets and scripts have compared
 	offline     bool
 	unreachable string      // the text of the failed ack; empty if reachable
 	waiting     []*Received // to be delivered when the customer comes online
 	waitingIn   []*message  // of groups, likewise
+	gone        bool        // the fake has another state since
 }
 
 // Received is a message as a customer sees it.
@@ -78,8 +83,8 @@ type Button struct {
 	// URL is the address of a link button.
 	URL string
 
-	kind    string // the answer to a tap: "button_reply" or "button"; empty for a link
-	payload string // of a template's quick reply, if the send has one
+	kind    string // the answer to a tap: "button_reply" or "button"; "flow" opens a flow; empty for a link
+	payload string // of a template's quick reply, if the send has one; of a flow, its token
 }
 
 // Row is a row of a received list. Product messages and carousels have a row for
@@ -156,13 +161,14 @@ func (a *API) customerByBSUID(bsuid string) *Customer {
 
 func (a *API) newCustomer(phone, bsuid string) *Customer {
 	n := len(a.customers)
-	c := &Customer{api: a, phone: phone, bsuid: bsuid, name: fmt.Sprintf("%s %d", firstNames[n%len(firstNames)], n/len(firstNames)+1)}
+	c := &Customer{api: a, place: n, phone: phone, firstNumber: phone, bsuid: bsuid, name: fmt.Sprintf("%s %d", firstNames[n%len(firstNames)], n/len(firstNames)+1)}
 	if n < len(firstNames) {
 		c.name = firstNames[n]
 	}
 	c.thread = &thread{customer: c}
 	a.customers = append(a.customers, c)
 	a.link(c)
+	a.changed(c.thread)
 	return c
 }
 
@@ -176,30 +182,52 @@ func (c *Customer) Named(name string) *Customer {
 // report a change: the next message and the next status have the new name. The
 // username of another customer fails the test.
 func (c *Customer) WithUsername(username string) *Customer {
+	c.told("", c.takeUsername(username))
+	return c
+}
+
+func (c *Customer) takeUsername(username string) error {
 	username = strings.TrimPrefix(username, "@")
 	owner := ""
+	if !c.valid() {
+		return nil
+	}
 	c.set(func() {
 		if other := c.api.who(byUsername(username)); other != nil && other != c {
 			owner = other.name
 			return
 		}
+		c.api.note(entry{who: c, act: "takes username", args: []string{username}})
 		dropped := c.username != ""
 		c.username = username
 		c.api.renamed(c, dropped)
 	})
 	if owner != "" {
-		c.cannot("have the username %q: it belongs to %s", username, owner)
+		return c.cannot("have the username %q: it belongs to %s", username, owner)
 	}
-	return c
+	return nil
 }
 
 func (c *Customer) set(change func()) *Customer {
 	if c.valid() {
 		c.api.mu.Lock()
 		defer c.api.mu.Unlock()
-		change()
+		if !c.gone {
+			change()
+			c.api.changed(c.thread)
+		}
 	}
 	return c
+}
+
+// Name returns the profile name.
+func (c *Customer) Name() string {
+	if !c.valid() {
+		return ""
+	}
+	c.api.mu.Lock()
+	defer c.api.mu.Unlock()
+	return c.name
 }
 
 // valid is false for nil and for the result of API.Customer with a wrong number.
@@ -277,7 +305,8 @@ func (c *Customer) Reads() {
 	if !c.valid() {
 		return
 	}
-	c.api.act(func() (*message, []webhook) {
+	c.act(func() (*message, []webhook) {
+		c.api.note(entry{who: c, act: "reads"})
 		var webhooks []webhook
 		for _, r := range c.received {
 			if m := c.api.messages[r.ID]; !r.Read && m != nil {
@@ -294,7 +323,17 @@ func (c *Customer) Reads() {
 
 // GoesOffline switches the phone off: messages to the customer are accepted but
 // not delivered until ComesOnline.
-func (c *Customer) GoesOffline() { c.set(func() { c.offline = true }) }
+func (c *Customer) GoesOffline() {
+	c.does("goes offline", func() { c.offline = true })
+}
+
+// does makes a change that is an act.
+func (c *Customer) does(act string, change func(), args ...string) {
+	c.set(func() {
+		c.api.note(entry{who: c, act: act, args: args})
+		change()
+	})
+}
 
 // ComesOnline switches the phone on again: the messages sent in the meantime are
 // delivered.
@@ -302,9 +341,11 @@ func (c *Customer) ComesOnline() {
 	if !c.valid() {
 		return
 	}
-	c.api.act(func() (*message, []webhook) {
+	c.act(func() (*message, []webhook) {
+		c.api.note(entry{who: c, act: "comes online"})
 		var webhooks []webhook
 		for _, r := range c.waiting {
+			c.api.note(entry{who: c, got: r})
 			webhooks = append(webhooks, c.api.statusHooks(c.api.messages[r.ID], c, chatapi.StatusDelivered, "")...)
 		}
 		for _, m := range c.waitingIn {
@@ -320,8 +361,11 @@ func (c *Customer) ComesOnline() {
 // The failed status has reason as its text, or "Message undeliverable." if reason
 // is empty.
 func (c *Customer) CannotBeReached(reason string) {
-	c.set(func() { c.unreachable = cmp.Or(reason, "Message undeliverable.") })
+	c.does("cannot be reached", func() { c.unreachable = cmp.Or(reason, "Message undeliverable.") }, reason)
 }
+
+// CanBeReached ends what CannotBeReached began. The messages that failed are lost.
+func (c *Customer) CanBeReached() { c.does("can be reached", func() { c.unreachable = "" }) }
 
 // SeesRead reports whether the business has marked this message of the customer
 // as read.
@@ -335,6 +379,16 @@ func (c *Customer) SeesRead(messageID string) bool {
 	return m != nil && m.from == c && m.read
 }
 
+// act is API.act for a customer, who does nothing if the fake has another state since.
+func (c *Customer) act(do func() (*message, []webhook)) string {
+	return c.api.act(func() (*message, []webhook) {
+		if c.gone {
+			return nil, nil
+		}
+		return do()
+	})
+}
+
 // incoming is a message of a customer.
 type incoming struct {
 	typ     string
@@ -345,6 +399,10 @@ type incoming struct {
 	group   *group
 
 	mediaID, mime string
+
+	// act and args are the act of the table, and its arguments as texts.
+	act  string
+	args []string
 }
 
 func (c *Customer) writes(in incoming) string {
@@ -352,7 +410,8 @@ func (c *Customer) writes(in incoming) string {
 		return ""
 	}
 	a := c.api
-	return a.act(func() (*message, []webhook) {
+	return c.act(func() (*message, []webhook) {
+		a.note(entry{who: c, group: in.group, act: in.act, args: in.args})
 		if a.blocks(c) {
 			return nil, nil // the business has blocked them: WhatsApp does not pass it on
 		}
@@ -366,14 +425,36 @@ func (c *Customer) writes(in incoming) string {
 		m.chat = m.thread.chat()
 		a.store(m)
 		m.thread.lastIn = m.at
+		if in.typ == "order" {
+			return m, a.rawMessageHooks(m)
+		}
 		return m, a.messageHooks(m)
 	})
 }
 
-// cannot reports an impossible act and returns the empty id.
-func (c *Customer) cannot(format string, args ...any) string {
-	if c.valid() {
-		c.api.report("%s cannot "+format, append([]any{c.name}, args...)...)
+// cannot returns the error of an impossible act.
+func (c *Customer) cannot(format string, args ...any) error {
+	return fmt.Errorf("%s cannot "+format, append([]any{short(c.Name())}, args...)...)
+}
+
+// cannotHeld is cannot for a caller who holds API.mu.
+func (c *Customer) cannotHeld(format string, args ...any) error {
+	return fmt.Errorf("%s cannot "+format, append([]any{short(c.name)}, args...)...)
+}
+
+// told reports the error of an act, if there is one, and returns the id of its message.
+func (c *Customer) told(id string, err error) string {
+	if err != nil && c.valid() {
+		c.api.report("%w", err)
 	}
-	return ""
+	return id
+}
+
+// short cuts a text that goes into a sentence for a person.
+func short(text string) string {
+	const most = 60
+	if utf8.RuneCountInString(text) <= most {
+		return text
+	}
+	return string([]rune(text)[:most-1]) + "…"
 }

@@ -16,25 +16,32 @@ import (
 	"time"
 )
 
-// This file delivers webhooks in order, on one goroutine, which ends when the queue
-// is empty. With DeliveriesAtOnce two more goroutines deliver the copies.
+// This file delivers webhooks in the order of the queue, on one goroutine, which ends when the queue
+// is empty. Two more goroutines deliver the copies of a webhook that is delivered twice at
+// the same time.
 
 // webhook is one webhook for every address of the list.
 type webhook struct {
 	body  []byte
-	depth int // see request.depth
+	depth int             // see request.depth
+	era   context.Context // of the act or request
 }
 
 // delivery is a delivery in the outbox.
 type delivery struct {
 	Delivery
 	depth int
-	pair  *pair // nil if there is no other copy
+	era   context.Context // ends when Reset drops it
+	twice bool            // deliver it twice at the same time
+	pair  *pair           // nil if there is no other copy
+
+	receiver *receiver // of the last try; nil over a real connection
 }
 
 // outbox is the queue of deliveries and the current delivery; API.mu guards it.
 type outbox struct {
 	queue   []*delivery
+	held    []*held // not queued yet; the earliest time first
 	running bool
 	current *delivery
 
@@ -58,6 +65,7 @@ func (a *API) settle() {
 	if a.stray() != nil || a.insideHandler() {
 		return
 	}
+	a.releaseAll()
 	for waited := true; waited; {
 		waited = false
 		for _, c := range a.world.all() {
@@ -102,6 +110,9 @@ func (a *API) announce(webhooks []webhook) []webhook {
 	if len(webhooks) > 0 {
 		a.outbox.announced++
 	}
+	for i := range webhooks {
+		webhooks[i].era = a.era
+	}
 	return webhooks
 }
 
@@ -123,19 +134,19 @@ func (a *API) send(webhooks []webhook) {
 	defer a.mu.Unlock()
 	defer a.outbox.wakeWaiters()
 	a.outbox.announced--
-	copies := 1
-	if a.quirks[DoubleDeliveries] {
-		copies = 2
-	}
+	a.enqueueReady()
 	for _, w := range webhooks {
 		for _, h := range a.hooks {
-			for range copies {
-				if !h.disabled {
-					a.outbox.queue = append(a.outbox.queue, &delivery{Delivery{URL: h.url, Body: w.body}, w.depth, nil})
-				}
+			if !h.disabled && w.era.Err() == nil {
+				a.enqueue(&delivery{Delivery: Delivery{URL: h.url, Body: w.body}, depth: w.depth, era: w.era})
 			}
 		}
 	}
+	a.startDelivering()
+}
+
+// startDelivering begins to deliver the queue; the caller holds mu.
+func (a *API) startDelivering() {
 	if a.closed {
 		a.abandon("the fake is closed")
 	}
@@ -146,13 +157,17 @@ func (a *API) send(webhooks []webhook) {
 	}
 }
 
-// abandon gives up all queued deliveries; the caller holds mu.
+// abandon gives up all deliveries that are queued or held back; the caller holds mu.
 func (a *API) abandon(problem string) {
+	for _, h := range a.outbox.held {
+		h.stop()
+		a.outbox.queue = append(a.outbox.queue, h.delivery)
+	}
 	for _, d := range a.outbox.queue {
 		d.Problem = problem
-		a.undelivered = append(a.undelivered, d.Delivery)
+		a.ends(d)
 	}
-	a.outbox.queue = nil
+	a.outbox.queue, a.outbox.held = nil, nil
 }
 
 // deliverAll delivers until the queue is empty.
@@ -161,13 +176,19 @@ func (a *API) deliverAll() {
 	finished := false
 	defer func() {
 		if !finished { // a handler has ended this goroutine, as t.FailNow does
-			a.finish(a.current(), goneProblem)
+			if d := a.current(); d.receiver.killed() && a.stopping.Err() == nil {
+				a.mu.Lock()
+				a.outbox.queue = slices.Insert(a.outbox.queue, 0, d) // the new handler gets it
+				a.mu.Unlock()
+			} else {
+				a.finish(d, goneProblem)
+			}
 			a.workers.Add(1)
 			go a.deliverAll()
 		}
 	}()
 	for d := a.begin(); d != nil; d = a.begin() {
-		if a.quirks[DeliveriesAtOnce] {
+		if d.twice || a.quirks.has(DeliveriesAtOnce) {
 			a.deliverPair(d)
 		} else {
 			a.finish(d, a.deliver(d))
@@ -203,12 +224,16 @@ func (a *API) begin() *delivery {
 func (a *API) finish(d *delivery, problem string) {
 	a.mu.Lock()
 	d.Problem = problem
-	if problem == "" {
-		a.delivered = append(a.delivered, d.Delivery)
+	if d.dropped() && a.stopping.Err() == nil {
 		a.mu.Unlock()
 		return
 	}
-	a.undelivered = append(a.undelivered, d.Delivery)
+	a.ends(d)
+	if problem == "" {
+		a.mu.Unlock()
+		return
+	}
+	a.note(entry{remark: fmt.Sprintf("a webhook was given up after %d tries: %s", d.Tries, short(problem))})
 	refused := d.Tries > 0 && !a.closed && !a.lenient && problem != goneProblem
 	a.mu.Unlock()
 	if refused && !strings.HasPrefix(problem, panicked) {
@@ -217,6 +242,10 @@ func (a *API) finish(d *delivery, problem string) {
 			"\tUndelivered lists every webhook that was given up. AllowUndelivered lets the test pass.\n\t%s", d.Tries, problem, d)
 	}
 }
+
+// dropped reports whether the fake was reset, or closed, since the act that led to the
+// delivery.
+func (d *delivery) dropped() bool { return d.era.Err() != nil }
 
 // reportOnce reports the first problem of a sort.
 func (a *API) reportOnce(sort, format string, args ...any) {
@@ -237,7 +266,6 @@ func (a *API) deliver(d *delivery) (problem string) {
 		return "the chain of deliveries does not end"
 	}
 	a.mu.Lock()
-	handler := a.receivers[hookKey(d.URL)]
 	tries := a.tries
 	if tries == 0 {
 		tries = 3
@@ -245,20 +273,29 @@ func (a *API) deliver(d *delivery) (problem string) {
 			tries = 20
 		}
 	}
-	a.outbox.socket = handler == nil
 	a.mu.Unlock()
-	if handler == nil && !loopback(d.URL) {
-		return "no handler is registered for the address, and it is not loopback"
-	}
 	for {
+		a.mu.Lock()
+		d.receiver = a.receivers[hookKey(d.URL)]
+		a.outbox.socket = d.receiver == nil
+		a.mu.Unlock()
+		if d.receiver == nil && !loopback(d.URL) {
+			return "no handler is registered for the address, and it is not loopback"
+		}
 		d.Tries++
 		var err error
-		if handler != nil {
-			d.Status, err = a.callHandler(d, handler)
+		if d.receiver != nil {
+			d.Status, err = a.callHandler(d)
 		} else {
 			d.Status, err = a.post(d)
 		}
 		switch {
+		case d.dropped():
+			return "the fake was reset"
+		case d.receiver.killed() && a.stopping.Err() == nil:
+			d.Status = 0
+			tries = max(tries, d.Tries+1) // the new handler gets it
+			continue
 		case err != nil:
 			problem = err.Error()
 		case d.Status == http.StatusOK:
@@ -266,7 +303,7 @@ func (a *API) deliver(d *delivery) (problem string) {
 		default:
 			problem = fmt.Sprintf("answered with %d", d.Status)
 		}
-		if d.Tries >= tries || wait(a.stopping, a.pause) != nil {
+		if d.Tries >= tries || wait(d.era, a.pause) != nil {
 			return problem
 		}
 	}
@@ -278,9 +315,10 @@ type depthKey struct{ api *API }
 
 // callHandler delivers a webhook to a handler in memory. insideHandler recognizes a
 // handler by this function's name in the stack.
-func (a *API) callHandler(d *delivery, handler http.Handler) (status int, err error) {
-	ctx, cancel := context.WithCancel(context.WithValue(a.stopping, depthKey{a}, d.depth+1))
+func (a *API) callHandler(d *delivery) (status int, err error) {
+	ctx, cancel := context.WithCancel(context.WithValue(d.receiver.ctx, depthKey{a}, d.depth+1))
 	defer cancel()
+	defer context.AfterFunc(d.era, cancel)()
 	r, err := newWebhook(ctx, d)
 	if err != nil {
 		return 0, err
@@ -289,13 +327,15 @@ func (a *API) callHandler(d *delivery, handler http.Handler) (status int, err er
 	w := &recorder{header: http.Header{}}
 	defer func() {
 		if v := recover(); v != nil {
-			status, err = 0, fmt.Errorf(panicked+"%v", v)
-			if e, ok := v.(error); !ok || !errors.Is(e, http.ErrAbortHandler) {
-				a.reportOnce("panic", "the webhook handler of %s panicked: %v\n%s", d.URL, v, debug.Stack())
+			if e, ok := v.(error); ok && errors.Is(e, http.ErrAbortHandler) {
+				status, err = 0, errors.New("the handler dropped the connection (http.ErrAbortHandler)")
+				return
 			}
+			status, err = 0, fmt.Errorf(panicked+"%v", v)
+			a.reportOnce("panic", "the webhook handler of %s panicked: %v\n%s", d.URL, v, debug.Stack())
 		}
 	}()
-	handler.ServeHTTP(w, r)
+	d.receiver.ServeHTTP(w, r)
 	if w.status == 0 {
 		return http.StatusOK, nil
 	}
@@ -304,7 +344,7 @@ func (a *API) callHandler(d *delivery, handler http.Handler) (status int, err er
 
 // post delivers a webhook over a real connection.
 func (a *API) post(d *delivery) (status int, err error) {
-	ctx, cancel := context.WithTimeout(a.stopping, deliveryTimeout)
+	ctx, cancel := context.WithTimeout(d.era, deliveryTimeout)
 	defer cancel()
 	r, err := newWebhook(ctx, d)
 	if err != nil {
@@ -370,10 +410,17 @@ func (r *recorder) Write(b []byte) (int, error) {
 
 func (r *recorder) Flush() { r.WriteHeader(http.StatusOK) }
 
-// insideHandler reports whether its caller runs inside a webhook handler of any
-// channel: below callHandler, or below net/http's server while a delivery uses a real
-// connection.
+// insideHandler reports whether its caller runs inside a webhook handler of any channel.
 func (a *API) insideHandler() bool {
+	inside, _ := a.handlerAround()
+	return inside
+}
+
+// handlerAround reports whether its caller runs, or may run, inside a webhook handler of
+// any channel: below callHandler, or below net/http's server while a delivery uses a real
+// connection. The request of another program may come from its handler or not, so it
+// counts as inside, but not as a part of the chain of deliveries.
+func (a *API) handlerAround() (inside, chained bool) {
 	busy, socket := false, false
 	for _, c := range a.world.all() {
 		c.mu.Lock()
@@ -381,7 +428,7 @@ func (a *API) insideHandler() bool {
 		c.mu.Unlock()
 	}
 	if !busy {
-		return false
+		return false, false
 	}
 	pcs := make([]uintptr, 256)
 	frames := runtime.CallersFrames(pcs[:runtime.Callers(2, pcs)])
@@ -389,10 +436,13 @@ func (a *API) insideHandler() bool {
 		frame, more := frames.Next()
 		if strings.HasSuffix(frame.Function, "chatapitest.(*API).callHandler") ||
 			socket && strings.HasSuffix(frame.Function, "net/http.(*conn).serve") {
-			return true
+			return true, true
+		}
+		if socket && strings.HasSuffix(frame.Function, "chatapitest/phones.aside") {
+			return true, false
 		}
 		if !more {
-			return false
+			return false, false
 		}
 	}
 }
@@ -416,9 +466,9 @@ func (a *API) act(do func() (*message, []webhook)) string {
 	if a.stray() != nil {
 		return ""
 	}
-	inside := a.insideHandler()
+	inside, chained := a.handlerAround()
 	depth := 0
-	if inside {
+	if chained {
 		depth = a.depthNow()
 	}
 	a.mu.Lock()

@@ -28,13 +28,25 @@
 // Make the fake inside the function that synctest.Test runs, as above. A fake that was
 // made outside cannot work in the bubble, and the test fails.
 //
+// # A conversation as text
+//
+// [API.Script] plays a conversation as people read it, and [API.ScriptFile] one in a
+// file, which the flag -update-scripts rewrites; [Script] has the form. A test that goes
+// step by step uses [Customer.Gets] and [Customer.GetsNothing]. When a test fails, its
+// log has the conversation so far, with the reason of each refusal; see
+// [API.Transcript]. [Acts] is the table of everything that people can do, which scripts,
+// Go and [API.Perform] share.
+//
 // Whether a bot answers twice if the service delivers a webhook twice at the same
-// time, shows the quirk [DeliveriesAtOnce].
+// time, shows the quirk [DeliveriesAtOnce]. [API.Misdeliver] does so with chosen webhooks,
+// and delivers others out of order or late. [API.Restart] kills a bot in the middle and
+// starts it again.
 //
 // # Customers
 //
 // A [Customer] writes, taps buttons, picks from lists, sends files, reacts,
-// reads, clicks an ad, goes offline or cannot be reached. [Customer.Received]
+// reads, edits, deletes, orders, fills in flows, calls, clicks an ad, goes offline or
+// cannot be reached. [Customer.Received]
 // returns the messages that they see. Every number is on WhatsApp. The service
 // window is open for 24 hours after the customer's last message, by the fake's
 // clock.
@@ -71,7 +83,8 @@
 //
 // # Failures
 //
-// [API.Fail] makes requests fail as a network or the service would: see [Fault].
+// [API.Fail] makes requests fail as a network or the service would: see [Fault]. With
+// Hang and Stall of a Fault the fake stops answering, until [API.Heal].
 // [API.Block] blocks the channel's subscription, [API.ExpireToken] invalidates
 // its token, and [API.OtherChannel] returns the token of another channel. With
 // [Quirks] the fake copies habits that the service had at some time.
@@ -82,7 +95,18 @@
 // other languages. Webhooks to a loopback address without a registered handler
 // go over a real connection. [Start] returns a fake for use outside a test. The port
 // answers only for 127.0.0.1 and localhost, and refuses what web pages of other sites
-// send.
+// send. [API.ListenAt] takes a given address, and serves a page beside the fake: that of
+// the package phones shows the customers as phones in a browser. The command "chatapi
+// fake" of github.com/chatapi-go/chatapi/cmd/chatapi is all this as a program.
+//
+// # A demo that goes on
+//
+// [API.State] returns the state of a fake as JSON, and [API.Load] reads it at the next
+// start.
+//
+// # Without a fake
+//
+// A [RecordingSender] keeps the messages of a program that has a [chatapi.Sender].
 //
 // # Mocks by hand
 //
@@ -123,5 +147,8 @@
 //     the chat from the other agent, without an event.
 //   - In the history a sent template has the type "template" and, as its text,
 //     the body with the values filled in.
-//   - A reaction opens the service window, like any message of a customer.
+//   - A reaction opens the service window, like any message of a customer. An edit and a
+//     deletion do not, and they change nothing in the history.
+//   - Edits, deletions and orders have webhooks only in WhatsApp's own form.
+//   - A call that the business did not accept ends with the status FAILED.
 package chatapitest

@@ -101,6 +101,52 @@ func ExampleAPI_Fail() {
 	// requests: 1 received: 1
 }
 
+// The service takes a message and never answers. The customer has it, and the caller
+// gives up without knowing.
+func ExampleAPI_Fail_hang() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	ann := api.Customer("12025550143")
+	ann.Says("hi")
+
+	api.Fail(chatapitest.Fault{Operation: "sendMessage", Hang: true, Accepted: true})
+	client := api.Client(chatapi.WithTimeout(200 * time.Millisecond))
+	_, err := client.Send(context.Background(), ann.Recipient(), chatapi.Text{Body: "hello"})
+	fmt.Println("outcome unknown:", errors.Is(err, chatapi.ErrOutcomeUnknown))
+	fmt.Println("received:", len(ann.Received()))
+	// Output:
+	// outcome unknown: true
+	// received: 1
+}
+
+// The first message's webhook arrives behind the second one's, and the third one's
+// arrives an hour late.
+func ExampleAPI_Misdeliver() {
+	api, _ := chatapitest.Start()
+	defer api.Close()
+	desk := func(_ context.Context, ev chatapi.Event) error {
+		if message, ok := ev.(*chatapi.MessageEvent); ok {
+			fmt.Println(message.Text)
+		}
+		return nil
+	}
+	api.Webhook("https://desk.test/s3cret", chatapi.NewWebhookHandler(desk, chatapi.WebhookSecret("s3cret")))
+
+	api.Misdeliver(chatapitest.Misdelivery{Behind: 1})
+	api.Misdeliver(chatapitest.Misdelivery{Skip: 1, Late: time.Hour})
+	ann := api.Customer("12025550143")
+	for _, text := range []string{"first", "second", "third", "fourth"} {
+		ann.Says(text)
+	}
+	api.Advance(time.Hour)
+	api.Settle()
+	// Output:
+	// second
+	// first
+	// fourth
+	// third
+}
+
 // Calls returns the requests, for tests of code that only sends.
 func ExampleCalls() {
 	api, _ := chatapitest.Start()

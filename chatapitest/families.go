@@ -22,7 +22,8 @@ type families struct {
 	automation object
 	key        string // the public key for flows
 	blocked    map[string]bool
-	calls      map[string]string // the action that each call id waits for
+	calls      map[string]*call // that go on, by id
+	rung       int              // how often customers have called
 }
 
 func newFamilies() families {
@@ -30,23 +31,23 @@ func newFamilies() families {
 		callConfig: object{"status": "DISABLED", "call_icon_visibility": "DEFAULT"},
 		commerce:   object{"is_cart_enabled": true, "is_catalog_visible": false},
 		automation: object{"enable_welcome_message": false, "prompts": []any{}, "commands": []any{}},
-		blocked:    map[string]bool{}, calls: map[string]string{},
+		blocked:    map[string]bool{}, calls: map[string]*call{},
 	}
 }
 
 var success = object{"success": true}
 
 func getCommerce(a *API, _ *request) answer {
-	if a.quirks[NoCatalog] {
+	if a.quirks.has(NoCatalog) {
 		return upstream(100, "Invalid parameter", "No catalog is linked")
 	}
-	row := object{"id": "100000000000011"}
+	row := object{"id": catalogID}
 	maps.Copy(row, a.family.commerce)
 	return reply(http.StatusOK, []any{row})
 }
 
 func setCommerce(a *API, r *request) answer {
-	if a.quirks[NoCatalog] {
+	if a.quirks.has(NoCatalog) {
 		return upstream(100, "Invalid parameter", "No catalog is linked")
 	}
 	maps.Copy(a.family.commerce, r.body.object("params"))
@@ -97,7 +98,7 @@ func (a *API) blocks(c *Customer) bool {
 }
 
 func getMMLiteStatus(a *API, _ *request) answer {
-	if a.quirks[MMLite] {
+	if a.quirks.has(MMLite) {
 		return reply(http.StatusOK, object{"available": true, "status": "ONBOARDED", "message": ""})
 	}
 	return reply(http.StatusOK, object{"available": false, "status": "NOT_ONBOARDED", "message": "Not enabled"})

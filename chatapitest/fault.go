@@ -2,6 +2,7 @@ package chatapitest
 
 import (
 	"cmp"
+	"context"
 	"net/http"
 	"slices"
 	"strconv"
@@ -58,6 +59,12 @@ type Fault struct {
 	// out, and it was only if Accepted is set. Dial refuses the connection, so
 	// that nothing is sent; over a real port Dial is like Drop.
 	Cut, Drop, Dial bool
+
+	// Stall stops in the middle of the answer, and Hang before it, and the connection
+	// stays open until the caller gives up. The request is carried out as with Cut and
+	// Drop, and its webhooks do not wait. [API.Heal] and [API.Close] break the connection,
+	// as Cut and Drop do at once.
+	Stall, Hang bool
 }
 
 // HTMLPage is the error page of a proxy in front of the service. Use it as
@@ -76,14 +83,24 @@ func (a *API) Fail(f Fault) {
 	if f.Times == 0 {
 		f.Times = 1
 	}
+	a.noteFault(f)
 	a.faults = append(a.faults, &f)
 }
 
-// Heal removes all faults.
+// Heal removes all faults and misdeliveries. It breaks the connections that a [Fault]
+// keeps waiting, and begins to deliver the webhooks that a [Misdelivery] holds back.
 func (a *API) Heal() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.faults = nil
+	a.faults, a.misdeliveries = nil, nil
+	a.note(entry{actor: ActorService, act: "heals"})
+	a.heal()
+	a.unhealed, a.heal = context.WithCancel(a.stopping)
+	for _, h := range a.outbox.held {
+		h.behind, h.due = 0, time.Time{}
+	}
+	a.enqueueReady()
+	a.startDelivering()
 }
 
 // matchingFault returns the fault for a call and counts it; nil if no fault
@@ -118,7 +135,7 @@ func (a *API) applyFault(c Call, r *request, carryOut func() answer) answer {
 	}
 	var got answer
 	plain := f.Status == 0 && f.Body == "" // the answer itself stays as it is
-	onlyDelay := plain && f.Delay > 0 && !f.Accepted && !f.Cut && !f.Drop
+	onlyDelay := plain && f.Delay > 0 && !f.Accepted && !f.Cut && !f.Drop && !f.Hang
 	switch {
 	case f.Dial:
 		return answer{dial: true, delay: f.Delay}
@@ -129,7 +146,7 @@ func (a *API) applyFault(c Call, r *request, carryOut func() answer) answer {
 	case f.Undelivered != "":
 		r.failure = f.Undelivered
 		got = carryOut()
-	case onlyDelay, f.Cut && plain:
+	case onlyDelay, (f.Cut || f.Stall) && plain:
 		got = carryOut()
 	default:
 		if f.Accepted {
@@ -138,6 +155,7 @@ func (a *API) applyFault(c Call, r *request, carryOut func() answer) answer {
 		got = failure(cmp.Or(f.Status, http.StatusInternalServerError), f.Body)
 	}
 	got.delay, got.cut, got.drop = f.Delay, f.Cut, f.Drop
+	got.stall, got.hang, got.healed = f.Stall, f.Hang, a.unhealed.Done()
 	got.header = f.Header.Clone()
 	if f.RetryAfter > 0 {
 		if got.header == nil {

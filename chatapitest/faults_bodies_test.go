@@ -50,6 +50,8 @@ func TestFaultF1FormFlags(t *testing.T) {
 		{"sendFlow", `phone=12025550143&body=b&flowId=1&flowToken=t&flowCta=c&flowAction=navigate&flowActionPayload={"screen":"A"}`, 200},
 		{"sendCarousel", `phone=12025550143&body=b&cards=[{"body":{"text":"1"}},{"body":{"text":"2"}}]`, 200},
 		{"sendMessage", "phone=12025550143&body=1", 200},
+		{"sendMessage", "phone=12025550143&body=100%+sure;+50%25+at%20least&&=&x", 400},
+		{"sendMessage", "phone=12025550143&body=100%+sure;+50%25+at%20least%&&=", 200},
 		{"sendMessage", "phone=12025550143&body=true", 200},
 	} {
 		status, body := postForm(t, api, c.path, c.form)
@@ -58,6 +60,8 @@ func TestFaultF1FormFlags(t *testing.T) {
 	assert.Equal(t, chatapi.TypeVoice, customer.Received()[0].File.Type)
 	assert.Equal(t, chatapi.TypeAudio, customer.Received()[3].File.Type)
 	assert.Equal(t, "true", customer.LastReceived().Text, "a text stays a text")
+	got := customer.Received()
+	assert.Equal(t, "100% sure; 50% at least%", got[len(got)-2].Text, "signs that nobody escaped")
 
 	status, _ := request(t, api, "POST", "sendFile", `{"phone":"12025550143","body":"https://f.example/a.ogg","filename":"a.ogg","voice":"true"}`)
 	assert.Equal(t, 400, status, "JSON has flags of its own")

@@ -96,6 +96,7 @@ func TestFaultD3GivenUp(t *testing.T) {
 		"another secret": {chatapi.NewWebhookHandler(func(context.Context, chatapi.Event) error { return nil }, chatapi.WebhookSecret("other"), quiet),
 			"given up after 20 tries: answered with 40"},
 		"a plain handler panics": {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }), "panicked: boom"},
+		"drops the connection":   {http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), "given up after 20 tries: the handler dropped the connection"},
 		"no content":             {http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }), "answered with 204"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -107,6 +108,7 @@ func TestFaultD3GivenUp(t *testing.T) {
 			assert.Contains(t, r.text(), c.want)
 			assert.ErrorContains(t, api.Err(), c.want)
 			assert.Len(t, api.Undelivered(), 2)
+			assert.Empty(t, api.Delivered())
 		})
 	}
 	t.Run("not", func(t *testing.T) {

@@ -106,7 +106,7 @@ func TestFaultF7SeenTypes(t *testing.T) {
 // begins with the country of the number.
 func TestFaultF10HookInfoAndCountries(t *testing.T) {
 	for number, country := range map[string]string{
-		"573001234567": "CO.", "12025550143": "US.", "14165550143": "CA.", "12425550143": "BS.", "5511987654321": "BR.",
+		"13875550143": "CA.", "16335550143": "CA.", "18515550143": "CA.", "573001234567": "CO.", "12025550143": "US.", "14165550143": "CA.", "12425550143": "BS.", "5511987654321": "BR.",
 		"447700900123": "GB.", "77011234567": "KZ.", "79991234567": "RU.", "919800000000": "IN.", "85251234567": "HK.", "999123456": "XX.",
 	} {
 		api := chatapitest.New(t)

@@ -23,7 +23,7 @@ func (f *flow) object() object {
 // flows returns an operation of flow management, which NoFlows switches off.
 func flows(do func(*API, *request) answer) func(*API, *request) answer {
 	return func(a *API, r *request) answer {
-		if a.quirks[NoFlows] {
+		if a.quirks.has(NoFlows) {
 			return reply(http.StatusNotImplemented, object{"error": "Flows are not available yet"})
 		}
 		return do(a, r)

@@ -16,7 +16,7 @@ type group struct {
 	id, subject, description, picture string
 	invite                            int
 	thread                            *thread
-	members                           []*Customer
+	members, founders                 []*Customer
 	received                          []*Received
 }
 
@@ -25,6 +25,7 @@ func (a *API) newGroup(id, subject, description string) *group {
 	g.thread = &thread{group: g}
 	a.groups[g.thread.chat()] = g.thread
 	a.family.groups = append(a.family.groups, g)
+	a.changed(g.thread)
 	return g
 }
 
@@ -59,6 +60,8 @@ func (a *API) Group(subject string, members ...*Customer) string {
 			g.add(c)
 		}
 	}
+	g.founders = slices.Clone(g.members)
+	a.note(entry{group: g, remark: "the group " + short(subject) + " begins"})
 	return g.thread.chat()
 }
 
@@ -81,7 +84,7 @@ func (c *Customer) SaysIn(id, text string) string {
 	c.api.mu.Lock()
 	g := c.api.groupFor(id)
 	c.api.mu.Unlock()
-	return c.writes(incoming{typ: "chat", body: &text, group: g})
+	return c.writes(incoming{typ: "chat", body: &text, group: g, act: "says in", args: []string{text}})
 }
 
 // Joins makes the customer a member of a group by its invitation link. A group that
@@ -100,12 +103,13 @@ func (c *Customer) moves(id, what, list string) {
 		return
 	}
 	a := c.api
-	a.act(func() (*message, []webhook) {
+	c.act(func() (*message, []webhook) {
 		g := a.groupFor(id)
 		member := slices.Contains(g.members, c)
 		if member == (list == "added_participants") {
 			return nil, nil
 		}
+		a.note(entry{who: c, group: g, act: map[bool]string{true: "leaves", false: "joins"}[member]})
 		update := object{"timestamp": a.seconds(), "group_id": g.id, "type": what, list: []any{c.raw()}}
 		if member {
 			g.members = slices.DeleteFunc(g.members, func(other *Customer) bool { return other == c })
@@ -127,6 +131,7 @@ func (a *API) deliverToGroup(m *message, got *Received, failure string) []webhoo
 		return a.statusHooks(m, nil, chatapi.StatusFailed, failure)
 	}
 	g.received = append(g.received, got)
+	a.note(entry{group: g, got: got})
 	webhooks := a.statusHooks(m, nil, chatapi.StatusSent, "")
 	if len(g.members) == 0 {
 		return append(webhooks, a.statusHooks(m, nil, chatapi.StatusDelivered, "")...)
@@ -225,7 +230,7 @@ func listGroups(a *API, r *request) answer {
 }
 
 func createGroup(a *API, r *request) answer {
-	if a.quirks[NoGroups] {
+	if a.quirks.has(NoGroups) {
 		return reply(http.StatusOK, object{"error": "Groups are not enabled for this number"})
 	}
 	g := a.newGroup("120363"+a.number()[3:], r.body.text("groupName"), r.body.text("description"))

@@ -6,10 +6,13 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"github.com/chatapi-go/chatapi"
@@ -41,6 +44,7 @@ type recorder struct {
 	testing.TB
 	mu       sync.Mutex
 	failures []string
+	logs     []string
 	cleanups []func()
 }
 
@@ -58,6 +62,37 @@ func (r *recorder) Error(args ...any) {
 	}
 }
 
+func (r *recorder) Errorf(format string, args ...any) { r.Error(fmt.Errorf(format, args...)) }
+
+// Fatalf ends the goroutine, as that of a test does; see fatal.
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (r *recorder) Log(args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.logs = append(r.logs, fmt.Sprint(args...))
+}
+
+func (r *recorder) Failed() bool { return r.text() != "" }
+
+// fatal runs f, which must end a test, and returns the failures of that test.
+func fatal(t *testing.T, f func(*recorder)) string {
+	t.Helper()
+	r := &recorder{TB: t}
+	done, ended := make(chan struct{}), true
+	go func() {
+		defer close(done)
+		f(r)
+		ended = false
+	}()
+	<-done
+	assert.True(t, ended, "the test must end at once")
+	return r.text()
+}
+
 func (r *recorder) text() string {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -69,7 +104,7 @@ func recorded(t *testing.T, opts ...chatapitest.Option) (*chatapitest.API, *reco
 	r := &recorder{TB: t}
 	api := chatapitest.New(r, opts...)
 	t.Cleanup(func() {
-		for _, f := range r.cleanups {
+		for _, f := range slices.Backward(r.cleanups) {
 			f()
 		}
 	})

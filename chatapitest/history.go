@@ -31,6 +31,15 @@ type message struct {
 
 	mediaID, mime string // of a customer's file
 
+	edited  *string // the text after an edit of the customer
+	deleted bool    // by the customer
+
+	place     int        // in the chat, from 1; 0 for what is no message there, such as a reaction
+	got       *Received  // of a message that customers get
+	agent     bool       // another agent wrote it
+	failure   string     // the reason of the status failed
+	reactions []reaction // that it has now
+
 	category string
 	mmLite   bool
 	status   chatapi.Status     // the last status of a message of the channel
@@ -50,9 +59,9 @@ func (m *message) reaches(c *Customer) (phone, bsuid string) {
 // wireType returns the type that webhooks and history name.
 func (a *API) wireType(m *message) string {
 	switch {
-	case m.typ != "voice", a.quirks[VoiceType]:
+	case m.typ != "voice", a.quirks.has(VoiceType):
 		return m.typ
-	case a.quirks[AudioType]:
+	case a.quirks.has(AudioType):
 		return "audio"
 	}
 	return "ptt"
@@ -63,6 +72,7 @@ func (a *API) store(m *message) {
 	m.number = int64(len(a.history) + 1)
 	a.history = append(a.history, m)
 	a.messages[m.id] = m
+	a.show(m)
 }
 
 func (m *message) chatName() string {
@@ -109,7 +119,7 @@ func (a *API) row(m *message) row {
 	r := row{Number: m.number, ID: m.id, Body: m.body, FromMe: bit(m.fromMe), Self: bit(m.self), Forwarded: 0, Author: m.author,
 		Time: m.at.Unix(), Chat: m.chat, Type: a.wireType(m), Sender: m.sender, ChatName: name, Caption: m.caption,
 		Quoted: optional(m.quoted), Meta: m.meta}
-	if a.quirks[BoolHistory] {
+	if a.quirks.has(BoolHistory) {
 		r.FromMe, r.Forwarded = m.fromMe, false
 	}
 	return r
@@ -123,7 +133,7 @@ func bit(b bool) int {
 }
 
 func listMessages(a *API, r *request) answer {
-	if a.quirks[NoHistory] {
+	if a.quirks.has(NoHistory) {
 		return reply(http.StatusOK, object{"messages": []any{}, "notice": "Message history is not stored for this channel"})
 	}
 	q := r.query
@@ -158,13 +168,15 @@ func listMessages(a *API, r *request) answer {
 		stored = stored[min(max(after, 0), len(stored)):]
 	}
 	rows := []row{}
+	shown := a.now().Add(-a.lag)
 	for i := range stored {
 		m := stored[i]
 		if newest || before > 0 {
 			m = stored[len(stored)-1-i]
 		}
 		switch seconds := int(m.at.Unix()); {
-		case q.Get("chatId") != "" && m.chat != q.Get("chatId"),
+		case a.lag > 0 && m.at.After(shown),
+			q.Get("chatId") != "" && m.chat != q.Get("chatId"),
 			q.Get("msgId") != "" && m.id != q.Get("msgId"),
 			from > 0 && seconds < from, to > 0 && seconds > to:
 			continue
@@ -193,6 +205,7 @@ func readMessage(a *API, r *request) answer {
 		return upstream(131009, "Parameter value is not valid", fmt.Sprintf("there is no message %q from a customer", id))
 	}
 	m.read = true
+	a.changed(m.thread)
 	return reply(http.StatusOK, object{"result": "success"})
 }
 
@@ -250,13 +263,13 @@ func (a *API) messageHooks(m *message) []webhook {
 	if m.from != nil {
 		w.BSUID, w.Username = optional(m.from.bsuid), optional(m.from.username)
 	}
-	if m.typ == "template" && !a.quirks[TemplateType] {
+	if m.typ == "template" && !a.quirks.has(TemplateType) {
 		w.Type = "chat"
 	}
 	switch {
-	case a.quirks[IntFlags]:
+	case a.quirks.has(IntFlags):
 		w.FromMe, w.Forwarded, w.Time = bit(m.fromMe), 0, m.at.Unix()
-	case a.quirks[TextFlags]:
+	case a.quirks.has(TextFlags):
 		w.Self, w.FromMe, w.Forwarded = strconv.Itoa(bit(m.self)), strconv.Itoa(bit(m.fromMe)), "0"
 	}
 	hooks := []webhook{a.envelope("messages", w)}
@@ -271,6 +284,8 @@ func (a *API) messageHooks(m *message) []webhook {
 // group, a member; nil for the whole group.
 func (a *API) statusHooks(m *message, c *Customer, status chatapi.Status, failure string) []webhook {
 	m.status = m.status.Advance(status)
+	m.failure = cmp.Or(failure, m.failure)
+	a.changed(m.thread)
 	if !a.settings["ackNotificationsOn"] {
 		return nil
 	}
@@ -281,7 +296,7 @@ func (a *API) statusHooks(m *message, c *Customer, status chatapi.Status, failur
 	}
 	var element any = ack{ID: m.id, Chat: m.chat, Phone: phone, BSUID: bsuid, Username: username, Status: string(status),
 		Category: m.category, MMLite: m.mmLite, Error: optional(failure)}
-	if status == chatapi.StatusFailed && a.quirks[BareFailures] {
+	if status == chatapi.StatusFailed && a.quirks.has(BareFailures) {
 		element = bareFailure{ID: m.id, Chat: m.chat, Phone: phone, BSUID: bsuid, Status: string(status), Error: optional(failure)}
 	}
 	hooks := []webhook{a.envelope("ack", element)}

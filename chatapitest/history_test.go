@@ -2,7 +2,9 @@ package chatapitest_test
 
 import (
 	"errors"
+	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/stretchr/testify/assert"
@@ -110,4 +112,63 @@ func TestHistoryQuirks(t *testing.T) {
 			assert.IsType(t, &chatapi.MessageEvent{}, ev)
 		}
 	}
+}
+
+// A new message appears in the history after the lag, by the fake's clock.
+func TestHistoryLag(t *testing.T) {
+	count := func(t *testing.T, api *chatapitest.API) (n int) {
+		for _, err := range api.Client().Messages.All(t.Context(), chatapi.HistoryFilter{}) {
+			require.NoError(t, err)
+			n++
+		}
+		return n
+	}
+	synctest.Test(t, func(t *testing.T) {
+		api := chatapitest.New(t, chatapitest.HistoryLag(5*time.Second))
+		prompt := api.AddChannel("ABC2")
+		api.Customer(ann).Says("hi")
+		prompt.Customer(ann).Says("hi")
+		time.Sleep(3 * time.Second)
+		_, err := api.Client().Send(t.Context(), chatapi.Phone(ann), chatapi.Text{Body: "hello"})
+		require.NoError(t, err)
+		assert.Zero(t, count(t, api))
+		assert.Equal(t, 1, count(t, prompt), "another channel has its own lag")
+		time.Sleep(2 * time.Second)
+		assert.Equal(t, 1, count(t, api))
+		api.Advance(3 * time.Second)
+		assert.Equal(t, 2, count(t, api))
+	})
+	negative := chatapitest.New(t, chatapitest.HistoryLag(-time.Hour))
+	negative.Customer(ann).Says("hi")
+	assert.Equal(t, 1, count(t, negative))
+}
+
+// Every reply has the fake's time in its Date, in memory and over a socket.
+func TestDateIsTheFakesTime(t *testing.T) {
+	at := time.Date(2031, 5, 6, 7, 8, 9, 0, time.UTC)
+	api := chatapitest.New(t, chatapitest.At(at))
+	api.Fail(chatapitest.Fault{Operation: "status", Status: http.StatusBadGateway})
+	address, err := api.Listen()
+	require.NoError(t, err)
+	for _, tc := range []struct {
+		client  *http.Client
+		address string
+	}{{&http.Client{Transport: api.Transport}, api.URL}, {http.DefaultClient, address}} {
+		for _, path := range []string{"/status", "/messages", "/unknown"} {
+			resp, err := tc.client.Get(tc.address + path + "?token=" + api.Token)
+			require.NoError(t, err)
+			require.NoError(t, resp.Body.Close())
+			require.Len(t, resp.Header["Date"], 1)
+			date, err := http.ParseTime(resp.Header.Get("Date"))
+			require.NoError(t, err)
+			assert.WithinDuration(t, at, date, time.Minute)
+		}
+	}
+	api.Advance(24 * time.Hour)
+	resp, err := (&http.Client{Transport: api.Transport}).Get(api.URL + "/status?token=" + api.Token)
+	require.NoError(t, err)
+	require.NoError(t, resp.Body.Close())
+	date, err := http.ParseTime(resp.Header.Get("Date"))
+	require.NoError(t, err)
+	assert.WithinDuration(t, at.Add(24*time.Hour), date, time.Minute)
 }

@@ -2,6 +2,7 @@ package chatapitest
 
 import (
 	"cmp"
+	"fmt"
 	"strings"
 	"time"
 
@@ -37,10 +38,10 @@ type Past struct {
 // is in GET /messages, or is received by the customer again. The setting rawHooks must
 // be on, because the service's own format has no such event; otherwise the test fails.
 func (a *API) ImportHistory(with *Customer, messages ...Past) {
-	if !with.valid() || !a.needsRaw("ImportHistory") {
+	if !with.valid() || !a.ok(a.needsRaw("ImportHistory")) {
 		return
 	}
-	a.act(func() (*message, []webhook) {
+	with.act(func() (*message, []webhook) {
 		thread := object{"id": with.shown()}
 		if with.shown() == "" {
 			context := object{"user_id": with.bsuid}
@@ -101,7 +102,7 @@ func (a *API) pastRow(with *Customer, past Past) object {
 // the field history and an error. The setting rawHooks must be on; otherwise the test
 // fails.
 func (a *API) DeclineHistory() {
-	if !a.needsRaw("DeclineHistory") {
+	if !a.ok(a.needsRaw("DeclineHistory")) {
 		return
 	}
 	a.act(func() (*message, []webhook) {
@@ -118,8 +119,14 @@ func (a *API) DeclineHistory() {
 // on standby webhooks, 2026-08, medium confidence); so does [API.AgentPasses]. The
 // setting rawHooks must be on; otherwise the test fails. Groups are never held.
 func (a *API) Standby(on bool) {
-	if on && !a.needsRaw("Standby") {
-		return
+	a.ok(a.standBy(on))
+}
+
+func (a *API) standBy(on bool) error {
+	if on {
+		if err := a.needsRaw("Standby"); err != nil {
+			return err
+		}
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -127,6 +134,8 @@ func (a *API) Standby(on bool) {
 	for _, c := range a.customers {
 		c.taken = false
 	}
+	a.note(entry{actor: ActorAgent, act: map[bool]string{true: "holds", false: "releases"}[on]})
+	return nil
 }
 
 // FromAgent sends a text of the other agent to a phone number or BSUID and returns
@@ -135,21 +144,29 @@ func (a *API) Standby(on bool) {
 // [API.Standby].
 func (a *API) FromAgent(to, text string) string {
 	c := a.Customer(to)
+	id, err := a.sayAsAgent(c, to, text)
+	a.ok(err)
+	return id
+}
+
+func (a *API) sayAsAgent(c *Customer, to, text string) (string, error) {
 	if !c.valid() {
-		return ""
+		return "", nil
 	}
 	held := false
-	id := a.act(func() (*message, []webhook) {
+	id := c.act(func() (*message, []webhook) {
 		if held = a.standsBy(c); !held {
 			return nil, nil
 		}
+		a.note(entry{actor: ActorAgent, who: c, act: "answers", args: []string{text}})
 		m := a.sayTo(c, to, text)
+		m.agent = true
 		return m, a.rawOnly("standby", object{"message_echoes": []any{a.rawEcho(m)}})
 	})
 	if !held {
-		a.report("FromAgent: no other agent holds the chat with %s; call Standby first", c.name)
+		return "", fmt.Errorf("FromAgent: no other agent holds the chat with %s; call Standby first", short(c.Name()))
 	}
-	return id
+	return id, nil
 }
 
 // AgentPasses lets the other agent pass the chat with a phone number or BSUID to the
@@ -157,17 +174,19 @@ func (a *API) FromAgent(to, text string) string {
 // the field messaging_handovers, which names no customer who hides the number, and from
 // then on the customer's messages as usual. It fails the test if the agent does not
 // hold the chat; see [API.Standby].
-func (a *API) AgentPasses(to, note string) {
-	c := a.Customer(to)
+func (a *API) AgentPasses(to, note string) { a.ok(a.passChat(a.Customer(to), note)) }
+
+func (a *API) passChat(c *Customer, note string) error {
 	if !c.valid() {
-		return
+		return nil
 	}
 	held := false
-	a.act(func() (*message, []webhook) {
+	c.act(func() (*message, []webhook) {
 		if held = a.standsBy(c); !held {
 			return nil, nil
 		}
 		c.taken = true
+		a.note(entry{actor: ActorAgent, who: c, act: "passes", args: []string{note}})
 		sender := object{}
 		if phone := c.shown(); phone != "" {
 			sender["phone_number"] = phone
@@ -177,8 +196,9 @@ func (a *API) AgentPasses(to, note string) {
 			"control_passed": object{"metadata": note, "previous_owner_role": "ai_agent", "new_owner_role": "escalation"}})
 	})
 	if !held {
-		a.report("AgentPasses: no other agent holds the chat with %s; call Standby first", c.name)
+		return fmt.Errorf("AgentPasses: no other agent holds the chat with %s; call Standby first", short(c.Name()))
 	}
+	return nil
 }
 
 // standsBy reports whether another agent holds the chat with a customer.
@@ -187,13 +207,20 @@ func (a *API) standsBy(c *Customer) bool { return a.standby && !c.taken }
 // standbyHooks returns the webhook of a message that another agent is to answer.
 func (a *API) standbyHooks(m *message) []webhook { return a.rawOnly("standby", a.rawIncoming(m)) }
 
-// needsRaw fails the test if the setting rawHooks is off.
-func (a *API) needsRaw(method string) bool {
+// needsRaw returns an error if the setting rawHooks is off.
+func (a *API) needsRaw(method string) error {
 	a.mu.Lock()
-	on := a.settings["rawHooks"]
-	a.mu.Unlock()
-	if !on {
-		a.report("%s: the setting rawHooks is off, and the service's own format has no such event; switch it on with Settings.Update", method)
+	defer a.mu.Unlock()
+	if a.settings["rawHooks"] {
+		return nil
 	}
-	return on
+	return fmt.Errorf("%s: the setting rawHooks is off, and the service's own format has no such event; switch it on with Settings.Update", method)
+}
+
+// ok reports an error, if there is one, and returns true if there is none.
+func (a *API) ok(err error) bool {
+	if err != nil {
+		a.report("%w", err)
+	}
+	return err == nil
 }

@@ -21,7 +21,7 @@ func (a *API) deliverPair(d *delivery) {
 	var copies sync.WaitGroup
 	for range 2 {
 		copies.Go(func() {
-			one := &delivery{d.Delivery, d.depth, both}
+			one := &delivery{Delivery: d.Delivery, depth: d.depth, era: d.era, pair: both}
 			problem := goneProblem // unless deliver returns
 			defer func() {
 				both.ended.Add(1)

@@ -51,14 +51,16 @@ func (a *API) renamed(c *Customer, dropped bool) {
 // The statuses of a message that is sent to the number still name the number (Meta's
 // page on business-scoped ids, 2026-03, medium confidence). Sends to the number, the
 // BSUID and the username all reach the customer.
-func (c *Customer) HidesNumber() { c.set(func() { c.hidden = true }) }
+func (c *Customer) HidesNumber() { c.does("hides number", func() { c.hidden = true }) }
 
 // ShowsNumber shows the customer's phone number again. A customer who was made by
 // BSUID has no number: give one. A number of another customer, and none where the
 // fake knows none, fail the test.
-func (c *Customer) ShowsNumber(number ...string) {
+func (c *Customer) ShowsNumber(number ...string) { c.told("", c.showNumber(number...)) }
+
+func (c *Customer) showNumber(number ...string) error {
 	if !c.valid() {
-		return
+		return nil
 	}
 	given := ""
 	if len(number) > 0 {
@@ -71,11 +73,13 @@ func (c *Customer) ShowsNumber(number ...string) {
 	problem := c.claim(given)
 	if problem == "" {
 		c.hidden = false
+		c.api.note(entry{who: c, act: "shows number", args: []string{given}})
 	}
 	c.api.mu.Unlock()
 	if problem != "" {
-		c.cannot("show the number: %s", problem)
+		return c.cannot("show the number: %s", problem)
 	}
+	return nil
 }
 
 // claim gives the customer a number, or returns the reason why not; the caller holds
@@ -83,6 +87,8 @@ func (c *Customer) ShowsNumber(number ...string) {
 func (c *Customer) claim(number string) (problem string) {
 	owner := c.api.who(chatapi.Phone(number))
 	switch {
+	case c.gone:
+		return wasReset
 	case number == "":
 		return "the fake knows none; give one"
 	case !phonePattern.MatchString(number):
@@ -107,23 +113,27 @@ func (c *Customer) claim(number string) (problem string) {
 // names the old and the new number (or, for a hidden number, the old and the new
 // BSUID), and one with the field user_id_update. The service's own format has no such
 // event. A number of another customer, and a wrong one, fail the test.
-func (c *Customer) ChangesNumber(number string) {
+func (c *Customer) ChangesNumber(number string) { c.told("", c.changeNumber(number)) }
+
+func (c *Customer) changeNumber(number string) error {
 	if !c.valid() {
-		return
+		return nil
 	}
 	a, problem := c.api, ""
-	a.act(func() (*message, []webhook) {
+	c.act(func() (*message, []webhook) {
 		old := *c
 		if problem = c.claim(digits(number)); problem != "" {
 			return nil, nil
 		}
+		a.note(entry{who: c, act: "changes number", args: []string{c.phone}})
 		c.former, c.bsuid = append(c.former, c.bsuid), a.bsuidOf(c.phone)
 		a.link(c)
 		return nil, append(a.systemHook(&old, c), a.identityHook(&old, c)...)
 	})
 	if problem != "" {
-		c.cannot("change the number: %s", problem)
+		return c.cannot("change the number: %s", problem)
 	}
+	return nil
 }
 
 // systemHook returns the note in the chat about a new number or BSUID.
@@ -155,11 +165,15 @@ func (a *API) identityHook(old, now *Customer) []webhook {
 // on, they also get WhatsApp's own form, with the field smb_message_echoes. It returns
 // when the webhooks are delivered.
 func (a *API) FromPhone(to, text string) string {
-	c := a.Customer(to)
+	return a.sayFromPhone(a.Customer(to), to, text)
+}
+
+func (a *API) sayFromPhone(c *Customer, to, text string) string {
 	if !c.valid() {
 		return ""
 	}
-	return a.act(func() (*message, []webhook) {
+	return c.act(func() (*message, []webhook) {
+		a.note(entry{actor: ActorPhone, who: c, act: "writes", args: []string{text}})
 		m := a.sayTo(c, to, text)
 		return m, append(a.messageHooks(m), a.statusHooks(m, c, chatapi.StatusDelivered, "")...)
 	})
@@ -175,6 +189,7 @@ func (a *API) sayTo(c *Customer, to, text string) *message {
 	}
 	m.phone, m.bsuid = m.reaches(c)
 	a.store(m)
-	c.received = append(c.received, &Received{ID: m.id, At: m.at, Text: text})
+	m.got = &Received{ID: m.id, At: m.at, Text: text}
+	c.received = append(c.received, m.got)
 	return m
 }

@@ -30,7 +30,7 @@ const (
 	// may if a handler is slow. Each copy reads the whole body before the other one
 	// goes on, and the first request of each copy waits a moment for that of the other.
 	// So a handler that asks first whether it knows the message, and notes it only
-	// after it has answered, answers twice.
+	// after it has answered, answers twice. [API.Misdeliver] does so with chosen webhooks.
 	DeliveriesAtOnce Quirk = "deliveries at once"
 
 	// LooseBodies accepts the bodies of careless clients: members that are null, empty

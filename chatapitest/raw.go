@@ -142,6 +142,8 @@ func rawContent(element object, m *message) {
 		content = object{"message_id": m.quoted, "emoji": body}
 	case "interactive":
 		content = m.meta.object("interactive")
+	case "edit", "revoke", "order":
+		content = m.meta.object(m.typ)
 	case "button":
 		content = object{"text": body, "payload": body}
 		if payload := m.meta.object("button").text("payload"); payload != "" {

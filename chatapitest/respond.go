@@ -3,6 +3,7 @@ package chatapitest
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -117,14 +118,19 @@ func respond(got answer) func(*http.Request) (*http.Response, error) {
 
 // response returns the answer as a client gets it.
 func (a answer) response(r *http.Request) *http.Response {
-	var content io.Reader = bytes.NewReader(a.body)
-	if a.cut {
-		content = io.MultiReader(bytes.NewReader(a.body[:len(a.body)/2]), brokenReader{})
+	content := io.NopCloser(bytes.NewReader(a.body))
+	half := bytes.NewReader(a.body[:len(a.body)/2])
+	switch {
+	case a.stall:
+		ctx, giveUp := context.WithCancel(r.Context())
+		content = &stalledBody{io.MultiReader(half, &stalledReader{a, ctx}), giveUp}
+	case a.cut:
+		content = io.NopCloser(io.MultiReader(half, brokenReader{}))
 	}
 	return &http.Response{
 		Status: fmt.Sprintf("%d %s", a.status, http.StatusText(a.status)), StatusCode: a.status,
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1, Header: a.httpHeader(),
-		Body: io.NopCloser(content), ContentLength: int64(len(a.body)), Request: r,
+		Body: content, ContentLength: int64(len(a.body)), Request: r,
 	}
 }
 
@@ -132,3 +138,23 @@ func (a answer) response(r *http.Request) *http.Response {
 type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+
+// stalledBody is a body that stops in the middle. Close ends a Read that waits, as it does
+// with a connection.
+type stalledBody struct {
+	io.Reader
+	giveUp context.CancelFunc
+}
+
+func (b *stalledBody) Close() error {
+	b.giveUp()
+	return nil
+}
+
+// stalledReader waits until the caller gives up, or the connection breaks.
+type stalledReader struct {
+	answer answer
+	ctx    context.Context
+}
+
+func (r *stalledReader) Read([]byte) (int, error) { return 0, r.answer.hold(r.ctx) }

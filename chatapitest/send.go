@@ -24,6 +24,9 @@ type thread struct {
 	// lastIn is the time of the last message that the business did not write. It
 	// opens the window.
 	lastIn time.Time
+
+	messages []*message // in the order in which phones show them, without reactions
+	revision uint64     // the number of the last change
 }
 
 // chat returns the present id of the chat.
@@ -128,13 +131,13 @@ func (a *API) find(body object) (address, *answer) {
 	switch {
 	case named[0] == "phone" && bsuidPattern.MatchString(value):
 		return person(a.customerByBSUID(value))
-	case named[0] == "phone", a.quirks[LooseBodies] && phonePattern.MatchString(value):
+	case named[0] == "phone", a.quirks.has(LooseBodies) && phonePattern.MatchString(value):
 		return byPhone(value)
-	case named[0] == "bsuid" && a.quirks[NoBSUID]:
+	case named[0] == "bsuid" && a.quirks.has(NoBSUID):
 		return fail(refuse("BSUID routing is disabled"))
 	case named[0] == "bsuid":
 		return person(a.customerByBSUID(value))
-	case named[0] == "username" && a.quirks[NoUsername]:
+	case named[0] == "username" && a.quirks.has(NoUsername):
 		return fail(refuse("username routing is disabled"))
 	case named[0] == "username", suffix == "username":
 		if c := a.who(byUsername(strings.TrimSuffix(value, "@username"))); c != nil {
@@ -163,7 +166,7 @@ func (a *API) notSent(message string, code int, details string) answer {
 		body["error"] = object{"code": code, "message": fmt.Sprintf("(#%d) %s", code, message), "type": "OAuthException",
 			"error_data": object{"messaging_product": "whatsapp", "details": details}}
 	}
-	if a.quirks[Refuse400] {
+	if a.quirks.has(Refuse400) {
 		return reply(http.StatusBadRequest, body)
 	}
 	body["sent"] = a.sent(false)
@@ -171,7 +174,7 @@ func (a *API) notSent(message string, code int, details string) answer {
 }
 
 func (a *API) sent(yes bool) any {
-	if a.quirks[TextSent] {
+	if a.quirks.has(TextSent) {
 		return fmt.Sprint(yes)
 	}
 	return yes
@@ -194,7 +197,7 @@ func sender(read func(*API, *request) (outgoing, *answer)) func(*API, *request) 
 		}
 		m := a.accept(r, to, content)
 		body := object{"sent": a.sent(true), "message": "Sent to " + to.chat, "description": "Message has been sent to the provider"}
-		if !a.quirks[NoID] {
+		if !a.quirks.has(NoID) {
 			body["id"] = m.id
 		}
 		return reply(http.StatusOK, body)
@@ -214,9 +217,10 @@ func (a *API) accept(r *request, to address, content outgoing) *message {
 	}
 	a.store(m)
 	got := content.received
+	m.got = &got
 	got.ID, got.At, got.Operation, got.Body = m.id, m.at, r.op.path, slices.Clone(r.raw)
 	got.Quoted = m.quoted
-	if !a.quirks[NoEchoes] {
+	if !a.quirks.has(NoEchoes) {
 		r.webhooks = append(r.webhooks, a.messageHooks(m)...)
 	}
 	if to.group != nil {
@@ -234,18 +238,21 @@ func (a *API) accept(r *request, to address, content outgoing) *message {
 	switch {
 	case cmp.Or(r.failure, c.unreachable) != "":
 		r.failure = cmp.Or(r.failure, c.unreachable)
+		a.note(entry{remark: fmt.Sprintf("not delivered to %s (%s): %s", short(c.name), r.failure, short(got.line()))})
 		statuses(chatapi.StatusFailed)
 		return m
 	case c.offline:
 		c.waiting = append(c.waiting, &got)
+		a.note(entry{remark: fmt.Sprintf("waits for %s, who is offline: %s", short(c.name), short(got.line()))})
 		statuses(chatapi.StatusSent)
 		return m
-	case a.quirks[StatusesReversed]:
+	case a.quirks.has(StatusesReversed):
 		statuses(chatapi.StatusDelivered, chatapi.StatusSent)
 	default:
 		statuses(chatapi.StatusSent, chatapi.StatusDelivered)
 	}
 	c.received = append(c.received, &got)
+	a.note(entry{who: c, got: &got})
 	return m
 }
 

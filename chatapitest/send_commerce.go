@@ -15,7 +15,7 @@ func readProduct(a *API, r *request) (outgoing, *answer) {
 		bad := refuse("header is required for a product list")
 		return s, &bad
 	}
-	if a.quirks[NoCatalog] {
+	if a.quirks.has(NoCatalog) {
 		bad := a.notSent("Parameter value is not valid", 131009, "No catalog is linked.")
 		return s, &bad
 	}
@@ -95,7 +95,7 @@ func readFlow(a *API, r *request) (outgoing, *answer) {
 		bad := refuse("flowActionPayload.data must not be empty")
 		return s, &bad
 	}
-	s.received.Buttons = []Button{{ID: b.text("flowId"), Title: b.text("flowCta")}}
+	s.received.Buttons = []Button{{ID: b.text("flowId"), Title: b.text("flowCta"), kind: "flow", payload: b.text("flowToken")}}
 	return s, nil
 }
 

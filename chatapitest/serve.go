@@ -54,12 +54,17 @@ type answer struct {
 	content string
 	body    []byte
 	header  http.Header
+	at      time.Time // by the fake's clock, for the header Date
 
 	// A Fault sets these.
 	delay time.Duration
 	cut   bool
 	drop  bool
 	dial  bool
+	stall bool
+	hang  bool
+
+	healed <-chan struct{} // ends stall and hang
 }
 
 // reply returns an answer with v as JSON.
@@ -79,6 +84,9 @@ func refuse(format string, args ...any) answer {
 func (a answer) httpHeader() http.Header {
 	header := http.Header{}
 	header.Set("Content-Type", a.content)
+	if !a.at.IsZero() {
+		header.Set("Date", a.at.UTC().Format(http.TimeFormat))
+	}
 	for name, values := range a.header {
 		header[http.CanonicalHeaderKey(name)] = slices.Clone(values) // each answer its own
 	}
@@ -133,17 +141,17 @@ func (m *memoryTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}
 	trace.GotConn(httptrace.GotConnInfo{Reused: true})
 	trace.WroteRequest(httptrace.WroteRequestInfo{})
-	if a.quirks[StatusesFirst] {
+	switch {
+	case a.quirks.has(StatusesFirst):
 		a.send(webhooks)
 		a.settle()
-	} else {
+	case got.hang:
+		a.send(webhooks) // the reply may never come
+	default:
 		defer a.send(webhooks)
 	}
-	if err := wait(ctx, got.delay); err != nil {
+	if err := got.failure(ctx); err != nil {
 		return nil, err
-	}
-	if got.drop {
-		return nil, &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
 	}
 	trace.GotFirstResponseByte()
 	return got.response(r), nil
@@ -239,23 +247,53 @@ func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	got, webhooks := a.answer(r.Method, r.URL, r.Header, body, 0)
-	if a.quirks[StatusesFirst] {
+	if a.quirks.has(StatusesFirst) || got.hang || got.stall {
 		a.send(webhooks) // without waiting: the caller may be a webhook handler
 	} else {
 		defer a.send(webhooks)
 	}
-	if wait(r.Context(), got.delay) != nil || got.drop || got.dial {
+	if got.failure(r.Context()) != nil || got.dial {
 		panic(http.ErrAbortHandler) // net/http's way to drop a connection
 	}
 	header := w.Header()
 	maps.Copy(header, got.httpHeader())
 	header.Set("Content-Length", fmt.Sprint(len(got.body)))
 	w.WriteHeader(got.status)
-	if got.cut {
+	if got.cut || got.stall {
 		got.body = got.body[:len(got.body)/2] // too short: the server closes the connection
 	}
 	_, _ = w.Write(got.body)
 	_ = http.NewResponseController(w).Flush()
+	if got.stall {
+		_ = got.hold(r.Context())
+	}
+}
+
+// failure waits for the delay and returns the error of a caller who gets no answer.
+func (a answer) failure(ctx context.Context) error {
+	if err := wait(ctx, a.delay); err != nil {
+		return err
+	}
+	switch {
+	case a.hang:
+		return a.hold(ctx)
+	case a.drop:
+		return errReset
+	}
+	return nil
+}
+
+var errReset = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
+
+// hold waits until the caller gives up, or until Heal or Close breaks the connection,
+// and returns the error that the caller gets.
+func (a answer) hold(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-a.healed:
+		return errReset
+	}
 }
 
 // maxRequest bounds a request body; a data URI of the largest document fits.
@@ -275,9 +313,9 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 	var broken error
 	if r.op != nil && r.op.body != nil {
 		var form bool
-		r.body, form, broken = readBody(header.Get("Content-Type"), raw, r.op, a.quirks[LooseBodies])
+		r.body, form, broken = readBody(header.Get("Content-Type"), raw, r.op, a.quirks.has(LooseBodies))
 		delete(r.body, "token")
-		r.op.body.fit(r.body, form, a.quirks[LooseBodies])
+		r.op.body.fit(r.body, form, a.quirks.has(LooseBodies))
 		r.recipient = recipientOf(r.body)
 		if form && broken == nil {
 			r.raw = formJSON(raw)
@@ -302,23 +340,34 @@ func (a *API) answer(method string, address *url.URL, header http.Header, raw []
 		return r.op.do(a, r)
 	}
 
-	entry := Call{At: a.now(), Method: method, Path: path, Query: r.query, Recipient: r.recipient, Body: bytes.Clone(r.raw)}
+	entry := Call{At: a.now(), Method: method, Path: path, Recipient: r.recipient, Body: bytes.Clone(r.raw)}
+	if len(r.query) > 0 { // an empty map takes as much as a message
+		entry.Query = r.query
+	}
 	if r.op != nil {
 		entry.Operation, entry.ID = r.op.path, r.op.id
 	}
 	got := a.applyFault(entry, r, carryOut)
-	entry.Status, entry.Reply, entry.Lost = got.status, bytes.Clone(got.body), got.drop || got.dial
-	if got.dial {
-		entry.Status, entry.Reply = 0, nil
-	}
-	if got.drop {
-		entry.Status = 0
-	}
+	got.at = entry.At
+	entry.end(got)
 	a.calls = append(a.calls, entry)
+	a.changed()
+	a.noteRefusal(entry)
 	for i := range r.webhooks {
 		r.webhooks[i].depth = depth
 	}
 	return got, a.announce(r.webhooks)
+}
+
+// end notes what the caller gets of the answer.
+func (c *Call) end(got answer) {
+	c.Status, c.Reply, c.Lost = got.status, bytes.Clone(got.body), got.drop || got.dial
+	if got.dial {
+		c.Status, c.Reply = 0, nil
+	}
+	if got.drop || got.hang {
+		c.Status, c.Lost = 0, true
+	}
 }
 
 // authorize returns the refusal of a request without a good token for the channel,
@@ -374,8 +423,7 @@ func readBody(content string, raw []byte, op *operation, loose bool) (o object, 
 	// curl calls its data a form, whatever it is.
 	isJSON := bytes.HasPrefix(bytes.TrimSpace(raw), []byte("{"))
 	if isForm(content) && !isJSON && (op.form || loose) {
-		o, err = decodeForm(raw)
-		return o, true, err
+		return decodeForm(raw), true, nil
 	}
 	switch {
 	case len(bytes.TrimSpace(raw)) == 0:

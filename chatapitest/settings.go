@@ -23,7 +23,7 @@ func oneOrMany(addresses []string) any {
 
 func (a *API) hookList() any {
 	urls := a.hookURLs()
-	if a.quirks[CommaWebhooks] {
+	if a.quirks.has(CommaWebhooks) {
 		return strings.Join(urls, ", ")
 	}
 	return oneOrMany(urls)
@@ -129,7 +129,7 @@ func updateSettings(a *API, r *request) answer {
 }
 
 func getStatus(a *API, _ *request) answer {
-	return reply(http.StatusOK, object{"status": a.state, "accountStatus": "authenticated", "mm_lite_available": a.quirks[MMLite]})
+	return reply(http.StatusOK, object{"status": a.state, "accountStatus": "authenticated", "mm_lite_available": a.quirks.has(MMLite)})
 }
 
 // getMe leaves an empty vertical out: the vendor's SDKs read it by a list of words

@@ -156,6 +156,8 @@ func (f *templateFill) button(i int, b, param object) Button {
 			return got
 		}
 		got.ID = asObject(parameters[0]).text("coupon_code")
+	case "flow":
+		got.kind = "flow"
 	case "phone_number":
 		if len(parameters) > 0 {
 			f.fail(132000, "%s: a phone_number button takes no parameters", where)

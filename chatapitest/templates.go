@@ -40,28 +40,38 @@ func (a *API) Template(name, language, body string, ownNamespace ...string) {
 	a.templates = slices.DeleteFunc(a.templates, func(t *template) bool { return t.name == name && t.language == language })
 	a.templates = append(a.templates, &template{id: a.number(), name: name, language: language, category: "UTILITY",
 		namespace: cmp.Or(append(ownNamespace, namespace)...), status: "APPROVED", components: []any{object{"type": "BODY", "text": body}}})
+	a.changed()
 }
 
 // Approve approves a template in one language, or in all languages if language is
 // empty. It fails the test if there is no such template.
-func (a *API) Approve(name, language string) { a.decide(name, language, "APPROVED", "NONE") }
+func (a *API) Approve(name, language string) {
+	a.ok(a.decide(name, language, "APPROVED", "NONE"))
+}
 
 // Reject refuses a template with a reason such as "INVALID_FORMAT". An empty
 // language stands for all languages. It fails the test if there is no such
 // template.
-func (a *API) Reject(name, language, reason string) { a.decide(name, language, "REJECTED", reason) }
+func (a *API) Reject(name, language, reason string) {
+	a.ok(a.decide(name, language, "REJECTED", reason))
+}
 
 // Pause takes an approved template out of use, as WhatsApp does if its quality is
 // low. An empty language stands for all languages. It fails the test if there is
 // no such template.
-func (a *API) Pause(name, language string) { a.decide(name, language, "PAUSED", "NONE") }
+func (a *API) Pause(name, language string) {
+	a.ok(a.decide(name, language, "PAUSED", "NONE"))
+}
 
 // Disable takes a template out of use for good. An empty language stands for all
 // languages. It fails the test if there is no such template.
-func (a *API) Disable(name, language string) { a.decide(name, language, "DISABLED", "NONE") }
+func (a *API) Disable(name, language string) {
+	a.ok(a.decide(name, language, "DISABLED", "NONE"))
+}
 
-func (a *API) decide(name, language, status, reason string) {
+func (a *API) decide(name, language, status, reason string) error {
 	a.mu.Lock()
+	defer a.mu.Unlock()
 	found := false
 	for _, t := range a.templates {
 		if t.name == name && (language == "" || t.language == language) {
@@ -69,10 +79,29 @@ func (a *API) decide(name, language, status, reason string) {
 			found = true
 		}
 	}
-	a.mu.Unlock()
-	if !found {
-		a.report("there is no template %q in language %q", name, language)
+	if found {
+		a.noteDecision(name, language, status, reason)
 	}
+	if !found {
+		return fmt.Errorf("there is no template %q in language %q", name, language)
+	}
+	return nil
+}
+
+// noteDecision notes the act that decided about a template; the caller holds mu.
+func (a *API) noteDecision(name, language, status, reason string) {
+	e := entry{actor: ActorService, args: []string{name, language}}
+	switch status {
+	case "APPROVED":
+		e.act = "approves"
+	case "REJECTED":
+		e.act, e.args = "rejects", []string{name, reason, language}
+	case "PAUSED":
+		e.act = "pauses"
+	default:
+		e.act = "disables"
+	}
+	a.note(e)
 }
 
 // template returns a template with its present status; nil if there is none. The
@@ -255,7 +284,7 @@ func listTemplates(a *API, r *request) answer {
 	}
 	total := len(all)
 	limit, offset := queryInt(r.query, "limit", 100), queryInt(r.query, "offset", 0)
-	if a.quirks[SameTemplates] {
+	if a.quirks.has(SameTemplates) {
 		offset = 0
 	}
 	all = all[min(max(offset, 0), len(all)):]
@@ -269,10 +298,10 @@ func listTemplates(a *API, r *request) answer {
 		if t.reason == "" {
 			row["rejected_reason"] = "NONE"
 		}
-		if (t.status == "APPROVED" || a.quirks[LowerTemplates]) && !a.quirks[UpperTemplates] {
+		if (t.status == "APPROVED" || a.quirks.has(LowerTemplates)) && !a.quirks.has(UpperTemplates) {
 			row["status"] = strings.ToLower(t.status) // as in the service, where the case varies
 		}
-		if a.quirks[TextTemplates] {
+		if a.quirks.has(TextTemplates) {
 			components, _ := json.Marshal(t.components)
 			row["components"] = string(components)
 			row["language"] = object{"code": t.language}
@@ -281,7 +310,7 @@ func listTemplates(a *API, r *request) answer {
 		}
 		rows = append(rows, row)
 	}
-	if a.quirks[BareTemplates] {
+	if a.quirks.has(BareTemplates) {
 		return reply(http.StatusOK, rows)
 	}
 	return reply(http.StatusOK, object{"total": total, "templates": rows})
@@ -299,7 +328,7 @@ func readTemplate(a *API, r *request) (outgoing, *answer) {
 	}
 	missing := fmt.Sprintf("template name (%s) does not exist in %s", name, language)
 	switch {
-	case t == nil, t.status == "PENDING", t.status == "REJECTED", b.text("namespace") != "" && b.text("namespace") != t.namespace && !a.quirks[AnyNamespace]:
+	case t == nil, t.status == "PENDING", t.status == "REJECTED", b.text("namespace") != "" && b.text("namespace") != t.namespace && !a.quirks.has(AnyNamespace):
 		return refused(132001, "Template name does not exist in the translation", missing)
 	case t.status == "PAUSED":
 		return refused(132015, "Template is paused", name)
@@ -321,7 +350,7 @@ func readTemplate(a *API, r *request) (outgoing, *answer) {
 		return refused(fit.code, "Parameter format does not match format in the created template", fit.details)
 	}
 	category := strings.ToLower(t.category)
-	lite := t.category == "MARKETING" && (b.flag("useMMlite") || a.quirks[MMLite] && !b.has("useMMlite"))
+	lite := t.category == "MARKETING" && (b.flag("useMMlite") || a.quirks.has(MMLite) && !b.has("useMMlite"))
 	if lite {
 		category = "marketing_lite"
 	}

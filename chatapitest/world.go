@@ -25,9 +25,12 @@ type world struct {
 
 	offset atomic.Int64 // of the fake's clock from package time
 	born   time.Time    // package time at the start, without a monotonic part
+	at     time.Time    // the clock at the start; zero if it is package time
 	bubble string       // the synctest bubble that made the fake; empty outside
 
 	channels atomic.Pointer[[]*API] // in the order in which they were added; the list is never changed, but replaced
+
+	loading sync.Mutex // held by Load and Reset; taken before any other lock
 
 	mu       sync.Mutex // guards the rest; no other lock is taken while it is held
 	tb       testing.TB // nil for programs and after Close
@@ -35,6 +38,10 @@ type world struct {
 	hosts    map[string]bool
 	files    string // the address below which the fake serves media
 	strayed  bool   // use outside the bubble was reported
+	log      []entry
+	dropped  int // entries that the log no longer has
+	changes  uint64
+	next     chan struct{} // closed at the next change; nil if nobody waits
 }
 
 // origin is the source of everything that a fake makes up.
@@ -153,14 +160,24 @@ func (a *API) AddChannel(id chatapi.ChannelID, opts ...Option) *API {
 	if !o.at.IsZero() || o.seeded {
 		a.report("AddChannel: At and Seed belong to the whole fake; give them to New or Start")
 	}
-	if err := o.mend(); err != nil {
-		a.report("AddChannel: %w", err)
+	made, err := a.addChannel(o)
+	a.ok(err)
+	return made
+}
+
+// addChannel adds a channel, or returns the one that the fake has already. Wrong options
+// are replaced by their defaults.
+func (a *API) addChannel(o options) (*API, error) {
+	problem := o.mend()
+	if problem != nil {
+		problem = fmt.Errorf("AddChannel: %w", problem)
 	}
 	if had := a.channelOf(o.channel); had.channel == o.channel {
-		a.report("AddChannel: the fake has a channel %q already", id)
-		return had
+		return had, errors.Join(problem, fmt.Errorf("AddChannel: the fake has a channel %q already", short(o.channel)))
 	}
-	return a.world.add(o, strings.TrimSuffix(a.URL, "/"+a.channel))
+	made := a.world.add(o, strings.TrimSuffix(a.URL, "/"+a.channel))
+	made.changed()
+	return made, problem
 }
 
 // add makes a channel at an address.
@@ -253,10 +270,10 @@ func (a *API) stray() error {
 
 var errStray = errors.New("the fake was made outside the testing/synctest bubble that uses it, or is used outside its bubble; call chatapitest.New inside the function that synctest.Test runs")
 
-// guard refuses the requests that a web page could make a browser send to the port
-// of Listen: those for another host, whose name may lead here, and those from
+// guard refuses the requests that a web page could make a browser send to a port of
+// this machine: those for another host, whose name may lead here, and those from
 // another site.
-func (a *API) guard(port string) http.Handler {
+func (a *API) guard(port string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host, at, err := net.SplitHostPort(r.Host)
 		ip := net.ParseIP(host)
@@ -264,7 +281,7 @@ func (a *API) guard(port string) http.Handler {
 			http.Error(w, "chatapitest: the fake serves only this machine, at 127.0.0.1 and localhost; the Host of the request is another", http.StatusForbidden)
 			return
 		}
-		a.ServeHTTP(w, r)
+		next.ServeHTTP(w, r)
 	})
 }
 
