@@ -1,0 +1,8 @@
+//go:build !unix
+
+package deskbench
+
+import "time"
+
+// used is not measured here.
+func used() time.Duration { return 0 }
