@@ -2,8 +2,11 @@
 //
 //   - quickstart connects a channel, sends a template, answers customers and
 //     makes the month's bill.
+//   - durable is a bot that answers each question once, also if it is killed.
 //   - billing makes a month's bill from a file of events.
 //   - tracing records the calls of the SDK as OpenTelemetry spans.
+//   - echobot repeats what customers say. It is the shortest bot, with its test, and runs
+//     beside phones in the browser.
 //   - phone is a package instead: it reads phone numbers that people of one country
 //     type without the country code.
 //
