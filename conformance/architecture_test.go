@@ -35,25 +35,32 @@ func TestWalksNameFunctionsThatExist(t *testing.T) {
 	}
 }
 
-// TestArchitectureListsEveryFile checks that the table of docs/architecture.md has
-// every code file of the root, by its name or by a pattern.
+// TestArchitectureListsEveryFile checks that the tables of docs/architecture.md have
+// every code file of the root, of durable and of durable/postgres, by its name or by a
+// pattern.
 func TestArchitectureListsEveryFile(t *testing.T) {
 	text, err := os.ReadFile(filepath.Join(root, "docs", "architecture.md"))
 	require.NoError(t, err)
 	files, err := filepath.Glob(filepath.Join(root, "*.go"))
 	require.NoError(t, err)
+	for _, dir := range []string{"durable", "durable/postgres"} {
+		more, err := filepath.Glob(filepath.Join(root, filepath.FromSlash(dir), "*.go"))
+		require.NoError(t, err)
+		files = append(files, more...)
+	}
 	var patterns []string
 	for _, line := range strings.Split(string(text), "\n") {
 		if cells := strings.SplitN(line, "|", 3); len(cells) == 3 && cells[0] == "" {
-			for _, name := range regexp.MustCompile("`([^`/]+\\.go)`").FindAllStringSubmatch(cells[1], -1) {
+			for _, name := range regexp.MustCompile("`((?:durable/(?:postgres/)?)?[^`/]+\\.go)`").FindAllStringSubmatch(cells[1], -1) {
 				patterns = append(patterns, name[1])
 			}
 		}
 	}
 	used := map[string]bool{}
 	for _, file := range files {
-		file = filepath.Base(file)
-		if strings.HasSuffix(file, "_test.go") {
+		file, err = filepath.Rel(root, file)
+		require.NoError(t, err)
+		if file = filepath.ToSlash(file); strings.HasSuffix(file, "_test.go") {
 			continue
 		}
 		listed := false

@@ -104,11 +104,14 @@ func stalling(t *testing.T, stall func(net.Conn)) string {
 }
 
 // returns makes every call of the SDK, some at a time, and checks that each
-// returns within its context and the allowance.
+// returns within its context and the allowance. A busy machine ends contexts late, and
+// calls later still.
 func returns(t *testing.T, client *chatapi.Client) {
 	t.Helper()
 	slots := make(chan struct{}, abreast)
 	var group sync.WaitGroup
+	var mu sync.Mutex
+	late, took := time.Duration(0), map[string]time.Duration{}
 	for _, c := range append(calls(), extraCalls()...) {
 		slots <- struct{}{}
 		group.Go(func() {
@@ -116,8 +119,15 @@ func returns(t *testing.T, client *chatapi.Client) {
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			defer cancel()
 			began := time.Now()
+			defer context.AfterFunc(ctx, func() {
+				mu.Lock()
+				defer mu.Unlock()
+				late = max(late, time.Since(began)-patience)
+			})()
 			err := c.do(ctx, client)
-			assert.Less(t, time.Since(began), patience+allowance, c.name)
+			mu.Lock()
+			took[c.name] = max(took[c.name], time.Since(began))
+			mu.Unlock()
 			if c.name != "Media.Download" { // which may have the whole file before its store stops
 				assert.Error(t, err, c.name)
 			}
@@ -128,6 +138,11 @@ func returns(t *testing.T, client *chatapi.Client) {
 		})
 	}
 	group.Wait()
+	mu.Lock()
+	defer mu.Unlock()
+	for name, span := range took {
+		assert.Less(t, span, patience+allowance+5*late, name)
+	}
 }
 
 // extraCalls are a send whose body fills the buffers of a socket, and a download.

@@ -185,6 +185,61 @@ func TestConsumerStaysSmall(t *testing.T) {
 	}
 }
 
+// TestConsumersOfDurable checks that a program which keeps its data in SQLite downloads
+// neither PostgreSQL's driver nor River nor OpenTelemetry, and how much each program
+// downloads.
+func TestConsumersOfDurable(t *testing.T) {
+	absolute, err := filepath.Abs(root)
+	require.NoError(t, err)
+	for _, c := range []struct {
+		name     string
+		imports  []string
+		modules  []string // of this repository, besides the root
+		most     int      // lines of go.sum
+		excluded []string
+	}{
+		{"sqlite", []string{"durable", "durable/sqlite"}, []string{"durable"}, 30,
+			[]string{"jackc", "river", "opentelemetry", "testify"}},
+		{"postgres", []string{"durable", "durable/postgres"}, []string{"durable", "durable/postgres"}, 60,
+			[]string{"modernc.org", "opentelemetry"}},
+		{"oteldurable", []string{"durable", "durable/oteldurable"}, []string{"durable", "durable/oteldurable"}, 40,
+			[]string{"jackc", "river", "modernc.org", "testify", "otel/sdk/metric"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			dir := t.TempDir()
+			source, goMod := "package main\n\n", "module consumer.example\n\ngo 1.26.0\n\nreplace "+module+" => "+absolute+"\n\nrequire "+module+" v0.0.0\n"
+			for _, name := range c.imports {
+				source += "import _ \"" + module + "/" + name + "\"\n"
+			}
+			for _, name := range c.modules {
+				goMod += "\nreplace " + module + "/" + name + " => " + absolute + "/" + name + "\n\nrequire " + module + "/" + name + " v0.0.0\n"
+			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "main.go"), []byte(source+"\nfunc main() {}\n"), 0o600))
+			require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(goMod), 0o600))
+			build := exec.CommandContext(t.Context(), "go", "build", "-mod=mod", "-o", os.DevNull, ".")
+			build.Dir = dir
+			build.Env = append(os.Environ(), "GOWORK=off", "GOFLAGS=")
+			out, err := build.CombinedOutput()
+			require.NoError(t, err, "%s", out)
+			sums, err := os.ReadFile(filepath.Join(dir, "go.sum"))
+			require.NoError(t, err)
+			assert.LessOrEqual(t, strings.Count(string(sums), "\n"), c.most, "%s", sums)
+			for _, excluded := range c.excluded {
+				assert.NotContains(t, string(sums), excluded)
+			}
+		})
+	}
+}
+
+// TestCommandStaysLight checks that the command links no module besides the SDK's: who
+// starts a fake downloads nothing else.
+func TestCommandStaysLight(t *testing.T) {
+	sdk := linkedModules(t, ".", []string{"."})
+	for name := range linkedModules(t, "cmd/chatapi", []string{"."}) {
+		assert.Contains(t, sdk, name)
+	}
+}
+
 // TestDocLinksResolve finds links in doc comments that lead nowhere, such as
 // [Strickers]. pkg.go.dev would print the brackets.
 func TestDocLinksResolve(t *testing.T) {

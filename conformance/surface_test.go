@@ -180,7 +180,7 @@ func publicPackages(t *testing.T) []*publicPackage {
 	require.NoError(t, err)
 	var public []*publicPackage
 	for _, use := range regexp.MustCompile(`(?m)^\t(\.\S*)$`).FindAllStringSubmatch(string(work), -1) {
-		if use[1] != "./conformance" && use[1] != "./examples" {
+		if !strings.HasPrefix(use[1]+"/", "./conformance/") && use[1] != "./examples" {
 			public = append(public, listed(t, filepath.Join(root, use[1]))...)
 		}
 	}
