@@ -1,5 +1,5 @@
 # Commands for daily work. .ci/run holds every check that a change has to pass.
-.PHONY: help check test race lint format api slips knots renamed bench fuzz quickstart ci
+.PHONY: help check test race lint format api slips knots renamed bench fuzz crash browser load quickstart helpdesk fake ci
 
 .DEFAULT_GOAL := help
 
@@ -12,7 +12,7 @@ help: ## this list
 check: format ## before each commit, two minutes at most: formatting, go vet, tests of the root module
 	go vet work
 	go test ./...
-	@echo "Left out: the linters, the race detector, and the modules conformance, examples and tools. make ci has everything."
+	@echo "Left out: the linters, the race detector, and the other modules. make ci has everything."
 
 test: ## every test of every module in the workspace
 	go test work
@@ -65,8 +65,36 @@ fuzz: ## every fuzz target of the root module in turn, each for FUZZTIME
 		done; \
 	done
 
+ROUNDS ?= 20
+STORE ?= sqlite
+CRASH ?=
+crash: ## kill programs on package durable, and the server of STORE=postgres, in ROUNDS rounds: nothing is lost or doubled; CRASH has flags
+	cd $(if $(filter sqlite,$(STORE)),durable,durable/$(STORE)) && go run ./internal/crash -rounds $(ROUNDS) $(CRASH)
+
+PAGES ?= conformance/browser examples/helpdesk/browser
+WALKS ?=
+RACE = -race
+browser: ## the walks of PAGES in a real Chromium; WALKS has flags, such as -test.run=Kit or -update-images
+	@mkdir -p bin
+	@set -e; for pages in $(PAGES); do \
+		(cd $$pages && go test $(RACE) -c -o "$(CURDIR)/bin/$$(echo $$pages | tr / -).test" . && "$(CURDIR)/bin/$$(echo $$pages | tr / -).test" $(WALKS)); \
+	done
+
+load: ## the helpdesk for a minute, 200 messages a second and two agents, then the figures beside their bars
+	@HELPDESK_LOAD_SECONDS=60 HELPDESK_LOAD_RATE=200 $(MAKE) -s browser RACE= PAGES=examples/helpdesk/browser WALKS='-test.run=TestLoad -test.v' > bin/load.txt || { cat bin/load.txt; exit 1; }
+	@grep 'painted:\|^Benchmark\|^browser:' bin/load.txt
+	@awk -f tools/bars.awk docs/performance.md bin/load.txt
+
 quickstart: ## run examples/quickstart on the embedded fake
 	go run ./examples/quickstart
+
+HELPDESK ?=
+helpdesk: ## the helpdesk of examples/helpdesk with its demo; HELPDESK has flags, such as -listen localhost:8500
+	go run ./examples/helpdesk $(HELPDESK)
+
+FAKE ?=
+fake: ## a fake of the service with phones in the browser; FAKE has flags, such as -hook http://127.0.0.1:8080/hook
+	go run ./cmd/chatapi fake $(FAKE)
 
 ci: ## everything that must hold before a change lands
 	bash .ci/run
