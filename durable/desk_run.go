@@ -101,13 +101,16 @@ func (d *Desk) compare(ctx context.Context) error {
 
 // tidy removes what is older than the retention says.
 func (d *Desk) tidy(ctx context.Context) error {
-	sent := int64(0)
+	var sent tidied
 	for failures := 0; ; {
 		began := time.Now() // of the machine
 		more, err := d.store.Tidy(ctx, d.clock.now().Add(-d.keep.Bodies))
 		if err == nil {
-			sent, err = d.Outbox.tidy(ctx, sent)
-			more = more || sent > 0
+			var moreSent bool
+			if sent, moreSent, err = d.Outbox.tidy(ctx, sent); !moreSent {
+				sent = tidied{}
+			}
+			more = more || moreSent
 		}
 		switch {
 		case ctx.Err() != nil:
@@ -119,7 +122,7 @@ func (d *Desk) tidy(ctx context.Context) error {
 			continue
 		}
 		d.note(&d.trouble.own, nil)
-		if failures = 0; more { // through all that was ever sent, in a tenth of the time
+		if failures = 0; more { // in a tenth of the time
 			_ = d.clock.wait(ctx, d.clock.now().Add(9*time.Since(began)), nil)
 			continue
 		}

@@ -55,9 +55,9 @@ func ReserveTwice(ctx context.Context, d *Desk, channel string) (outcomes []erro
 
 // TidyOutbox runs one round of the outbox's housekeeping.
 func TidyOutbox(ctx context.Context, d *Desk) error {
-	for after := int64(0); ; {
-		next, err := d.Outbox.tidy(ctx, after)
-		if err != nil || next == 0 {
+	for after := (tidied{}); ; {
+		next, more, err := d.Outbox.tidy(ctx, after)
+		if err != nil || !more {
 			return err
 		}
 		after = next
@@ -65,7 +65,7 @@ func TidyOutbox(ctx context.Context, d *Desk) error {
 }
 
 // OutboxQueries are the queries of a sender, for a look at their plans.
-var OutboxQueries = []string{claimQuery(2), pickQuery(2), headsQuery, chatsQuery, sentAllQuery(1), reserveAllQuery(1), promoteQuery, lateQuery, orphanQuery, looksQuery, nextQuery}
+var OutboxQueries = []string{claimQuery(2), pickQuery(2), headsQuery, chatsQuery, sentAllQuery(1), reserveAllQuery(1), promoteQuery, lateQuery, orphanQuery, looksQuery, nextQuery, tidyQuery}
 
 // QuietEnd returns when the quiet hours end in which an instant is.
 func QuietEnd(t interface{ Fatal(...any) }, h QuietHours, at time.Time) time.Time {

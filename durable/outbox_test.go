@@ -276,6 +276,27 @@ func TestOutboxTidies(t *testing.T) {
 	}, durable.Retention(durable.Keep{Sent: time.Hour}))
 }
 
+// More messages than a page wait for days before one that is old.
+func TestOutboxTidiesBehindWhatWaits(t *testing.T) {
+	inOffice(t, func(o *office) {
+		o.run()
+		later := durable.At(time.Now().Add(48 * time.Hour))
+		require.NoError(o, sqlite.Update(o.Context(), o.store, func(ctx context.Context, tx durable.Tx) error {
+			for n := range 501 {
+				if _, err := o.desk.Outbox.SendIn(ctx, tx, theChannel, fmt.Sprint("waits ", n), toBen, chatapi.Text{Body: "later"}, later); err != nil {
+					return err
+				}
+			}
+			return nil
+		}))
+		o.send("old", toAnn)
+		o.after(2 * time.Hour)
+		require.NoError(o, durable.TidyOutbox(o.Context(), o.desk))
+		assert.Nil(o, o.get("old").Prepared)
+		assert.NotNil(o, o.get("waits 500").Prepared)
+	}, durable.Retention(durable.Keep{Sent: time.Hour}))
+}
+
 func TestOutboxUntilBeforeTheEpoch(t *testing.T) {
 	inOffice(t, func(o *office) {
 		for key, until := range map[string]time.Time{"epoch": time.Unix(0, 0), "before": time.Time{}.Add(time.Minute)} {

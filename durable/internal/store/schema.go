@@ -37,6 +37,7 @@ CREATE TABLE outbox (
 	quiet_from INTEGER NOT NULL DEFAULT 0, quiet_to INTEGER NOT NULL DEFAULT 0,
 	quiet_zone TEXT NOT NULL DEFAULT '', quiet_answers INTEGER NOT NULL DEFAULT 0);
 CREATE UNIQUE INDEX outbox_key ON outbox (channel, khash);
+CREATE INDEX outbox_old ON outbox (planned, id) WHERE version > 0;
 CREATE INDEX outbox_todo ON outbox (channel, prio, id) WHERE state = 1;
 CREATE INDEX outbox_later ON outbox (channel, not_before) WHERE state = 9;
 CREATE INDEX outbox_until ON outbox (channel, until) WHERE until > 0 AND state IN (1, 9);
