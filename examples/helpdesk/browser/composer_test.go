@@ -83,6 +83,7 @@ func TestComposerOfAClosedWindow(t *testing.T) {
 		page.Fill("{{2}}", "#42")
 		page.Sees("Hello Bob, your order #42 is ready.")
 		page.Sees("utility template to North America")
+		page.Until(`document.querySelector("#composer-status").textContent === ""`, "the sentence of the empty value is still there")
 		page.Picture("helpdesk-template")
 		page.Click("button", "Send template")
 		page.Until(`document.querySelector("#thread").innerText.includes("Hello Bob, your order #42 is ready.")`, "the template does not appear")

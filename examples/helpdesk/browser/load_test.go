@@ -3,12 +3,14 @@ package browser_test
 import (
 	"bytes"
 	"context"
+	"database/sql"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/http/cookiejar"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -51,7 +53,7 @@ func TestLoad(t *testing.T) {
 		ann.Go(p.address + "/requests/1")
 		ann.Until("!!document.querySelector('#composer-text')", "there is no composer")
 		browser.Eval[bool](ann, watchProbes)
-		probes := &probes{s: s}
+		probes := &probes{s: s, p: p}
 		idle := probes.during(w, ann, time.Duration(seconds)*time.Second, func() {})
 		stop := s.load(w, numbers, rate)
 		began, work := time.Now(), 0
@@ -71,8 +73,8 @@ func TestLoad(t *testing.T) {
 		assert.Equal(w, written, p.count("SELECT count(DISTINCT body) "+questions+" AND request > 0"), "each is in a request")
 		assert.Equal(w, 2*work, p.count("SELECT count(*) FROM desk_message WHERE direction = 'out'"), "each answer is one message")
 		sizes, perAgent := p.weigh(w)
-		fmt.Printf("BenchmarkHelpdeskLoad %d %.0f messages/s %.0f ms-behind %d answers %.0f x-helpdesk-painted-idle %.0f x-helpdesk-painted %.0f x-helpdesk-agent-memory %s\n",
-			written, float64(written)/took.Seconds(), float64(behind.Milliseconds()), 2*work, idle, loaded, perAgent, sizes)
+		fmt.Printf("BenchmarkHelpdeskLoad %d %.0f messages/s %.0f ms-behind %d answers %s%s%.0f x-helpdesk-agent-memory %s\n",
+			written, float64(written)/took.Seconds(), float64(behind.Milliseconds()), 2*work, idle.metrics("-idle"), loaded.metrics(""), perAgent, sizes)
 	})
 }
 
@@ -94,13 +96,26 @@ func answer(page *browser.Page, text string) {
 // probes are messages of one customer, some a second, whose way to the screen is measured.
 type probes struct {
 	s       *service
+	p       *program
 	count   int
 	writers sync.WaitGroup
 }
 
-// during sends probes while agents work, and returns the 95th percentile of the milliseconds
-// from the customer's message until it was painted. They include the made-up service.
-func (b *probes) during(w *browser.Walker, page *browser.Page, long time.Duration, work func()) float64 {
+// latencies are how long messages took until they were painted: from their arrival at the
+// helpdesk, and from the customer, with the made-up service.
+type latencies struct{ server, customer []time.Duration }
+
+// metrics returns the medians and 95th percentiles in milliseconds.
+func (l latencies) metrics(when string) string {
+	at := func(all []time.Duration, share float64) float64 {
+		return float64(all[int(math.Ceil(float64(len(all))*share))-1].Microseconds()) / 1000
+	}
+	return fmt.Sprintf("%.0f x-helpdesk-painted%s %.0f ms-painted-median%s %.0f ms-from-customer%s %.0f ms-from-customer-median%s ",
+		at(l.server, 0.95), when, at(l.server, 0.5), when, at(l.customer, 0.95), when, at(l.customer, 0.5), when)
+}
+
+// during sends probes while agents work, and returns how long they took.
+func (b *probes) during(w *browser.Walker, page *browser.Page, long time.Duration, work func()) (l latencies) {
 	w.Helper()
 	sent, first := []time.Time{}, b.count
 	ended := make(chan struct{})
@@ -122,16 +137,39 @@ func (b *probes) during(w *browser.Walker, page *browser.Page, long time.Duratio
 		}
 	}
 	page.Until(fmt.Sprintf("window.painted[%d] > 0", b.count), "the last message is not painted")
-	painted := browser.Eval[map[string]float64](page, "window.painted")
-	took := make([]float64, len(sent))
+	painted, arrived := browser.Eval[map[string]float64](page, "window.painted"), b.p.arrived(w)
 	for n, at := range sent {
-		on, seen := painted[strconv.Itoa(first+n+1)]
-		require.True(w, seen, "message %d was never painted", first+n+1)
-		took[n] = on - float64(at.UnixMicro())/1000
+		name := strconv.Itoa(first + n + 1)
+		require.Positive(w, painted[name], "message %s was never painted", name)
+		require.Contains(w, arrived, name)
+		on := time.UnixMilli(int64(painted[name]))
+		l.server, l.customer = append(l.server, on.Sub(arrived[name])), append(l.customer, on.Sub(at))
 	}
-	slices.Sort(took)
-	w.Logf("%d messages painted: median %.0f ms, worst %.0f ms", len(took), took[len(took)/2], took[len(took)-1])
-	return took[int(math.Ceil(float64(len(took))*0.95))-1]
+	slices.Sort(l.server)
+	slices.Sort(l.customer)
+	return l
+}
+
+// arrived returns when the webhooks of probes arrived at the helpdesk, by their numbers.
+func (p *program) arrived(w *browser.Walker) map[string]time.Time {
+	w.Helper()
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(p.dir, "accept.db")+"?mode=ro")
+	require.NoError(w, err)
+	defer db.Close()
+	rows, err := db.QueryContext(w.Context(), "SELECT received, body FROM delivery WHERE CAST(body AS TEXT) LIKE '%probe % !%'")
+	require.NoError(w, err)
+	defer rows.Close()
+	all := map[string]time.Time{}
+	for rows.Next() {
+		var received int64
+		var body []byte
+		require.NoError(w, rows.Scan(&received, &body))
+		_, text, _ := strings.Cut(string(body), "probe ")
+		number, _, _ := strings.Cut(text, " !")
+		all[number] = time.UnixMicro(received)
+	}
+	require.NoError(w, rows.Err())
+	return all
 }
 
 // more connects seven more numbers, to which the crowd writes, and returns their channels.

@@ -1,9 +1,12 @@
 package web
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/chatapi-go/chatapi"
 	"github.com/chatapi-go/chatapi/examples/helpdesk/internal/desk"
@@ -53,9 +56,9 @@ func chartOf(d desk.DailyCosts, month chatapi.YearMonth) chart {
 		most = max(most, day.Sum.Micros)
 	}
 	top := roundTop(most)
-	for quarter := range int64(5) {
-		at := top / 4 * quarter
-		c.Lines = append(c.Lines, gridLine{pixels(chartHeight - scale(at, top)), chatapi.Money{Micros: at}.Decimal()})
+	texts := amounts(top / 4)
+	for quarter, text := range texts {
+		c.Lines = append(c.Lines, gridLine{pixels(chartHeight - scale(top/4*int64(quarter), top)), text})
 	}
 	for i, day := range d.Days {
 		x, y := float64(axisWidth+i*dayWidth), float64(chartHeight)
@@ -74,6 +77,20 @@ func chartOf(d desk.DailyCosts, month chatapi.YearMonth) chart {
 	}
 	return c
 }
+
+// amounts returns the first five multiples of a step, with equally many decimals.
+func amounts(step int64) (texts []string) {
+	for n := range int64(5) {
+		texts = append(texts, chatapi.Money{Micros: step * n}.Decimal())
+	}
+	longest := slices.MaxFunc(texts, func(a, b string) int { return cmp.Compare(decimals(a), decimals(b)) })
+	for n, text := range texts {
+		texts[n] = text + strings.Repeat("0", decimals(longest)-decimals(text))
+	}
+	return texts
+}
+
+func decimals(amount string) int { return len(amount) - strings.IndexByte(amount, '.') }
 
 // roundTop returns the least round amount that is at least micros. Its quarters, at the
 // lines of the grid, are round too.

@@ -81,6 +81,7 @@ document.getElementById('composer') && (() => {
   addEventListener('input', ({ target }) => {
     const form = target.closest('#composer [data-preview]'), text = target.matches('#composer textarea')
     if (!form && !text) return
+    if (target.ariaInvalid) say(''), target.ariaInvalid = null
     if (dirty !== target) saveDraft()
     if (text) filter(dirty = target)
     clearTimeout(timer)

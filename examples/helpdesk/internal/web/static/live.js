@@ -2,11 +2,11 @@
 // since a browser has only six connections to a host.
 'use strict'
 addEventListener('DOMContentLoaded', () => {
-  const body = document.body, byId = id => document.getElementById(id)
+  const body = document.body, byId = id => document.getElementById(id), one = query => document.querySelector(query)
   if (!body.dataset.agent) return
   const shared = navigator.locks && window.BroadcastChannel
   const channel = shared ? new BroadcastChannel('desk') : null
-  const here = document.querySelector('[data-fragments]') // a page that sends its parts
+  const here = one('[data-fragments]') // a page that sends its parts
   const chosen = Number(here?.dataset.request || 0)
 
   // ---- What the page has to fetch. A hidden page waits until it is shown.
@@ -32,11 +32,11 @@ addEventListener('DOMContentLoaded', () => {
     whole = other = false
     ids.clear()
     try {
-      const before = document.querySelector('#thread .in:last-of-type')?.id
+      const before = one('#thread .in:last-of-type')?.id
       if (here) desk.patch(await desk.get(url))
       else await refreshOther(url)
       document.dispatchEvent(new CustomEvent('desk:patched', { detail: { ids: asked, all } }))
-      if (before !== document.querySelector('#thread .in:last-of-type')?.id) seen()
+      if (before !== one('#thread .in:last-of-type')?.id) seen()
       left()
     } catch (e) {
       if (e.status === 404) location.assign(here ? here.dataset.list : '/inbox') // the request went to another department
@@ -75,7 +75,7 @@ addEventListener('DOMContentLoaded', () => {
     const list = byId('rows')
     for (const id of [...m.changed ?? [], ...m.lost ?? []]) if (list || id === chosen) ids.add(id)
     if (chosen && m.looked?.includes(chosen)) ids.add(chosen)
-    for (const kind of m.kinds ?? []) if (document.querySelector(`[data-live~="${kind}"]`)) other = true
+    for (const kind of m.kinds ?? []) if (one(`[data-live~="${kind}"]`)) other = true
     soon()
   }
 
@@ -174,7 +174,7 @@ addEventListener('DOMContentLoaded', () => {
   function seen() {
     clearTimeout(seeing)
     seeing = setTimeout(() => {
-      const bubbles = document.querySelectorAll('#thread [data-message]'), newest = bubbles[bubbles.length - 1]
+      const newest = [...document.querySelectorAll('#thread [data-message]')].pop()
       if (chosen && newest && !document.hidden) post('seen', { message: newest.dataset.message })
     }, 1000)
   }
