@@ -167,23 +167,26 @@ func (i *Inbox) accept(ctx context.Context, d *chatapi.Delivery, info *AcceptedI
 	return nil
 }
 
-// accepted wakes those who work on new events.
+// accepted wakes those who work on the events of a delivery. Events that are known may be
+// as new: the answer of the store may have been lost when they were stored.
 func (i *Inbox) accepted(row *store.Delivery, events []chatapi.Event, fresh []int) {
-	if len(fresh) == 0 {
+	if len(events) == 0 {
 		return
 	}
 	defer i.state.wake()
 	if row.Elsewhere {
 		return
 	}
-	group := i.parsed.group(len(row.Body), len(fresh))
-	woken := make(map[string]struct{}, min(len(fresh), 64))
-	for _, n := range fresh {
-		labelEvent(events[n], row.Channel, row.Received)
-		group.add(row.Events[n].Key, events[n])
+	if len(fresh) > 0 {
+		group := i.parsed.group(len(row.Body), len(fresh))
+		for _, n := range fresh {
+			labelEvent(events[n], row.Channel, row.Received)
+			group.add(row.Events[n].Key, events[n])
+		}
+		i.parsed.put(group, false)
 	}
-	i.parsed.put(group, false)
-	for _, n := range fresh {
+	woken := make(map[string]struct{}, min(len(events), 64))
+	for n := range events {
 		lane := row.Events[n].Lane
 		if _, done := woken[lane]; !done {
 			woken[lane] = struct{}{}

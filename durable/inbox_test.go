@@ -178,6 +178,35 @@ func TestAnswersOfTheWebhookHandler(t *testing.T) {
 	assert.Equal(t, []string{"message/a 1", "message/b 1"}, h.all())
 }
 
+// lostAnswer is a store that stores the first delivery and says that it did not.
+type lostAnswer struct {
+	store.Store
+	lost atomic.Bool
+}
+
+func (s *lostAnswer) Accept(ctx context.Context, d *store.Delivery) ([]int, error) {
+	fresh, err := s.Store.Accept(ctx, d)
+	if err == nil && !s.lost.Swap(true) {
+		return nil, store.Down{Err: errors.New("the connection broke")}
+	}
+	return fresh, err
+}
+
+// The delivery that comes again has nothing new, and is worked on at once all the same.
+func TestLostAnswerOfAnAcceptance(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := &handled{}
+		b := openBoxOn(t, t.TempDir(), func(s store.Store) store.Store { return &lostAnswer{Store: s} }, h.handle)
+		time.Sleep(time.Second) // the scan of the start
+		d := chatDelivery(bodyOf(chatMessage("a", phoneOf(1), "x")))
+		require.ErrorContains(t, b.Inbox.Accept(t.Context(), d), "the connection broke")
+		require.NoError(t, b.Inbox.Accept(t.Context(), d))
+		synctest.Wait()
+		assert.Equal(t, []string{"message/a 1"}, h.all())
+		b.waits()
+	})
+}
+
 func TestEventsWithoutAChat(t *testing.T) {
 	h := &handled{}
 	b := openBox(t, t.TempDir(), h.handle)

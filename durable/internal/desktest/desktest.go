@@ -192,7 +192,25 @@ func (b *Box) Empty() {
 
 func (b *Box) until(condition func() bool) {
 	b.t.Helper()
-	require.Eventually(b.t, condition, 2*time.Minute, 5*time.Millisecond)
+	if !assert.Eventually(b.t, condition, 2*time.Minute, 5*time.Millisecond) {
+		b.open()
+		b.t.FailNow()
+	}
+}
+
+// open prints what is not done.
+func (b *Box) open() {
+	events, _, err := b.Store.Depth(context.Background())
+	b.t.Logf("%d events are open, %v", events, err)
+	for q, err := range b.Outbox.List(context.Background(), durable.QueueFilter{}) {
+		switch {
+		case err != nil:
+			b.t.Log(err)
+		case q.State != durable.StateSent:
+			b.t.Logf("the message %q is %s after %d attempts, not before %s: %s", q.Key, q.State, q.Attempts, q.NotBefore, q.Why)
+		}
+	}
+	b.t.Log(b.log.String())
 }
 
 // Send plans a text.
