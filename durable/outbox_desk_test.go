@@ -222,8 +222,8 @@ func TestOutboxUsesItsIndexes(t *testing.T) {
 				var id, parent, unused int
 				var detail string
 				require.NoError(o, rows.Scan(&id, &parent, &unused, &detail))
-				for _, table := range []string{"outbox", "o", "b", "e", "outbox_notice"} {
-					assert.NotEqual(o, "SCAN "+table, detail, query)
+				for _, table := range []string{"outbox", "o", "b", "outbox_notice"} {
+					assert.NotContains(o, detail+" ", "SCAN "+table+" ", query)
 				}
 				assert.NotContains(o, detail, "TEMP B-TREE", query)
 			}

@@ -77,11 +77,15 @@ func (o *Outbox) joinLate(ctx context.Context) error {
 // joinSpan is longer than the transactions take that may not see each other.
 const joinSpan = 5 * time.Minute
 
+// earlyQuery finds messages of early statuses. CROSS JOIN keeps SQLite from looking at each
+// message, of which there are many, whether there is a status.
+const earlyQuery = `SELECT ` + outboxColumns + ` FROM early_status e CROSS JOIN outbox o
+	WHERE o.channel = e.channel AND o.message_id = e.message_id AND o.message_id <> '' AND e.arrived >= $1 LIMIT 100`
+
 // joinEarly applies statuses that were kept because their id was not known, and whose
 // message has the id now: two machines can write both at the same time.
 func (o *Outbox) joinEarly(ctx context.Context, tx Tx, since int64) error {
-	rows, err := scanRows(tx.Query(ctx, `SELECT `+outboxColumns+` FROM early_status e JOIN outbox o
-		ON o.channel = e.channel AND o.message_id = e.message_id AND o.message_id <> '' WHERE e.arrived >= $1 LIMIT 100`, since))
+	rows, err := scanRows(tx.Query(ctx, earlyQuery, since))
 	if err != nil {
 		return err
 	}

@@ -44,9 +44,10 @@ func Growth(b *testing.B, p Place) {
 	for from := fewRows; from < most; from += fewRows {
 		p.Fill(b, large, from, min(most, from+fewRows))
 	}
+	synced() // the system writes the rows while the rounds run otherwise
 	var accepts, drains, reserves ratio
 	for round := 0; b.Loop(); {
-		for range 5 {
+		for range 9 {
 			round++
 			fewAccepts, fewDrains := acceptAndDrain(b, small, round)
 			fewSends, _ := p.storedSends(b, small, round)

@@ -6,3 +6,6 @@ import "time"
 
 // used is not measured here.
 func used() time.Duration { return 0 }
+
+// synced is nothing here.
+func synced() {}

@@ -15,3 +15,6 @@ func used() time.Duration {
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
 }
+
+// synced waits until the system has written to the disk what programs gave it.
+func synced() { syscall.Sync() }
