@@ -156,7 +156,7 @@ func (a *arrival) put(ctx context.Context, chat int64, p post) (fresh bool, err 
 	var id, holds, edited, request int64
 	found := false
 	if p.wamid != "" {
-		if found, err = a.get(ctx, "SELECT id, placeholder, edited, request FROM desk_message WHERE channel = $1 AND wamid = $2",
+		if found, err = a.get(ctx, "SELECT id, placeholder, edited, request FROM desk_message WHERE channel = $1 AND wamid = $2 AND wamid <> ''",
 			[]any{a.channel, p.wamid}, &id, &holds, &edited, &request); err != nil {
 			return false, err
 		}

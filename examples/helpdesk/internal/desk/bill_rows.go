@@ -73,8 +73,8 @@ func (d *Desk) readPeople(ctx context.Context, n *billNames, keys []any) error {
 		marks[i] = "$" + strconv.Itoa(i+1)
 	}
 	rows, err := d.DB.Query(ctx, `SELECT n.channel, k.key, CASE WHEN p.own_name = '' THEN p.name ELSE p.own_name END
-		FROM desk_chat_key k JOIN desk_channel n ON n.id = k.channel JOIN desk_chat c ON c.id = k.chat JOIN desk_contact p ON p.id = c.contact
-		WHERE k.key IN (`+strings.Join(marks, ", ")+")", keys...)
+		FROM desk_channel n CROSS JOIN desk_chat_key k JOIN desk_chat c ON c.id = k.chat JOIN desk_contact p ON p.id = c.contact
+		WHERE k.channel = n.id AND k.key IN (`+strings.Join(marks, ", ")+")", keys...) // by the channel and the key, not by all keys
 	all, err := store.All(rows, err, func(p *person) []any { return []any{&p.channel, &p.key, &p.name} })
 	for _, p := range all {
 		n.people[personKey{chatapi.ChannelID(p.channel), p.key}] = p.name

@@ -286,7 +286,7 @@ func (a *arrival) absorb(ctx context.Context, into, from int64) error {
 	}
 	for _, statement := range []string{
 		"UPDATE desk_identity SET contact = $1 WHERE contact = $2",
-		"UPDATE desk_contact SET merged_into = $1 WHERE merged_into = $2 AND id <> $1",
+		"UPDATE desk_contact SET merged_into = $1 WHERE merged_into = $2 AND merged_into <> 0 AND id <> $1",
 		"UPDATE desk_chat SET contact = $1 WHERE contact = $2",
 		`UPDATE desk_contact SET merged_into = CASE WHEN desk_contact.merged_into IN (0, other.id) THEN
 			CASE WHEN other.merged_into = $1 THEN 0 ELSE other.merged_into END ELSE desk_contact.merged_into END,

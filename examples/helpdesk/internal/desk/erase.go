@@ -102,7 +102,7 @@ func (v *View) removeFiles(ctx context.Context, chats []erasedChat) error {
 	defer v.held.mu.Unlock()
 	for _, c := range chats {
 		rows, err := v.DB.Query(ctx, `SELECT DISTINCT f.sum FROM desk_media f JOIN desk_message m ON m.id = f.message WHERE m.chat = $1 AND f.sum <> ''
-			AND NOT EXISTS (SELECT 1 FROM desk_media g JOIN desk_message o ON o.id = g.message WHERE g.sum = f.sum AND o.chat <> $1)`, c.id)
+			AND NOT EXISTS (SELECT 1 FROM desk_media g JOIN desk_message o ON o.id = g.message WHERE g.sum = f.sum AND g.sum <> '' AND o.chat <> $1)`, c.id)
 		sums, err := store.All(rows, err, func(sum *string) []any { return []any{sum} })
 		if err != nil {
 			return err

@@ -19,7 +19,7 @@ func (d *Desk) outcome(ctx context.Context, tx durable.Tx, q *durable.Queued) er
 	var id, chat, channel, request int64
 	var wamid string
 	found, err := store.Get(ctx, tx, `SELECT m.id, m.chat, m.channel, m.request, m.wamid FROM desk_message m JOIN desk_channel c ON c.id = m.channel
-		WHERE c.channel = $1 AND m.outbox_key = $2`, []any{string(q.Channel.Canonical()), q.Key}, &id, &chat, &channel, &request, &wamid)
+		WHERE c.channel = $1 AND m.outbox_key = $2 AND m.outbox_key <> ''`, []any{string(q.Channel.Canonical()), q.Key}, &id, &chat, &channel, &request, &wamid)
 	if err != nil || !found {
 		return err
 	}
@@ -46,7 +46,7 @@ func (d *Desk) outcome(ctx context.Context, tx durable.Tx, q *durable.Queued) er
 // claim gives a message of the outbox what came for its id before the id was known.
 func (d *Desk) claim(ctx context.Context, tx durable.Tx, message, channel int64, wamid string) error {
 	var early int64
-	found, err := store.Get(ctx, tx, "SELECT id FROM desk_message WHERE channel = $1 AND wamid = $2 AND id <> $3", []any{channel, wamid, message}, &early)
+	found, err := store.Get(ctx, tx, "SELECT id FROM desk_message WHERE channel = $1 AND wamid = $2 AND wamid <> '' AND id <> $3", []any{channel, wamid, message}, &early)
 	if err != nil || !found {
 		return err
 	}

@@ -125,7 +125,7 @@ func (v *View) Send(ctx context.Context, c Composition) (message int64, err erro
 // 0 if none was.
 func (v *View) sentUnder(ctx context.Context, p *place, key string) (message int64, before string, err error) {
 	var request, agent int64
-	found, err := v.DB.Get(ctx, "SELECT id, request, agent, composed FROM desk_message WHERE channel = $1 AND outbox_key = $2",
+	found, err := v.DB.Get(ctx, "SELECT id, request, agent, composed FROM desk_message WHERE channel = $1 AND outbox_key = $2 AND outbox_key <> ''",
 		[]any{p.channel, key}, &message, &request, &agent, &before)
 	if found && (request != p.request || agent != v.Agent) {
 		return 0, "", ErrNotFound
@@ -301,7 +301,7 @@ func (v *View) sendIn(ctx context.Context, tx durable.Tx, s *sending) (message, 
 	if !found || !v.Sees(department) || chat != s.chat {
 		return 0, 0, ErrNotFound
 	}
-	found, err = store.Get(ctx, tx, "SELECT id FROM desk_message WHERE channel = $1 AND outbox_key = $2", []any{s.channel, s.key}, &message)
+	found, err = store.Get(ctx, tx, "SELECT id FROM desk_message WHERE channel = $1 AND outbox_key = $2 AND outbox_key <> ''", []any{s.channel, s.key}, &message)
 	if found || err != nil {
 		return message, 0, err
 	}

@@ -56,7 +56,7 @@ func (v *View) StartChat(ctx context.Context, channel int64, phone string, t Tem
 	}
 	err = v.DB.Update(ctx, func(ctx context.Context, tx durable.Tx) error {
 		before := ""
-		found, err := store.Get(ctx, tx, "SELECT request, composed FROM desk_message WHERE channel = $1 AND outbox_key = $2 AND agent = $3",
+		found, err := store.Get(ctx, tx, "SELECT request, composed FROM desk_message WHERE channel = $1 AND outbox_key = $2 AND outbox_key <> '' AND agent = $3",
 			[]any{channel, key, v.Agent}, &request, &before)
 		if err == nil && found && !s.composed.is(before, nil) {
 			err = ErrSentBefore
