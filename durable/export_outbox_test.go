@@ -64,8 +64,8 @@ func TidyOutbox(ctx context.Context, d *Desk) error {
 	}
 }
 
-// OutboxQueries are the queries of a sender, for a look at their plans.
-var OutboxQueries = []string{claimQuery(2), pickQuery(2), headsQuery, chatsQuery, sentAllQuery(1), reserveAllQuery(1), promoteQuery, lateQuery, orphanQuery, looksQuery, nextQuery, tidyQuery, earlyQuery}
+// OutboxQueries are the queries of a sender and of housekeeping, for a look at their plans.
+var OutboxQueries = []string{claimQuery(2), pickQuery(2), headsQuery, chatsQuery, sentAllQuery(1), reserveAllQuery(1), promoteQuery, lateQuery, orphanQuery, looksQuery, nextQuery, tidyQuery, earlyQuery, oldFactsQuery}
 
 // QuietEnd returns when the quiet hours end in which an instant is.
 func QuietEnd(t interface{ Fatal(...any) }, h QuietHours, at time.Time) time.Time {

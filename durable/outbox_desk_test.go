@@ -222,7 +222,7 @@ func TestOutboxUsesItsIndexes(t *testing.T) {
 				var id, parent, unused int
 				var detail string
 				require.NoError(o, rows.Scan(&id, &parent, &unused, &detail))
-				for _, table := range []string{"outbox", "o", "b", "outbox_notice"} {
+				for _, table := range []string{"outbox", "o", "b", "outbox_notice", "activity"} {
 					assert.NotContains(o, detail+" ", "SCAN "+table+" ", query)
 				}
 				assert.NotContains(o, detail, "TEMP B-TREE", query)

@@ -217,6 +217,10 @@ func (b *book) isDue(now time.Time) bool {
 	return !b.erased && (b.facts >= snapshotFacts && age >= snapshotPause || b.facts > 0 && age >= snapshotAge)
 }
 
+// oldFactsQuery removes some old activities that all snapshots have.
+const oldFactsQuery = `DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE at < $1
+	AND NOT EXISTS (SELECT 1 FROM ledger_snapshot WHERE parts > 0 AND ledger_snapshot.activity < activity.id) ORDER BY at LIMIT $2)`
+
 // tidy removes snapshots, and activities that all other snapshots have, from before an
 // instant.
 func (s *State) tidy(ctx context.Context, before time.Time) error {
@@ -226,8 +230,7 @@ func (s *State) tidy(ctx context.Context, before time.Time) error {
 	for marked := false; ; {
 		var n int64
 		err := s.store.Update(ctx, func(ctx context.Context, inner store.Tx) (err error) {
-			n, err = inner.Exec(ctx, `DELETE FROM activity WHERE id IN (SELECT id FROM activity WHERE at < $1
-				AND NOT EXISTS (SELECT 1 FROM ledger_snapshot WHERE parts > 0 AND ledger_snapshot.activity < activity.id) ORDER BY id LIMIT $2)`, store.Micros(before), int64(careRows))
+			n, err = inner.Exec(ctx, oldFactsQuery, store.Micros(before), int64(careRows))
 			if err != nil || n == 0 || marked {
 				return err
 			}

@@ -76,6 +76,7 @@ CREATE TABLE alias (
 CREATE INDEX alias_holder ON alias (channel, holder);
 
 CREATE TABLE activity (id SERIAL, at BIGINT NOT NULL, body BLOB NOT NULL);
+CREATE INDEX activity_at ON activity (at);
 CREATE TABLE ledger_snapshot (
 	account TEXT NOT NULL, number BIGINT NOT NULL, part INTEGER NOT NULL, parts INTEGER NOT NULL,
 	activity BIGINT NOT NULL, needed INTEGER NOT NULL, at BIGINT NOT NULL, body BLOB NOT NULL,
