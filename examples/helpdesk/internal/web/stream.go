@@ -13,9 +13,10 @@ import (
 )
 
 const (
-	streamTick    = 100 * time.Millisecond // between two messages at least
-	streamComment = 15 * time.Second       // so that a dead connection is noticed
-	streamWrite   = 10 * time.Second       // for a reader that does not read
+	streamTick    = 40 * time.Millisecond // between two messages at least
+	streamShare   = 10                    // of the time, one part at most is for making messages
+	streamComment = 15 * time.Second      // so that a dead connection is noticed
+	streamWrite   = 10 * time.Second      // for a reader that does not read
 )
 
 func (s *Server) liveRoutes() []route {
@@ -75,6 +76,7 @@ func (s *Server) stream(r *http.Request, stream *live.Stream, out eventWriter) e
 				return err
 			}
 		case <-stream.Woken():
+			began := time.Now()
 			m, err := stream.Take(r.Context())
 			if errors.Is(err, live.ErrEnded) {
 				return nil
@@ -92,7 +94,7 @@ func (s *Server) stream(r *http.Request, stream *live.Stream, out eventWriter) e
 			select {
 			case <-r.Context().Done():
 			case <-stream.Done():
-			case <-time.After(streamTick):
+			case <-time.After(max(streamTick, (streamShare-1)*time.Since(began))):
 			}
 		}
 	}

@@ -8,7 +8,7 @@ document.getElementById('composer') && (() => {
   const newest = kind => [...document.querySelectorAll(`#thread ${kind}[data-message]`)].pop()?.dataset.message || 0
   const say = text => { $('#composer-status').textContent = text }
   const focus = () => ($('[aria-invalid]') ?? $('.panel:not([hidden]) :is(textarea, input:not([type=hidden]))'))?.focus()
-  let began = performance.now(), timer = 0, typed = -1e9, sending = false, dirty, heard = newest('.in')
+  let began = performance.now(), timer = 0, later = 0, typed = -1e9, sending = false, dirty, heard = newest('.in')
 
   function show(next, keep) {
     const old = box(), had = old.contains(document.activeElement)
@@ -23,7 +23,8 @@ document.getElementById('composer') && (() => {
   }
   async function renew(query) {
     const tab = $('[data-panel=note]').hidden ? 'reply' : 'note'
-    if (!query && $('[data-preview]')) return // a template is being filled in, which can be sent at any time
+    // A template is being filled in, which can be sent at any time.
+    if (!query && $('[data-preview]')) return
     const answer = await ask(base + '/composer' + (query || '?tab=' + tab)).catch(() => {}), next = answer?.ok && await read(answer)
     if (!next || sending) return
     if (query || next.dataset.state !== box().dataset.state) return show(next, /edit=|ask=/.test(query) ? 'note file' : 'text note file')
@@ -37,7 +38,8 @@ document.getElementById('composer') && (() => {
     if (seen) seen.value = Math.max(seen.value, newest(''))
     const body = new FormData(form, button)
     sending = true
-    button.ariaDisabled = 'true' // one that is disabled would lose the focus
+    // One that is disabled would lose the focus.
+    button.ariaDisabled = 'true'
     dirty = null
     try {
       const answer = await ask(form.getAttribute('action'), { method: 'POST', body, signal: AbortSignal.timeout(30000) }), next = await read(answer)
@@ -123,7 +125,9 @@ document.getElementById('composer') && (() => {
   }
   document.addEventListener('desk:patched', ({ detail }) => {
     if (heard === (heard = newest('.in')) && !detail.all) return
-    renew() // the customer wrote, so the window is open for longer
+    // The customer wrote, so the window is open for longer. While it is open, that has time.
+    clearTimeout(later)
+    later = setTimeout(renew, box().dataset.state === 'open' ? 1000 : 0)
   })
   addEventListener('pagehide', () => saveDraft({ keepalive: true }))
   setInterval(count, 5000)

@@ -6,7 +6,8 @@ addEventListener('DOMContentLoaded', () => {
   if (!body.dataset.agent) return
   const shared = navigator.locks && window.BroadcastChannel
   const channel = shared ? new BroadcastChannel('desk') : null
-  const here = one('[data-fragments]') // a page that sends its parts
+  // A page that sends its parts.
+  const here = one('[data-fragments]')
   const chosen = Number(here?.dataset.request || 0)
 
   // ---- What the page has to fetch. A hidden page waits until it is shown.
@@ -39,7 +40,8 @@ addEventListener('DOMContentLoaded', () => {
       if (before !== one('#thread .in:last-of-type')?.id) seen()
       left()
     } catch (e) {
-      if (e.status === 404) location.assign(here ? here.dataset.list : '/inbox') // the request went to another department
+      // The request went to another department.
+      if (e.status === 404) location.assign(here ? here.dataset.list : '/inbox')
       else { whole = true; last = performance.now() + 2000 }
     }
     busy = false
@@ -63,8 +65,11 @@ addEventListener('DOMContentLoaded', () => {
     if (m.lost !== undefined && !m.seq) return gap(), void (byId('lost').textContent = m.lost ? 'Connection lost, trying again. What you type stays.' : '')
     byId('lost').textContent = ''
     if (String(m.agent) !== body.dataset.agent || (body.dataset.signin && m.signIn !== body.dataset.signin)) return void location.reload()
-    count(m.counts)
-    if (m.reset || m.before > seq) { // something was missed
+    counts = m.counts
+    // Each change of the page costs a layout and a frame.
+    counting ||= setTimeout(count, 300)
+    // Something was missed.
+    if (m.reset || m.before > seq) {
       whole = true
       seq = Math.max(seq, m.seq)
       // Not all browsers ask at once.
@@ -79,14 +84,14 @@ addEventListener('DOMContentLoaded', () => {
     soon()
   }
 
-  let spoke = 0
-  function count(counts) {
+  let counts, counting = 0, spoke = 0
+  function count() {
+    counting = 0
     for (const [name, n] of Object.entries(counts)) {
       const e = byId('count-' + name.toLowerCase())
       if (e && e.textContent !== String(n)) e.textContent = n
     }
     const badge = byId('unread'), unread = counts.Unread, before = Number(badge?.dataset.n ?? parseInt(badge?.textContent) ?? 0) || 0
-    // Each change of the page costs a layout and a frame.
     if (badge && unread !== before) {
       badge.dataset.n = unread
       badge.textContent = unread || ''
@@ -119,7 +124,8 @@ addEventListener('DOMContentLoaded', () => {
     source.onerror = () => {
       tell({ lost: true })
       if (source?.readyState !== EventSource.CLOSED) return
-      source = null // refused: the sign-in has ended, or the program is starting
+      // Refused: the sign-in has ended, or the program is starting.
+      source = null
       fetch('/events', { method: 'HEAD' }).then(a => { if (a.redirected) location.reload() }, () => {})
       setTimeout(() => { if (release || !shared) listen() }, 2000)
     }
@@ -135,7 +141,8 @@ addEventListener('DOMContentLoaded', () => {
     })).catch(() => {})
     channel.postMessage({ hello: true })
   }
-  function part() { // a page in the browser's back and forward cache must hold nothing
+  // A page in the browser's back and forward cache must hold nothing.
+  function part() {
     source?.close()
     source = null
     release?.()

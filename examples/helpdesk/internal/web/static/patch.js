@@ -68,7 +68,8 @@ window.desk = (() => {
   // ---- The list. Rows change in place; they come, go and move only while neither pointer
   // nor focus is in the list, so that nothing slips away under a person's hand.
 
-  const coming = new Map() // rows that wait, by id
+  // Rows that wait, by id.
+  const coming = new Map()
   const leaving = new Set()
   const inUse = list => list.matches(':hover') || list.contains(document.activeElement)
 
@@ -101,7 +102,8 @@ window.desk = (() => {
     for (const [id, row] of coming) {
       const have = byId(id) ?? document.importNode(row, true)
       const next = [...list.children].find(other => other !== have && order(other) < order(have))
-      if (!next && !have.isConnected && list.hasAttribute('data-more')) continue // it is on an older page
+      // It is on an older page.
+      if (!next && !have.isConnected && list.hasAttribute('data-more')) continue
       if (!have.isConnected || have.nextElementSibling !== (next ?? null)) list.insertBefore(have, next ?? null)
     }
     coming.clear()
@@ -120,7 +122,8 @@ window.desk = (() => {
       if (part.id === 'rows') rows(part)
       else morph(have, part)
     }
-    if (around.length && document.activeElement === document.body) { // what had the focus is gone
+    // What had the focus is gone.
+    if (around.length && document.activeElement === document.body) {
       const near = around.map(byId).find(Boolean)
       ;(near?.querySelector('button, a, summary, select, textarea, input:not([type=hidden])') ?? near)?.focus({ preventScroll: true })
     }
