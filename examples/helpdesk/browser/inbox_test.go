@@ -75,6 +75,7 @@ func TestAnswerARequest(t *testing.T) {
 		p := start(w)
 		page := p.signIn("Ann")
 		answerARequest(w, p, page)
+		page.Sees("Free: service message to North America")
 		page.Picture("helpdesk-inbox")
 
 		page.Go(p.address + "/requests")

@@ -20,6 +20,12 @@ document.getElementById('composer') && (() => {
     if (had) focus()
     began = performance.now()
     count()
+    priced()
+  }
+  // The ledger knows a moment later that somebody has written.
+  function priced() {
+    clearTimeout(later)
+    if ($('#composer-price')?.textContent === '') later = setTimeout(renew, 3000)
   }
   async function renew(query) {
     const tab = $('[data-panel=note]').hidden ? 'reply' : 'note'
@@ -29,7 +35,10 @@ document.getElementById('composer') && (() => {
     if (!next || sending) return
     if (query || next.dataset.state !== box().dataset.state) return show(next, /edit=|ask=/.test(query) ? 'note file' : 'text note file')
     box().dataset.left = next.dataset.left
+    const price = next.querySelector('#composer-price')
+    if (price) $('#composer-price').textContent = price.textContent
     began = performance.now()
+    priced()
   }
 
   async function send(form, button) {
@@ -131,4 +140,5 @@ document.getElementById('composer') && (() => {
   })
   addEventListener('pagehide', () => saveDraft({ keepalive: true }))
   setInterval(count, 5000)
+  priced()
 })()
