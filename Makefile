@@ -82,7 +82,7 @@ browser: ## the walks of PAGES in a real Chromium; WALKS has flags, such as -tes
 
 load: ## the helpdesk for a minute, 200 messages a second and two agents, then the figures beside their bars
 	@HELPDESK_LOAD_SECONDS=60 HELPDESK_LOAD_RATE=200 $(MAKE) -s browser RACE= PAGES=examples/helpdesk/browser WALKS='-test.run=TestLoad -test.v' > bin/load.txt || { cat bin/load.txt; exit 1; }
-	@grep 'painted:\|^Benchmark\|^browser:' bin/load.txt
+	@grep '^Benchmark\|^browser:' bin/load.txt
 	@awk -f tools/bars.awk docs/performance.md bin/load.txt
 
 quickstart: ## run examples/quickstart on the embedded fake
