@@ -153,21 +153,18 @@ func (a *arrival) put(ctx context.Context, chat int64, p post) (fresh bool, err 
 	} else if string(encoded) != "{}" {
 		payload = string(encoded)
 	}
-	var id, holds, edited, request int64
-	found := false
-	if p.wamid != "" {
-		if found, err = a.get(ctx, "SELECT id, placeholder, edited, request FROM desk_message WHERE channel = $1 AND wamid = $2 AND wamid <> ''",
-			[]any{a.channel, p.wamid}, &id, &holds, &edited, &request); err != nil {
-			return false, err
-		}
+	m, err := a.find(ctx, p.wamid)
+	if err != nil {
+		return false, err
 	}
+	id := m.id
 	at := store.Micros(p.at)
 	switch {
-	case found && holds == 0:
+	case id != 0 && !m.placeholder:
 		return false, a.lateFile(ctx, id, p, payload)
-	case found:
-		a.touched[request] = true
-		if edited != 0 { // the newer text is there
+	case id != 0:
+		a.touched[m.request] = true
+		if m.edited != 0 { // the newer text is there
 			if err := a.exec(ctx, "INSERT INTO desk_edit (message, at, body) VALUES ($1, $2, $3) ON CONFLICT (message, at) DO NOTHING", id, at, p.body); err != nil {
 				return false, err
 			}
