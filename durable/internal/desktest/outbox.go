@@ -59,13 +59,7 @@ func outbox(t *testing.T, fresh storetest.Fresh) {
 	require.NoError(t, err)
 	assert.True(t, canceled)
 	b.until(func() bool { return len(Texts(api)) >= 23 })
-	last := map[byte]string{}
-	for _, text := range Texts(api) {
-		if len(text) == 3 && text[1] == '-' {
-			assert.Greater(t, text, last[text[0]], "the messages of a chat are in order")
-			last[text[0]] = text
-		}
-	}
+	inOrder(t, Texts(api))
 	assert.Len(t, Texts(api), 23)
 	q := b.Becomes("1-1", durable.StateSent)
 	sent, err := b.Outbox.Sent(ctx, Channel, q.MessageID)
@@ -83,6 +77,18 @@ func outbox(t *testing.T, fresh storetest.Fresh) {
 	b.until(func() bool { return refusals.Load() >= 2 })
 	b.until(func() bool { return len(Effects(t, b.Store, "change")) == 25 }) // the canceled and the skipped one too
 	assert.GreaterOrEqual(t, changes.Load(), int32(25))
+}
+
+// inOrder checks that the texts of a chat are in order.
+func inOrder(t *testing.T, texts []string) {
+	t.Helper()
+	last := map[byte]string{}
+	for _, text := range texts {
+		if len(text) == 3 && text[1] == '-' {
+			assert.Greater(t, text, last[text[0]], "the messages of a chat are in order")
+			last[text[0]] = text
+		}
+	}
 }
 
 func refusals(t *testing.T, fresh storetest.Fresh) {
@@ -120,6 +126,16 @@ func refusals(t *testing.T, fresh storetest.Fresh) {
 	b.Clean()
 }
 
+// strange is a status and an echo of messages that are not of this outbox.
+func strange(t *testing.T) *chatapi.Delivery {
+	t.Helper()
+	d := &chatapi.Delivery{Channel: Channel, Body: []byte(`{"instanceId":"` + string(Channel) + `","ack":[{"id":"other","status":"read","chatId":"` +
+		Phone(1) + `@c.us"}],"messages":[{"id":"echo","type":"chat","body":"text of hello","fromMe":true,"chatId":"` + Phone(1) + `@c.us"}]}`)}
+	d.Events, _ = chatapi.ParseWebhook(d.Body)
+	require.Len(t, d.Events, 2)
+	return d
+}
+
 // state talks to a customer through the fake's webhooks, bills it, and erases it.
 func state(t *testing.T, fresh storetest.Fresh) {
 	ctx := context.Background()
@@ -142,12 +158,7 @@ func state(t *testing.T, fresh storetest.Fresh) {
 		q, err := b.Outbox.Get(ctx, Channel, "hello")
 		return err == nil && q.Status == chatapi.StatusRead
 	})
-	// A status and an echo of messages that are not of this outbox.
-	strange := &chatapi.Delivery{Channel: Channel, Body: []byte(`{"instanceId":"` + string(Channel) + `","ack":[{"id":"other","status":"read","chatId":"` +
-		Phone(1) + `@c.us"}],"messages":[{"id":"echo","type":"chat","body":"text of hello","fromMe":true,"chatId":"` + Phone(1) + `@c.us"}]}`)}
-	strange.Events, _ = chatapi.ParseWebhook(strange.Body)
-	require.Len(t, strange.Events, 2)
-	require.NoError(t, b.Inbox.Accept(ctx, strange))
+	require.NoError(t, b.Inbox.Accept(ctx, strange(t)))
 	b.until(func() bool {
 		left, err := b.Store.Unfolded(ctx, 1)
 		return err == nil && len(left) == 0
