@@ -56,6 +56,7 @@ func (d *Desk) Erase(ctx context.Context, channel chatapi.ChannelID, who chatapi
 	for _, step := range []func(context.Context) error{
 		run.folded, func(ctx context.Context) error { return run.find(ctx, names) },
 		run.checkSending, run.endEvents, run.cutBodies, run.renameFacts, run.dropSnapshots, run.renameLanes, run.clearRows,
+		run.scrub,
 	} {
 		if err := step(ctx); err != nil {
 			return done, fmt.Errorf("durable: Erase: %w", err)
@@ -360,7 +361,6 @@ func (r *eraser) clearRows(ctx context.Context) error {
 			"UPDATE outbox_attempt SET attempt = '', message_id = '', result = '' WHERE outbox IN (SELECT id FROM outbox WHERE " + chats + ")",
 			"DELETE FROM early_status WHERE channel = $1 AND message_id IN (SELECT message_id FROM outbox WHERE " + chats + ")",
 			"DELETE FROM early_status WHERE " + chats,
-			"DELETE FROM early_status WHERE " + chats,
 			"UPDATE outbox SET state = 8 WHERE state IN (1, 9) AND " + chats, // canceled
 			"UPDATE outbox SET state = 7 WHERE state = 5 AND " + chats,       // skipped, since nobody can look it up any more
 			"DELETE FROM service_window WHERE channel = $1 AND person IN " + in,
@@ -391,4 +391,13 @@ func (r *eraser) spreadOptOut(ctx context.Context, tx Tx) error {
 	found := newFacts()
 	found.preference(r.channel, r.names, true, r.clock.now())
 	return found.writePreferences(ctx, tx)
+}
+
+// scrub removes the old bytes of what the steps before have replaced.
+func (r *eraser) scrub(ctx context.Context) error {
+	left, err := r.store.Scrub(ctx)
+	if left != "" {
+		r.done.Left = append(r.done.Left, left)
+	}
+	return err
 }

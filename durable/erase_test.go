@@ -63,8 +63,7 @@ func TestErase(t *testing.T) {
 	require.NoError(t, err)
 	assert.Zero(t, again.Events+again.Messages+again.Facts)
 
-	require.NoError(t, s.store.Close())
-	for _, name := range []string{"accept.db", "work.db"} {
+	for _, name := range []string{"accept.db", "accept.db-wal", "work.db", "work.db-wal"} {
 		file, err := os.ReadFile(filepath.Join(s.dir, name))
 		require.NoError(t, err)
 		for _, text := range []string{ann, "US.4711", "hush", "Ann Example", "ann.example", "out-of-ann"} {

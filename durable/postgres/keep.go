@@ -113,13 +113,18 @@ func (s *Store) Bodies(ctx context.Context, channel string, after int64, limit i
 	return all, s.readError(err)
 }
 
-// Rewrite replaces the body of a delivery. The old one stays in the table until the next
-// vacuum, and in the write-ahead log and its archive as long as those are kept.
+// Rewrite replaces the body of a delivery.
 func (s *Store) Rewrite(ctx context.Context, delivery int64, body []byte) error {
 	return s.inTransaction(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE delivery SET body = $1 WHERE id = $2", notNil(body), delivery)
 		return err
 	})
+}
+
+// Scrub says where the server keeps old bytes, since it alone decides how long.
+func (s *Store) Scrub(context.Context) (left string, err error) {
+	return "PostgreSQL keeps the old texts in the tables until it vacuums them, and in the write-ahead log and its archive " +
+		"as long as those are kept.", nil
 }
 
 // RenameLane gives the events of a lane, all of which are done, another lane.

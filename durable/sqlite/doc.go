@@ -15,9 +15,11 @@
 // program has the folder open, with the files beside them that end in -wal.
 //
 // Every commit is on the disk when the call returns (journal_mode WAL, synchronous
-// FULL). Calls that come at the same time share a commit. Removed rows are overwritten
-// (secure_delete), at the latest with the next checkpoint. Each of the two files has a
-// cache that grows up to 64 MB.
+// FULL). Calls that come at the same time share a commit. Each of the two files has a
+// cache that grows up to 64 MB, and a log of up to 64 MB or, while a copy is made or
+// somebody reads for long, more. Removed rows are overwritten in the file (secure_delete)
+// when the log is moved into it; [durable.Desk.Erase] does that at once, and empties the
+// log.
 //
 // Tables of your own belong into work.db: write to them with [Update] or
 // [durable.Work.InTx], together with what the desk writes, and read them with [DB].

@@ -2,6 +2,9 @@ package sqlite
 
 import (
 	"context"
+	"database/sql"
+	"path/filepath"
+	"time"
 
 	"github.com/chatapi-go/chatapi/durable/internal/store"
 )
@@ -26,8 +29,7 @@ func (s *Store) Bodies(ctx context.Context, channel string, after int64, limit i
 	return all, s.readError(s.accept, rows.Err())
 }
 
-// Rewrite replaces the body of a delivery. The pragma secure_delete overwrites the old
-// one in the file at the next checkpoint.
+// Rewrite replaces the body of a delivery.
 func (s *Store) Rewrite(ctx context.Context, delivery int64, body []byte) error {
 	j := newJob(ctx, func(ctx context.Context, tx *tx) error {
 		_, err := tx.Exec(ctx, "UPDATE delivery SET body = $1 WHERE id = $2", notNil(body), delivery)
@@ -46,4 +48,50 @@ func (s *Store) RenameLane(ctx context.Context, lane, to string) error {
 		_, err := tx.Exec(ctx, "UPDATE inbox SET lane = $1 WHERE lane = $2 AND open = 0", to, lane)
 		return err
 	}))
+}
+
+const (
+	scrubTries = 20
+	scrubPause = 100 * time.Millisecond
+)
+
+// Scrub moves the logs into the files and empties them. secure_delete overwrites in the
+// files what was removed, and the logs still have the pages of before. A log cannot be
+// emptied while somebody reads with its help.
+func (s *Store) Scrub(ctx context.Context) (left string, err error) {
+	for _, f := range []*file{s.accept, s.work} {
+		emptied := false
+		for try := 0; try < scrubTries && !emptied; try++ {
+			if try > 0 {
+				select {
+				case <-ctx.Done():
+					return "", ctx.Err()
+				case <-time.After(scrubPause):
+				}
+			}
+			if emptied, err = s.emptyLog(ctx, f); err != nil {
+				return "", err
+			}
+		}
+		if !emptied {
+			left = "The old texts stay in the files that end in -wal, since something read the database all the time; " +
+				"they go when the program ends."
+		}
+	}
+	return left, nil
+}
+
+// emptyLog does so with a connection of its own. It waits for nobody, so that nobody who
+// writes waits for long.
+func (s *Store) emptyLog(ctx context.Context, f *file) (emptied bool, err error) {
+	if s.closed() {
+		return false, ErrClosed
+	}
+	err = withFile(ctx, s.dir, filepath.Base(f.path), scrubbing, func(db *sql.DB) error {
+		var busy, pages, moved int
+		err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+		emptied = busy == 0
+		return err
+	})
+	return emptied, err
 }

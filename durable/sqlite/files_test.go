@@ -212,7 +212,7 @@ func TestSettings(t *testing.T) {
 	for _, name := range []string{"accept.db", "work.db"} {
 		for pragma, want := range map[string]string{
 			"journal_mode": "wal", "synchronous": "2", "busy_timeout": "5000", "cache_size": "-65536", "secure_delete": "1",
-			"foreign_keys": "1", "wal_autocheckpoint": "1000", "query_only": "0",
+			"foreign_keys": "1", "wal_autocheckpoint": "16000", "query_only": "0",
 		} {
 			got, err := s.Setting(name, pragma)
 			require.NoError(t, err)

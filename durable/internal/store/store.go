@@ -194,13 +194,17 @@ type Inbox interface {
 	// their ids, after the given id, at most limit of them.
 	Bodies(ctx context.Context, channel string, after int64, limit int) ([]Kept, error)
 
-	// Rewrite replaces the body of a delivery, to erase a person. Nothing of the old
-	// body stays in the database's files longer than the database itself needs it.
+	// Rewrite replaces the body of a delivery, to erase a person.
 	Rewrite(ctx context.Context, delivery int64, body []byte) error
 
 	// RenameLane gives the events of a lane, all of which are done, another lane, to
 	// erase a person after whom it is called.
 	RenameLane(ctx context.Context, lane, to string) error
+
+	// Scrub removes the bytes of what was replaced or removed from the files of the
+	// database, after a person was erased. left says in a sentence where they stay; it is
+	// empty if they are gone.
+	Scrub(ctx context.Context) (left string, err error)
 
 	// Depth returns how many events are open, and the acceptance of the oldest one;
 	// zero if there is none.
