@@ -36,9 +36,10 @@ type Erased struct {
 //
 // Erase reads all stored webhooks of the channel and all billing facts, some at a
 // time, and may take minutes. It is done when it returns nil; after an error, or if the
-// program ends, call it again with the same contact: it ends with the links of names.
-// Erased.Left says what it cannot reach: backups, your own tables, and snapshots of
-// ledgers with closed months. [ErrSending] asks to wait. It calls no service.
+// program ends, call it again with the same contact: the links of names go last. On
+// SQLite the old texts are gone from the disk then. Erased.Left says what it cannot
+// reach: backups, your own tables, snapshots of ledgers with closed months, and what
+// PostgreSQL keeps for a while. [ErrSending] asks to wait. It calls no service.
 // It is never repeated.
 func (d *Desk) Erase(ctx context.Context, channel chatapi.ChannelID, who chatapi.Contact) (Erased, error) {
 	done := Erased{}
