@@ -74,15 +74,15 @@ func (s *Store) Scrub(ctx context.Context) (left string, err error) {
 			}
 		}
 		if !emptied {
-			left = "The old texts stay in the files that end in -wal, since something read the database all the time; " +
-				"they go when the program ends."
+			left = "The old texts stay in the files that end in -wal, since somebody worked on the database all the time; " +
+				"they go when the store is closed."
 		}
 	}
 	return left, nil
 }
 
-// emptyLog does so with a connection of its own. It waits for nobody, so that nobody who
-// writes waits for long.
+// emptyLog does so with a connection of its own. It waits for others for a moment only,
+// since nobody can write while it waits for those who read.
 func (s *Store) emptyLog(ctx context.Context, f *file) (emptied bool, err error) {
 	if s.closed() {
 		return false, ErrClosed

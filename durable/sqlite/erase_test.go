@@ -69,7 +69,7 @@ func TestScrub(t *testing.T) {
 	}))
 	left, err = s.Scrub(ctx)
 	require.NoError(t, err)
-	require.Contains(t, left, "something read the database all the time")
+	require.Contains(t, left, "somebody worked on the database all the time")
 	require.NoError(t, rows.Close())
 	left, err = s.Scrub(ctx)
 	require.NoError(t, err)

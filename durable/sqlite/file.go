@@ -49,7 +49,7 @@ var (
 			"journal_size_limit(67108864)", "temp_store(2)",
 		},
 	}
-	scrubbing = url.Values{"_synchronous": {"FULL"}, "_busy_timeout": {"0"}}
+	scrubbing = url.Values{"_synchronous": {"FULL"}, "_busy_timeout": {"100"}}
 	reading   = url.Values{"mode": {"ro"}, "_query_only": {"1"}}
 )
 
