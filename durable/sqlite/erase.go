@@ -60,18 +60,9 @@ const (
 // emptied while somebody reads with its help.
 func (s *Store) Scrub(ctx context.Context) (left string, err error) {
 	for _, f := range []*file{s.accept, s.work} {
-		emptied := false
-		for try := 0; try < scrubTries && !emptied; try++ {
-			if try > 0 {
-				select {
-				case <-ctx.Done():
-					return "", ctx.Err()
-				case <-time.After(scrubPause):
-				}
-			}
-			if emptied, err = s.emptyLog(ctx, f); err != nil {
-				return "", err
-			}
+		emptied, err := s.emptyLog(ctx, f)
+		if err != nil {
+			return "", err
 		}
 		if !emptied {
 			left = "The old texts stay in the files that end in -wal, since somebody worked on the database all the time; " +
@@ -81,17 +72,28 @@ func (s *Store) Scrub(ctx context.Context) (left string, err error) {
 	return left, nil
 }
 
-// emptyLog does so with a connection of its own. It waits for others for a moment only,
-// since nobody can write while it waits for those who read.
+// emptyLog does so with a connection of its own. Each try waits for others for a moment
+// only, since nobody can write while it waits for those who read.
 func (s *Store) emptyLog(ctx context.Context, f *file) (emptied bool, err error) {
 	if s.closed() {
 		return false, ErrClosed
 	}
 	err = withFile(ctx, s.dir, filepath.Base(f.path), scrubbing, func(db *sql.DB) error {
-		var busy, pages, moved int
-		err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
-		emptied = busy == 0
-		return err
+		for range scrubTries {
+			var busy, pages, moved int
+			err := db.QueryRowContext(ctx, "PRAGMA wal_checkpoint(TRUNCATE)").Scan(&busy, &pages, &moved)
+			if emptied = err == nil && busy == 0; emptied || err != nil {
+				return err
+			}
+			select {
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-s.closing:
+				return ErrClosed
+			case <-time.After(scrubPause):
+			}
+		}
+		return nil
 	})
 	return emptied, err
 }
