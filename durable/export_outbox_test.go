@@ -17,6 +17,12 @@ func RunOutbox(ctx context.Context, d *Desk) error {
 	return d.Outbox.run(ctx)
 }
 
+// WakeSender says that a message of a channel may be due.
+func WakeSender(d *Desk, channel string) { d.Outbox.wake(channel) }
+
+// Senders is how many channels have a sender.
+func Senders(d *Desk) int { return len(d.Outbox.busy()) }
+
 // FoldStatus and FoldEcho do what the fold does with an event.
 func FoldStatus(ctx context.Context, d *Desk, e *chatapi.StatusEvent) error {
 	return d.store.Update(ctx, func(ctx context.Context, tx store.Tx) error {

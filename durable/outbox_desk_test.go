@@ -3,8 +3,10 @@ package durable_test
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -271,4 +273,34 @@ func TestOutboxWaitsForTheFold(t *testing.T) {
 		assert.Equal(o, durable.StateSent, o.get("k").State)
 		assert.False(o, o.get("k").FellBack, "the window was open")
 	})
+}
+
+// A wake that comes while the outbox ends begins no sender that works after the end.
+func TestOutboxEndsDespiteWakes(t *testing.T) {
+	s, err := sqlite.Open(t.Context(), t.TempDir())
+	require.NoError(t, err)
+	desk, err := durable.Open(t.Context(), s, chatapi.NewChannels())
+	require.NoError(t, err)
+	for n := range 100 {
+		running, end := context.WithCancel(t.Context())
+		ended := make(chan error)
+		go func() { ended <- durable.RunOutbox(running, desk) }()
+		for began := false; !began; runtime.Gosched() {
+			durable.WakeSender(desk, "first")
+			began = durable.Senders(desk) > 0
+		}
+		for durable.Senders(desk) > 0 {
+			runtime.Gosched()
+		}
+		var waking sync.WaitGroup
+		waking.Go(func() { durable.WakeSender(desk, "last") })
+		for range n {
+			runtime.Gosched()
+		}
+		end()
+		require.NoError(t, <-ended)
+		assert.Zero(t, durable.Senders(desk))
+		waking.Wait()
+	}
+	require.NoError(t, s.Close())
 }

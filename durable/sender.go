@@ -67,17 +67,8 @@ func (o *Outbox) run(ctx context.Context) error {
 	defer stop()
 	work := &sending{ctx: ctx, hard: hard}
 	o.mu.Lock()
-	if o.work != nil {
-		o.mu.Unlock()
-		return errors.New("the outbox runs already")
-	}
 	o.work = work
 	o.mu.Unlock()
-	defer func() {
-		o.mu.Lock()
-		o.work = nil
-		o.mu.Unlock()
-	}()
 	every := sweepEvery
 	if o.store.Shared() {
 		every = sweepOften
@@ -91,6 +82,9 @@ func (o *Outbox) run(ctx context.Context) error {
 		failures = 0
 		_ = o.clock.wait(ctx, o.clock.now().Add(every), nil)
 	}
+	o.mu.Lock()
+	o.work = nil // no sender begins any more, of which the wait would not know
+	o.mu.Unlock()
 	done := make(chan struct{})
 	go func() {
 		work.all.Wait()
