@@ -45,10 +45,11 @@ func TestLoad(t *testing.T) {
 		s := startService(w)
 		p, ann := startReal(w, s)
 		numbers := p.more(ann)
-		p.says(probed, "I have a question")
-		p.says("12025550198", "And I have another one")
 		max := w.Tab()
 		max.Go(p.address + "/requests")
+		p.says(probed, "I have a question")
+		max.Sees("I have a question") // and so the request of the probes is the first one
+		p.says("12025550198", "And I have another one")
 		max.Sees("And I have another one")
 		ann.Go(p.address + "/requests/1")
 		ann.Until("!!document.querySelector('#composer-text')", "there is no composer")
