@@ -27,6 +27,10 @@ const (
 	patience  = 100 * time.Millisecond // of the caller
 	allowance = time.Second            // after it, for the return of the call
 	abreast   = 24                     // calls at once
+
+	// narrow is the size of a socket's buffer, and large that of a file that the buffers
+	// of both ends do not hold.
+	narrow, large = 8 << 10, 512 << 10
 )
 
 // stalls are the points at which a server stops. Each writes what comes before
@@ -86,6 +90,7 @@ func stalling(t *testing.T, stall func(net.Conn)) string {
 			if err != nil {
 				return
 			}
+			_ = c.(*net.TCPConn).SetReadBuffer(narrow)
 			mu.Lock()
 			open = append(open, c)
 			mu.Unlock()
@@ -145,11 +150,20 @@ func returns(t *testing.T, client *chatapi.Client) {
 	}
 }
 
-// extraCalls are a send whose body fills the buffers of a socket, and a download.
+// dialNarrow dials with a small buffer.
+func dialNarrow(ctx context.Context, network, address string) (net.Conn, error) {
+	c, err := (&net.Dialer{}).DialContext(ctx, network, address)
+	if err == nil {
+		err = c.(*net.TCPConn).SetWriteBuffer(narrow)
+	}
+	return c, err
+}
+
+// extraCalls are a send whose body fills the buffers of two narrow sockets, and a download.
 func extraCalls() []call {
-	large := chatapi.File{Media: chatapi.MediaBytes("a.png", bytes.Repeat([]byte("\x89PNG\r\n\x1a\n"), 512<<10)), Name: "a.png"}
+	file := chatapi.File{Media: chatapi.MediaBytes("a.png", bytes.Repeat([]byte("\x89PNG\r\n\x1a\n"), large/8)), Name: "a.png"}
 	return []call{
-		{name: "a large Send", send: true, once: true, do: func(ctx context.Context, c client) error { return got(c.Send(ctx, ann, large)) }},
+		{name: "a large Send", send: true, once: true, do: func(ctx context.Context, c client) error { return got(c.Send(ctx, ann, file)) }},
 		{name: "Media.Download", do: func(ctx context.Context, c client) error {
 			return got(c.Media.Download(ctx, chatapi.MediaRef{URL: "http://localhost:1/a"}, io.Discard, chatapi.DownloadOptions{RetryFor: -1}))
 		}},
@@ -181,7 +195,7 @@ func TestServerHangsNever(t *testing.T) {
 				before := runtime.NumGoroutine()
 				t.Run("calls", func(t *testing.T) {
 					host := stalling(t, stall)
-					plain := &http.Transport{}
+					plain := &http.Transport{DialContext: dialNarrow}
 					returns(t, hanging(t, "http://"+host, wrap(plain)))
 					plain.CloseIdleConnections()
 				})
@@ -199,7 +213,7 @@ func TestServerHangsNever(t *testing.T) {
 		t.Run("TLS, "+name, func(t *testing.T) {
 			before := runtime.NumGoroutine()
 			t.Run("calls", func(t *testing.T) {
-				returns(t, hanging(t, "https://"+stalling(t, stall), &http.Transport{TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}))
+				returns(t, hanging(t, "https://"+stalling(t, stall), &http.Transport{DialContext: dialNarrow, TLSClientConfig: &tls.Config{MinVersion: tls.VersionTLS12}}))
 			})
 			settled(t, before, 0)
 		})

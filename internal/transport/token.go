@@ -59,9 +59,10 @@ func (l *tokenLayer) RoundTrip(req *http.Request) (*http.Response, error) {
 	resp, err := l.carry(&sent.Request)
 	// A protocol that a user registered with net/http may have sent the request
 	// before net/http asked for a connection. It had to read the body for that.
-	// The fake reads it for its list of calls.
-	unread := !network.got.Load() && (made.body.Len() == unsent || until.Marked(l.next))
-	made.evidence.end(network, err, l.proves && unread)
+	// The fake reads it for its list of calls. A network end that got a connection, or
+	// may have, can still be reading the body.
+	clean := err != nil && l.proves && network.unconnected() && (made.body.Len() == unsent || until.Marked(l.next))
+	made.evidence.end(clean)
 	if err == nil && resp == nil {
 		err = &neitherError{"network end"}
 	}
@@ -223,13 +224,11 @@ func (a *attempt) start() *watched {
 // end records the end of a network call. The call is clean only with proof that
 // nothing was written, which only net/http's own transport and the fake give: the
 // call asked for a connection and never got one.
-func (e *evidence) end(w *watched, err error, proves bool) {
+func (e *evidence) end(clean bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.open--
-	if !proves || err == nil || !w.asked.Load() || w.got.Load() {
-		e.dirty = true
-	}
+	e.dirty = e.dirty || !clean
 }
 
 // close ends the attempt and reports whether it is proven that nothing was
@@ -257,6 +256,9 @@ func (w *watched) follow() *httptrace.ClientTrace {
 	w.trace.GotConn = w.gotConn
 	return &w.trace
 }
+
+// unconnected reports whether the call asked for a connection and got none.
+func (w *watched) unconnected() bool { return w.asked.Load() && !w.got.Load() }
 
 func (w *watched) getConn(string) { w.asked.Store(true) }
 
