@@ -312,10 +312,12 @@ func (a *API) Now() time.Time { return a.now() }
 func (a *API) now() time.Time { return time.Now().Add(time.Duration(a.world.offset.Load())) }
 
 // Advance moves the fake's clock forward by d: windows close and templates are
-// approved as if the time had passed. It does not move package time and so does
-// not shorten a client's pauses; a synctest bubble does. A negative d fails the
-// test. All channels of the fake share the clock. The delivery of late webhooks, whose
-// time has come, begins; see [Misdelivery].
+// approved as if the time had passed. It does not move package time, so a client's
+// pauses stay as long, and a [chatapi.Ledger] dates what comes from more than an hour
+// ahead by its arrival. A synctest bubble moves both, and the option Clock of package
+// durable gives a desk the time of Now. A negative d fails the test. All channels of the
+// fake share the clock. The delivery of late webhooks, whose time has come, begins; see
+// [Misdelivery].
 func (a *API) Advance(d time.Duration) { a.ok(a.advance(d)) }
 
 func (a *API) advance(d time.Duration) error {

@@ -9,9 +9,10 @@ import (
 
 // clock is the time that decisions go by.
 type clock struct {
-	now     func() time.Time
-	changed <-chan struct{} // only Run receives from it, and tells jumps
-	jumps   *lanes.Jumps
+	now      func() time.Time
+	replaced bool            // now is not the system's clock
+	changed  <-chan struct{} // only Run receives from it, and tells jumps
+	jumps    *lanes.Jumps
 }
 
 // lanes returns the clock as a Runner takes it.

@@ -132,7 +132,7 @@ func (i *Inbox) accept(ctx context.Context, d *chatapi.Delivery, info *AcceptedI
 	row := &store.Delivery{Channel: channel, Received: d.Received, Body: d.Body, Unreadable: unreadable(d.Err)}
 	row.Accepted = i.clock.now()
 	row.Elsewhere = i.elsewhere()
-	if row.Received.IsZero() {
+	if row.Received.IsZero() || i.clock.replaced { // the webhook handler goes by the system's
 		row.Received = row.Accepted
 	}
 	switch {

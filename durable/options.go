@@ -134,7 +134,8 @@ func AcceptOnly() Option { return func(o *options) { o.acceptOnly = true } }
 
 // Clock replaces the system's clock for everything that the store decides by time:
 // retries, [At], [Until], [Quiet], windows and [IfClosed], retention, and how old a message
-// is that is unknown. changed receives, or is closed, when now has jumped; nil if it never
+// is that is unknown. It also is the arrival of what [Inbox.Accept] gets
+// ([chatapi.EventInfo.Received]). changed receives, or is closed, when now has jumped; nil if it never
 // does. It lets a demonstration or a test run on a simulated clock.
 //
 // The machine's own clock counts for what takes time itself: the pace and the timeouts of
@@ -142,7 +143,7 @@ func AcceptOnly() Option { return func(o *options) { o.acceptOnly = true } }
 // it does for [chatapi.Client.Resolve], which finds nothing on a clock that is not the
 // service's; echoes and statuses settle what is unknown then.
 func Clock(now func() time.Time, changed <-chan struct{}) Option {
-	return func(o *options) { o.clock = clock{now: now, changed: changed} }
+	return func(o *options) { o.clock = clock{now: now, replaced: true, changed: changed} }
 }
 
 // Logger reports what a person may have to look at: dead letters, unknown messages, a

@@ -118,3 +118,27 @@ func TestOutboxStatusOfAnother(t *testing.T) {
 		assert.Empty(o, o.is("second", durable.StateUnknown).MessageID)
 	})
 }
+
+// On a clock that is ahead, what a customer writes is not taken for a message of the future.
+func TestArrivalByTheDesksClock(t *testing.T) {
+	inOffice(t, func(o *office) {
+		var err error
+		o.desk, err = durable.Open(o.Context(), o.store, o.channels, durable.Clock(o.api.Now, nil))
+		require.NoError(o, err)
+		var received []time.Time
+		o.runDesk(func(_ context.Context, e chatapi.Event, _ *durable.Work) error {
+			received = append(received, e.Info().Received)
+			return nil
+		})
+		o.api.Advance(25 * time.Hour)
+		o.api.Customer(toAnn.Value()).Says("good morning")
+		o.after(time.Minute)
+		w, err := o.desk.State.Window(o.Context(), theChannel, toAnn)
+		require.NoError(o, err)
+		assert.True(o, w.Open(o.api.Now()))
+		require.NotEmpty(o, received)
+		for _, at := range received {
+			assert.WithinDuration(o, o.api.Now(), at, 2*time.Minute)
+		}
+	})
+}

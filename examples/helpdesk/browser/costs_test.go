@@ -152,7 +152,7 @@ func TestCosts(t *testing.T) {
 		row(page, "Gus Sample", "the customer", "0.0088 USD")
 		page.Picture("helpdesk-conversations")
 	})
-	browser.Walk(t, "costs: a day later a template goes out and the bill changes", func(w *browser.Walker) {
+	browser.Walk(t, "costs: a day later a template goes out and the bill changes, and in another month there is another bill", func(w *browser.Walker) {
 		p := start(w)
 		page := p.signIn("Ann")
 		page.Go(p.address + "/costs")
@@ -171,6 +171,11 @@ func TestCosts(t *testing.T) {
 		row(page, "Dora Prove", "utility", "0.0034 USD")
 		page.Click("DisclosureTriangle", "The numbers as a table")
 		page.Check("a month of few messages")
+		p.post("/sim/service/moves%20clock", map[string]any{"time": "744h"}) // into another month
+		p.says("12025550146", "It is here, and it fits.")
+		p.answers(page, "Dora Prove", "Enjoy it!")
+		page.Click("link", "Conversations and costs")
+		row(page, "Dora Prove", "service", "number 1 of 1,000 free this month")
 	})
 	browser.Walk(t, "costs: a month of few conversations", func(w *browser.Walker) {
 		p := start(w, "-model", "cbp-2022")
