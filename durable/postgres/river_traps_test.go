@@ -16,6 +16,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
+	"github.com/chatapi-go/chatapi/durable/internal/desktest"
 	"github.com/chatapi-go/chatapi/durable/internal/store"
 	"github.com/chatapi-go/chatapi/durable/postgres"
 )
@@ -145,7 +146,7 @@ func TestTrapInsertManyTheLastLookSeesWhatCameMeanwhile(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, s.InsertLaneJobs(ctx, tx, 1001, "ABC1 a"), "the second job of a lane is no error")
 	close(goOn)
-	require.Never(t, func() bool { return jobs(t, address, "chatapi_lane", "completed") > 0 }, 300*time.Millisecond, 50*time.Millisecond,
+	desktest.Never(t, func() bool { return jobs(t, address, "chatapi_lane", "completed") > 0 },
 		"the job ends after the transaction that met it")
 	require.NoError(t, tx.Commit(ctx))
 	for {
