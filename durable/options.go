@@ -134,9 +134,9 @@ func AcceptOnly() Option { return func(o *options) { o.acceptOnly = true } }
 
 // Clock replaces the system's clock for everything that the store decides by time:
 // retries, [At], [Until], [Quiet], windows and [IfClosed], retention, and how old a message
-// is that is unknown. It also is the arrival of what [Inbox.Accept] gets
-// ([chatapi.EventInfo.Received]). changed receives, or is closed, when now has jumped; nil if it never
-// does. It lets a demonstration or a test run on a simulated clock.
+// is that is unknown. It also dates the arrival of what [Inbox.Accept] gets
+// ([chatapi.EventInfo.Received]). changed receives, or is closed, when now has jumped; nil
+// if it never does. It lets a demonstration or a test run on a simulated clock.
 //
 // The machine's own clock counts for what takes time itself: the pace and the timeouts of
 // calls, [RetryPolicy].Timeout, [DrainTimeout], and the pauses of a store that fails. So
