@@ -15,13 +15,13 @@ import (
 	"github.com/chatapi-go/chatapi/durable/internal/storetest"
 )
 
-// Never checks for a third of a second that something does not happen. Unlike testify's, it
-// asks in the goroutine of the test, so that no question is under way when the test ends.
+// Never checks for half a second that something does not happen. Unlike testify's, it asks
+// in the goroutine of the test, so that no question is under way when the test ends.
 func Never(t testing.TB, happens func() bool, why string) {
 	t.Helper()
-	for range 6 {
-		require.False(t, happens(), why)
+	for range 10 {
 		<-time.After(50 * time.Millisecond)
+		require.False(t, happens(), why)
 	}
 }
 
