@@ -40,7 +40,7 @@ func TestScrub(t *testing.T) {
 
 	over, stop := context.WithCancel(ctx)
 	var writers sync.WaitGroup
-	written := 0
+	written, writes := 0, make(chan struct{})
 	writers.Go(func() {
 		for over.Err() == nil {
 			if err := s.Update(ctx, func(ctx context.Context, tx store.Tx) error {
@@ -51,8 +51,12 @@ func TestScrub(t *testing.T) {
 				t.Error(err)
 				return
 			}
+			if written == 1 {
+				close(writes)
+			}
 		}
 	})
+	<-writes
 	left, err := s.Scrub(ctx)
 	stop()
 	writers.Wait()
