@@ -376,12 +376,16 @@ func TestSavepointThatFails(t *testing.T) {
 	own := errors.New("no")
 	for n, met := 0, false; !met; n++ {
 		queued, first := make(chan struct{}), make(chan error, 1)
+		begun := make(chan struct{})
+		begin := sync.OnceFunc(func() { close(begun) })
 		go func() {
 			first <- postgres.Update(t.Context(), s, func(ctx context.Context, tx durable.Tx) error {
+				begin()
 				<-queued
 				return write(fmt.Sprint("first ", n))(ctx, tx)
 			})
 		}()
+		<-begun
 		time.AfterFunc(20*time.Millisecond, func() { close(queued) }) // else they share no transaction, and it begins anew
 		err := postgres.Update(t.Context(), s, func(ctx context.Context, tx durable.Tx) error {
 			if write(fmt.Sprint("second ", n))(ctx, tx) != nil {
