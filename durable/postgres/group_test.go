@@ -374,27 +374,17 @@ func TestSavepointThatFails(t *testing.T) {
 		mend()
 	}()
 	own := errors.New("no")
-	for n, met := 0, false; !met; n++ {
-		queued, first := make(chan struct{}), make(chan error, 1)
-		begun := make(chan struct{})
-		begin := sync.OnceFunc(func() { close(begun) })
-		go func() {
-			first <- postgres.Update(t.Context(), s, func(ctx context.Context, tx durable.Tx) error {
-				begin()
-				<-queued
-				return write(fmt.Sprint("first ", n))(ctx, tx)
-			})
-		}()
-		<-begun
-		time.AfterFunc(20*time.Millisecond, func() { close(queued) }) // else they share no transaction, and it begins anew
-		err := postgres.Update(t.Context(), s, func(ctx context.Context, tx durable.Tx) error {
+	for n, met := 0, false; !met; n++ { // until one of the second comes after the first
+		second := func(ctx context.Context, tx durable.Tx) error {
 			if write(fmt.Sprint("second ", n))(ctx, tx) != nil {
 				met = true
 			}
 			return own
-		})
-		require.ErrorIs(t, err, own)
-		require.NoError(t, <-first)
+		}
+		outcomes := together(s, write(fmt.Sprint("first ", n)), second, second)
+		require.NoError(t, outcomes[0])
+		require.ErrorIs(t, outcomes[1], own)
+		require.ErrorIs(t, outcomes[2], own)
 		require.Contains(t, names(t, s), fmt.Sprint("first ", n))
 		require.NotContains(t, names(t, s), fmt.Sprint("second ", n))
 	}

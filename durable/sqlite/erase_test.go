@@ -40,8 +40,10 @@ func TestScrub(t *testing.T) {
 
 	over, stop := context.WithCancel(ctx)
 	var writers sync.WaitGroup
-	written, writes := 0, make(chan struct{})
+	written, begun := 0, make(chan struct{})
 	writers.Go(func() {
+		begin := sync.OnceFunc(func() { close(begun) })
+		defer begin() // also if no write succeeds
 		for over.Err() == nil {
 			if err := s.Update(ctx, func(ctx context.Context, tx store.Tx) error {
 				written++
@@ -51,12 +53,10 @@ func TestScrub(t *testing.T) {
 				t.Error(err)
 				return
 			}
-			if written == 1 {
-				close(writes)
-			}
+			begin()
 		}
 	})
-	<-writes
+	<-begun
 	left, err := s.Scrub(ctx)
 	stop()
 	writers.Wait()
